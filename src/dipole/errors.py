@@ -1,0 +1,34 @@
+"""Errors that a person made and can mend: one line each, no traceback on the command line."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+
+class DipoleError(Exception):
+    """Something the user can mend; the message is one line: what, where, what was expected."""
+
+    exit_code = 2
+
+
+class InputError(DipoleError):
+    """Bad input: a file, a column, an option or an argument."""
+
+
+class RunError(DipoleError):
+    """A run that could not go on (disk full, non-finite loss); the message says how to go on."""
+
+    exit_code = 1
+
+
+def optional(module: str, extra: str) -> ModuleType:
+    """Import `module`, or say which extra installs it."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
+            raise
+        raise DipoleError(
+            f"{module.split('.')[0]} is not installed; expected: pip install 'dipole[{extra}]'"
+        ) from None
