@@ -1,0 +1,5 @@
+"""The objectives."""
+
+from dipole.objectives.infonce import InfoNCE, infonce
+
+__all__ = ["InfoNCE", "infonce"]
