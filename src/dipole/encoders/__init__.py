@@ -1,0 +1,27 @@
+"""Towers: inputs -> vectors. Names are loaded where they are first used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+# Public name -> the module that defines it.
+_NAMES = {
+    "Encoder": "dipole.encoders.base",
+    "fingerprint": "dipole.encoders.base",
+    "load_encoder": "dipole.encoders.loading",
+    "StaticText": "dipole.encoders.static_text",
+    "TransformerText": "dipole.encoders.transformer_text",
+}
+
+__all__ = list(_NAMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        return getattr(importlib.import_module(_NAMES[name]), name)
+    raise AttributeError(f"module 'dipole.encoders' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
