@@ -1,0 +1,55 @@
+"""The command line: `dipole VERB ...`; what a person did wrong is one line and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+import dipole
+from dipole.cli.demo import demo
+from dipole.cli.evaluate import evaluate
+from dipole.cli.index import index
+from dipole.cli.search import search
+from dipole.cli.train import train
+from dipole.errors import DipoleError
+
+app = typer.Typer(
+    name="dipole",
+    help="Train, measure and use representations in which what belongs together is close.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (demo, train, evaluate, index, search):
+    app.command()(command)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"dipole {dipole.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; the entry point `dipole` and `python -m dipole`."""
+    try:
+        app()
+    except DipoleError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)  # `dipole ... | head`

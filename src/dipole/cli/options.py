@@ -1,0 +1,101 @@
+"""Command-line options made from the fields of a settings model: one place for names and help."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from dipole.errors import InputError
+
+
+def with_options(model: type[BaseModel]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command one option per field of `model`; those given arrive in `settings`.
+
+    An option that is not given is not in `settings`, so a recipe file's value stands.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True).parameters
+        fixed = [p for p in own.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        made = [_option(name, field) for name, field in model.model_fields.items()]
+
+        def run(**arguments: Any) -> None:
+            settings = {
+                name: arguments.pop(name)
+                for name in model.model_fields
+                if arguments[name] not in (None, [])
+            }
+            rest = {n: v for n, v in arguments.items() if n not in model.model_fields}
+            for name, field in model.model_fields.items():
+                if name in settings and _plain(field.annotation) is dict:
+                    settings[name] = key_values(settings[name], _flag(name, field))
+            command(**rest, **settings)
+
+        parameters = sorted(
+            fixed + made, key=lambda p: p.default is not inspect.Parameter.empty
+        )
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        run.__name__, run.__doc__ = command.__name__, command.__doc__
+        return run
+
+    return decorate
+
+
+def key_values(pairs: list[str], option: str) -> dict[str, Any]:
+    """`["dim=256", "heads=[1, 2]"]` as a dict; the values are yaml."""
+    import yaml
+
+    found = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise InputError(f"{option}: {pair!r}; expected KEY=VALUE")
+        try:
+            found[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise InputError(f"{option}: {pair!r}; the value is not valid yaml") from None
+    return found
+
+
+def _option(name: str, field: FieldInfo) -> inspect.Parameter:
+    kind = _plain(field.annotation)
+    default = field.get_default(call_default_factory=True)
+    shown = default if default not in (None, [], {}) and not field.is_required() else False
+    option = typer.Option(
+        _flag(name, field),
+        help=field.description,
+        show_default=str(shown) if shown is not False else False,
+        metavar="KEY=VALUE" if kind is dict else None,
+    )
+    annotation: Any = list[str] if kind is dict else kind
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[annotation | None, option],
+    )
+
+
+def _flag(name: str, field: FieldInfo) -> str:
+    if _plain(field.annotation) is dict:
+        name = name.removesuffix("s")
+    return "--" + name.replace("_", "-")
+
+
+def _plain(annotation: Any) -> Any:
+    """The type an option parses: without None, and a Literal as text that pydantic checks."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        annotation = next(a for a in get_args(annotation) if a is not type(None))
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return str
+    if origin is list:
+        return list[str]
+    return dict if origin is dict else annotation

@@ -1,0 +1,45 @@
+"""`dipole train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dipole.cli.options import with_options
+from dipole.training.config import Config, read_config
+
+
+@with_options(Config)
+def train(
+    out: Annotated[Path, typer.Option(help="Folder of the run; must be new, unless --resume.")],
+    config: Annotated[
+        Path | None, typer.Option(help="Recipe (yaml); options given here override it.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out from where it stopped.")
+    ] = False,
+    **settings: Any,
+) -> None:
+    """Train an encoder on pairs.
+
+    Example: dipole train --data pairs.csv --anchor question --positive answer --out runs/first
+    """
+    from rich.console import Console
+
+    from dipole.training.fit import fit
+
+    if config is not None:
+        settings = read_config(config) | settings
+    run = fit(out=out, resume=resume, **settings)
+    console = Console(highlight=False)
+    result = run.result
+    score = (
+        f", validation {result['measure']} {result['best']:.4f} at step {result['best_step']}"
+        if result["measure"]
+        else ""
+    )
+    console.print(
+        f"trained {result['step']} steps in {result['seconds']:.1f} s{score}; model: {run.folder / 'model'}"
+    )

@@ -1,0 +1,93 @@
+"""From row numbers to what a step needs: features of every column and tensors of the rest."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dipole.encoders.base import Encoder, Features, Role
+
+if TYPE_CHECKING:
+    from dipole.data import Examples
+
+T = TypeVar("T")
+
+# Field of an example -> (argument of the objective, side of the encoder).
+ENCODED: dict[str, tuple[str, Role]] = {
+    "anchor": ("anchor", "query"),
+    "positive": ("positive", "document"),
+    "negatives": ("negative", "document"),
+    "first": ("anchor", "document"),
+    "second": ("positive", "document"),
+}
+# Field of an example -> argument of the objective, as numbers.
+NUMBERS = {"score": "scores", "label": "labels"}
+# Two rows that share a text in one of these never meet in a batch.
+UNIQUE = ("anchor", "positive")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One process's part of a batch.
+
+    `columns` maps an argument of the objective to the features of its pieces (one piece, unless
+    the gradient cache cuts the batch); `tensors` are arguments that are no vectors.
+    """
+
+    row_ids: list[str]
+    columns: dict[str, list[Features]]
+    tensors: dict[str, Tensor]
+
+
+def unique_keys(examples: Examples) -> np.ndarray:
+    """Content hashes that must not repeat in a batch, (n, k) uint64; k = 0 where all may meet."""
+    fields = [field for field in UNIQUE if field in examples.fields]
+    if not fields:
+        return np.zeros((len(examples), 0), dtype=np.uint64)
+    return np.stack([examples.keys(field) for field in fields], axis=1)
+
+
+def collate(
+    examples: Examples, rows: np.ndarray, encoder: Encoder, *, chunk: int | None = None
+) -> Batch:
+    """Read, tokenise and cut the rows of one step."""
+    taken = examples.take(rows)
+    columns: dict[str, list[Features]] = {}
+    for field, (argument, role) in ENCODED.items():
+        if field not in taken:
+            continue
+        inputs = taken[field]
+        if field == "negatives":
+            inputs = [text for row in inputs for text in row]
+        if not inputs:
+            continue
+        size = chunk or len(inputs)
+        columns[argument] = [
+            encoder.prepare(inputs[start : start + size], role)
+            for start in range(0, len(inputs), size)
+        ]
+    tensors = {
+        argument: torch.as_tensor(taken[field])
+        for field, argument in NUMBERS.items()
+        if field in taken
+    }
+    return Batch(row_ids=taken["id"], columns=columns, tensors=tensors)
+
+
+def ahead(make: Callable[[Any], T], items: Iterable[Any], *, depth: int = 2) -> Iterator[T]:
+    """`map(make, items)`, with the next results made in a thread while one is used."""
+    with ThreadPoolExecutor(1, thread_name_prefix="dipole-batches") as pool:
+        pending = deque()  # type: ignore[var-annotated]
+        for item in items:
+            pending.append(pool.submit(make, item))
+            if len(pending) > depth:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

@@ -1,0 +1,143 @@
+"""The settings of a run: one model for the command line, a recipe file and Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from dipole.errors import InputError
+
+Tracker = Literal["tensorboard", "wandb", "trackio"]
+
+
+class Config(BaseModel):
+    """Everything that decides a run; written to RUN/config.yaml."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    data: str = Field(
+        description="File (jsonl, csv, tsv, parquet), folder, data set name or hub id."
+    )
+    split: str = Field("train", description="Split of the data set to train on.")
+    anchor: str | None = Field(None, description="Column of the anchors.")
+    positive: str | None = Field(None, description="Column of the positives.")
+    negative: list[str] | None = Field(None, description="Column of hard negatives; repeatable.")
+    score: str | None = Field(
+        None, description="Column of scores, for graded pairs (a CoSENT-like objective)."
+    )
+    on_bad_row: Literal["error", "skip"] = Field(
+        "error", description="What to do with a row that cannot be used."
+    )
+
+    encoder: str = Field(
+        "static", description="static (trained from scratch), a model folder or a hub id."
+    )
+    encoder_options: dict[str, Any] = Field(
+        default_factory=dict, description="Setting of the encoder, KEY=VALUE; repeatable."
+    )
+    objective: str = Field("infonce", description="Name of the objective.")
+    temperature: float | None = Field(
+        None, description="Temperature of the objective; its own default if not given."
+    )
+    objective_options: dict[str, Any] = Field(
+        default_factory=dict, description="Setting of the objective, KEY=VALUE; repeatable."
+    )
+
+    batch_size: int | None = Field(
+        None, ge=1, description="Examples per step over all processes; the encoder's own if not given."
+    )
+    chunk: int | None = Field(
+        None, ge=1, description="Encode a batch in pieces of this size: same gradient, less memory."
+    )
+    epochs: float | None = Field(
+        None, gt=0, description="Passes over the data; the encoder's own if not given."
+    )
+    max_steps: int | None = Field(None, ge=1, description="Stop after this many steps instead.")
+    learning_rate: float | None = Field(
+        None, gt=0, description="Peak learning rate; the encoder's own if not given."
+    )
+    schedule: Literal["linear", "cosine", "constant"] = Field(
+        "linear", description="Decay after the warm-up, to zero (linear, cosine) or none."
+    )
+    warmup: float = Field(
+        0.1, ge=0, description="Warm-up: steps, or below 1 the fraction of all steps."
+    )
+    weight_decay: float = Field(0.01, ge=0, description="Weight decay of matrices (AdamW).")
+    clip_norm: float | None = Field(
+        1.0, gt=0, description="Largest norm of the gradient; 0 on the command line for none."
+    )
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="Arithmetic of the encoder.")
+    seed: int = Field(0, ge=0, description="Seed of everything random.")
+
+    validation: str | None = Field(
+        None, description="A file, a split of the data set, or a fraction of the rows held out."
+    )
+    validate_every: int | None = Field(
+        None, ge=1, description="Steps between validations; once per epoch if not given."
+    )
+    patience: int | None = Field(
+        None, ge=1, description="Stop after this many validations without a better one."
+    )
+    checkpoint_every: int | None = Field(
+        None, ge=1, description="Steps between checkpoints; every 100 s of work if not given."
+    )
+    log_every: int = Field(10, ge=1, description="Steps between lines of metrics.jsonl.")
+    track: list[Tracker] = Field(
+        default_factory=list, description="Also log to tensorboard, wandb or trackio; repeatable."
+    )
+
+    @field_validator("clip_norm", mode="before")
+    @classmethod
+    def _zero_is_none(cls, value: Any) -> Any:
+        return None if value in (0, "0") else value
+
+
+def make_config(**settings: Any) -> Config:
+    """A checked `Config`; what is wrong is said in one line."""
+    try:
+        return Config(**settings)
+    except ValidationError as error:
+        raise InputError(_one_line(error)) from None
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """The settings a recipe file (yaml) holds."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; expected a recipe in yaml") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {error}; expected a recipe in yaml") from None
+    try:
+        settings = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        where = f", line {line + 1}" if line is not None else ""
+        problem = getattr(error, "problem", None) or "cannot be read"
+        raise InputError(f"{path}{where}: {problem}; expected a recipe in yaml") from None
+    if not isinstance(settings, dict):
+        raise InputError(f"{path}: {type(settings).__name__}; expected lines of `setting: value`")
+    return settings
+
+
+def write_config(config: Config, path: Path) -> None:
+    """Write the settings that differ from nothing: all of them, in the order of `Config`."""
+    path.write_text(yaml.safe_dump(config.model_dump(), sort_keys=False), encoding="utf-8")
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = ".".join(map(str, first["loc"][:1]))
+    if first["type"] == "extra_forbidden":
+        from difflib import get_close_matches
+
+        close = get_close_matches(name, Config.model_fields, n=1)
+        hint = f"did you mean {close[0]}?" if close else "see dipole train --help"
+        return f"{name}: no such setting; {hint}"
+    if first["type"] == "missing":
+        return f"{name}: missing; expected {Config.model_fields[name].description}"
+    message = first["msg"][0].lower() + first["msg"][1:]
+    return f"{name}: {first['input']!r}; {message}"

@@ -1,0 +1,290 @@
+"""`fit`: data, an encoder and an objective in, a run out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dipole.data import Examples, load_pairs, load_scored
+from dipole.encoders.base import Encoder
+from dipole.errors import InputError
+from dipole.training.checkpoints import recover_folder, write_folder
+from dipole.training.config import Config, make_config, read_config, write_config
+from dipole.training.seeding import seed_step
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from dipole.training.validation import Validation
+
+RESULT = "result.json"
+CONFIG = "config.yaml"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training and its folder: RUN/model, config.yaml, metrics.jsonl, result.json."""
+
+    folder: Path
+    encoder: Encoder
+    result: dict[str, Any] = field(default_factory=dict)
+
+
+def fit(
+    data: str | Path | Examples | None = None,
+    encoder: str | Encoder | None = None,
+    objective: str | nn.Module | None = None,
+    *,
+    out: str | Path,
+    validation: str | float | Examples | None = None,
+    resume: bool = False,
+    show_progress: bool = True,
+    **settings: Any,
+) -> Run:
+    """Train `encoder` on `data` with `objective` and write a run to the folder `out`.
+
+    Args:
+        data: a file, a folder, the name of a data set, or examples (`dipole.data.Pairs`, ...).
+        encoder: "static" (default: from scratch), a model folder, a hub id, or an encoder.
+        objective: the name of an objective (default "infonce"), or one.
+        out: the run's folder; must be new, unless `resume`.
+        validation: a file, a split's name, a fraction of the rows to hold out, or examples.
+        resume: go on with the run in `out` from its newest checkpoint; the weights at the end
+            are those of a run that was never stopped. Starts it where there is none yet.
+        settings: the fields of `dipole.training.config.Config`; the same as the options of
+            `dipole train`.
+
+    Returns:
+        The run; `run.encoder` is the best model of the validation, or the last one.
+
+    Raises:
+        InputError: a setting, a file or a row that cannot be used, in one line.
+        RunError: the run could not go on (non-finite loss, full disk); says from where it can.
+
+    Example:
+        >>> run = dipole.fit("stdlib-code", out="runs/code", epochs=2)  # doctest: +SKIP
+        >>> run.encoder.encode(["read a file line by line"]).shape  # doctest: +SKIP
+    """
+    folder = Path(out)
+    given = _describe(data, encoder, objective, validation) | settings
+    config = _config_of_run(folder, given, resume=resume)
+    if (folder / RESULT).exists():
+        return _finished(folder)
+
+    examples = data if isinstance(data, Examples) else _load(config, config.data, config.split)
+    held = validation if isinstance(validation, Examples) else None
+    if held is None and config.validation is not None:
+        examples, held = _validation_of(config, examples)
+    seed_step(config.seed, 0)
+    if not isinstance(encoder, Encoder):
+        encoder = _build_encoder(config, examples)
+    config = _with_defaults(config, encoder)
+    seed_step(config.seed, 0)
+    if objective is None or isinstance(objective, str):
+        objective = _build_objective(config)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    write_config(config, folder / CONFIG)
+    return _train(config, encoder, objective, examples, held, folder, resume, show_progress)
+
+
+def _train(
+    config: Config,
+    encoder: Encoder,
+    objective: nn.Module,
+    examples: Examples,
+    held: Examples | None,
+    folder: Path,
+    resume: bool,
+    show_progress: bool,
+) -> Run:
+    from accelerate import Accelerator
+
+    from dipole.training.loop import Trainer
+    from dipole.training.validation import make_validation
+
+    accelerator = Accelerator(
+        mixed_precision="bf16" if config.precision == "bf16" else "no",
+        log_with=list(config.track) or None,
+        project_dir=str(folder),
+    )
+    if config.track:
+        accelerator.init_trackers(folder.name, config=_flat(config))
+    validation: Validation | None = None if held is None else make_validation(held)
+    trainer = Trainer(
+        config,
+        encoder,
+        objective,
+        examples,
+        folder,
+        accelerator,
+        validation,
+        show_progress=show_progress,
+    )
+    if resume:
+        trainer.restore()
+    started = time.monotonic()
+    try:
+        progress = trainer.run()
+    finally:
+        if config.track:
+            accelerator.end_training()
+    result = asdict(progress) | {
+        "measure": validation[0] if validation else None,
+        "examples": len(examples),
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    if accelerator.is_main_process:
+        _finish(folder, encoder, result)
+    accelerator.wait_for_everyone()
+    return _finished(folder)
+
+
+def _finish(folder: Path, encoder: Encoder, result: dict[str, Any]) -> None:
+    """RUN/model is the best model of the validation, or the last one; then the run is finished."""
+    best = folder / "best"
+    if best.exists():
+        write_folder(folder / "model", lambda new: _copy(best, new))
+    else:
+        write_folder(folder / "model", encoder.save)
+    temporary = folder / f".{RESULT}"
+    temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    temporary.replace(folder / RESULT)
+    shutil.rmtree(best, ignore_errors=True)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copytree(source, target, dirs_exist_ok=True)
+
+
+def _finished(folder: Path) -> Run:
+    from dipole.encoders import load_encoder
+
+    recover_folder(folder / "model")
+    result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    return Run(folder, load_encoder(folder), result)
+
+
+def _describe(
+    data: Any, encoder: Any, objective: Any, validation: Any
+) -> dict[str, Any]:
+    """What goes into config.yaml for arguments that may be objects."""
+    described: dict[str, Any] = {}
+    if data is not None:
+        described["data"] = repr(data) if isinstance(data, Examples) else str(data)
+    if encoder is not None:
+        described["encoder"] = repr(type(encoder)) if isinstance(encoder, Encoder) else encoder
+    if objective is not None:
+        described["objective"] = objective if isinstance(objective, str) else repr(objective)
+    if validation is not None:
+        is_examples = isinstance(validation, Examples)
+        described["validation"] = repr(validation) if is_examples else str(validation)
+    return described
+
+
+def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> Config:
+    """The settings given, or on resume those of the run, which nothing given may contradict."""
+    before = folder / CONFIG
+    if not resume:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError(
+                f"{folder}: exists; expected a new folder for the run, or --resume to go on with it"
+            )
+        return make_config(**given)
+    if not before.exists():
+        if "data" not in given:
+            raise InputError(f"{folder}: no run to resume ({CONFIG} is missing)")
+        return make_config(**given)
+    settings = read_config(before)
+    for name, value in make_config(**(settings | given)).model_dump().items():
+        if name in given and value != settings.get(name):
+            raise InputError(
+                f"{name}: {value!r}, but the run in {folder} has {settings.get(name)!r}; "
+                "expected the same settings on resume"
+            )
+    return make_config(**settings)
+
+
+def _load(config: Config, source: str, split: str) -> Examples:
+    if config.score is not None:
+        return load_scored(
+            source,
+            first=config.anchor,
+            second=config.positive,
+            score=config.score,
+            split=split,
+            on_bad_row=config.on_bad_row,
+        )
+    return load_pairs(
+        source,
+        anchor=config.anchor,
+        positive=config.positive,
+        negative=config.negative,
+        split=split,
+        on_bad_row=config.on_bad_row,
+        seed=config.seed,
+    )
+
+
+def _validation_of(config: Config, examples: Examples) -> tuple[Examples, Examples]:
+    """(training, validation) examples: a fraction held out, a file, or another split."""
+    from dipole.training.validation import hold_out
+
+    assert config.validation is not None
+    try:
+        fraction = float(config.validation)
+    except ValueError:
+        if Path(config.validation).exists():
+            return examples, _load(config, config.validation, config.split)
+        return examples, _load(config, config.data, config.validation)
+    if not 0 < fraction < 1:
+        raise InputError(
+            f"validation: {fraction}; expected a fraction between 0 and 1, a file or a split"
+        )
+    return hold_out(examples, fraction)
+
+
+def _build_encoder(config: Config, examples: Examples) -> Encoder:
+    from dipole.encoders import StaticText, load_encoder
+
+    if config.encoder != "static":
+        return load_encoder(config.encoder, **config.encoder_options)
+    queries, documents = (
+        examples.column(field) for field in examples.fields[1:3]
+    )
+    try:
+        return StaticText.from_texts(queries, documents, **config.encoder_options)
+    except TypeError as error:
+        raise InputError(f"encoder_options: {error}; see docs/encoders.md") from None
+
+
+def _build_objective(config: Config) -> nn.Module:
+    from dipole.objectives import build_objective
+
+    options = dict(config.objective_options)
+    if config.temperature is not None:
+        options["temperature"] = config.temperature
+    return build_objective(config.objective, **options)
+
+
+def _with_defaults(config: Config, encoder: Encoder) -> Config:
+    """Batch size, epochs and learning rate that were not given are the encoder's own."""
+    missing = {
+        name: value
+        for name, value in encoder.training_defaults.items()
+        if getattr(config, name) is None
+    }
+    return config.model_copy(update=missing)
+
+
+def _flat(config: Config) -> dict[str, Any]:
+    """Settings as trackers take them: plain values."""
+    return {
+        name: value if isinstance(value, int | float | str | bool) else json.dumps(value)
+        for name, value in config.model_dump().items()
+    }

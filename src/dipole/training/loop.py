@@ -1,0 +1,262 @@
+"""The loop: steps, validation, checkpoints; nothing here knows a modality or an objective."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from dipole.encoders.base import Encoder
+from dipole.errors import RunError
+from dipole.sampling.unique import UniqueBatches
+from dipole.training.batches import Batch, ahead, collate, unique_keys
+from dipole.training.checkpoints import (
+    list_checkpoints,
+    load_checkpoint,
+    recover_folder,
+    save_checkpoint,
+    write_folder,
+)
+from dipole.training.config import Config
+from dipole.training.interrupts import Interrupts
+from dipole.training.progress import METRICS, Bar, Metrics, trim_metrics
+from dipole.training.schedule import rate_at, warmup_steps
+from dipole.training.seeding import seed_step
+from dipole.training.towers import Towers
+from dipole.training.validation import Validation
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from dipole.data import Examples
+
+SECONDS_BETWEEN_CHECKPOINTS = 100.0
+
+
+@dataclass
+class Progress:
+    """Where a run stands; with weights and optimiser, all there is to a checkpoint."""
+
+    step: int = 0
+    best: float | None = None
+    best_step: int = 0
+    misses: int = 0
+
+
+class Interrupted(RunError):
+    """The user stopped the run; it can go on."""
+
+    exit_code = 130
+
+
+class Trainer:
+    """One training of `encoder` with `objective` on `examples`, in `folder`."""
+
+    def __init__(
+        self,
+        config: Config,
+        encoder: Encoder,
+        objective: torch.nn.Module,
+        examples: Examples,
+        folder: Path,
+        accelerator: Accelerator,
+        validation: Validation | None = None,
+        *,
+        show_progress: bool = True,
+    ) -> None:
+        self.config = config
+        self.encoder = encoder
+        self.examples = examples
+        self.folder = folder
+        self.accelerator = accelerator
+        self.validation = validation
+        self.show_progress = show_progress
+        assert config.batch_size is not None
+        self.sampler = UniqueBatches(unique_keys(examples), config.batch_size, seed=config.seed)
+        self.total = self._total_steps()
+        self.progress = Progress()
+        self.towers = Towers(encoder, objective)
+        optimizer = torch.optim.AdamW(
+            self.towers.parameter_groups(config.weight_decay), lr=config.learning_rate or 0.0
+        )
+        self.model, self.optimizer = accelerator.prepare(self.towers, optimizer)
+
+    def run(self) -> Progress:
+        """Train to the end; raises `Interrupted` or `RunError` with a checkpoint to go on from."""
+        seen, losses, since = 0, [], time.monotonic()
+        saved_at = time.monotonic()
+        metrics = Metrics(self.folder / METRICS, self.accelerator)
+        with (
+            Interrupts() as asked,
+            Bar(self.total, self.progress.step, shown=self.show_progress) as bar,
+        ):
+            for batch in self._batches(self.progress.step):
+                loss, norm = self._step(batch)
+                self.progress.step += 1
+                step = self.progress.step
+                losses.append(loss)
+                seen += len(batch.row_ids) * self.accelerator.num_processes
+                bar.update(step)
+                if step % self.config.log_every == 0 or step == self.total:
+                    now = time.monotonic()
+                    mean, speed = sum(losses) / len(losses), seen / max(now - since, 1e-9)
+                    values = {"loss": mean, "learning_rate": self._rate(step - 1)}
+                    values |= self._parts() | ({} if norm is None else {"gradient_norm": norm})
+                    metrics.write(step, values | {"examples_per_second": round(speed, 1)})
+                    bar.show(step, mean, speed)
+                    seen, losses, since = 0, [], now
+                if self._validates_at(step):
+                    self._validate(metrics, bar)
+                    if self._is_out_of_patience():
+                        bar.say(
+                            f"stopped early: best {self._measure} at step {self.progress.best_step}"
+                        )
+                        break
+                if asked.to_stop and step < self.total:
+                    self.save()
+                    raise Interrupted(
+                        f"stopped at step {step} of {self.total}, saved; "
+                        f"to go on: dipole train --out {self.folder} --resume"
+                    )
+                if self._checkpoints_at(step, saved_at):
+                    self.save()
+                    saved_at = time.monotonic()
+        return self.progress
+
+    def save(self) -> None:
+        """Write a checkpoint: weights, optimiser, and where the run stands."""
+        if not self.accelerator.is_main_process:
+            return
+        state = {
+            "towers": self.towers.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "progress": asdict(self.progress),
+        }
+        save_checkpoint(self.folder / "checkpoints", self.progress.step, state)
+
+    def restore(self) -> None:
+        """Go back to the newest checkpoint, if there is one."""
+        recover_folder(self.folder / "best")
+        found = list_checkpoints(self.folder / "checkpoints")
+        if found:
+            state = load_checkpoint(found[-1])
+            self.towers.load_state_dict(state["towers"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.progress = Progress(**state["progress"])
+        trim_metrics(self.folder / METRICS, self.progress.step)
+
+    def _step(self, batch: Batch) -> tuple[float, float | None]:
+        """One update; the loss and the norm of the gradient before clipping."""
+        from accelerate.utils import send_to_device
+
+        seed_step(self.config.seed, self.progress.step, self.accelerator.process_index)
+        self.model.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate(self.progress.step) * group["factor"]
+        columns, tensors = send_to_device((batch.columns, batch.tensors), self.accelerator.device)
+        with self.accelerator.autocast():
+            loss = self.model(columns, tensors)
+        value = float(loss.detach())
+        self._check_finite("loss", value, batch)
+        self.accelerator.backward(loss)
+        norm = None
+        if self.config.clip_norm is not None:
+            norm = float(
+                self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+            )
+            self._check_finite("norm of the gradient", norm, batch)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return value, norm
+
+    def _batches(self, start: int) -> Iterator[Batch]:
+        def read(rows: np.ndarray) -> Batch:
+            return collate(self.examples, rows, self.encoder, chunk=self.config.chunk)
+
+        return ahead(read, self._rows(start))
+
+    def _rows(self, start: int) -> Iterator[np.ndarray]:
+        """This process's row numbers of every step from `start` to the end."""
+        step, epoch = 0, 0
+        while step < self.total:
+            length = self.sampler.length(epoch)
+            if step + length > start:
+                batches = self.sampler.epoch(epoch)
+                for rows in batches[max(start - step, 0) : self.total - step]:
+                    parts = np.array_split(rows, self.accelerator.num_processes)
+                    yield parts[self.accelerator.process_index]
+            step, epoch = step + length, epoch + 1
+
+    def _total_steps(self) -> int:
+        if self.config.max_steps is not None:
+            return self.config.max_steps
+        assert self.config.epochs is not None
+        whole = int(self.config.epochs)
+        steps = sum(self.sampler.length(epoch) for epoch in range(whole))
+        part = self.config.epochs - whole
+        return max(steps + round(part * self.sampler.length(whole)) if part else steps, 1)
+
+    def _rate(self, step: int) -> float:
+        assert self.config.learning_rate is not None
+        warmup = warmup_steps(self.config.warmup, self.total)
+        return self.config.learning_rate * rate_at(
+            step, total=self.total, warmup=warmup, schedule=self.config.schedule
+        )
+
+    def _parts(self) -> dict[str, float]:
+        """The parts of a sum of objectives, by name."""
+        parts = getattr(self.towers.objective, "parts", None) or {}
+        return {f"loss/{name}": float(value) for name, value in parts.items()}
+
+    def _check_finite(self, what: str, value: float, batch: Batch) -> None:
+        if np.isfinite(value):
+            return
+        found = list_checkpoints(self.folder / "checkpoints")
+        last = f"the last good checkpoint is {found[-1]}" if found else "no checkpoint yet"
+        ids = ", ".join(batch.row_ids[:8]) + (", ..." if len(batch.row_ids) > 8 else "")
+        raise RunError(
+            f"step {self.progress.step + 1}: the {what} is {value}; "
+            f"batch of {len(batch.row_ids)} examples: {ids}; {last}"
+        )
+
+    @property
+    def _measure(self) -> str:
+        return self.validation[0] if self.validation else ""
+
+    def _validates_at(self, step: int) -> bool:
+        if self.validation is None:
+            return False
+        every = self.config.validate_every or self.sampler.length(0)
+        return step % every == 0 or step == self.total
+
+    def _validate(self, metrics: Metrics, bar: Bar) -> None:
+        """Measure, and keep the model if it is the best so far."""
+        assert self.validation is not None
+        name, measure = self.validation
+        self.towers.eval()
+        value = measure(self.encoder)
+        step = self.progress.step
+        metrics.write(step, {f"validation/{name}": value})
+        is_best = self.progress.best is None or value > self.progress.best
+        bar.say(f"step {step}: validation {name} {value:.4f}{' (best)' if is_best else ''}")
+        if not is_best:
+            self.progress.misses += 1
+            return
+        self.progress.best, self.progress.best_step, self.progress.misses = value, step, 0
+        if self.accelerator.is_main_process:
+            write_folder(self.folder / "best", self.encoder.save)
+
+    def _is_out_of_patience(self) -> bool:
+        return self.config.patience is not None and self.progress.misses >= self.config.patience
+
+    def _checkpoints_at(self, step: int, saved_at: float) -> bool:
+        if step == self.total:
+            return False  # the finished model follows at once
+        if self.config.checkpoint_every is not None:
+            return step % self.config.checkpoint_every == 0
+        return time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS

@@ -1,0 +1,31 @@
+"""The learning rate as a function of the step, so that there is no state to save."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+Schedule = Literal["linear", "cosine", "constant"]
+
+
+def rate_at(step: int, *, total: int, warmup: int, schedule: Schedule) -> float:
+    """Fraction of the peak learning rate at `step` (0-based) of `total`.
+
+    Rises as (step + 1) / warmup, then falls to zero along a line or half a cosine, or stays.
+
+    >>> [round(rate_at(s, total=5, warmup=2, schedule="linear"), 3) for s in range(5)]
+    [0.5, 1.0, 1.0, 0.667, 0.333]
+    """
+    if step < warmup:
+        return (step + 1) / warmup
+    done = (step - warmup) / max(total - warmup, 1)
+    if schedule == "linear":
+        return max(1.0 - done, 0.0)
+    if schedule == "cosine":
+        return 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
+    return 1.0
+
+
+def warmup_steps(warmup: float, total: int) -> int:
+    """Steps of warm-up: a number of steps, or below 1 a fraction of all steps."""
+    return round(warmup * total) if warmup < 1 else int(warmup)
