@@ -1,5 +1,26 @@
-"""The objectives."""
+"""The objectives: `from dipole.objectives import InfoNCE`, or `build_objective("infonce")`.
 
-from dipole.objectives.infonce import InfoNCE, infonce
+The function with the maths stands beside its module: `dipole.objectives.infonce.infonce`.
+"""
 
-__all__ = ["InfoNCE", "infonce"]
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from dipole.objectives.base import Objective, Sum
+from dipole.objectives.registry import OBJECTIVES, build_objective
+
+_CLASSES = {entry.partition(":")[2]: entry.partition(":")[0] for entry in OBJECTIVES.values()}
+
+__all__ = ["Objective", "Sum", "build_objective", *_CLASSES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _CLASSES:
+        return getattr(importlib.import_module(f"dipole.objectives.{_CLASSES[name]}"), name)
+    raise AttributeError(f"module 'dipole.objectives' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+
+from dipole.objectives.base import Common, Objective, Temperature
+from dipole.objectives.checks import check
+from dipole.objectives.registry import register
 
 
 def infonce(
@@ -13,13 +19,14 @@ def infonce(
     negative: Tensor | None = None,
     ids: Tensor | None = None,
     *,
-    temperature: float = 0.05,
+    temperature: float | Tensor = 0.05,
 ) -> Tensor:
     """Mean over both directions of `LSE_j l_ij - l_ii`, with `l_ij = cos(q_i, k_j) / temperature`.
 
     anchor, positive (n, d); negative (m, d) are extra columns of the anchors' direction;
     ids (n,): equal ids are never negatives of each other.
     """
+    check(anchor=anchor, positive=positive, negative=negative, ids=ids, temperature=temperature)
     q, k = F.normalize(anchor, dim=1), F.normalize(positive, dim=1)
     logits = q @ k.T / temperature
     if ids is not None:
@@ -36,12 +43,19 @@ def infonce(
     return (rows.mean() + columns.mean()) / 2
 
 
-class InfoNCE(nn.Module):
+@register(
+    "infonce",
+    paper="van den Oord et al. 2018, Representation Learning with Contrastive Predictive Coding "
+    "(arXiv 1807.03748)",
+    system="infonce",
+    form="softmax",
+)
+class InfoNCE(Objective):
     """`infonce` with its settings."""
 
-    def __init__(self, temperature: float = 0.05) -> None:
-        super().__init__()
-        self.temperature = temperature
+    def __init__(self, temperature: float = 0.05, **common: Unpack[Common]) -> None:
+        super().__init__(**common)
+        self.temperature = Temperature(temperature)
 
     def forward(
         self,
@@ -50,4 +64,4 @@ class InfoNCE(nn.Module):
         negative: Tensor | None = None,
         ids: Tensor | None = None,
     ) -> Tensor:
-        return infonce(anchor, positive, negative, ids, temperature=self.temperature)
+        return infonce(anchor, positive, negative, ids, temperature=self.temperature())

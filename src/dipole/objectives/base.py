@@ -1,0 +1,154 @@
+"""What every objective is: a callable module, tensors in, one number out.
+
+An objective is a function with the maths and a thin `Objective` that stores its settings. It says
+what it takes by the names of its `forward`, so that a trainer can hand it a batch by name, and it
+adds up: `InfoNCE() + 0.1 * AlignmentUniformity()`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Literal, TypedDict
+
+import torch
+from torch import Tensor, nn
+
+from dipole.errors import InputError
+
+Reduction = Literal["mean", "sum", "none"]
+
+
+class Common(TypedDict, total=False):
+    """The settings every objective has; a subclass passes them on as `**common`."""
+
+    reduction: Reduction
+    executor: str
+
+
+class Objective(nn.Module):
+    """An objective and where it comes from; subclasses write `__init__` and `forward`.
+
+    reduction: `mean` over the rows that have a positive, their `sum`, or `none` (one per row).
+    executor: how the pair engine runs, see docs/engine.md; `auto` chooses by size.
+    """
+
+    # Set by `registry.register`.
+    name: ClassVar[str] = ""
+    paper: ClassVar[str] = ""
+    system: ClassVar[str] = ""
+    form: ClassVar[str] = ""
+    related: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, reduction: Reduction = "mean", executor: str = "auto") -> None:
+        super().__init__()
+        if reduction not in ("mean", "sum", "none"):
+            raise InputError(f"reduction: found {reduction!r}, expected 'mean', 'sum' or 'none'")
+        self.common = Common(reduction=reduction, executor=executor)
+
+    def inputs(self) -> dict[str, bool]:
+        """The tensors `forward` takes, by name: True where it cannot do without."""
+        return forward_inputs(type(self).forward)
+
+    def pick(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """Those tensors of a batch that this objective takes.
+
+        Where `views` is asked for and the batch has none, they are the anchor and the positive.
+        """
+        found = {key: value for key, value in batch.items() if value is not None}
+        wanted = self.inputs()
+        if "views" in wanted and "views" not in found and "anchor" in found:
+            found["views"] = torch.stack([found[k] for k in ("anchor", "positive") if k in found])
+        for key, needed in wanted.items():
+            if needed and key not in found:
+                raise InputError(
+                    f"{type(self).__name__} needs '{key}', found {', '.join(batch) or 'nothing'}; "
+                    f"expected {', '.join(k for k, must in wanted.items() if must)}"
+                )
+        return {key: found[key] for key in wanted if key in found}
+
+    def __add__(self, other: Objective) -> Sum:
+        return Sum([*_terms(self), *_terms(other)])
+
+    def __radd__(self, other: object) -> Objective:  # for the built-in `sum`, which starts at 0
+        return self if other == 0 else NotImplemented
+
+    def __mul__(self, weight: float) -> Sum:
+        return Sum([(weight * own, part) for own, part in _terms(self)])
+
+    __rmul__ = __mul__
+
+
+class Sum(Objective):
+    """Weighted sum of objectives; each is called with those inputs that its `forward` names.
+
+    `parts` holds every part's last value by name, unweighted and detached, for a logger.
+    """
+
+    def __init__(self, terms: Iterable[tuple[float, Objective]]) -> None:
+        super().__init__()
+        weights, parts = zip(*terms, strict=True)
+        self.weights: tuple[float, ...] = weights
+        self.terms = nn.ModuleList(parts)
+        self.parts: dict[str, Tensor] = {}
+
+    def names(self) -> list[str]:
+        """One name per part; the second `infonce` is `infonce_2`."""
+        bases = [getattr(term, "name", "") or type(term).__name__ for term in self.terms]
+        counts = [bases[:i].count(base) for i, base in enumerate(bases)]
+        return [f"{b}_{c + 1}" if c else b for b, c in zip(bases, counts, strict=True)]
+
+    def inputs(self) -> dict[str, bool]:
+        """The inputs of all parts; needed is what one of them needs."""
+        merged: dict[str, bool] = {}
+        for term in self.terms:
+            assert isinstance(term, Objective)
+            for key, needed in term.inputs().items():
+                merged[key] = merged.get(key, False) or needed
+        return merged
+
+    def forward(self, *args: Tensor, **inputs: Tensor | None) -> Tensor:
+        """Positional arguments are named as in the first part."""
+        first, *_ = self.terms
+        assert isinstance(first, Objective)
+        batch = dict(zip(first.inputs(), args, strict=False)) | inputs
+        total: Tensor | None = None
+        for name, weight, term in zip(self.names(), self.weights, self.terms, strict=True):
+            assert isinstance(term, Objective)
+            value: Tensor = term(**term.pick(batch))
+            self.parts[name] = value.detach()
+            total = weight * value if total is None else total + weight * value
+        assert total is not None
+        return total
+
+
+class Temperature(nn.Module):
+    """A temperature: fixed, or learnt as its logarithm, which keeps it positive."""
+
+    def __init__(self, value: float, learn: bool = False) -> None:
+        super().__init__()
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(f"temperature: found {value}, expected a number above 0")
+        self.value = value
+        self.log = nn.Parameter(torch.tensor(math.log(value))) if learn else None
+
+    def forward(self) -> float | Tensor:
+        return self.value if self.log is None else self.log.exp()
+
+    def extra_repr(self) -> str:
+        return f"{float(self()):.4g}" + ("" if self.log is None else ", learnt")
+
+
+def forward_inputs(forward: Callable[..., Any]) -> dict[str, bool]:
+    """Argument name -> whether it has no default."""
+    parameters = list(inspect.signature(forward).parameters.values())[1:]
+    return {p.name: p.default is p.empty for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
+
+
+def _terms(objective: Objective) -> list[tuple[float, Objective]]:
+    if isinstance(objective, Sum):
+        return [(w, t) for w, t in zip(objective.weights, objective.terms, strict=True)]  # type: ignore[misc]
+    if isinstance(objective, Objective):
+        return [(1.0, objective)]
+    raise TypeError(f"expected an objective, found {type(objective).__name__}")

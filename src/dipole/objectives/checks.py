@@ -1,0 +1,97 @@
+"""Checks of an objective's arguments: the error names the argument, what it was, what it must be.
+
+The names mean the same in every objective, so their shapes and dtypes are written down once.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from dipole.errors import InputError
+
+# Letters stand for sizes that must agree within one call.
+SHAPES = {
+    "anchor": "n d",
+    "positive": "n d",
+    "negative": "m d",
+    "candidates": "n k d",
+    "views": "v n d",
+    "labels": "n",
+    "ids": "n",
+    "scores": "n",
+    "relevance": "n k",
+    "relation": "n c",
+    "mask": "n c",
+    "teacher_scores": "n c",
+}
+INTEGER = {"labels", "ids"}
+BOOLEAN = {"mask"}
+
+
+def check(
+    *,
+    temperature: float | Tensor | None = None,
+    shapes: dict[str, str] | None = None,
+    **tensors: Tensor | None,
+) -> dict[str, int]:
+    """Sizes by letter of the given tensors (None is skipped), or an InputError.
+
+    `shapes` overrides what `SHAPES` says for this call: `shapes={"positive": "n p d"}`.
+    """
+    if temperature is not None:
+        _check_temperature(temperature)
+    sizes: dict[str, int] = {}
+    owner: dict[str, str] = {}
+    for name, tensor in tensors.items():
+        if tensor is None:
+            continue
+        if not isinstance(tensor, Tensor):
+            raise InputError(f"{name}: found {type(tensor).__name__}, expected a tensor")
+        letters = (shapes or {}).get(name, SHAPES.get(name, "")).split()
+        wanted = f"({', '.join(letters)})"
+        if tensor.dim() != len(letters):
+            raise InputError(f"{name}: found shape {tuple(tensor.shape)}, expected {wanted}")
+        for letter, size in zip(letters, tensor.shape, strict=True):
+            if sizes.setdefault(letter, size) != size:
+                raise InputError(
+                    f"{name}: found shape {tuple(tensor.shape)}, expected {wanted} "
+                    f"with {letter} = {sizes[letter]} as in {owner[letter]}"
+                )
+            owner.setdefault(letter, name)
+        _check_dtype(name, tensor)
+    if sizes.get("n") == 0:
+        raise InputError(f"{owner['n']}: found no rows, expected at least one")
+    return sizes
+
+
+def _check_dtype(name: str, tensor: Tensor) -> None:
+    if name in INTEGER:
+        expected, good = "integers", not tensor.is_floating_point() and tensor.dtype != torch.bool
+    elif name in BOOLEAN:
+        expected, good = "torch.bool", tensor.dtype == torch.bool
+    else:
+        expected, good = "a floating point dtype", tensor.is_floating_point()
+    if not good:
+        raise InputError(f"{name}: found {tensor.dtype}, expected {expected}")
+    # A sum shows every nan and inf at the price of one read; only then look at each element,
+    # because a sum of large finite numbers may overflow too.
+    if not tensor.is_floating_point():
+        return
+    wide = torch.float32 if tensor.element_size() < 4 else tensor.dtype
+    if not math.isfinite(tensor.detach().sum(dtype=wide)):
+        bad = int((~torch.isfinite(tensor)).sum())
+        if bad:
+            raise InputError(f"{name}: found {bad} values that are nan or inf, expected finite")
+
+
+def _check_temperature(temperature: float | Tensor) -> None:
+    if isinstance(temperature, Tensor) and temperature.numel() != 1:
+        found, good = f"a tensor of shape {tuple(temperature.shape)}", False
+    else:
+        value = float(temperature)
+        found, good = str(value), math.isfinite(value) and value > 0
+    if not good:
+        raise InputError(f"temperature: found {found}, expected a number above 0")
