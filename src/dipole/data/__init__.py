@@ -1,0 +1,88 @@
+"""Typed examples with stable ids, the readers that make them, and the named data sets.
+
+Names are loaded where they are first used: importing this package imports no reader and no Arrow.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dipole.data.examples import (
+        Column,
+        Examples,
+        Labeled,
+        Pairs,
+        Ranked,
+        Scored,
+        Skipped,
+        Texts,
+        Triplets,
+        content_key,
+    )
+    from dipole.data.loading import (
+        load_labeled,
+        load_pairs,
+        load_ranked,
+        load_retrieval,
+        load_scored,
+    )
+    from dipole.data.retrieval import RetrievalData
+    from dipole.data.trec import read_qrels, read_run, write_qrels, write_run
+
+_NAMES = {
+    "Column": "examples",
+    "Examples": "examples",
+    "Labeled": "examples",
+    "Pairs": "examples",
+    "Ranked": "examples",
+    "RetrievalData": "retrieval",
+    "Scored": "examples",
+    "Skipped": "examples",
+    "Texts": "examples",
+    "Triplets": "examples",
+    "content_key": "examples",
+    "load_labeled": "loading",
+    "load_pairs": "loading",
+    "load_ranked": "loading",
+    "load_retrieval": "loading",
+    "load_scored": "loading",
+    "read_qrels": "trec",
+    "read_run": "trec",
+    "write_qrels": "trec",
+    "write_run": "trec",
+}
+
+__all__ = [
+    "Column",
+    "Examples",
+    "Labeled",
+    "Pairs",
+    "Ranked",
+    "RetrievalData",
+    "Scored",
+    "Skipped",
+    "Texts",
+    "Triplets",
+    "content_key",
+    "load_labeled",
+    "load_pairs",
+    "load_ranked",
+    "load_retrieval",
+    "load_scored",
+    "read_qrels",
+    "read_run",
+    "write_qrels",
+    "write_run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"dipole.data.{_NAMES[name]}"), name)
+    raise AttributeError(f"module 'dipole.data' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

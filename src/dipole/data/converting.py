@@ -1,0 +1,201 @@
+"""From rows to typed examples: validated one by one, batched, kept in memory or in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any, Literal, NoReturn
+
+import numpy as np
+
+from dipole.data.cache import digest, read_entry, store
+from dipole.data.columns import Plan, get
+from dipole.data.examples import Examples, Skipped, arrow, arrow_type, content_key
+from dipole.data.rows import Bad, BadValueError, Row, Source, shown, text_of
+from dipole.errors import InputError
+
+OnBadRow = Literal["error", "skip"]
+# A batch is written when it has this many rows or characters.
+_ROWS = 4096
+_CHARACTERS = 2**21
+_MESSAGES = 20
+
+
+class SeenIds:
+    """Which ids came before, 16 bytes an id: sorted runs of hashes, each twice the next."""
+
+    def __init__(self) -> None:
+        self._runs: list[tuple[np.ndarray, np.ndarray]] = []
+        self._recent: dict[int, int] = {}
+
+    def first_row(self, identity: str, row: int) -> int | None:
+        """The row that had this id before, or None; then it is noted for `row`."""
+        key = content_key(identity)
+        if key in self._recent:
+            return self._recent[key]
+        for keys, rows in self._runs:
+            place = int(np.searchsorted(keys, np.uint64(key)))
+            if place < len(keys) and int(keys[place]) == key:
+                return int(rows[place])
+        self._recent[key] = row
+        if len(self._recent) >= 2**17:
+            self._merge()
+        return None
+
+    def _merge(self) -> None:
+        keys = np.fromiter(self._recent.keys(), np.uint64, len(self._recent))
+        rows = np.fromiter(self._recent.values(), np.int64, len(self._recent))
+        self._recent = {}
+        while self._runs and len(self._runs[-1][0]) <= len(keys):
+            more_keys, more_rows = self._runs.pop()
+            keys, rows = np.concatenate((keys, more_keys)), np.concatenate((rows, more_rows))
+        order = np.argsort(keys, kind="stable")
+        self._runs.append((keys[order], rows[order]))
+
+
+class BadRows:
+    """Raises at a bad row of a file, or counts it and keeps the first messages."""
+
+    def __init__(self, name: str, on_bad_row: OnBadRow) -> None:
+        if on_bad_row not in ("error", "skip"):
+            raise InputError(f"on_bad_row: found {on_bad_row!r}; expected 'error' or 'skip'")
+        self._name = name
+        self._skip = on_bad_row == "skip"
+        self.count = 0
+        self.messages: list[str] = []
+
+    def __call__(self, number: int, message: str) -> None:
+        line = f"{self._name}, row {number}: {message}"
+        if not self._skip:
+            raise InputError(line)
+        self.count += 1
+        if len(self.messages) < _MESSAGES:
+            self.messages.append(line)
+
+    def merge(self, other: BadRows) -> None:
+        """Count the bad rows of another file, too."""
+        self.count += other.count
+        self.messages = [*self.messages, *other.messages][:_MESSAGES]
+
+    @property
+    def skipped(self) -> Skipped:
+        return Skipped(self.count, tuple(self.messages))
+
+
+def convert(
+    source: Source,
+    make_plan: Callable[[Source, dict[str, Any]], Plan],
+    on_bad_row: OnBadRow,
+) -> Examples:
+    """Examples of a source, all of them checked; from the cache if they were converted before."""
+    bad_row = BadRows(source.name, on_bad_row)
+    rows = source.rows()
+    first: tuple[int, dict[str, Any]] | None = None
+    for number, row in rows:
+        if isinstance(row, Bad):
+            bad_row(number, row.message)
+        else:
+            first = (number, row)
+            break
+    if first is None:
+        _no_rows(source, bad_row)
+    plan = make_plan(source, first[1])
+    name = None
+    if source.state:
+        what, state = source.state
+        settings = (plan.kind.__name__, plan.taken, on_bad_row)
+        name = "-".join([digest(what), digest(state), digest(*settings)])
+        entry = read_entry(name)
+        if entry is not None:
+            table, about = entry
+            skipped = Skipped(about["skipped"], tuple(about["messages"]))
+            return plan.kind(table, origin=_origin(source, plan), skipped=skipped)
+    types = _types(plan, first[1])
+    pa = arrow()
+    schema = pa.schema([("id", pa.string()), *types.items()])
+    if plan.metadata:
+        schema = schema.append(pa.field("metadata", pa.string()))
+    table = store(
+        name,
+        _batches(chain([first], rows), plan, schema, bad_row),
+        schema,
+        lambda: {"skipped": bad_row.count, "messages": bad_row.messages},
+    )
+    if table.num_rows == 0:
+        _no_rows(source, bad_row)
+    return plan.kind(table, origin=_origin(source, plan), skipped=bad_row.skipped)
+
+
+def _no_rows(source: Source, bad_row: BadRows) -> NoReturn:
+    if bad_row.count:
+        raise InputError(
+            f"{source.name}: found no usable row, {bad_row.count} bad ones; the first: "
+            f"{bad_row.messages[0]}"
+        )
+    raise InputError(f"{source.name}: found no rows; expected at least one")
+
+
+def _origin(source: Source, plan: Plan) -> str:
+    notes = f" ({'; '.join(source.notes)})" if source.notes else ""
+    return f"{source.name}{notes}: {plan.taken}"
+
+
+def _types(plan: Plan, row: dict[str, Any]) -> dict[str, Any]:
+    """The Arrow type of every field; where the values decide, those of the first row do."""
+    pa = arrow()
+    kinds = {name: arrow_type(kind) for name, kind in plan.kind.FIELDS.items()}
+    if None in kinds.values():
+        try:
+            values = plan.parse(row)[0]
+        except BadValueError:
+            values = {}
+        for name, kind in kinds.items():
+            if kind is None:
+                kinds[name] = pa.int64() if isinstance(values.get(name), int) else pa.string()
+    return kinds
+
+
+def _batches(rows: Iterator[Row], plan: Plan, schema: Any, bad_row: BadRows) -> Iterator[Any]:
+    """Record batches of the usable rows; ids are the file's own or the numbers of the rows."""
+    pa = arrow()
+    seen = SeenIds()
+    batch: list[dict[str, Any]] = []
+    characters = 0
+    for number, row in rows:
+        if isinstance(row, Bad):
+            bad_row(number, row.message)
+            continue
+        try:
+            examples = plan.parse(row)
+            identity = str(number) if plan.id is None else _id_of(row, plan.id)
+            first = None if plan.id is None else seen.first_row(identity, number)
+            if first is not None:
+                raise BadValueError(
+                    f"found the id {shown(identity)} of row {first} again; expected every id once"
+                )
+        except BadValueError as error:
+            bad_row(number, str(error))
+            continue
+        for part, example in enumerate(examples, start=1):
+            # A row with several positives becomes several examples: 17-1, 17-2, ...
+            example["id"] = identity if len(examples) == 1 else f"{identity}-{part}"
+            batch.append(example)
+            characters += sum(map(_size, example.values()))
+        if len(batch) >= _ROWS or characters >= _CHARACTERS:
+            yield pa.RecordBatch.from_pylist(batch, schema)
+            batch, characters = [], 0
+    if batch:
+        yield pa.RecordBatch.from_pylist(batch, schema)
+
+
+def _id_of(row: dict[str, Any], column: str) -> str:
+    value = get(row, column)
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
+        raise BadValueError(f"column '{column}': found {shown(value)}; expected an id")
+    return text_of(str(value), column)
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    return sum(map(_size, value)) if isinstance(value, list) else 8

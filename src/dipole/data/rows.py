@@ -1,0 +1,108 @@
+"""Rows on their way from a source to a table: what is wrong with one, and what is in its fields."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A row that cannot be used: what was found and what was expected."""
+
+    message: str
+
+
+class BadValueError(ValueError):
+    """A value of a row that cannot be used; becomes a `Bad` row."""
+
+
+# The 1-based number of the row (for text files the line it starts in) and its columns.
+Row = tuple[int, dict[str, Any] | Bad]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where rows come from."""
+
+    name: str  # what messages call it
+    rows: Callable[[], Iterator[Row]]
+    same_columns: bool = True  # a table: a column missing in one row is missing in all
+    state: tuple[str, ...] = ()  # (what, which state of it): names the cache entry; (): not cached
+    notes: list[str] = field(default_factory=list)  # what the reader guessed, for `origin`
+
+
+def shown(value: Any) -> str:
+    """A value as messages show it: short, on one line."""
+    if value is None:
+        return "null"
+    if isinstance(value, (list, tuple)):
+        return "an empty list" if not value else f"a list of {len(value)}"
+    if isinstance(value, Mapping):
+        return "an object"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def text_of(value: Any, column: str) -> str:
+    """A text that is not empty. A passage ({"title", "text"}) is its title and text."""
+    if isinstance(value, Mapping) and "text" in value:
+        value = join_title(value.get("title"), value["text"])
+    if not isinstance(value, str):
+        raise BadValueError(f"column '{column}': found {shown(value)}; expected text")
+    if not value or value.isspace():
+        raise BadValueError(f"column '{column}': found empty text; expected text")
+    if not value.isascii():
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise BadValueError(
+                f"column '{column}': found half of a surrogate pair in {shown(value)}; "
+                "expected valid Unicode text"
+            ) from None
+    return value
+
+
+def join_title(title: Any, text: Any) -> Any:
+    """Title and text of a document as one text, the way BEIR's tools join them."""
+    return f"{title} {text}".strip() if isinstance(title, str) and isinstance(text, str) else text
+
+
+def texts_of(value: Any, column: str) -> list[str]:
+    """One text or a list of them."""
+    if isinstance(value, (list, tuple)):
+        if not value:
+            raise BadValueError(f"column '{column}': found an empty list; expected texts")
+        return [text_of(item, column) for item in value]
+    return [text_of(value, column)]
+
+
+def number_of(value: Any, column: str) -> float:
+    """A finite number, also one written as text."""
+    try:
+        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+            raise ValueError
+        number = float(value)
+    except (ValueError, OverflowError):
+        raise BadValueError(f"column '{column}': found {shown(value)}; expected a number") from None
+    if not math.isfinite(number):
+        raise BadValueError(f"column '{column}': found {number}; expected a finite number")
+    return number
+
+
+def numbers_of(value: Any, column: str) -> list[float]:
+    """A list of finite numbers."""
+    if not isinstance(value, (list, tuple)):
+        raise BadValueError(f"column '{column}': found {shown(value)}; expected a list of numbers")
+    return [number_of(item, column) for item in value]
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number or reads as one."""
+    try:
+        number_of(value, "")
+    except BadValueError:
+        return False
+    return True
