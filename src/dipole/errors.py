@@ -12,7 +12,7 @@ class DipoleError(Exception):
     exit_code = 2
 
 
-class InputError(DipoleError):
+class InputError(DipoleError, ValueError):
     """Bad input: a file, a column, an option or an argument."""
 
 

@@ -37,9 +37,7 @@ def with_options(model: type[BaseModel]) -> Callable[[Callable[..., None]], Call
                     settings[name] = key_values(settings[name], _flag(name, field))
             command(**rest, **settings)
 
-        parameters = sorted(
-            fixed + made, key=lambda p: p.default is not inspect.Parameter.empty
-        )
+        parameters = sorted(fixed + made, key=lambda p: p.default is not inspect.Parameter.empty)
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in parameters}
         run.__name__, run.__doc__ = command.__name__, command.__doc__
@@ -67,11 +65,11 @@ def key_values(pairs: list[str], option: str) -> dict[str, Any]:
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:
     kind = _plain(field.annotation)
     default = field.get_default(call_default_factory=True)
-    shown = default if default not in (None, [], {}) and not field.is_required() else False
+    has_default = not field.is_required() and default not in (None, [], {})
     option = typer.Option(
         _flag(name, field),
-        help=field.description,
-        show_default=str(shown) if shown is not False else False,
+        help=f"{field.description} Default: {default}." if has_default else field.description,
+        show_default=False,
         metavar="KEY=VALUE" if kind is dict else None,
     )
     annotation: Any = list[str] if kind is dict else kind

@@ -40,6 +40,5 @@ def train(
         if result["measure"]
         else ""
     )
-    console.print(
-        f"trained {result['step']} steps in {result['seconds']:.1f} s{score}; model: {run.folder / 'model'}"
-    )
+    steps, seconds = result["step"], result["seconds"]
+    console.print(f"trained {steps} steps in {seconds:.1f} s{score}; model: {run.folder / 'model'}")

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -35,6 +35,12 @@ class Encoder(nn.Module):
     dtype: Precision = "float32"
     # Padded tokens (whatever `lengths` counts) in one batch of `encode`.
     token_budget: int = 8192
+    # What a training of this encoder uses where nothing was asked for.
+    training_defaults: ClassVar[dict[str, Any]] = {
+        "batch_size": 64,
+        "epochs": 1.0,
+        "learning_rate": 2e-5,
+    }
 
     def prepare(self, inputs: Sequence[Any], role: Role = "document") -> Features:
         """Tensors of a batch of inputs; everything `forward` needs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 
 import numpy as np
 
@@ -81,7 +82,7 @@ class UniqueBatches:
             places_of.update(row_keys)
         free = iter(order[~is_crowded].tolist())
         for batch in batches:
-            batch.extend(row for _, row in zip(range(self.batch_size - len(batch)), free))
+            batch.extend(islice(free, self.batch_size - len(batch)))
         return [rng.permutation(batch) for batch in batches if batch]
 
 
@@ -95,4 +96,5 @@ def _rows_that_share_a_key(keys: np.ndarray) -> np.ndarray:
     first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
     values, inverse = np.unique(ordered, return_inverse=True)
     counts = np.bincount(inverse.ravel()[first.ravel()], minlength=len(values))
-    return (counts[inverse].reshape(ordered.shape) > 1).any(axis=1)
+    shared: np.ndarray = (counts[inverse].reshape(ordered.shape) > 1).any(axis=1)
+    return shared

@@ -29,6 +29,8 @@ ENCODED: dict[str, tuple[str, Role]] = {
 }
 # Field of an example -> argument of the objective, as numbers.
 NUMBERS = {"score": "scores", "label": "labels"}
+# Argument of the objective -> the argument that carries its content hashes.
+IDS = {"positive": "ids", "negative": "negative_ids"}
 # Two rows that share a text in one of these never meet in a batch.
 UNIQUE = ("anchor", "positive")
 
@@ -48,18 +50,20 @@ class Batch:
 
 def unique_keys(examples: Examples) -> np.ndarray:
     """Content hashes that must not repeat in a batch, (n, k) uint64; k = 0 where all may meet."""
-    fields = [field for field in UNIQUE if field in examples.fields]
-    if not fields:
-        return np.zeros((len(examples), 0), dtype=np.uint64)
-    return np.stack([examples.keys(field) for field in fields], axis=1)
+    keys = [examples.keys(field) for field in UNIQUE if field in examples.FIELDS]
+    return np.stack(keys, axis=1) if keys else np.zeros((len(examples), 0), dtype=np.uint64)
 
 
 def collate(
     examples: Examples, rows: np.ndarray, encoder: Encoder, *, chunk: int | None = None
 ) -> Batch:
-    """Read, tokenise and cut the rows of one step."""
+    """Read, tokenise and cut the rows of one step.
+
+    Content hashes travel along as `ids` (and `negative_ids`): equal content is never a negative.
+    """
     taken = examples.take(rows)
     columns: dict[str, list[Features]] = {}
+    ids: dict[str, Tensor] = {}
     for field, (argument, role) in ENCODED.items():
         if field not in taken:
             continue
@@ -68,6 +72,8 @@ def collate(
             inputs = [text for row in inputs for text in row]
         if not inputs:
             continue
+        if argument in IDS:
+            ids[IDS[argument]] = content_ids(inputs)
         size = chunk or len(inputs)
         columns[argument] = [
             encoder.prepare(inputs[start : start + size], role)
@@ -78,7 +84,15 @@ def collate(
         for field, argument in NUMBERS.items()
         if field in taken
     }
-    return Batch(row_ids=taken["id"], columns=columns, tensors=tensors)
+    return Batch(row_ids=taken["id"], columns=columns, tensors=tensors | ids)
+
+
+def content_ids(inputs: list[Any]) -> Tensor:
+    """Content hashes as the signed integers that torch has, (n,) int64."""
+    from dipole.data import content_key
+
+    keys = np.fromiter((content_key(value) for value in inputs), np.uint64, len(inputs))
+    return torch.from_numpy(keys.view(np.int64))
 
 
 def ahead(make: Callable[[Any], T], items: Iterable[Any], *, depth: int = 2) -> Iterator[T]:

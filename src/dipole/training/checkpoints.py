@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import shutil
 from collections.abc import Callable
@@ -55,7 +56,7 @@ def recover_folder(folder: Path) -> None:
 def save_checkpoint(folder: Path, step: int, state: dict[str, Any], *, keep: int = 2) -> Path:
     """Write `state` as FOLDER/step-N and drop all but the newest `keep`."""
     path = folder / f"{_PREFIX}{step:09d}"
-    write_folder(path, lambda temporary: torch.save(state, temporary / "state.pt"))
+    write_folder(path, lambda temporary: _save(state, temporary / "state.pt"))
     for stale in list_checkpoints(folder)[:-keep]:
         shutil.rmtree(stale, ignore_errors=True)
     return path
@@ -72,6 +73,27 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
+class _Writer(io.FileIO):
+    """Remembers the system's error, which torch turns into one of its own without a cause."""
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError as error:
+            self.error = error
+            raise
+
+
+def _save(state: dict[str, Any], path: Path) -> None:
+    with _Writer(path, "wb") as file:
+        try:
+            torch.save(state, file)
+        except RuntimeError:
+            raise (file.error or RuntimeError(f"{path}: not written")) from None
+
+
 def _flush(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -83,9 +105,9 @@ def _flush(path: Path) -> None:
 def _is_full(error: BaseException) -> bool:
     """Whether a disk, a quota or a file-size limit ended the write.
 
-    torch and safetensors wrap the system's error in their own, with its words in the message.
+    safetensors wraps the system's error in its own, with the number in the message.
     """
+    numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    words = ("No space left", "File too large", "Disk quota", "file write failed")
-    return any(word in str(error) for word in words)
+        return error.errno in numbers
+    return any(f"os error {number}" in str(error) for number in numbers)

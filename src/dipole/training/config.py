@@ -22,6 +22,9 @@ class Config(BaseModel):
         description="File (jsonl, csv, tsv, parquet), folder, data set name or hub id."
     )
     split: str = Field("train", description="Split of the data set to train on.")
+    split_seed: int = Field(
+        0, ge=0, description="Seed of the split, for a data set that is split by chance."
+    )
     anchor: str | None = Field(None, description="Column of the anchors.")
     positive: str | None = Field(None, description="Column of the positives.")
     negative: list[str] | None = Field(None, description="Column of hard negatives; repeatable.")
@@ -47,7 +50,9 @@ class Config(BaseModel):
     )
 
     batch_size: int | None = Field(
-        None, ge=1, description="Examples per step over all processes; the encoder's own if not given."
+        None,
+        ge=1,
+        description="Examples per step, all processes; the encoder's own if not given.",
     )
     chunk: int | None = Field(
         None, ge=1, description="Encode a batch in pieces of this size: same gradient, less memory."

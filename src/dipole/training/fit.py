@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dipole.data import Examples, load_pairs, load_scored
+from dipole.data import Examples
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.training.checkpoints import recover_folder, write_folder
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 RESULT = "result.json"
 CONFIG = "config.yaml"
+# Marks a setting of config.yaml that was an object of Python.
+_PYTHON = "python: "
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,11 @@ def fit(
         >>> run.encoder.encode(["read a file line by line"]).shape  # doctest: +SKIP
     """
     folder = Path(out)
-    given = _describe(data, encoder, objective, validation) | settings
-    config = _config_of_run(folder, given, resume=resume)
+    objects = {"data": data, "encoder": encoder, "objective": objective, "validation": validation}
+    config = _config_of_run(folder, _describe(**objects) | settings, resume=resume)
     if (folder / RESULT).exists():
         return _finished(folder)
+    _check_given_again(config, **objects)
 
     examples = data if isinstance(data, Examples) else _load(config, config.data, config.split)
     held = validation if isinstance(validation, Examples) else None
@@ -170,21 +173,28 @@ def _finished(folder: Path) -> Run:
     return Run(folder, load_encoder(folder), result)
 
 
-def _describe(
-    data: Any, encoder: Any, objective: Any, validation: Any
-) -> dict[str, Any]:
-    """What goes into config.yaml for arguments that may be objects."""
-    described: dict[str, Any] = {}
-    if data is not None:
-        described["data"] = repr(data) if isinstance(data, Examples) else str(data)
-    if encoder is not None:
-        described["encoder"] = repr(type(encoder)) if isinstance(encoder, Encoder) else encoder
-    if objective is not None:
-        described["objective"] = objective if isinstance(objective, str) else repr(objective)
-    if validation is not None:
-        is_examples = isinstance(validation, Examples)
-        described["validation"] = repr(validation) if is_examples else str(validation)
-    return described
+def _describe(**arguments: Any) -> dict[str, Any]:
+    """What goes into config.yaml for arguments that may be objects of Python."""
+    return {
+        name: str(value) if isinstance(value, str | Path | float) else _PYTHON + _name(value)
+        for name, value in arguments.items()
+        if value is not None
+    }
+
+
+def _name(value: Any) -> str:
+    return repr(value) if isinstance(value, Examples) else type(value).__name__
+
+
+def _check_given_again(config: Config, **arguments: Any) -> None:
+    """A run that was given an object needs it again: a file cannot hold it."""
+    for name, value in arguments.items():
+        before = str(getattr(config, name))
+        if before.startswith(_PYTHON) and (value is None or isinstance(value, str)):
+            raise InputError(
+                f"{name}: the run was given {before.removeprefix(_PYTHON)}; "
+                f"expected the same to go on: fit({name}=...)"
+            )
 
 
 def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> Config:
@@ -211,6 +221,8 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> Conf
 
 
 def _load(config: Config, source: str, split: str) -> Examples:
+    from dipole.data import load_pairs, load_scored
+
     if config.score is not None:
         return load_scored(
             source,
@@ -227,7 +239,7 @@ def _load(config: Config, source: str, split: str) -> Examples:
         negative=config.negative,
         split=split,
         on_bad_row=config.on_bad_row,
-        seed=config.seed,
+        seed=config.split_seed,
     )
 
 
@@ -254,9 +266,7 @@ def _build_encoder(config: Config, examples: Examples) -> Encoder:
 
     if config.encoder != "static":
         return load_encoder(config.encoder, **config.encoder_options)
-    queries, documents = (
-        examples.column(field) for field in examples.fields[1:3]
-    )
+    queries, documents = (examples.column(field) for field in list(examples.FIELDS)[:2])
     try:
         return StaticText.from_texts(queries, documents, **config.encoder_options)
     except TypeError as error:

@@ -12,10 +12,9 @@ from torch.utils.checkpoint import checkpoint
 def encode_chunks(
     forward: Callable[[dict[str, Tensor]], Tensor], chunks: Sequence[dict[str, Tensor]]
 ) -> Tensor:
-    r"""Vectors of a batch that is encoded piece by piece, (n, dim).
+    """Vectors of a batch that is encoded piece by piece, (n, dim).
 
-    The chain rule splits at the vectors: with :math:`z = f_\theta(x)`,
-    :math:`\partial L/\partial\theta = \sum_c (\partial L/\partial z_c)\,\partial z_c/\partial\theta`.
+    The chain rule splits at the vectors: with z = f(x; w), dL/dw = sum_c (dL/dz_c) (dz_c/dw).
     The forward keeps the vectors of each piece and nothing else; the backward encodes one piece
     again, with the random numbers it had (dropout is replayed), and frees it before the next.
     Any objective, any number of views and towers: call it once for each and add the loss up.

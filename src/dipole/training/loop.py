@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -48,7 +48,7 @@ class Progress:
     misses: int = 0
 
 
-class Interrupted(RunError):
+class InterruptedRunError(RunError):
     """The user stopped the run; it can go on."""
 
     exit_code = 130
@@ -87,7 +87,7 @@ class Trainer:
         self.model, self.optimizer = accelerator.prepare(self.towers, optimizer)
 
     def run(self) -> Progress:
-        """Train to the end; raises `Interrupted` or `RunError` with a checkpoint to go on from."""
+        """Train to the end, or raise `RunError` (`InterruptedRunError`) saying how to go on."""
         seen, losses, since = 0, [], time.monotonic()
         saved_at = time.monotonic()
         metrics = Metrics(self.folder / METRICS, self.accelerator)
@@ -119,7 +119,7 @@ class Trainer:
                         break
                 if asked.to_stop and step < self.total:
                     self.save()
-                    raise Interrupted(
+                    raise InterruptedRunError(
                         f"stopped at step {step} of {self.total}, saved; "
                         f"to go on: dipole train --out {self.folder} --resume"
                     )

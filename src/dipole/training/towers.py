@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from dipole.encoders.base import Encoder, Features
+from dipole.objectives.base import Objective, forward_inputs
 from dipole.training.gradient_cache import encode_chunks
 
 
@@ -25,7 +26,7 @@ class Towers(nn.Module):
     def forward(self, columns: dict[str, list[Features]], tensors: dict[str, Tensor]) -> Tensor:
         """The objective of a batch, a scalar."""
         vectors = {name: encode_chunks(self.encoder, chunks) for name, chunks in columns.items()}
-        loss: Tensor = self.objective(**vectors, **tensors)
+        loss: Tensor = self.objective(**pick(self.objective, vectors | tensors))
         return loss
 
     def parameter_groups(self, weight_decay: float) -> list[dict[str, Any]]:
@@ -45,3 +46,11 @@ class Towers(nn.Module):
             {"params": parameters, "weight_decay": decay, "factor": factor}
             for (decay, factor), parameters in groups.items()
         ]
+
+
+def pick(objective: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What of a batch an objective, or anyone's module, takes: by the names of its `forward`."""
+    if isinstance(objective, Objective):
+        return objective.pick(batch)
+    wanted = forward_inputs(type(objective).forward)
+    return {name: value for name, value in batch.items() if name in wanted}

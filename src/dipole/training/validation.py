@@ -22,9 +22,9 @@ def make_validation(examples: Examples) -> Validation:
     Pairs: MRR@10 of finding each anchor's positive among all positives. Scored: Spearman.
     """
     if isinstance(examples, Pairs | Triplets):
-        return "mrr@10", lambda encoder: _retrieval(examples, encoder)
+        return "MRR@10", lambda encoder: _retrieval(examples, encoder)
     if isinstance(examples, Scored):
-        return "spearman", lambda encoder: _spearman(examples, encoder)
+        return "Spearman", lambda encoder: _spearman(examples, encoder)
     raise InputError(f"validation: {type(examples).__name__}; expected pairs or scored pairs")
 
 
@@ -33,7 +33,7 @@ def hold_out(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
 
     Chosen by content hash, so a text is never on both sides and the choice needs no seed.
     """
-    field = "positive" if "positive" in examples.fields else examples.fields[1]
+    field = "positive" if "positive" in examples.FIELDS else "second"
     # The hashes are not spread evenly enough to compare with a threshold: multiply, take the top.
     spread = examples.keys(field) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(11)
     held = spread.astype(np.float64) / 2.0**53 < fraction
@@ -54,10 +54,10 @@ def _retrieval(examples: Pairs | Triplets, encoder: Encoder) -> float:
     corpus = dict(zip(keys, examples.column("positive"), strict=True))
     qrels = {query: {key: 1} for query, key in zip(examples.ids, keys, strict=True)}
     data = RetrievalData(corpus=corpus, queries=queries, qrels=qrels)
-    return float(evaluate_retrieval(encoder, data, k=10).mean("mrr@10"))
+    return evaluate_retrieval(encoder, data).value("MRR@10")
 
 
 def _spearman(examples: Scored, encoder: Encoder) -> float:
     from dipole.evaluation import evaluate_sts
 
-    return float(evaluate_sts(encoder, examples).spearman)
+    return evaluate_sts(encoder, examples).value("Spearman")

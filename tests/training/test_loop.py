@@ -1,0 +1,182 @@
+"""A run that was stopped and resumed is the run that was not, to the bit."""
+
+import json
+import signal
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from dipole.errors import InputError, RunError
+from dipole.objectives import InfoNCE
+from dipole.training.checkpoints import list_checkpoints
+from dipole.training.fit import fit
+from dipole.training.loop import InterruptedRunError
+
+
+@pytest.fixture
+def train(tiny_encoder, pairs, tmp_path):
+    """A run with small settings into tmp_path/NAME; `encoder` starts from the same weights."""
+    start = {name: value.clone() for name, value in tiny_encoder.state_dict().items()}
+
+    def run(name="run", objective=None, data=pairs, **settings):
+        tiny_encoder.load_state_dict(start)
+        settings = {"log_every": 1, "show_progress": False, "epochs": 2} | settings
+        return fit(data, tiny_encoder, objective, out=tmp_path / name, **settings)
+
+    return run
+
+
+class StopsAt(InfoNCE):
+    """Presses Ctrl-C during one step."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.left = step
+
+    def forward(self, anchor, positive, negative=None, relation=None, ids=None):
+        self.left -= 1
+        if self.left == 0:
+            signal.raise_signal(signal.SIGINT)
+        return super().forward(anchor, positive, ids=ids)
+
+
+class BreaksAt(StopsAt):
+    """Gives nan at one step."""
+
+    def forward(self, anchor, positive, negative=None, relation=None, ids=None):
+        self.left -= 1
+        loss = InfoNCE.forward(self, anchor, positive, ids=ids)
+        return loss * float("nan") if self.left == 0 else loss
+
+
+def weights(run):
+    return load_file(run.folder / "model" / "model.safetensors")
+
+
+def same(first, second):
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def steps(run):
+    return [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_seeds_decide_everything(train):
+    assert same(weights(train("a", seed=1)), weights(train("b", seed=1)))
+    assert not same(weights(train("a2", seed=1)), weights(train("c", seed=2)))
+
+
+def test_the_loss_falls(train):
+    losses = [line["loss"] for line in steps(train(epochs=20, clip_norm=None))]
+    assert np.mean(losses[-7:]) < 0.6 * np.mean(losses[:7])
+
+
+@pytest.mark.parametrize("stop", [1, 6, 7, 13])
+def test_ctrl_c_saves_and_resume_ends_with_the_same_weights(train, tmp_path, stop):
+    whole = train("whole")
+    with pytest.raises(InterruptedRunError, match=rf"stopped at step {stop} of 14.*--resume"):
+        train("stopped", StopsAt(stop))
+    resumed = train("stopped", StopsAt(0), resume=True)
+    assert same(weights(whole), weights(resumed))
+    assert [line["step"] for line in steps(resumed)] == list(range(1, 15))
+    assert [line["loss"] for line in steps(whole)] == [line["loss"] for line in steps(resumed)]
+
+
+def test_ctrl_c_in_the_last_step_ends_the_run(train):
+    assert train("run", StopsAt(14)).result["step"] == 14
+
+
+def test_a_checkpoint_older_than_the_log_drops_the_lines_that_come_again(train):
+    with pytest.raises(RunError):
+        train("broken", BreaksAt(9), checkpoint_every=4)
+    resumed = train("broken", BreaksAt(0), resume=True)
+    assert [line["step"] for line in steps(resumed)] == list(range(1, 15))
+    assert same(weights(train("whole")), weights(resumed))
+
+
+def test_a_loss_that_is_not_finite_names_step_rows_and_checkpoint(train, tmp_path):
+    with pytest.raises(RunError) as error:
+        train("broken", BreaksAt(9), checkpoint_every=4)
+    message = str(error.value)
+    assert message.startswith("step 9: the loss is nan; batch of 8 examples: ")
+    assert message.endswith(
+        "the last good checkpoint is "
+        + str(list_checkpoints(tmp_path / "broken" / "checkpoints")[-1])
+    )
+    assert "\n" not in message
+
+
+def test_validation_keeps_the_best_model_and_stops_early(train, pairs):
+    held = pairs.select(range(20))
+    run = train(
+        "run",
+        data=pairs.select(range(20, 50)),
+        validation=held,
+        validate_every=2,
+        patience=3,
+        epochs=40,
+    )
+    values = {
+        line["step"]: line["validation/MRR@10"]
+        for line in steps(run)
+        if "validation/MRR@10" in line
+    }
+    best = max(values.values())
+    assert run.result["best"] == best
+    assert run.result["best_step"] == min(step for step, value in values.items() if value == best)
+    assert run.result["step"] < 160  # it stopped early
+    assert run.result["step"] == max(values) == run.result["best_step"] + 6
+
+
+def test_the_kept_model_is_the_one_that_was_best(train, pairs):
+    """Its measure, taken again, is the best of the log."""
+    from dipole.training.validation import make_validation
+
+    held = pairs.select(range(20))
+    run = train("run", data=pairs.select(range(20, 50)), validation=held, epochs=6)
+    assert make_validation(held)[1](run.encoder) == pytest.approx(run.result["best"], abs=1e-9)
+
+
+def test_a_stopped_run_with_validation_is_resumed_to_the_same_best(train, pairs):
+    held, rest = pairs.select(range(20)), pairs.select(range(20, 50))
+    settings = {"data": rest, "validation": held, "validate_every": 3, "epochs": 4}
+    whole = train("whole", **settings)
+    with pytest.raises(InterruptedRunError):
+        train("stopped", StopsAt(8), **settings)
+    resumed = train("stopped", StopsAt(0), resume=True, **settings)
+    assert same(weights(whole), weights(resumed))
+    assert whole.result["best_step"] == resumed.result["best_step"]
+
+
+def test_chunks_give_the_same_gradient_with_dropout_off(train, tiny_encoder):
+    tiny_encoder.dropout.p = 0.0
+    whole, chunked = train("whole"), train("chunked", chunk=3)
+    for name, value in weights(whole).items():
+        torch.testing.assert_close(weights(chunked)[name], value, rtol=1e-4, atol=1e-6)
+
+
+def test_an_existing_folder_is_never_overwritten(train, tmp_path):
+    train("run")
+    with pytest.raises(InputError, match="run: exists; expected a new folder"):
+        train("run")
+
+
+def test_resume_of_a_finished_run_loads_it(train):
+    assert same(weights(train("run")), weights(train("run", resume=True)))
+
+
+def test_resume_refuses_other_settings(train):
+    with pytest.raises(InterruptedRunError):
+        train("run", StopsAt(3))
+    with pytest.raises(InputError, match=r"seed: 5, but the run in .* has 0"):
+        train("run", StopsAt(0), resume=True, seed=5)
+    with pytest.raises(InputError, match=r"objective: the run was given StopsAt"):
+        train("run", resume=True)
+
+
+def test_max_steps_and_fractions_of_epochs(train):
+    assert train("a", max_steps=3).result["step"] == 3
+    assert train("b", epochs=0.5).result["step"] == 4  # of 7 batches, rounded
+    assert train("c", max_steps=10, epochs=1).result["step"] == 10
