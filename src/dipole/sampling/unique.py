@@ -96,5 +96,5 @@ def _rows_that_share_a_key(keys: np.ndarray) -> np.ndarray:
     first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
     values, inverse = np.unique(ordered, return_inverse=True)
     counts = np.bincount(inverse.ravel()[first.ravel()], minlength=len(values))
-    shared: np.ndarray = (counts[inverse].reshape(ordered.shape) > 1).any(axis=1)
-    return shared
+    is_shared = counts[inverse].reshape(ordered.shape) > 1
+    return np.logical_or.reduce(is_shared, axis=1)
