@@ -63,3 +63,14 @@ def write_weights(path: Path, weights: dict[str, Tensor]) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({k: v.contiguous() for k, v in weights.items()}, path, metadata={"format": "pt"})
+
+
+def check_weights(path: Path) -> None:
+    """Whether a safetensors file is whole, by its header and size, without reading it."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt"):
+            pass
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: not a whole safetensors file ({error})") from None

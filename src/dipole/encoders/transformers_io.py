@@ -1,0 +1,101 @@
+"""A transformer and its tokenizer from a folder, with one-line errors and without noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dipole.encoders.folder import check_weights, require
+from dipole.errors import InputError, optional
+
+# One of these is what a tokenizer is made of.
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+)
+
+
+def read_transformer(folder: Path) -> Any:
+    """The transformer of a folder in float32 and eval mode; every weight must be in the file.
+
+    A pooler (which no pooling here uses) is kept frozen if saved, and left out if not, so that
+    nothing in the model is ever random or trained for nothing.
+    """
+    transformers = optional("transformers", "text")
+    torch = optional("torch", "text")
+    require(folder, "config.json")
+    require(folder, "model.safetensors", "model.safetensors.index.json")
+    for path in sorted(folder.glob("*.safetensors")):
+        check_weights(path)
+    with quiet():
+        try:
+            config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+            auto = transformers.AutoModel
+            if config.is_encoder_decoder:
+                auto = transformers.AutoModelForTextEncoding
+            model, report = auto.from_pretrained(
+                folder,
+                config=config,
+                dtype=torch.float32,
+                local_files_only=True,
+                output_loading_info=True,
+            )
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise InputError(f"{folder}: not a transformer ({_first_line(error)})") from None
+    missing = sorted(k for k in report["missing_keys"] if not k.startswith("pooler."))
+    if missing:
+        raise InputError(
+            f"{folder}: weights lack {len(missing)} tensors of a {type(model).__name__} "
+            f"({', '.join(missing[:3])}, ...)"
+        )
+    if getattr(model, "pooler", None) is not None:
+        if report["missing_keys"]:
+            model.pooler = None
+        else:
+            model.pooler.requires_grad_(False)
+    return model.eval()
+
+
+def read_tokenizer(folder: Path, *, lower_case: bool = False) -> Any:
+    """The fast tokenizer of a folder."""
+    transformers = optional("transformers", "text")
+    require(folder, *_TOKENIZER_FILES)
+    with quiet():
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        except Exception as error:  # broken files raise bare Exceptions in the Rust library
+            raise InputError(f"{folder}: not a tokenizer ({_first_line(error)})") from None
+    if not tokenizer.is_fast:
+        raise InputError(f"{folder}: {type(tokenizer).__name__}; expected a tokenizer.json")
+    if lower_case:
+        from tokenizers import normalizers
+
+        inner = tokenizer.backend_tokenizer.normalizer
+        steps = [normalizers.Lowercase(), *([inner] if inner is not None else [])]
+        tokenizer.backend_tokenizer.normalizer = normalizers.Sequence(steps)
+    return tokenizer
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No progress bars and load reports of transformers: what they warn of is checked here."""
+    log = optional("transformers.utils.logging", "text")
+    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(level)
+        if bars:
+            log.enable_progress_bar()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
