@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         load_retrieval,
         load_scored,
     )
+    from dipole.data.named import data_sets
     from dipole.data.retrieval import RetrievalData
     from dipole.data.trec import read_qrels, read_run, write_qrels, write_run
 
@@ -43,6 +44,7 @@ _NAMES = {
     "Texts": "examples",
     "Triplets": "examples",
     "content_key": "examples",
+    "data_sets": "named",
     "load_labeled": "loading",
     "load_pairs": "loading",
     "load_ranked": "loading",
@@ -66,6 +68,7 @@ __all__ = [
     "Texts",
     "Triplets",
     "content_key",
+    "data_sets",
     "load_labeled",
     "load_pairs",
     "load_ranked",

@@ -2,38 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
-from dipole.data.columns import plan_pairs, plan_texts
+from dipole.data.columns import get, plan_pairs, plan_texts
 from dipole.data.converting import BadRows, OnBadRow, convert
 from dipole.data.examples import Pairs, Skipped, Texts
 from dipole.data.readers import file_source
 from dipole.data.retrieval import MetadataById, RetrievalData, TextById
-from dipole.data.rows import Row, Source
+from dipole.data.rows import Bad, BadValueError, Row, Source, number_of
 from dipole.data.trec import Qrels, read_qrels
 from dipole.errors import InputError
 
 
 def is_beir(folder: Path) -> bool:
     """Whether a folder is, or was meant as, a BEIR folder."""
-    return _file(folder, "corpus") is not None or _file(folder, "queries") is not None
+    return any(next(folder.glob(f"{name}.jsonl*"), None) for name in ("corpus", "queries"))
 
 
 def read_beir(folder: Path, split: str, on_bad_row: OnBadRow = "error") -> RetrievalData:
     """Corpus, the queries of a split and its judgements ("all": those of every split)."""
-    corpus, queries = _texts(folder, "corpus", on_bad_row), _texts(folder, "queries", on_bad_row)
+    paths = _qrels_paths(folder, split)
+    corpus, queries = (
+        cast(Texts, convert(file_source(_file(folder, name)), plan_texts, on_bad_row))
+        for name in ("corpus", "queries")
+    )
     documents, questions = TextById(corpus), TextById(queries)
-    judged, bad_rows = _qrels(folder, split, documents, questions, on_bad_row)
+    problem = _unknown(documents, questions)
+    judged: Qrels = {}
+    skipped = [corpus.skipped, queries.skipped]
+    for path in paths:
+        bad_rows = BadRows(str(path), on_bad_row)
+        for query, relevance in read_qrels(path, bad_rows, problem).items():
+            judged.setdefault(query, {}).update(relevance)
+        skipped.append(bad_rows.skipped)
+    return _assembled(documents, questions, judged, f"{folder}: BEIR, split '{split}'", skipped)
+
+
+def read_beir_rows(
+    corpus: Source, queries: Source, qrels: Source, on_bad_row: OnBadRow = "error"
+) -> RetrievalData:
+    """The same from rows (`query-id`, `corpus-id`, `score`), as the hub has these sets."""
+    texts = [cast(Texts, convert(source, plan_texts, on_bad_row)) for source in (corpus, queries)]
+    documents, questions = TextById(texts[0]), TextById(texts[1])
+    problem = _unknown(documents, questions)
+    judged: Qrels = {}
+    bad_rows = BadRows(qrels.name, on_bad_row)
+    for number, row in qrels.rows():
+        if isinstance(row, Bad):
+            bad_rows(number, row.message)
+            continue
+        try:
+            query, document = (str(get(row, name)) for name in ("query-id", "corpus-id"))
+            relevance = number_of(get(row, "score"), "score")
+            wrong = problem(query, document)
+            if wrong is not None:
+                raise BadValueError(wrong)
+            judged.setdefault(query, {})[document] = int(relevance)
+        except BadValueError as error:
+            bad_rows(number, str(error))
+    skipped = [texts[0].skipped, texts[1].skipped, bad_rows.skipped]
+    return _assembled(documents, questions, judged, qrels.name, skipped)
+
+
+def _assembled(
+    documents: TextById, questions: TextById, judged: Qrels, origin: str, skipped: list[Skipped]
+) -> RetrievalData:
+    messages = tuple(message for part in skipped for message in part.messages)
     return RetrievalData(
         corpus=documents,
         queries={query: questions[query] for query in judged},
         qrels=judged,
         metadata=MetadataById(documents),
-        origin=f"{folder}: BEIR, split '{split}'",
-        skipped=_sum(corpus.skipped, queries.skipped, bad_rows.skipped),
+        origin=origin,
+        skipped=Skipped(sum(part.count for part in skipped), messages),
     )
+
+
+def _unknown(documents: TextById, questions: TextById) -> Callable[[str, str], str | None]:
+    def problem(query: str, document: str) -> str | None:
+        if query not in questions:
+            return f"found the unknown query '{query}'; expected an _id of the queries"
+        if document not in documents:
+            return f"found the unknown document '{document}'; expected an _id of the corpus"
+        return None
+
+    return problem
 
 
 def beir_pairs(folder: Path, split: str, on_bad_row: OnBadRow = "error") -> Pairs:
@@ -49,62 +104,29 @@ def beir_pairs(folder: Path, split: str, on_bad_row: OnBadRow = "error") -> Pair
                     texts = {"anchor": data.queries[query], "positive": data.corpus[document]}
                     yield number, {"id": f"{query}/{document}", **texts}
 
-    paths = [_file(folder, "corpus"), _file(folder, "queries"), *_splits(folder).values()]
-    stats = [path.stat() for path in paths if path is not None]
-    state = " ".join(f"{stat.st_size} {stat.st_mtime_ns}" for stat in stats)
+    paths = [_file(folder, "corpus"), _file(folder, "queries"), *_qrels_paths(folder, split)]
+    state = " ".join(f"{path.stat().st_size} {path.stat().st_mtime_ns}" for path in paths)
     source = Source(str(folder), rows, state=(f"{folder.resolve()} {split}", state))
     pairs = cast(Pairs, convert(source, plan_pairs, "error"))
     return Pairs(pairs.table, origin=data.origin, skipped=data.skipped)
 
 
-def _file(folder: Path, name: str) -> Path | None:
+def _file(folder: Path, name: str) -> Path:
     for path in (folder / f"{name}.jsonl", folder / f"{name}.jsonl.gz"):
         if path.is_file():
             return path
-    return None
+    raise InputError(
+        f"{folder}: found no {name}.jsonl; expected a BEIR folder with corpus.jsonl, "
+        "queries.jsonl and qrels/"
+    )
 
 
-def _texts(folder: Path, name: str, on_bad_row: OnBadRow) -> Texts:
-    path = _file(folder, name)
-    if path is None:
-        raise InputError(
-            f"{folder}: found no {name}.jsonl; expected a BEIR folder with corpus.jsonl, "
-            "queries.jsonl and qrels/"
-        )
-    return cast(Texts, convert(file_source(path), plan_texts, on_bad_row))
-
-
-def _splits(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted((folder / "qrels").glob("*.tsv"))}
-
-
-def _qrels(
-    folder: Path, split: str, corpus: TextById, queries: TextById, on_bad_row: OnBadRow
-) -> tuple[Qrels, BadRows]:
-    splits = _splits(folder)
-    if split != "all" and split not in splits:
-        raise InputError(
-            f"{folder}: found no qrels/{split}.tsv; splits found: {', '.join(splits) or 'none'}"
-        )
-
-    def known(query: str, document: str) -> str | None:
-        if query not in queries:
-            return f"found the unknown query '{query}'; expected an _id of queries.jsonl"
-        if document not in corpus:
-            return f"found the unknown document '{document}'; expected an _id of corpus.jsonl"
-        return None
-
-    merged: Qrels = {}
-    total = BadRows(str(folder), on_bad_row)
-    for name, path in splits.items():
-        if split in ("all", name):
-            bad_rows = BadRows(str(path), on_bad_row)
-            for query, judged in read_qrels(path, bad_rows, known).items():
-                merged.setdefault(query, {}).update(judged)
-            total.merge(bad_rows)
-    return merged, total
-
-
-def _sum(*parts: Skipped) -> Skipped:
-    messages = tuple(message for part in parts for message in part.messages)
-    return Skipped(sum(part.count for part in parts), messages)
+def _qrels_paths(folder: Path, split: str) -> list[Path]:
+    found = {path.stem: path for path in sorted((folder / "qrels").glob("*.tsv"))}
+    wanted = list(found) if split == "all" else split.split("+")
+    for name in wanted or [split]:
+        if name not in found:
+            raise InputError(
+                f"{folder}: found no qrels/{name}.tsv; splits found: {', '.join(found) or 'none'}"
+            )
+    return [found[name] for name in wanted]

@@ -75,7 +75,8 @@ class Column(Sequence[Any]):
     def __iter__(self) -> Iterator[Any]:
         if self._rows is None:
             for chunk in self._column.chunks:
-                yield from _values(chunk)
+                for start in range(0, len(chunk), 4096):
+                    yield from _values(chunk.slice(start, 4096))
         else:
             for start in range(0, len(self._rows), 4096):
                 yield from self.take(np.arange(start, min(start + 4096, len(self._rows))))

@@ -6,9 +6,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from dipole.data.beir import beir_pairs, is_beir, read_beir
 from dipole.data.columns import Plan, plan_labeled, plan_pairs, plan_ranked, plan_scored
 from dipole.data.converting import OnBadRow, convert
+from dipole.data.cranfield import is_cranfield, read_cranfield
 from dipole.data.examples import Examples, Labeled, Pairs, Ranked, Scored, Triplets
+from dipole.data.hub import is_datasets_folder, parts_from_folder, parts_from_hub, rows_source
+from dipole.data.images import (
+    from_class_folders,
+    from_datasets,
+    from_idx_folder,
+    is_idx_folder,
+    is_image,
+)
+from dipole.data.named import NAMED, locate, wrong_kind
+from dipole.data.named_loading import labeled_by_name, retrieval_by_name, scored_by_name
 from dipole.data.readers import file_source
 from dipole.data.retrieval import RetrievalData, retrieval_from_pairs
 from dipole.data.rows import Source
@@ -41,21 +53,21 @@ def load_pairs(
     Raises:
         InputError: one line that says file, row, what was found and what was expected.
     """
-    if str(source) == "stdlib-code":
+    place = locate(source)
+    if place == "stdlib-code":
         from dipole.data.stdlib_code import stdlib_code
 
         return stdlib_code(split, seed)
-    path = Path(source).expanduser()
-    if path.is_dir():
-        from dipole.data.beir import beir_pairs
-
-        return beir_pairs(path, split, on_bad_row)
+    if place in NAMED:
+        raise wrong_kind(str(place), "pairs")
+    if isinstance(place, Path) and place.is_dir() and is_beir(place):
+        return beir_pairs(place, split, on_bad_row)
 
     def plan(rows: Source, row: dict[str, Any]) -> Plan:
         return plan_pairs(rows, row, anchor, positive, negative)
 
     columns = [anchor, positive, *([negative] if isinstance(negative, str) else negative or [])]
-    return cast(Pairs | Triplets, _load(source, split, plan, columns, on_bad_row))
+    return cast(Pairs | Triplets, _load(place, split, plan, columns, on_bad_row))
 
 
 def load_scored(
@@ -72,10 +84,14 @@ def load_scored(
     first two text columns. Arguments and errors as in `load_pairs`.
     """
 
+    place = locate(source)
+    if place in NAMED:
+        return scored_by_name(str(place), split, on_bad_row)
+
     def plan(rows: Source, row: dict[str, Any]) -> Plan:
         return plan_scored(rows, row, first, second, score)
 
-    return cast(Scored, _load(source, split, plan, [first, second, score], on_bad_row))
+    return cast(Scored, _load(place, split, plan, [first, second, score], on_bad_row, "test"))
 
 
 def load_labeled(
@@ -84,17 +100,31 @@ def load_labeled(
     label: str | None = None,
     split: str = "train",
     on_bad_row: OnBadRow = "error",
+    seed: int = 0,
 ) -> Labeled:
-    """Inputs with a class.
+    """Inputs (texts, or images as uint8 arrays) with a class, a whole number or a name.
 
-    Not named: `label` (or `class`, `category`, else the last of two columns) and the first text
-    column. Arguments and errors as in `load_pairs`.
+    A table (not named: `label`, `class` or `category`, else the last of two columns, and the first
+    text column), a folder of idx files, a folder or zip file with a folder of images per class, a
+    `datasets` folder or hub id, a name (`digits`, ...). Arguments and errors as in `load_pairs`.
     """
+    place = locate(source)
+    if place in NAMED:
+        return labeled_by_name(str(place), split, seed)
+    if isinstance(place, str) or (place.is_dir() and is_datasets_folder(place)):
+        parts = _parts(place, split)
+        features = next(iter(parts.values())).features
+        if any(is_image(features[name]) for name in features if input in (None, name)):
+            return from_datasets(str(place), parts, input, label)
+    elif place.is_dir():
+        return from_idx_folder(place, split) if is_idx_folder(place) else from_class_folders(place)
+    elif place.suffix == ".zip":
+        return from_class_folders(place)
 
     def plan(rows: Source, row: dict[str, Any]) -> Plan:
         return plan_labeled(rows, row, input, label)
 
-    return cast(Labeled, _load(source, split, plan, [input, label], on_bad_row))
+    return cast(Labeled, _load(place, split, plan, [input, label], on_bad_row))
 
 
 def load_ranked(source: str | Path, split: str = "train", on_bad_row: OnBadRow = "error") -> Ranked:
@@ -103,7 +133,7 @@ def load_ranked(source: str | Path, split: str = "train", on_bad_row: OnBadRow =
     Columns `query`, `candidates`, `relevance`, or `query`, `pos`, `neg` with `pos_scores` and
     `neg_scores` where they are given (else 1 and 0).
     """
-    return cast(Ranked, _load(source, split, plan_ranked, [], on_bad_row))
+    return cast(Ranked, _load(locate(source), split, plan_ranked, [], on_bad_row))
 
 
 def load_retrieval(
@@ -111,25 +141,46 @@ def load_retrieval(
 ) -> RetrievalData:
     """Corpus, queries and judgements of a split.
 
-    A BEIR folder; `stdlib-code` (queries are docstrings, the corpus is the code of the split's
-    functions); or whatever `load_pairs` reads: every anchor a query, every positive a document.
+    A BEIR folder, a name (`stdlib-code`: queries are docstrings, the corpus is the code of the
+    split's functions), or what `load_pairs` reads: every anchor a query, every positive a document.
     """
-    path = Path(source).expanduser()
-    if path.is_dir():
-        from dipole.data.beir import read_beir
+    place = locate(source)
+    if place in NAMED and place != "stdlib-code":
+        return retrieval_by_name(str(place), split, on_bad_row)
+    if isinstance(place, Path) and place.is_dir():
+        if is_beir(place):
+            return read_beir(place, split, on_bad_row)
+        if is_cranfield(place):
+            return read_cranfield(place)
+    if isinstance(place, Path) and place.is_file() and split == "test":
+        split = "all"  # a file has no splits; as a test set all of it is meant
+    return retrieval_from_pairs(load_pairs(place, split=split, on_bad_row=on_bad_row, seed=seed))
 
-        return read_beir(path, split, on_bad_row)
-    return retrieval_from_pairs(load_pairs(source, split=split, on_bad_row=on_bad_row, seed=seed))
+
+def _parts(place: Path | str, split: str) -> dict[str, Any]:
+    return (
+        parts_from_hub(place, split) if isinstance(place, str) else parts_from_folder(place, split)
+    )
 
 
 def _load(
-    source: str | Path,
+    place: Path | str,
     split: str,
     plan: MakePlan,
     columns: Sequence[str | None],
     on_bad_row: OnBadRow,
+    default: str = "train",
 ) -> Examples:
-    path = Path(source).expanduser()
-    if path.is_file():
-        return convert(file_source(path, columns), plan, on_bad_row)
-    raise InputError(f"{source}: no such file")
+    if isinstance(place, str) or place.is_dir():
+        if isinstance(place, Path) and not is_datasets_folder(place):
+            raise InputError(
+                f"{place}: found a folder with neither corpus.jsonl nor data that `datasets` "
+                "reads; expected a BEIR folder or a folder of `datasets`"
+            )
+        return convert(rows_source(str(place), _parts(place, split)), plan, on_bad_row)
+    if split not in (default, "all"):
+        raise InputError(
+            f"{place}: found split='{split}' for a file, which has no splits; expected "
+            f"'{default}' or 'all' (or give the file of that split)"
+        )
+    return convert(file_source(place, columns), plan, on_bad_row)

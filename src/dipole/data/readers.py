@@ -15,7 +15,14 @@ from typing import BinaryIO
 from dipole.data.rows import Bad, Row, Source, shown
 from dipole.errors import InputError, optional
 
-TEXT_SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
+TEXT_SUFFIXES = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".txt": "tsv",
+}
 # A longer field is a quotation mark that nobody closed.
 _LONGEST_FIELD = 2**24
 
@@ -37,7 +44,7 @@ def file_source(path: Path, columns: Sequence[str | None] = ()) -> Source:
     if kind is None:
         raise InputError(
             f"{path}: found a file ending in '{path.suffix}'; "
-            "expected .jsonl, .csv, .tsv (each also .gz) or .parquet"
+            "expected .jsonl, .csv, .tsv or .txt (with tabs), each also .gz, or .parquet"
         )
     status = path.stat()
     if status.st_size == 0:

@@ -1,0 +1,117 @@
+"""Hugging Face `datasets`: folders written by `save_to_disk`, folders of files, ids on the hub."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from dipole.data.rows import Row, Source
+from dipole.errors import InputError, optional
+
+
+class UnreachableError(InputError):
+    """The hub cannot be reached."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"{name}: no such file or folder here, and the Hugging Face hub cannot be reached "
+            f"({reason}); expected a network, or HF_HUB_OFFLINE=1 and the set in the hub's cache"
+        )
+        self.reason = reason
+
+
+_DATA_FILES = ("*.parquet", "*.jsonl", "*.csv", "*.tsv", "data/*", "*/*.parquet", "*/*.jsonl")
+
+
+def is_datasets_folder(folder: Path) -> bool:
+    """Whether `datasets` can read this folder."""
+    saved = ("dataset_dict.json", "dataset_info.json", "state.json")
+    return any((folder / name).is_file() for name in saved) or any(
+        next(folder.glob(pattern), None) is not None for pattern in _DATA_FILES
+    )
+
+
+def parts_from_folder(folder: Path, split: str) -> dict[str, Any]:
+    """The splits asked for ("a", "a+b" or "all") of a folder, as `datasets.Dataset`s by name."""
+    datasets = optional("datasets", "text")
+    try:
+        if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
+            found = datasets.load_from_disk(str(folder))
+        else:
+            found = datasets.load_dataset(str(folder))
+    except Exception as error:  # whatever it met in there: one line instead of its stack
+        raise InputError(
+            f"{folder}: found no data set that `datasets` can read ({_first_line(error)})"
+        ) from None
+    return _chosen(str(folder), found, split)
+
+
+def parts_from_hub(name: str, split: str) -> dict[str, Any]:
+    """The splits asked for of `owner/name` or `owner/name:configuration`."""
+    datasets = optional("datasets", "text")
+    identity, _, configuration = name.partition(":")
+    problem = _unreachable()
+    if problem is None:
+        try:
+            found = datasets.load_dataset(identity, configuration or None)
+            return _chosen(name, found, split)
+        except InputError:
+            raise
+        except ConnectionError as error:
+            problem = _first_line(error)
+        except Exception as error:
+            raise InputError(
+                f"{name}: no such file or folder here, and none on the Hugging Face hub "
+                f"({_first_line(error)}); expected owner/name or owner/name:configuration"
+            ) from None
+    raise UnreachableError(name, problem)
+
+
+def rows_source(name: str, parts: dict[str, Any]) -> Source:
+    """The rows of some splits one after the other, numbered through."""
+
+    def rows() -> Iterator[Row]:
+        number = 0
+        for part in parts.values():
+            for batch in part.with_format("arrow").iter(batch_size=1024):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, row
+
+    state = " ".join(part._fingerprint for part in parts.values())
+    return Source(f"{name} ({'+'.join(parts)})", rows, state=(f"datasets {name}", state))
+
+
+def _chosen(name: str, found: Any, split: str) -> dict[str, Any]:
+    datasets = optional("datasets", "text")
+    if isinstance(found, datasets.Dataset):
+        return {str(found.split or "all"): found}
+    if split == "all":
+        return dict(found)
+    wanted = split.split("+")
+    for part in wanted:
+        if part not in found:
+            raise InputError(f"{name}: no split '{part}'; splits found: {', '.join(found)}")
+    return {part: found[part] for part in wanted}
+
+
+def _unreachable() -> str | None:
+    """Why the hub cannot be reached, or None; asked first, because its client retries for long."""
+    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+    if offline or any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy")):
+        return None  # the client knows what to do: its cache, or the proxy
+    endpoint = urlparse(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    port = endpoint.port or (443 if endpoint.scheme == "https" else 80)
+    try:
+        socket.create_connection((endpoint.hostname or "", port), timeout=5).close()
+    except OSError as error:
+        return f"{endpoint.hostname}: {error.strerror or error}"
+    return None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,158 @@
+"""Data sets by name: what is on this machine first, then the Hugging Face hub.
+
+A name is looked for in the folder `DIPOLE_DATA`, then where Python or a system package puts it,
+then on the hub.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from dipole.data.readers import file_format
+from dipole.errors import InputError
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A data set with a name of its own."""
+
+    kind: str  # pairs, scored, labeled or retrieval: which function loads it
+    about: str
+    get: str  # how to get it, for the message where it is not there
+    hub: str = ""
+    columns: tuple[str, ...] = ()  # on the hub
+    places: tuple[str, ...] = ()  # folders of system packages
+
+
+def _beir(name: str, about: str) -> Named:
+    return Named("retrieval", about, f"a BEIR folder {name}/ in DIPOLE_DATA", hub=f"mteb/{name}")
+
+
+NAMED = {
+    "stdlib-code": Named(
+        "pairs", "docstrings and code of the running Python's standard library", "comes with Python"
+    ),
+    "digits": Named(
+        "labeled", "1,797 handwritten digits, 8 x 8 (scikit-learn)", "pip install scikit-learn"
+    ),
+    "fashion-mnist": Named(
+        "labeled",
+        "60,000 + 10,000 pieces of clothing, 28 x 28",
+        "apt install dataset-fashion-mnist",
+        hub="zalando-datasets/fashion_mnist",
+        places=("/usr/share/datasets/fashion-mnist",),
+    ),
+    "cifar10": Named(
+        "labeled",
+        "50,000 + 10,000 photographs, 32 x 32",
+        "folders or zip files cifar10/train*, cifar10/test* (a folder per class) in DIPOLE_DATA",
+        hub="uoft-cs/cifar10",
+    ),
+    "stsb": Named(
+        "scored",
+        "STS benchmark, English: sentence pairs scored 0 to 5",
+        "files stsb/stsb-en-{train,dev,test}.csv in DIPOLE_DATA",
+        hub="sentence-transformers/stsb",
+        columns=("sentence1", "sentence2", "score"),
+    ),
+    "sick": Named(
+        "scored",
+        "SICK: sentence pairs scored 1 to 5",
+        "files sick/SICK_{train,trial,test_annotated}.txt in DIPOLE_DATA",
+        hub="mteb/sickr-sts",
+        columns=("sentence1", "sentence2", "score"),
+    ),
+    "scifact": _beir("scifact", "claims and the abstracts that support or refute them"),
+    "nfcorpus": _beir("nfcorpus", "health questions and medical abstracts"),
+    "fiqa": _beir("fiqa", "questions about money and their answers"),
+    "scidocs": _beir("scidocs", "papers and the papers they cite"),
+    "cranfield": Named(
+        "retrieval",
+        "225 questions on aerodynamics, 1,400 abstracts",
+        "a folder cranfield/ (BEIR's files, or the TREC XML files) in DIPOLE_DATA",
+    ),
+}
+LOADERS = {
+    "pairs": "load_pairs",
+    "scored": "load_scored",
+    "labeled": "load_labeled",
+    "retrieval": "load_retrieval",
+}
+
+
+def data_sets() -> dict[str, str]:
+    """Name -> one line about it, of every data set that has a name.
+
+    >>> "stdlib-code" in data_sets()
+    True
+    """
+    return {name: f"{named.kind}: {named.about}" for name, named in NAMED.items()}
+
+
+def data_folder() -> Path | None:
+    """The folder `DIPOLE_DATA`, if it is set."""
+    folder = os.environ.get("DIPOLE_DATA")
+    return Path(folder).expanduser() if folder else None
+
+
+def local_folder(name: str) -> Path | None:
+    """Where a named data set lies on this machine, or None."""
+    base = data_folder()
+    places = ([base / name] if base else []) + [Path(place) for place in NAMED[name].places]
+    return next((place for place in places if place.is_dir()), None)
+
+
+def locate(source: str | Path) -> Path | str:
+    """The file or folder of a source, or a string: a name, or the id of a set on the hub.
+
+    A bare name that is known is that data set, whatever lies in the current folder (`./digits` is
+    the path). A relative path is looked for here, then in `DIPOLE_DATA`.
+    """
+    text = str(source)
+    if text in NAMED:
+        return text
+    path = Path(source).expanduser()
+    for place in [path] + ([base / path] if (base := data_folder()) else []):
+        if place.exists():
+            return place
+    if _HUB_ID.fullmatch(text) and not _is_file_name(path):
+        return text
+    if not path.suffix and path.name == text:
+        known, what = list(NAMED), "the name of a data set"
+        close = difflib.get_close_matches(text, known, n=3, cutoff=0.5)
+        rest = f"known: {', '.join(known)}, or a file, a folder, or a hub id owner/name"
+    else:
+        near = path.parent if path.parent.is_dir() else Path()
+        known, what = [str(near / file.name) for file in near.iterdir()], "such file"
+        close = difflib.get_close_matches(text, known, n=3, cutoff=0.6)
+        rest = "expected a file, a folder, a name, or a hub id owner/name"
+    hint = f"did you mean {' or '.join(close)}?" if close else rest
+    raise InputError(f"{source}: no {what} or folder; {hint}")
+
+
+def wrong_kind(name: str, wanted: str) -> InputError:
+    """The error for a name that another function loads."""
+    named = NAMED[name]
+    return InputError(
+        f"{name}: found a data set of kind '{named.kind}' ({named.about}), expected '{wanted}'; "
+        f"it is loaded by {LOADERS[named.kind]}"
+    )
+
+
+def missing(name: str, reason: str = "") -> InputError:
+    """The error for a data set that is nowhere: how to get it."""
+    named = NAMED[name]
+    hub = f" nor on the Hugging Face hub as {named.hub} ({reason})" if named.hub else ""
+    return InputError(f"{name}: found neither on this machine{hub}; to get it: {named.get}")
+
+
+def _is_file_name(path: Path) -> bool:
+    return bool(path.suffix) and (
+        file_format(path) is not None or path.suffix in (".json", ".txt", ".zip")
+    )
