@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING, Any
 from dipole.data import Examples
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
+from dipole.training.build import (
+    build_encoder,
+    build_objective,
+    load_examples,
+    load_validation,
+)
 from dipole.training.checkpoints import recover_folder, write_folder
 from dipole.training.config import Config, make_config, read_config, write_config
 from dipole.training.seeding import seed_step
@@ -78,17 +84,19 @@ def fit(
         return _finished(folder)
     _check_given_again(config, **objects)
 
-    examples = data if isinstance(data, Examples) else _load(config, config.data, config.split)
-    held = validation if isinstance(validation, Examples) else None
-    if held is None and config.validation is not None:
-        examples, held = _validation_of(config, examples)
-    seed_step(config.seed, 0)
+    examples = (
+        data if isinstance(data, Examples) else load_examples(config, config.data, config.split)
+    )
+    if isinstance(validation, Examples):
+        held: Examples | None = validation
+    else:
+        examples, held = load_validation(config, examples)
     if not isinstance(encoder, Encoder):
-        encoder = _build_encoder(config, examples)
+        encoder = build_encoder(config, examples)
     config = _with_defaults(config, encoder)
     seed_step(config.seed, 0)
     if objective is None or isinstance(objective, str):
-        objective = _build_objective(config)
+        objective = build_objective(config)
 
     folder.mkdir(parents=True, exist_ok=True)
     write_config(config, folder / CONFIG)
@@ -218,68 +226,6 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> Conf
                 "expected the same settings on resume"
             )
     return make_config(**settings)
-
-
-def _load(config: Config, source: str, split: str) -> Examples:
-    from dipole.data import load_pairs, load_scored
-
-    if config.score is not None:
-        return load_scored(
-            source,
-            first=config.anchor,
-            second=config.positive,
-            score=config.score,
-            split=split,
-            on_bad_row=config.on_bad_row,
-        )
-    return load_pairs(
-        source,
-        anchor=config.anchor,
-        positive=config.positive,
-        negative=config.negative,
-        split=split,
-        on_bad_row=config.on_bad_row,
-        seed=config.split_seed,
-    )
-
-
-def _validation_of(config: Config, examples: Examples) -> tuple[Examples, Examples]:
-    """(training, validation) examples: a fraction held out, a file, or another split."""
-    from dipole.training.validation import hold_out
-
-    assert config.validation is not None
-    try:
-        fraction = float(config.validation)
-    except ValueError:
-        if Path(config.validation).exists():
-            return examples, _load(config, config.validation, config.split)
-        return examples, _load(config, config.data, config.validation)
-    if not 0 < fraction < 1:
-        raise InputError(
-            f"validation: {fraction}; expected a fraction between 0 and 1, a file or a split"
-        )
-    return hold_out(examples, fraction)
-
-
-def _build_encoder(config: Config, examples: Examples) -> Encoder:
-    from dipole.encoders import StaticText, load_encoder
-
-    if config.encoder != "static":
-        return load_encoder(config.encoder, **config.encoder_options)
-    queries, documents = (examples.column(field) for field in list(examples.FIELDS)[:2])
-    try:
-        return StaticText.from_texts(queries, documents, **config.encoder_options)
-    except TypeError as error:
-        raise InputError(f"encoder_options: {error}; see docs/encoders.md") from None
-
-
-def _build_objective(config: Config) -> nn.Module:
-    from dipole.objectives import build_objective
-
-    options = dict(config.objective_options)
-    if config.temperature is not None:
-        options["temperature"] = config.temperature
-    return build_objective(config.objective, **options)
 
 
 def _with_defaults(config: Config, encoder: Encoder) -> Config:

@@ -47,7 +47,7 @@ def hold_out(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
 
 def _retrieval(examples: Pairs | Triplets, encoder: Encoder) -> float:
     from dipole.data import RetrievalData
-    from dipole.evaluation import evaluate_retrieval
+    from dipole.evaluation.retrieval import evaluate_retrieval
 
     keys = [str(key) for key in examples.keys("positive")]
     queries = dict(zip(examples.ids, examples.column("anchor"), strict=True))
@@ -58,6 +58,6 @@ def _retrieval(examples: Pairs | Triplets, encoder: Encoder) -> float:
 
 
 def _spearman(examples: Scored, encoder: Encoder) -> float:
-    from dipole.evaluation import evaluate_sts
+    from dipole.evaluation.sts import evaluate_sts
 
     return evaluate_sts(encoder, examples).value("Spearman")
