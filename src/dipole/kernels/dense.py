@@ -1,0 +1,40 @@
+"""The whole score matrix at once, by plain autograd: for small sizes, and for double backward."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dipole.kernels.modifiers import Extent
+from dipole.kernels.program import Operands, Program, Results, piece_of
+from dipole.kernels.tiles import Tile
+
+
+def dense(
+    program: Program, operands: Operands, row_offset: int = 0, column_offset: int = 0
+) -> Results:
+    """Every statistic of the (n, m) matrix, which exists while this runs."""
+    return whole(program, operands, program.score(operands), row_offset, column_offset)
+
+
+def whole(
+    program: Program,
+    operands: Operands,
+    score: Tensor,
+    row_offset: int = 0,
+    column_offset: int = 0,
+) -> Results:
+    """Every statistic of a score matrix that is there."""
+    n, m = score.shape
+    tile = Tile(0, n, 0, m, row_offset, column_offset)
+    results: Results = {}
+    for view in program.views:
+        keep = view.keep(score, operands, tile)
+        if keep is Extent.NONE:
+            keep = torch.zeros_like(score, dtype=torch.bool)
+        values = view.values(score, operands, tile, keep)
+        weight = view.weight(score, operands, tile)
+        for use in view.uses:
+            piece = piece_of(use, tile, values, keep, weight)
+            results[use.direction, use.slot] = use.reduction.whole(piece)
+    return results
