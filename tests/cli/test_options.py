@@ -1,0 +1,81 @@
+"""One option per setting; what is not given is not passed on."""
+
+from typing import Annotated, Literal
+
+import pytest
+import typer
+from pydantic import BaseModel, Field
+from typer.testing import CliRunner
+
+from dipole.cli.options import key_values, with_options
+from dipole.errors import InputError
+
+
+class Settings(BaseModel):
+    data: str = Field(description="Where.")
+    rate: float | None = Field(None, description="How fast.")
+    batch_size: int = Field(8, description="How many.")
+    kind: Literal["a", "b"] = Field("a", description="Which.")
+    names: list[str] = Field(default_factory=list, description="Who.")
+    encoder_options: dict[str, object] = Field(default_factory=dict, description="More.")
+
+
+@pytest.fixture
+def run():
+    """Runs the command; what it was called with."""
+    seen = {}
+
+    @with_options(Settings)
+    def command(out: Annotated[str, typer.Option(help="To.")], **settings) -> None:
+        """Do it."""
+        seen.update(out=out, **settings)
+
+    app = typer.Typer()
+    app.command()(command)
+
+    def invoke(*arguments):
+        seen.clear()
+        result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+        return result, dict(seen)
+
+    return invoke
+
+
+def test_only_what_is_given_arrives(run):
+    assert run("--out", "x")[1] == {"out": "x"}
+    assert run("--out", "x", "--rate", "0.5", "--batch-size", "3")[1] == {
+        "out": "x",
+        "rate": 0.5,
+        "batch_size": 3,
+    }
+
+
+def test_lists_repeat_and_dicts_are_yaml(run):
+    _, seen = run(
+        "--out", "x", "--names", "p", "--names", "q",
+        "--encoder-option", "dim=256", "--encoder-option", "prompts={query: 'q: '}",
+    )  # fmt: skip
+    assert seen["names"] == ["p", "q"]
+    assert seen["encoder_options"] == {"dim": 256, "prompts": {"query": "q: "}}
+
+
+def test_a_zero_is_given(run):
+    assert run("--out", "x", "--rate", "0")[1]["rate"] == 0.0
+
+
+def test_help_names_every_setting_and_default(run):
+    text = run("--help")[0].output
+    for words in ("--batch-size", "How many. Default: 8.", "--encoder-option", "Do it.", "--out"):
+        assert words in text
+
+
+def test_usage_errors_exit_with_2(run):
+    assert run("--out", "x", "--batch-size", "many")[0].exit_code == 2
+    assert run("--out", "x", "--no-such", "1")[0].exit_code == 2
+    assert run()[0].exit_code == 2
+
+
+@pytest.mark.parametrize("pair", ["dim", "=3", "dim={"])
+def test_a_pair_that_is_none_is_refused(pair):
+    with pytest.raises(InputError, match=r"--encoder-option: .*expected KEY=VALUE|not valid yaml"):
+        key_values([pair], "--encoder-option")

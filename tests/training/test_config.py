@@ -1,0 +1,56 @@
+"""Settings: what is wrong is said in one line; a recipe file comes back as it went."""
+
+import pytest
+
+from dipole.errors import InputError
+from dipole.training.config import make_config, read_config, write_config
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"data": "x", "bach_size": 3}, "bach_size: no such setting; did you mean batch_size?"),
+        ({"data": "x", "zzz": 3}, "zzz: no such setting; see dipole train --help"),
+        ({}, "data: missing; expected File (jsonl"),
+        ({"data": "x", "batch_size": 0}, "batch_size: 0; input should be greater than or equal"),
+        ({"data": "x", "epochs": "many"}, "epochs: 'many'; input should be a valid number"),
+        ({"data": "x", "schedule": "step"}, "schedule: 'step'; input should be 'linear', "),
+        ({"data": "x", "track": ["excel"]}, "track: 'excel'; input should be 'tensorboard', "),
+    ],
+)
+def test_a_wrong_setting_is_one_line(settings, message):
+    with pytest.raises(InputError) as error:
+        make_config(**settings)
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
+
+
+def test_a_recipe_comes_back_as_it_went(tmp_path):
+    config = make_config(
+        data="pairs.csv", negative=["n1", "n2"], encoder_options={"dim": 64}, clip_norm=0
+    )
+    assert config.clip_norm is None
+    write_config(config, tmp_path / "recipe.yaml")
+    assert make_config(**read_config(tmp_path / "recipe.yaml")) == config
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"data: [1", r"recipe.yaml, line \d+: .*expected a recipe in yaml"),
+        (b"- 1\n- 2\n", "recipe.yaml: list; expected lines of `setting: value`"),
+        (b"", "recipe.yaml: NoneType; expected lines"),
+        (b"data: \xff\xfe", "recipe.yaml: .*expected a recipe in yaml"),
+    ],
+)
+def test_a_broken_recipe_is_one_line(tmp_path, content, message):
+    path = tmp_path / "recipe.yaml"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message) as error:
+        read_config(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_recipe(tmp_path):
+    with pytest.raises(InputError, match="no such file; expected a recipe"):
+        read_config(tmp_path / "none.yaml")

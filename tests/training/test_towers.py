@@ -1,0 +1,43 @@
+"""The objective gets what it names, and nothing else."""
+
+import torch
+from torch import nn
+
+from dipole.objectives import InfoNCE
+from dipole.training.towers import Towers, pick
+
+
+class Mine(nn.Module):
+    """Anyone's loss: not an Objective."""
+
+    def forward(self, anchor, scores):
+        return (anchor.sum(1) * scores).mean()
+
+
+def test_anyones_module_gets_what_its_forward_names():
+    batch = {name: torch.ones(2, 3) for name in ("anchor", "positive", "scores", "ids")}
+    assert set(pick(Mine(), batch)) == {"anchor", "scores"}
+
+
+def test_matrices_decay_vectors_and_the_objective_do_not(tiny_encoder):
+    towers = Towers(tiny_encoder, nn.Bilinear(2, 2, 1))
+    groups = towers.parameter_groups(0.1)
+    decay = {id(p): g["weight_decay"] for g in groups for p in g["params"]}
+    assert decay[id(tiny_encoder.linear.weight)] == 0.1
+    assert decay[id(tiny_encoder.linear.bias)] == 0.0
+    assert decay[id(towers.objective.weight)] == 0.0
+    assert len(decay) == len(list(towers.parameters()))
+
+
+def test_frozen_parameters_are_left_out(tiny_encoder):
+    tiny_encoder.letters.weight.requires_grad_(False)
+    groups = Towers(tiny_encoder, InfoNCE()).parameter_groups(0.1)
+    assert all(p is not tiny_encoder.letters.weight for g in groups for p in g["params"])
+
+
+def test_a_tower_may_speed_up_a_parameter(tiny_encoder):
+    tiny_encoder.rate_factors = {"linear.bias": 10.0}
+    groups = Towers(tiny_encoder, InfoNCE()).parameter_groups(0.1)
+    factor = {id(p): g["factor"] for g in groups for p in g["params"]}
+    assert factor[id(tiny_encoder.linear.bias)] == 10.0
+    assert factor[id(tiny_encoder.linear.weight)] == 1.0
