@@ -172,7 +172,7 @@ def with_nan(texts, role):
 @pytest.mark.parametrize(
     ("encode", "match"),
     [
-        (with_nan, "mine: 1 of 12 document vectors are not finite, first document 'd3'"),
+        (with_nan, "mine: 1 of 12 document vectors are not finite, first of document 'd3'"),
         (lambda t, r: np.full((len(t), 2), np.inf), "mine: 12 of 12 query vectors"),
         (lambda t, r: np.ones((len(t), 2)), "all 12 documents have the same vector"),
         (lambda t, r: np.ones(len(t)), r"shape \(12,\); expected \(12, dim\)"),

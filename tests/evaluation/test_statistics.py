@@ -178,9 +178,14 @@ def test_one_item_and_equal_systems():
 
 def test_undefined_resamples_say_nothing():
     # The log of a mean that may be 0: such resamples are left out, the rest gives an interval.
-    def estimate(values, weights):
-        with np.errstate(divide="ignore"):
-            return np.log(MEAN.estimate(values, weights))
+    def estimate(values):
+        mean = MEAN.estimate(values)
+
+        def log_mean(weights):
+            with np.errstate(divide="ignore"):
+                return np.log(mean(weights))
+
+        return log_mean
 
     values = np.array([0.0, 0.0, 1.0, 1.0])[:, None]
     (interval,) = bootstrap_intervals(values, Statistic(estimate, MEAN.parts), resamples=500)

@@ -45,7 +45,7 @@ class Result:
 
     @cached_property
     def _points(self) -> np.ndarray:
-        return self.statistic.estimate(self.values, np.ones((1, len(self.ids))))[0]
+        return self.statistic.estimate(self.values)(np.ones((1, len(self.ids))))[0]
 
     @cached_property
     def intervals(self) -> dict[str, Interval]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dipole.errors import InputError, optional
+from dipole.evaluation.encoding import Encode, encode_function, finite
 from dipole.evaluation.result import Result
 from dipole.evaluation.statistics import MEAN
 from dipole.kernels.topk import top_k
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from dipole.data import RetrievalData
 
 Qrels = Mapping[str, Mapping[str, int]]
-Encode = Callable[[Sequence[str], str], np.ndarray]
 
 # Our name -> trec_eval's measure and the key it comes back under.
 MEASURES = {
@@ -101,10 +102,10 @@ def evaluate_retrieval(
         raise InputError(f"k is {k}; expected at least {DEPTH}, as Recall@100 looks that deep")
     if not data.corpus:
         raise InputError("the corpus has no documents; expected at least one")
-    encode = _encode_function(encoder, show_progress)
+    encode = encode_function(encoder, show_progress)
     asked = answerable(data)
     doc_ids = list(data.corpus)
-    vectors = _finite(encode(list(asked.values()), "query"), list(asked), "query", system)
+    vectors = finite(encode(list(asked.values()), "query"), list(asked), "query", system)
     blocks = _document_blocks(encode, data.corpus, doc_ids, system)
     scores, indices = top_k(vectors, blocks, k)
     run = {
@@ -135,21 +136,18 @@ def answerable(data: RetrievalData) -> dict[str, str]:
     return asked
 
 
-def _encode_function(encoder: Any, show_progress: bool) -> Encode:
-    if hasattr(encoder, "encode"):
-        return lambda texts, role: encoder.encode(texts, role, show_progress=show_progress)
-    return encoder
-
-
 def _document_blocks(
     encode: Encode, corpus: Mapping[str, str], ids: list[str], system: str
 ) -> Iterator[np.ndarray]:
     """Vectors of the documents, some thousands at a time; an error if all of them are the same."""
     first: np.ndarray | None = None
     differ = len(ids) == 1
+    texts = iter(corpus.values())
     for start in range(0, len(ids), ENCODE_ROWS):
-        chosen = ids[start : start + ENCODE_ROWS]
-        block = _finite(encode([corpus[d] for d in chosen], "document"), chosen, "document", system)
+        chosen = list(islice(texts, ENCODE_ROWS))
+        block = finite(
+            encode(chosen, "document"), ids[start : start + ENCODE_ROWS], "document", system
+        )
         first = block[0].copy() if first is None else first
         # Unit vectors that differ by less than float32 rounding carry no order.
         differ = differ or bool((np.abs(block - first) > 1e-6).any())
@@ -159,22 +157,6 @@ def _document_blocks(
             f"{system}: all {len(ids)} documents have the same vector; expected vectors that "
             "differ (the model has collapsed)"
         )
-
-
-def _finite(vectors: Any, ids: list[str], what: str, system: str) -> np.ndarray:
-    vectors = np.asarray(vectors)
-    if vectors.ndim != 2 or len(vectors) != len(ids):
-        raise InputError(
-            f"{system}: vectors of {len(ids)} {what} texts have shape {vectors.shape}; "
-            f"expected ({len(ids)}, dim)"
-        )
-    bad = np.flatnonzero(~np.isfinite(vectors).all(1))
-    if len(bad):
-        raise InputError(
-            f"{system}: {len(bad)} of {len(ids)} {what} vectors are not finite, first {what} "
-            f"{ids[bad[0]]!r}; expected numbers"
-        )
-    return vectors
 
 
 def _check_ids(table: Mapping[str, Mapping[str, float]], what: str) -> None:

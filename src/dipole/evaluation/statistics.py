@@ -1,8 +1,8 @@
 """Intervals and paired tests over the items that were measured (queries, pairs).
 
-Everything is stated through weights: a resample of n items is a row of n counts. A statistic maps
-values and a block of such rows to its estimates, so one pass serves all metrics of a task, nothing
-is copied per resample, and memory is bounded by the block.
+Everything is stated through weights: a resample of n items is a row of n counts. A statistic is
+prepared once for its values and then maps blocks of such rows to estimates, so one pass serves all
+metrics of a task, nothing is copied per resample, and memory is bounded by the block.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from dipole.errors import InputError
 
 RESAMPLES = 10_000
+Estimate = Callable[[np.ndarray], np.ndarray]
 # Numbers in one block of weights: 2 million float64 = 16 MB.
 BLOCK = 2_000_000
 # Above this many items the acceleration comes from leaving out groups instead of single items.
@@ -43,17 +44,17 @@ class PairedTest(NamedTuple):
 class Statistic:
     """What a task estimates from its items.
 
-    estimate: values (n, c), weights (b, n) -> (b, m), one column per metric.
+    estimate: values (n, c) -> (weights (b, n) -> (b, m)), one column per metric.
     parts: values (n, c) -> (n, m), each item's share; their mean is the estimate at equal weights.
         The permutation test flips the signs of differences of parts.
     """
 
-    estimate: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    estimate: Callable[[np.ndarray], Estimate]
     parts: Callable[[np.ndarray], np.ndarray]
 
 
-def _weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return weights @ values / weights.sum(1, keepdims=True)
+def _weighted_mean(values: np.ndarray) -> Estimate:
+    return lambda weights: weights @ values / weights.sum(1, keepdims=True)
 
 
 MEAN = Statistic(estimate=_weighted_mean, parts=lambda values: values)
@@ -89,8 +90,9 @@ def bootstrap_intervals(
 ) -> list[Interval]:
     """Intervals of all metrics of a statistic from one set of resamples; values are (n, c)."""
     _check(values, level, resamples)
-    point, draws = _bootstrap(values, statistic, resamples, seed)
-    jackknife = _jackknife(values, statistic)
+    estimate = statistic.estimate(values)
+    point, draws = _bootstrap(estimate, len(values), resamples, seed)
+    jackknife = _jackknife(estimate, len(values))
     return [
         Interval(float(point[m]), *_bca(point[m], draws[:, m], jackknife[:, m], level))
         for m in range(len(point))
@@ -139,15 +141,15 @@ def paired_tests(
         )
     _check(first, level, resamples)
     _check(second, level, resamples)
-    n, c = first.shape
-    difference = Statistic(
-        estimate=lambda v, w: statistic.estimate(v[:, :c], w) - statistic.estimate(v[:, c:], w),
-        parts=lambda v: statistic.parts(v[:, :c]) - statistic.parts(v[:, c:]),
-    )
-    both = np.hstack([first, second])
-    point, draws = _bootstrap(both, difference, resamples, seed)
-    jackknife = _jackknife(both, difference)
-    parts = difference.parts(both)
+    n = len(first)
+    of_first, of_second = statistic.estimate(first), statistic.estimate(second)
+
+    def difference(weights: np.ndarray) -> np.ndarray:
+        return of_first(weights) - of_second(weights)
+
+    point, draws = _bootstrap(difference, n, resamples, seed)
+    jackknife = _jackknife(difference, n)
+    parts = statistic.parts(first) - statistic.parts(second)
     tests = []
     for m in range(len(point)):
         interval = Interval(float(point[m]), *_bca(point[m], draws[:, m], jackknife[:, m], level))
@@ -171,26 +173,22 @@ def resamples_of(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
 
 
 def _bootstrap(
-    values: np.ndarray, statistic: Statistic, resamples: int, seed: int
+    estimate: Estimate, n: int, resamples: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    n = len(values)
-    point = statistic.estimate(values, np.ones((1, n)))[0]
-    draws = [statistic.estimate(values, weights) for weights in resamples_of(n, resamples, seed)]
-    return point, np.concatenate(draws)
+    draws = [estimate(weights) for weights in resamples_of(n, resamples, seed)]
+    return estimate(np.ones((1, n)))[0], np.concatenate(draws)
 
 
-def _jackknife(values: np.ndarray, statistic: Statistic) -> np.ndarray:
+def _jackknife(estimate: Estimate, n: int) -> np.ndarray:
     """The estimates without each item; without each of 1,000 interleaved groups of many items."""
-    n = len(values)
     groups = min(n, JACKKNIFE_GROUPS)
     if groups < 2:
-        return statistic.estimate(values, np.ones((1, n)))
+        return estimate(np.ones((1, n)))
     block = max(1, BLOCK // n)
     estimates = []
     for start in range(0, groups, block):
         out = np.arange(start, min(start + block, groups))
-        weights = (np.arange(n) % groups != out[:, None]).astype(np.float64)
-        estimates.append(statistic.estimate(values, weights))
+        estimates.append(estimate((np.arange(n) % groups != out[:, None]).astype(np.float64)))
     return np.concatenate(estimates)
 
 

@@ -1,0 +1,170 @@
+"""A table, a JSON object and a file of single items, from results of one task on one data set."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dipole.errors import InputError
+from dipole.evaluation.result import Result, compare
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PER_ITEM_FORMATS = (".jsonl", ".tsv")
+
+
+def report_json(results: Sequence[Result], **about: Any) -> dict[str, Any]:
+    """Everything the table shows, and `about` in front; a value that does not exist is None.
+
+    {..., task, items, item, level, systems: {name: {metrics: {metric: {value, low, high}}, notes}},
+    tests: {baseline: {metric: {difference, low, high, p_permutation, p_bootstrap}}}}. The first
+    result is tested against each of the others.
+    """
+    first, *others = results
+    tests = {}
+    for other in others:
+        tests[other.system] = {
+            metric: {
+                "difference": _number(test.difference.value),
+                "low": _number(test.difference.low),
+                "high": _number(test.difference.high),
+                "p_permutation": _number(test.p_permutation),
+                "p_bootstrap": _number(test.p_bootstrap),
+            }
+            for metric, test in compare(first, other).items()
+        }
+    return {
+        **about,
+        "task": first.task,
+        "items": len(first.ids),
+        "item": first.item,
+        "level": 0.95,
+        "systems": {
+            result.system: {
+                "metrics": {
+                    metric: dict(zip(("value", "low", "high"), map(_number, found), strict=True))
+                    for metric, found in result.intervals.items()
+                },
+                "notes": list(result.notes),
+            }
+            for result in results
+        },
+        "tests": tests,
+    }
+
+
+def print_report(report: dict[str, Any], console: Console, title: str = "") -> None:
+    """Print a `report_json` as tables: the systems, then the first against each of the others."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    systems = report["systems"]
+    first = next(iter(systems))
+    values = Table(title=Text(title) if title else None, title_justify="left", box=SIMPLE_HEAD)
+    values.add_column("metric")
+    for system in systems:
+        values.add_column(Text(system), justify="right")
+    for metric in systems[first]["metrics"]:
+        cells = [_with_interval(systems[s]["metrics"][metric], "value") for s in systems]
+        values.add_row(metric, *cells)
+    console.print(values)
+    if report["tests"]:
+        tests = Table(box=SIMPLE_HEAD)
+        for name, side in (("metric", "left"), ("difference", "right"), ("p", "right")):
+            tests.add_column(name, justify=side)  # type: ignore[arg-type]
+        for other, found in report["tests"].items():
+            tests.add_section()
+            tests.add_row(Text(f"{first} minus {other}", style="bold"))
+            for metric, test in found.items():
+                cell = _with_interval(test, "difference", sign="+")
+                tests.add_row(metric, cell, _p(test["p_permutation"]))
+        console.print(tests)
+    unit = {"query": "queries", "pair": "pairs"}[report["item"]]
+    console.print(
+        Text(f"{report['items']} {unit}; [95 % bootstrap interval over {unit}]"), soft_wrap=True
+    )
+    if report["tests"]:
+        console.print(
+            Text("p: paired permutation test, two-sided, not corrected for many metrics"),
+            soft_wrap=True,
+        )
+    for system, found in systems.items():
+        for note in found["notes"]:
+            console.print(Text(f"note: {system}: {note}"), soft_wrap=True)
+    if any(m["low"] is None for s in systems.values() for m in s["metrics"].values()):
+        console.print(
+            Text(f"n/a: no interval from one of the {unit}, or where all have the same value"),
+            soft_wrap=True,
+        )
+
+
+def check_per_item_path(path: Path) -> None:
+    """Raise InputError where `write_per_item` could not write: before anything is computed."""
+    if path.suffix not in PER_ITEM_FORMATS:
+        raise InputError(f"{path}: format {path.suffix!r}; expected .jsonl or .tsv")
+    check_folder(path)
+
+
+def check_folder(path: Path) -> None:
+    """Raise InputError where the folder of an output file does not exist."""
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: no folder {path.parent}; expected one that exists")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; expected a file")
+
+
+def write_per_item(path: str | Path, results: Sequence[Result]) -> None:
+    """One line per item and system: id, system, then the columns (jsonl or tsv by the suffix)."""
+    path = Path(path)
+    check_per_item_path(path)
+    lines = _jsonl(results) if path.suffix == ".jsonl" else _tsv(results)
+    # The whole file or none of it.
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with open(partial, "w", encoding="utf-8", newline="\n") as file:
+            file.writelines(line + "\n" for line in lines)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _jsonl(results: Sequence[Result]) -> Iterator[str]:
+    for result in results:
+        names = list(result.per_item)
+        for identity, row in zip(result.ids, result.values.tolist(), strict=True):
+            values = dict(zip(names, row, strict=True))
+            yield json.dumps(
+                {"id": identity, "system": result.system, **values}, ensure_ascii=False
+            )
+
+
+def _tsv(results: Sequence[Result]) -> Iterator[str]:
+    yield "\t".join(["id", "system", *results[0].per_item])
+    for result in results:
+        for identity, row in zip(result.ids, result.values.tolist(), strict=True):
+            # An id may hold a tab; a line of the table may not.
+            name = " ".join(identity.split()) if len(identity.split()) > 1 else identity
+            yield "\t".join([name, result.system, *map(repr, row)])
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _with_interval(found: dict[str, float | None], key: str, sign: str = "") -> str:
+    value = "n/a" if found[key] is None else format(found[key], f"{sign}.3f")
+    low, high = (
+        "n/a" if found[end] is None else format(found[end], f"{sign}.3f") for end in ("low", "high")
+    )
+    return f"{value} \\[{low}, {high}]" if low != "n/a" else f"{value} \\[n/a]"
+
+
+def _p(p: float | None) -> str:
+    if p is None:
+        return "n/a"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
