@@ -105,8 +105,12 @@ def beir_pairs(folder: Path, split: str, on_bad_row: OnBadRow = "error") -> Pair
                     yield number, {"id": f"{query}/{document}", **texts}
 
     paths = [_file(folder, "corpus"), _file(folder, "queries"), *_qrels_paths(folder, split)]
-    state = " ".join(f"{path.stat().st_size} {path.stat().st_mtime_ns}" for path in paths)
-    source = Source(str(folder), rows, state=(f"{folder.resolve()} {split}", state))
+
+    def state() -> tuple[str, str]:
+        files = " ".join(f"{path.stat().st_size} {path.stat().st_mtime_ns}" for path in paths)
+        return f"{folder.resolve()} {split} {on_bad_row}", files
+
+    source = Source(str(folder), rows, state)
     pairs = cast(Pairs, convert(source, plan_pairs, "error"))
     return Pairs(pairs.table, origin=data.origin, skipped=data.skipped)
 

@@ -109,11 +109,11 @@ def _remove_abandoned(cache: Path) -> None:
 
 
 def store(
-    name: str | None, batches: Iterator[Any], schema: Any, about: Callable[[], dict[str, Any]]
+    name: str, batches: Iterator[Any], schema: Any, about: Callable[[], dict[str, Any]]
 ) -> Any:
     """The batches as one table: in memory if they are small, else memory-mapped from entry `name`.
 
-    `about` is called after the last batch. Without a name everything stays in memory.
+    `about` is called after the last batch.
     """
     pa = optional("pyarrow", "text")
     held: deque[Any] = deque()
@@ -121,7 +121,7 @@ def store(
     for batch in batches:
         held.append(batch)
         size += batch.nbytes
-        if size > MEMORY and name is not None:
+        if size > MEMORY:
             break
     else:
         return pa.Table.from_batches(list(held), schema).combine_chunks()

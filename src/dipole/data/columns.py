@@ -8,7 +8,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dipole.data.examples import Examples, Labeled, Pairs, Ranked, Scored, Texts, Triplets
+from dipole.data.examples import (
+    TEXT,
+    WHOLE,
+    Examples,
+    Labeled,
+    Pairs,
+    Ranked,
+    Scored,
+    Texts,
+    Triplets,
+)
 from dipole.data.rows import (
     BadValueError,
     Source,
@@ -42,6 +52,7 @@ class Plan:
     taken: str  # in words, for `origin`
     id: str | None
     metadata: bool = False  # whether rows carry more than the fields of their type
+    kinds: dict[str, str] | None = None  # of the fields, where the type leaves them open
 
 
 def get(row: dict[str, Any], column: str) -> Any:
@@ -72,8 +83,8 @@ def _two_texts(source: Source, row: dict[str, Any], without: Sequence[str] = ())
     texts = [name for name in _text_columns(row) if name not in without]
     if len(texts) < 2:
         raise InputError(
-            f"{source.name}: found {len(texts)} text columns among {', '.join(map(str, row))}; "
-            "expected two (or name them)"
+            f"{source.name}: found {'one text column' if texts else 'no text column'} among "
+            f"{', '.join(map(str, row))}; expected two (or name them)"
         )
     return texts[:2]
 
@@ -150,8 +161,8 @@ def plan_scored(
         numbers = [name for name in row if name not in IDS and is_number(row[name])]
         if len(numbers) != 1:
             raise InputError(
-                f"{source.name}: found {len(numbers)} columns of numbers among "
-                f"{', '.join(map(str, row))}; expected one with scores (or name it)"
+                f"{source.name}: found {len(numbers) or 'no'} column{'s' * (len(numbers) > 1)} of "
+                f"numbers among {', '.join(map(str, row))}; expected one, the score (or name it)"
             )
         score = numbers[0]
     if first is None or second is None:
@@ -202,18 +213,30 @@ def plan_labeled(
         input = texts[0]
     _named(source, row, [input, label])
     columns = input, label
-    whole = isinstance(row.get(label), int)  # decided once: a column has one type
+    # Decided by the first row: a column has one type. A csv file has its numbers as text.
+    whole = _is_whole(row.get(label))
 
     def parse(values: dict[str, Any]) -> Parsed:
         text, name = columns
         value = get(values, name)
-        if whole and (isinstance(value, bool) or not isinstance(value, int)):
-            raise BadValueError(f"column '{name}': found {shown(value)}; expected a whole number")
-        if not whole:
-            value = text_of(value, name)
+        if whole and not _is_whole(value):
+            raise BadValueError(
+                f"column '{name}': found {shown(value)}; expected a whole number, as in the "
+                "first row"
+            )
+        value = int(value) if whole else text_of(value, name)
         return [{"input": text_of(get(values, text), text), "label": value}]
 
-    return Plan(Labeled, parse, f"input '{input}', label '{label}'", id_column(row))
+    kinds = {"input": TEXT, "label": WHOLE if whole else TEXT}
+    return Plan(Labeled, parse, f"input '{input}', label '{label}'", id_column(row), kinds=kinds)
+
+
+def _is_whole(value: Any) -> bool:
+    if isinstance(value, str):
+        return re.fullmatch(r"-?\d{1,18}", value, re.ASCII) is not None
+    if isinstance(value, float):
+        return value.is_integer()
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
 def plan_ranked(source: Source, row: dict[str, Any]) -> Plan:

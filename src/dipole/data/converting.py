@@ -100,24 +100,22 @@ def convert(
     if first is None:
         _no_rows(source, bad_row)
     plan = make_plan(source, first[1])
-    name = None
-    if source.state:
-        what, state = source.state
-        settings = (plan.kind.__name__, plan.taken, on_bad_row)
-        name = "-".join([digest(what), digest(state), digest(*settings)])
-        entry = read_entry(name)
-        if entry is not None:
-            table, about = entry
-            skipped = Skipped(about["skipped"], tuple(about["messages"]))
-            return plan.kind(table, origin=_origin(source, plan), skipped=skipped)
-    types = _types(plan, first[1])
+    what, state = source.state()
+    settings = (plan.kind.__name__, plan.taken, on_bad_row)
+    name = "-".join([digest(what), digest(state), digest(*settings)])
+    entry = read_entry(name)
+    if entry is not None:
+        table, about = entry
+        skipped = Skipped(about["skipped"], tuple(about["messages"]))
+        return plan.kind(table, origin=_origin(source, plan), skipped=skipped)
     pa = arrow()
-    schema = pa.schema([("id", pa.string()), *types.items()])
+    kinds = plan.kinds or plan.kind.FIELDS
+    schema = pa.schema([("id", pa.string()), *((n, arrow_type(kind)) for n, kind in kinds.items())])
     if plan.metadata:
         schema = schema.append(pa.field("metadata", pa.string()))
     table = store(
         name,
-        _batches(chain([first], rows), plan, schema, bad_row),
+        _batches(_unchanged(source, state, chain([first], rows)), plan, schema, bad_row),
         schema,
         lambda: {"skipped": bad_row.count, "messages": bad_row.messages},
     )
@@ -140,19 +138,10 @@ def _origin(source: Source, plan: Plan) -> str:
     return f"{source.name}{notes}: {plan.taken}"
 
 
-def _types(plan: Plan, row: dict[str, Any]) -> dict[str, Any]:
-    """The Arrow type of every field; where the values decide, those of the first row do."""
-    pa = arrow()
-    kinds = {name: arrow_type(kind) for name, kind in plan.kind.FIELDS.items()}
-    if None in kinds.values():
-        try:
-            values = plan.parse(row)[0]
-        except BadValueError:
-            values = {}
-        for name, kind in kinds.items():
-            if kind is None:
-                kinds[name] = pa.int64() if isinstance(values.get(name), int) else pa.string()
-    return kinds
+def _unchanged(source: Source, state: str, rows: Iterator[Row]) -> Iterator[Row]:
+    yield from rows
+    if source.state()[1] != state:
+        raise InputError(f"{source.name}: changed while it was being read; try again")
 
 
 def _batches(rows: Iterator[Row], plan: Plan, schema: Any, bad_row: BadRows) -> Iterator[Any]:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # What a field of an example holds; `schema` turns it into an Arrow type.
-TEXT, TEXTS, NUMBER, NUMBERS, ANY = "text", "texts", "number", "numbers", "any"
+TEXT, TEXTS, NUMBER, NUMBERS, WHOLE = "text", "texts", "number", "numbers", "whole"
+ANY = "any"  # the values decide
 
 
 def arrow() -> Any:
@@ -304,6 +305,7 @@ def arrow_type(kind: str) -> Any:
         TEXTS: pa.list_(pa.string()),
         NUMBER: pa.float64(),
         NUMBERS: pa.list_(pa.float64()),
+        WHOLE: pa.int64(),
         ANY: None,
     }[kind]
 

@@ -18,8 +18,8 @@ class UnreachableError(InputError):
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(
-            f"{name}: no such file or folder here, and the Hugging Face hub cannot be reached "
-            f"({reason}); expected a network, or HF_HUB_OFFLINE=1 and the set in the hub's cache"
+            f"{name}: found no such file or folder, and the Hugging Face hub cannot be reached "
+            f"({reason}); expected a network, or the data set in the hub's cache"
         )
         self.reason = reason
 
@@ -62,10 +62,10 @@ def parts_from_hub(name: str, split: str) -> dict[str, Any]:
         except InputError:
             raise
         except ConnectionError as error:
-            problem = _first_line(error)
+            problem = "HF_HUB_OFFLINE is set" if _offline() else _first_line(error)
         except Exception as error:
             raise InputError(
-                f"{name}: no such file or folder here, and none on the Hugging Face hub "
+                f"{name}: found no such file or folder, and none on the Hugging Face hub "
                 f"({_first_line(error)}); expected owner/name or owner/name:configuration"
             ) from None
     raise UnreachableError(name, problem)
@@ -82,8 +82,8 @@ def rows_source(name: str, parts: dict[str, Any]) -> Source:
                     number += 1
                     yield number, row
 
-    state = " ".join(part._fingerprint for part in parts.values())
-    return Source(f"{name} ({'+'.join(parts)})", rows, state=(f"datasets {name}", state))
+    state = (f"datasets {name}", " ".join(part._fingerprint for part in parts.values()))
+    return Source(f"{name} ({'+'.join(parts)})", rows, lambda: state)
 
 
 def _chosen(name: str, found: Any, split: str) -> dict[str, Any]:
@@ -101,8 +101,7 @@ def _chosen(name: str, found: Any, split: str) -> dict[str, Any]:
 
 def _unreachable() -> str | None:
     """Why the hub cannot be reached, or None; asked first, because its client retries for long."""
-    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
-    if offline or any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy")):
+    if _offline() or any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy")):
         return None  # the client knows what to do: its cache, or the proxy
     endpoint = urlparse(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
     port = endpoint.port or (443 if endpoint.scheme == "https" else 80)
@@ -111,6 +110,10 @@ def _unreachable() -> str | None:
     except OSError as error:
         return f"{endpoint.hostname}: {error.strerror or error}"
     return None
+
+
+def _offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
 
 
 def _first_line(error: BaseException) -> str:

@@ -124,16 +124,15 @@ def locate(source: str | Path) -> Path | str:
     if _HUB_ID.fullmatch(text) and not _is_file_name(path):
         return text
     if not path.suffix and path.name == text:
-        known, what = list(NAMED), "the name of a data set"
-        close = difflib.get_close_matches(text, known, n=3, cutoff=0.5)
-        rest = f"known: {', '.join(known)}, or a file, a folder, or a hub id owner/name"
+        close = difflib.get_close_matches(text, NAMED, n=3, cutoff=0.5)
+        expected = f"a file, a folder, a hub id owner/name, or one of {', '.join(NAMED)}"
     else:
         near = path.parent if path.parent.is_dir() else Path()
-        known, what = [str(near / file.name) for file in near.iterdir()], "such file"
-        close = difflib.get_close_matches(text, known, n=3, cutoff=0.6)
-        rest = "expected a file, a folder, a name, or a hub id owner/name"
-    hint = f"did you mean {' or '.join(close)}?" if close else rest
-    raise InputError(f"{source}: no {what} or folder; {hint}")
+        files = [str(near / file.name) for file in near.iterdir()]
+        close = difflib.get_close_matches(text, files, n=3, cutoff=0.6)
+        expected = "a file, a folder, a name, or a hub id owner/name"
+    hint = f"did you mean {' or '.join(close)}?" if close else f"expected {expected}"
+    raise InputError(f"{source}: found no data set, file or folder of this name; {hint}")
 
 
 def wrong_kind(name: str, wanted: str) -> InputError:
@@ -148,8 +147,8 @@ def wrong_kind(name: str, wanted: str) -> InputError:
 def missing(name: str, reason: str = "") -> InputError:
     """The error for a data set that is nowhere: how to get it."""
     named = NAMED[name]
-    hub = f" nor on the Hugging Face hub as {named.hub} ({reason})" if named.hub else ""
-    return InputError(f"{name}: found neither on this machine{hub}; to get it: {named.get}")
+    hub = f", nor on the Hugging Face hub as {named.hub} ({reason})" if named.hub else ""
+    return InputError(f"{name}: not found on this machine{hub}; to get it: {named.get}")
 
 
 def _is_file_name(path: Path) -> bool:

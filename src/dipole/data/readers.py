@@ -16,6 +16,7 @@ from dipole.data.rows import Bad, Row, Source, shown
 from dipole.errors import InputError, optional
 
 TEXT_SUFFIXES = {
+    ".json": "jsonl",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".csv": "csv",
@@ -42,25 +43,29 @@ def file_source(path: Path, columns: Sequence[str | None] = ()) -> Source:
     """
     kind = file_format(path)
     if kind is None:
+        ending = f"ending in '{path.suffix}'" if path.suffix else "without an ending"
         raise InputError(
-            f"{path}: found a file ending in '{path.suffix}'; "
-            "expected .jsonl, .csv, .tsv or .txt (with tabs), each also .gz, or .parquet"
+            f"{path}: found a file {ending}; expected .jsonl, .csv, .tsv or .txt (with tabs), "
+            "each also .gz, or .parquet"
         )
-    status = path.stat()
-    if status.st_size == 0:
+    if path.stat().st_size == 0:
         raise InputError(f"{path}: found an empty file; expected rows")
-    state = (str(path.resolve()), f"{status.st_size} {status.st_mtime_ns}")
+
+    def state() -> tuple[str, str]:
+        status = path.stat()
+        return str(path.resolve()), f"{status.st_size} {status.st_mtime_ns}"
+
     if kind == "jsonl":
-        return Source(str(path), lambda: read_jsonl(path), same_columns=False, state=state)
+        return Source(str(path), lambda: read_jsonl(path), state, same_columns=False)
     if kind == "parquet":
-        return Source(str(path), lambda: read_parquet(path), state=state)
+        return Source(str(path), lambda: read_parquet(path), state)
     header = read_header(path, kind, [column for column in columns if column is not None])
     notes = []
     if not header.in_file:
         notes.append("no header line, columns by number")
     if kind == "csv" and header.delimiter != ",":
         notes.append(f"separated by {header.delimiter!r}")
-    return Source(str(path), lambda: read_table(path, kind, header), state=state, notes=notes)
+    return Source(str(path), lambda: read_table(path, kind, header), state, notes=notes)
 
 
 def lines_of(path: Path) -> Iterator[tuple[int, str | Bad]]:
@@ -88,6 +93,8 @@ def lines_of(path: Path) -> Iterator[tuple[int, str | Bad]]:
         raise InputError(
             f"{path}: found damaged gzip data after row {number}; expected a whole .gz file"
         ) from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -104,7 +111,11 @@ def read_jsonl(path: Path) -> Iterator[Row]:
         elif line and not line.isspace():
             try:
                 row = json.loads(line)
-            except (ValueError, RecursionError) as error:
+            except json.JSONDecodeError as error:
+                what = f"{error.msg} at position {min(error.pos, len(line.rstrip())) + 1}"
+                yield number, Bad(f"found broken JSON ({what}); expected one object a line")
+                continue
+            except (ValueError, RecursionError) as error:  # a huge number, too many brackets
                 yield number, Bad(f"found broken JSON ({error}); expected one object a line")
                 continue
             if isinstance(row, dict):

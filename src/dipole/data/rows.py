@@ -29,8 +29,8 @@ class Source:
 
     name: str  # what messages call it
     rows: Callable[[], Iterator[Row]]
+    state: Callable[[], tuple[str, str]]  # what it is, and in which state: names the cache entry
     same_columns: bool = True  # a table: a column missing in one row is missing in all
-    state: tuple[str, ...] = ()  # (what, which state of it): names the cache entry; (): not cached
     notes: list[str] = field(default_factory=list)  # what the reader guessed, for `origin`
 
 
