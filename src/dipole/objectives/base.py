@@ -16,6 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from dipole.errors import InputError
+from dipole.kernels import using
+from dipole.kernels.settings import EXECUTORS, Executor
+from dipole.objectives.checks import check_above_zero
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -24,14 +27,14 @@ class Common(TypedDict, total=False):
     """The settings every objective has; a subclass passes them on as `**common`."""
 
     reduction: Reduction
-    executor: str
+    executor: Executor | None
 
 
 class Objective(nn.Module):
     """An objective and where it comes from; subclasses write `__init__` and `forward`.
 
     reduction: `mean` over the rows that have a positive, their `sum`, or `none` (one per row).
-    executor: how the pair engine runs, see docs/engine.md; `auto` chooses by size.
+    executor: how the pair engine runs, see docs/engine.md; None chooses.
     """
 
     # Set by `registry.register`.
@@ -40,12 +43,27 @@ class Objective(nn.Module):
     system: ClassVar[str] = ""
     form: ClassVar[str] = ""
     related: ClassVar[tuple[str, ...]] = ()
+    rows: ClassVar[bool] = True
+    executors: ClassVar[tuple[str, ...]] = EXECUTORS
 
-    def __init__(self, reduction: Reduction = "mean", executor: str = "auto") -> None:
+    def __init__(self, reduction: Reduction = "mean", executor: Executor | None = None) -> None:
         super().__init__()
         if reduction not in ("mean", "sum", "none"):
             raise InputError(f"reduction: found {reduction!r}, expected 'mean', 'sum' or 'none'")
-        self.common = Common(reduction=reduction, executor=executor)
+        if reduction != "mean" and not self.rows:
+            raise InputError(
+                f"reduction: found {reduction!r}, expected 'mean': one number per batch"
+            )
+        if executor not in (None, *self.executors):
+            expected = ", ".join(self.executors) or "None: it does not run on the engine"
+            raise InputError(f"executor: found {executor!r}, expected {expected}")
+        self.reduction: Reduction = reduction
+        self.executor = executor
+
+    def __call__(self, *args: Any, **inputs: Any) -> Any:
+        """`forward`, on the executor that was asked for."""
+        with using(executor=self.executor):
+            return super().__call__(*args, **inputs)
 
     def inputs(self) -> dict[str, bool]:
         """The tensors `forward` takes, by name: True where it cannot do without."""
@@ -128,9 +146,7 @@ class Temperature(nn.Module):
 
     def __init__(self, value: float, learn: bool = False) -> None:
         super().__init__()
-        if not (math.isfinite(value) and value > 0):
-            raise InputError(f"temperature: found {value}, expected a number above 0")
-        self.value = value
+        self.value = check_above_zero("temperature", value)
         self.log = nn.Parameter(torch.tensor(math.log(value))) if learn else None
 
     def forward(self) -> float | Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from dipole.errors import InputError
+from dipole.relations import Relation
 
 # Letters stand for sizes that must agree within one call.
 SHAPES = {
@@ -35,7 +36,7 @@ def check(
     *,
     temperature: float | Tensor | None = None,
     shapes: dict[str, str] | None = None,
-    **tensors: Tensor | None,
+    **tensors: Tensor | Relation | None,
 ) -> dict[str, int]:
     """Sizes by letter of the given tensors (None is skipped), or an InputError.
 
@@ -46,7 +47,7 @@ def check(
     sizes: dict[str, int] = {}
     owner: dict[str, str] = {}
     for name, tensor in tensors.items():
-        if tensor is None:
+        if tensor is None or isinstance(tensor, Relation):
             continue
         if not isinstance(tensor, Tensor):
             raise InputError(f"{name}: found {type(tensor).__name__}, expected a tensor")
@@ -72,6 +73,10 @@ def _check_dtype(name: str, tensor: Tensor) -> None:
         expected, good = "integers", not tensor.is_floating_point() and tensor.dtype != torch.bool
     elif name in BOOLEAN:
         expected, good = "torch.bool", tensor.dtype == torch.bool
+    elif name == "relation":  # booleans and counts will do
+        if tensor.numel() and bool(tensor.min() < 0):
+            raise InputError(f"relation: found {tensor.min():.4g}, expected weights of 0 or more")
+        expected, good = "weights", True
     else:
         expected, good = "a floating point dtype", tensor.is_floating_point()
     if not good:
@@ -89,9 +94,14 @@ def _check_dtype(name: str, tensor: Tensor) -> None:
 
 def _check_temperature(temperature: float | Tensor) -> None:
     if isinstance(temperature, Tensor) and temperature.numel() != 1:
-        found, good = f"a tensor of shape {tuple(temperature.shape)}", False
-    else:
-        value = float(temperature)
-        found, good = str(value), math.isfinite(value) and value > 0
-    if not good:
-        raise InputError(f"temperature: found {found}, expected a number above 0")
+        shape = tuple(temperature.shape)
+        raise InputError(f"temperature: found a tensor of shape {shape}, expected one number")
+    value = temperature.item() if isinstance(temperature, Tensor) else temperature
+    check_above_zero("temperature", value)
+
+
+def check_above_zero(name: str, value: float) -> float:
+    """The value, if it is a finite number above 0."""
+    if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        raise InputError(f"{name}: found {value!r}, expected a number above 0")
+    return value

@@ -1,67 +1,159 @@
-"""InfoNCE: every candidate of the batch but one's own positive is a negative."""
+"""InfoNCE: every candidate of the batch that is not one's own positive is a negative."""
 
 from __future__ import annotations
 
 from typing import Unpack
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from dipole.objectives.base import Common, Objective, Temperature
+from dipole.kernels import INDEX, Modifier, candidates, count, lse, own, pairs, positives, total
+from dipole.kernels.modifiers import Operand
+from dipole.objectives.base import Common, Objective, Reduction, Temperature
 from dipole.objectives.checks import check
+from dipole.objectives.maths import as_relation, log_add, reduce, unit
 from dipole.objectives.registry import register
+from dipole.relations import Relation
 
 
 def infonce(
     anchor: Tensor,
     positive: Tensor,
     negative: Tensor | None = None,
+    relation: Relation | Tensor | None = None,
     ids: Tensor | None = None,
     *,
     temperature: float | Tensor = 0.05,
+    symmetric: bool = True,
+    margin: float = 0.0,
+    label_smoothing: float = 0.0,
+    reduction: Reduction = "mean",
 ) -> Tensor:
-    """Mean over both directions of `LSE_j l_ij - l_ii`, with `l_ij = cos(q_i, k_j) / temperature`.
+    """Cross-entropy between the scores of an anchor's candidates and where its positives are.
 
-    anchor, positive (n, d); negative (m, d) are extra columns of the anchors' direction;
-    ids (n,): equal ids are never negatives of each other.
+        l_ij = (cos(a_i, c_j) - margin [P_ij > 0]) / temperature
+        L_i  = log sum_{j in D(i)} exp l_ij - sum_j P_ij l_ij
+
+    D(i) is every positive of the batch and every negative. P is the identity, or the rows of
+    `relation` divided by their sums (several positives, soft targets), and smoothed
+    (1 - label_smoothing) P_ij + label_smoothing / |D(i)|. `symmetric` also lets the positives
+    choose among the anchors (columns of `relation`, no negatives): the mean of both directions.
+
+    Shapes: anchor, positive (n, d); negative (m, d), candidates of every anchor;
+    relation, a `Relation` or an (n, n) tensor of weights >= 0; rows without any are not counted;
+    ids (n,), integers that name the positives' contents: equal ids never meet, save for i = j.
     """
-    check(anchor=anchor, positive=positive, negative=negative, ids=ids, temperature=temperature)
-    q, k = F.normalize(anchor, dim=1), F.normalize(positive, dim=1)
-    logits = q @ k.T / temperature
-    if ids is not None:
-        same = ids[:, None] == ids[None, :]
-        same.fill_diagonal_(False)
-        logits = logits.masked_fill(same, -torch.inf)
-    forward = logits
+    check(
+        anchor=anchor,
+        positive=positive,
+        negative=negative,
+        relation=relation,
+        ids=ids,
+        temperature=temperature,
+    )
+    a, p = unit(anchor), unit(positive)
+    shift = margin / torch.as_tensor(temperature, dtype=a.dtype, device=a.device)
+    who = as_relation(relation, ids)
+    mod, mask, weight = _margin(shift, who) if margin else None, candidates(who), positives(who)
+    wanted = {"log_z": lse(mod=mod, mask=mask)}
+    if relation is not None:
+        wanted |= {"hit": total(mod, weight=weight), "mass": count(weight=weight)}
+    if label_smoothing:
+        wanted |= {"spread": total(mod, mask=mask), "size": count(mask)}
+    asked = list(wanted.values())
+    block = pairs(a, p, temperature=temperature, row=asked, column=asked if symmetric else ())
+    row = dict(zip(wanted, block.row, strict=True))
     if negative is not None:
-        extra = q @ F.normalize(negative, dim=1).T / temperature
-        forward = torch.cat([logits, extra], dim=1)
-    own = logits.diagonal()
-    rows = torch.logsumexp(forward, dim=1) - own
-    columns = torch.logsumexp(logits, dim=0) - own
-    return (rows.mean() + columns.mean()) / 2
+        also = [lse(), total(), count()] if label_smoothing else [lse()]
+        log_z, *rest = pairs(a, unit(negative), temperature=temperature, row=also).row
+        row["log_z"] = log_add(row["log_z"], log_z)
+        for key, more in zip(("spread", "size"), rest, strict=False):
+            row[key] = row[key] + more
+
+    def loss(found: dict[str, Tensor]) -> Tensor:
+        """One direction."""
+        if relation is None:
+            hit, counted = own(a, p, temperature=temperature) - shift, None
+        else:
+            counted = found["mass"] > 0
+            hit = found["hit"] / torch.where(counted, found["mass"], 1)
+        if label_smoothing:
+            smooth = found["spread"] / found["size"].clamp(min=1)
+            hit = (1 - label_smoothing) * hit + label_smoothing * smooth
+        return reduce(found["log_z"] - hit, reduction, counted)
+
+    if not symmetric:
+        return loss(row)
+    return (loss(row) + loss(dict(zip(wanted, block.column, strict=True)))) / 2
+
+
+def _margin(shift: Tensor, relation: Relation) -> Modifier:
+    """Scores less `shift` where a pair is positive."""
+    rule = relation.positive
+    rows, columns = len(rule.row), len(rule.column)
+
+    def less(score: Tensor, i: Tensor, *operands: Tensor) -> Tensor:
+        row, (j, *rest) = operands[:rows], operands[rows:]
+        weight = rule.fn(i, j, *row, *rest[:columns], *rest[columns + 1 :])
+        return score - rest[columns] * (weight != 0)
+
+    row: list[Operand] = [INDEX, *rule.row]
+    column: list[Operand] = [INDEX, *rule.column]
+    return Modifier(less, row=row, column=column, shared=shift, grid=rule.grid)
 
 
 @register(
     "infonce",
-    paper="van den Oord et al. 2018, Representation Learning with Contrastive Predictive Coding "
-    "(arXiv 1807.03748)",
+    paper="van den Oord et al. 2018, Representation Learning with Contrastive Predictive Coding, "
+    "arXiv 1807.03748",
     system="infonce",
     form="softmax",
+    related=("ntxent", "dcl", "supcon", "siglip"),
 )
 class InfoNCE(Objective):
-    """`infonce` with its settings."""
+    """`infonce` with its settings; `learn_temperature` learns its logarithm, as CLIP does.
 
-    def __init__(self, temperature: float = 0.05, **common: Unpack[Common]) -> None:
+    Example:
+        >>> import torch
+        >>> objective = InfoNCE(temperature=0.1)
+        >>> objective(torch.eye(4), torch.eye(4)).item() < 1e-3
+        True
+    """
+
+    def __init__(
+        self,
+        temperature: float = 0.05,
+        *,
+        learn_temperature: bool = False,
+        symmetric: bool = True,
+        margin: float = 0.0,
+        label_smoothing: float = 0.0,
+        **common: Unpack[Common],
+    ) -> None:
         super().__init__(**common)
-        self.temperature = Temperature(temperature)
+        self.temperature = Temperature(temperature, learn_temperature)
+        self.symmetric = symmetric
+        self.margin = margin
+        self.label_smoothing = label_smoothing
 
     def forward(
         self,
         anchor: Tensor,
         positive: Tensor,
         negative: Tensor | None = None,
+        relation: Relation | Tensor | None = None,
         ids: Tensor | None = None,
     ) -> Tensor:
-        return infonce(anchor, positive, negative, ids, temperature=self.temperature())
+        """The loss of a batch; see `infonce`."""
+        return infonce(
+            anchor,
+            positive,
+            negative,
+            relation,
+            ids,
+            temperature=self.temperature(),
+            symmetric=self.symmetric,
+            margin=self.margin,
+            label_smoothing=self.label_smoothing,
+            reduction=self.reduction,
+        )

@@ -9,27 +9,43 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from dipole.errors import InputError
+from dipole.kernels.settings import EXECUTORS
 from dipole.objectives.base import Objective
 
 # Registered name -> module:class in this package; a module is imported when its name is used.
 OBJECTIVES = {
+    "dcl": "dcl:DCL",
+    "dclw": "dcl:DCLW",
     "infonce": "infonce:InfoNCE",
+    "ntxent": "ntxent:NTXent",
+    "siglip": "sigmoid:Sigmoid",
+    "supcon": "supcon:SupCon",
 }
 
 C = TypeVar("C", bound=type[Objective])
 
 
 def register(
-    name: str, *, paper: str, system: str, form: str, related: tuple[str, ...] = ()
+    name: str,
+    *,
+    paper: str,
+    system: str,
+    form: str,
+    related: tuple[str, ...] = (),
+    rows: bool = True,
+    executors: tuple[str, ...] = EXECUTORS,
 ) -> Callable[[C], C]:
     """Give an objective its name and its source.
 
     paper: authors, year, title, arXiv number; system: id in the list of systems; form: the shape
-    of the maths in a few words; related: registered names a reader should compare it with.
+    of the maths in a few words; related: registered names a reader should compare it with;
+    rows: False for one number per batch, which has no other reduction than the mean;
+    executors: () for an objective that does not run on the pair engine.
     """
 
     def mark(cls: C) -> C:
         cls.name, cls.paper, cls.system, cls.form, cls.related = name, paper, system, form, related
+        cls.rows, cls.executors = rows, executors
         return cls
 
     return mark

@@ -1,0 +1,82 @@
+"""The few lines that many objectives share: unit vectors, masks by ids, the mean of the rows."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from dipole.kernels import Mask, candidates, different, negatives, off_diagonal
+from dipole.objectives.base import Reduction
+from dipole.relations import Relation, diagonal, targets
+
+
+def unit(x: Tensor) -> Tensor:
+    """Rows of length 1, computed in float32 at least; a zero row stays zero, with a gradient."""
+    x = x.float() if x.element_size() < 4 else x
+    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return x / length.masked_fill(length == 0, 1)
+
+
+def log_add(*terms: Tensor) -> Tensor:
+    """log of the sum of exponentials of a few vectors; -inf and no gradient where all are -inf."""
+    return torch.logsumexp(torch.stack(terms), dim=0)
+
+
+def others(ids: Tensor | None) -> list[Mask]:
+    """All pairs but i = j and those of equal ids."""
+    return [off_diagonal()] if ids is None else [off_diagonal(), different(ids)]
+
+
+def as_relation(relation: Relation | Tensor | None, ids: Tensor | None = None) -> Relation:
+    """The relation of a call: the diagonal by default, a matrix of weights, without duplicates."""
+    if relation is None:
+        relation = diagonal()
+    elif isinstance(relation, Tensor):
+        relation = targets(relation)
+    return relation if ids is None else relation.without_duplicates(ids)
+
+
+def positive_pairs(relation: Relation) -> list[Mask]:
+    """The pairs with W_ij > 0, as `candidates` and `negatives` are masks of a relation."""
+    negative = negatives(relation)
+    turned = Mask(
+        lambda *tile: ~negative.fn(*tile),
+        row=negative.row,
+        column=negative.column,
+        grid=negative.grid,
+    )
+    return [candidates(relation), turned]
+
+
+def reduce(rows: Tensor, reduction: Reduction, counted: Tensor | None = None) -> Tensor:
+    """Mean or sum of the rows that are counted; `none` gives every row, 0 if not counted.
+
+    With several processes the mean is over the rows of all of them: each process returns its
+    share times the number of processes, so that averaging (values or gradients, as
+    DistributedDataParallel does) gives the mean, also where the shards are uneven.
+    """
+    if counted is not None:
+        rows = torch.where(counted, rows, 0)
+    if reduction == "none":
+        return rows
+    processes = dist.get_world_size() if _several() else 1
+    if reduction == "sum":
+        return rows.sum() * processes
+    count = rows.new_tensor(rows.numel()) if counted is None else counted.sum().to(rows.dtype)
+    if processes > 1:
+        dist.all_reduce(count)
+    return rows.sum() * processes / count.clamp(min=1)
+
+
+def everywhere(x: Tensor) -> Tensor:
+    """The rows of all processes, in their order, without gradient."""
+    if not _several():
+        return x.detach()
+    shards: list[Tensor | None] = [None] * dist.get_world_size()
+    dist.all_gather_object(shards, x.detach())
+    return torch.cat([shard for shard in shards if shard is not None])
+
+
+def _several() -> bool:
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1

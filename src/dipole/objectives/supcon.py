@@ -1,0 +1,107 @@
+"""SupCon: every other view of the same class is a positive."""
+
+from __future__ import annotations
+
+from typing import Literal, Unpack, get_args
+
+import torch
+from torch import Tensor
+
+from dipole.errors import InputError
+from dipole.kernels import INDEX, Mask, count, lse, off_diagonal, pairs, same, total
+from dipole.objectives.base import Common, Objective, Reduction, Temperature
+from dipole.objectives.checks import check
+from dipole.objectives.maths import reduce, unit
+from dipole.objectives.registry import register
+
+Variant = Literal["out", "in"]
+
+
+def supcon(
+    views: Tensor,
+    labels: Tensor | None = None,
+    ids: Tensor | None = None,
+    *,
+    temperature: float | Tensor = 0.1,
+    variant: Variant = "out",
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """With s_ij = cos(z_i, z_j) / temperature over all views z and P(i) the others of i's class,
+
+        out:  L_i = log sum_{j != i} exp s_ij - 1/|P(i)| sum_{p in P(i)} s_ip
+        in:   L_i = log sum_{j != i} exp s_ij - log( 1/|P(i)| sum_{p in P(i)} exp s_ip ).
+
+    Without `labels` every example is its own class. A view without positives is not counted.
+    Shapes: views (v, n, d), v views of n examples; labels (n,); ids (n,): examples with equal ids
+    are never negatives of each other, whatever their labels. `none` returns (v, n).
+    """
+    check(views=views, labels=labels, ids=ids, temperature=temperature)
+    v, n, _ = views.shape
+    # Example by example, so that a position divided by v is the example's, on every process.
+    z = unit(views.transpose(0, 1).reshape(n * v, -1))
+    if labels is None:
+        alike = Mask(lambda _, i, j: i // v == j // v, row=INDEX, column=INDEX)
+    else:
+        alike = same(labels.repeat_interleave(v))
+    candidates: list[Mask] = [off_diagonal()]
+    if ids is not None:
+        candidates.append(_not_twins(ids.repeat_interleave(v), alike))
+    positives = [off_diagonal(), alike]
+    numerator = total(mask=positives) if variant == "out" else lse(mask=positives)
+    asked = [lse(mask=candidates), numerator, count(positives)]
+    log_z, hit, size = pairs(z, z, temperature=temperature, row=asked).row
+    counted, size = size > 0, size.clamp(min=1)
+    hit = hit / size if variant == "out" else hit - size.log()
+    rows = torch.where(counted, log_z - hit, 0)
+    return reduce(rows.view(n, v).T, reduction, counted.view(n, v).T)
+
+
+def _not_twins(ids: Tensor, alike: Mask) -> Mask:
+    """Equal ids only where both are positives of each other."""
+    k = len(alike.row)
+
+    def keep(score: Tensor, a: Tensor, *rest: Tensor) -> Tensor:
+        row, b, column = rest[:k], rest[k], rest[k + 1 :]
+        return (a != b) | alike.fn(score, *row, *column)
+
+    return Mask(keep, row=(ids, *alike.row), column=(ids, *alike.column))
+
+
+@register(
+    "supcon",
+    paper="Khosla et al. 2020, Supervised Contrastive Learning, arXiv 2004.11362",
+    system="supcon",
+    form="softmax, several positives",
+    related=("ntxent", "infonce"),
+)
+class SupCon(Objective):
+    """`supcon` with its settings; `variant="in"` puts the mean inside the logarithm.
+
+    Example:
+        >>> import torch
+        >>> z = torch.eye(4)[:, None].expand(4, 2, 4).reshape(8, 4)
+        >>> SupCon(temperature=0.5)(z[None], labels=torch.arange(8) // 2).item()
+        0.5...
+    """
+
+    def __init__(
+        self, temperature: float = 0.1, variant: Variant = "out", **common: Unpack[Common]
+    ) -> None:
+        super().__init__(**common)
+        if variant not in get_args(Variant):
+            raise InputError(f"variant: found {variant!r}, expected 'out' or 'in'")
+        self.temperature = Temperature(temperature)
+        self.variant: Variant = variant
+
+    def forward(
+        self, views: Tensor, labels: Tensor | None = None, ids: Tensor | None = None
+    ) -> Tensor:
+        """The loss of a batch; see `supcon`."""
+        return supcon(
+            views,
+            labels,
+            ids,
+            temperature=self.temperature(),
+            variant=self.variant,
+            reduction=self.reduction,
+        )
