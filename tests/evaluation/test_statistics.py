@@ -188,7 +188,9 @@ def test_undefined_resamples_say_nothing():
         return log_mean
 
     values = np.array([0.0, 0.0, 1.0, 1.0])[:, None]
-    (interval,) = bootstrap_intervals(values, Statistic(estimate, MEAN.parts), resamples=500)
+    (interval,) = bootstrap_intervals(
+        values, Statistic(estimate, MEAN.moments, MEAN.of_sums), resamples=500
+    )
     assert np.isfinite(interval).all()
 
 

@@ -14,7 +14,7 @@ Encode = Callable[[Sequence[str], str], np.ndarray]
 
 def encode_function(encoder: Any, show_progress: bool = False) -> Encode:
     """(texts, role) -> vectors, of an Encoder or of a function that is already that."""
-    if hasattr(encoder, "encode"):
+    if hasattr(encoder, "encode") and not isinstance(encoder, str):  # a path is no encoder yet
         return lambda texts, role: encoder.encode(texts, role, show_progress=show_progress)
     if callable(encoder):
         return encoder

@@ -19,6 +19,8 @@ RESAMPLES = 10_000
 Estimate = Callable[[np.ndarray], np.ndarray]
 # Numbers in one block of weights: 2 million float64 = 16 MB.
 BLOCK = 2_000_000
+# Sums of the same numbers in another order differ by about this much of them.
+ROUNDING = 1e-12
 # Above this many items the acceleration comes from leaving out groups instead of single items.
 JACKKNIFE_GROUPS = 1000
 
@@ -42,22 +44,24 @@ class PairedTest(NamedTuple):
 
 @dataclass(frozen=True)
 class Statistic:
-    """What a task estimates from its items.
+    """What a task estimates from its items; one column of an estimate per metric.
 
-    estimate: values (n, c) -> (weights (b, n) -> (b, m)), one column per metric.
-    parts: values (n, c) -> (n, m), each item's share; their mean is the estimate at equal weights.
-        The permutation test flips the signs of differences of parts.
+    estimate: values (n, c) -> (weights (b, n) -> (b, m)).
+    moments: values (n, c) -> (n, p), what each item adds to the sums of `of_sums`.
+    of_sums: sums of n moments (b, p), n -> (b, m). The permutation test exchanges moments of two
+        systems; without an exchange it gives the estimate at equal weights.
     """
 
     estimate: Callable[[np.ndarray], Estimate]
-    parts: Callable[[np.ndarray], np.ndarray]
+    moments: Callable[[np.ndarray], np.ndarray]
+    of_sums: Callable[[np.ndarray, int], np.ndarray]
 
 
 def _weighted_mean(values: np.ndarray) -> Estimate:
     return lambda weights: weights @ values / weights.sum(1, keepdims=True)
 
 
-MEAN = Statistic(estimate=_weighted_mean, parts=lambda values: values)
+MEAN = Statistic(_weighted_mean, moments=lambda values: values, of_sums=lambda sums, n: sums / n)
 
 
 def bootstrap_interval(
@@ -109,9 +113,9 @@ def paired_test(
 ) -> PairedTest:
     """Do two systems differ on the same items? For one value per item and its mean.
 
-    Permutation: the sign of every item's difference is flipped at random (all flips where there
-    are no more than `resamples` of them); p = share of flips at least as far from zero. It tests
-    that the two are exchangeable item by item; this is the p-value to report.
+    Permutation: on each item the two systems are exchanged or not, at random (in all ways, where
+    there are no more than `resamples` of them); p = share of ways whose difference is at least as
+    far from zero. It asks whether it matters which system is which: the p-value to report.
     Bootstrap: items are drawn again, the difference moved to zero; p as above.
     The drawn p-values count the observed one in, (1 + hits) / (1 + resamples), so they are never 0.
     (Smucker, Allan, Carterette, A comparison of statistical significance tests for information
@@ -149,15 +153,14 @@ def paired_tests(
 
     point, draws = _bootstrap(difference, n, resamples, seed)
     jackknife = _jackknife(difference, n)
-    parts = statistic.parts(first) - statistic.parts(second)
+    p_permutation = _exchange(first, second, statistic, resamples, seed)
     tests = []
     for m in range(len(point)):
         interval = Interval(float(point[m]), *_bca(point[m], draws[:, m], jackknife[:, m], level))
-        moved = draws[:, m][np.isfinite(draws[:, m])] - point[m]
-        hits = int((np.abs(moved) >= _reach(abs(point[m]), np.abs(parts[:, m]).mean())).sum())
+        moved = np.abs(draws[:, m][np.isfinite(draws[:, m])] - point[m])
+        hits = int((moved >= abs(point[m]) - ROUNDING * moved.max(initial=0)).sum())
         p_bootstrap = (1 + hits) / (1 + len(moved)) if n > 1 else float("nan")
-        p_permutation = _sign_flip(parts[:, m], resamples, seed)
-        tests.append(PairedTest(interval, p_permutation, p_bootstrap, n))
+        tests.append(PairedTest(interval, float(p_permutation[m]), p_bootstrap, n))
     return tests
 
 
@@ -216,31 +219,37 @@ def _bca(
     return float(low), float(high)
 
 
-def _sign_flip(parts: np.ndarray, resamples: int, seed: int) -> float:
-    if len(parts) < 2:
-        return float("nan")
-    parts = parts[parts != 0]  # flipping a zero changes nothing
-    n = len(parts)
-    if n == 0:
-        return 1.0
-    reach = _reach(abs(parts.sum()), np.abs(parts).sum())
+def _exchange(
+    first: np.ndarray, second: np.ndarray, statistic: Statistic, resamples: int, seed: int
+) -> np.ndarray:
+    """p-values of the permutation test, one per metric."""
+    total = len(first)
+    a, b = statistic.moments(first), statistic.moments(second)
+    sum_a, sum_b = a.sum(0), b.sum(0)
+
+    def distance(exchanged: np.ndarray) -> np.ndarray:
+        moved = exchanged @ change
+        return np.abs(
+            statistic.of_sums(sum_a + moved, total) - statistic.of_sums(sum_b - moved, total)
+        )
+
+    change = (b - a)[(a != b).any(1)]  # an exchange of equals changes nothing
+    n = len(change)
+    observed = distance(np.zeros((1, n)))[0]
+    if total < 2:
+        return np.full(len(observed), np.nan)
+    reach = observed - ROUNDING * (np.abs(change).sum(0).max(initial=0) / total)
     if 2**n <= resamples:
         every = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
-        return float((np.abs(parts.sum() - 2 * (every @ parts)) >= reach).mean())
+        return (distance(every) >= reach).mean(0)
     rng = np.random.default_rng(seed)
     block = max(1, BLOCK // n)
-    hits = 0
+    hits = np.zeros(len(observed))
     for start in range(0, resamples, block):
-        b = min(block, resamples - start)
-        bits = rng.integers(0, 256, (b, -(-n // 8)), dtype=np.uint8)
-        flips = np.unpackbits(bits, axis=1, count=n)
-        hits += int((np.abs(parts.sum() - 2 * (flips @ parts)) >= reach).sum())
+        rows = min(block, resamples - start)
+        bits = rng.integers(0, 256, (rows, -(-n // 8)), dtype=np.uint8)
+        hits += (distance(np.unpackbits(bits, axis=1, count=n)) >= reach).sum(0)
     return (1 + hits) / (1 + resamples)
-
-
-def _reach(observed: float, size: float) -> float:
-    """The observed value less what rounding may take from an equal sum in another order."""
-    return observed - 1e-12 * size
 
 
 def _check(values: np.ndarray, level: float, resamples: int) -> None:

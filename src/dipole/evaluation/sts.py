@@ -120,18 +120,32 @@ def _ratio(xy: np.ndarray, xx: np.ndarray, yy: np.ndarray, size: Any) -> np.ndar
         out=np.full(len(xy), np.nan), where=defined)  # fmt: skip
 
 
-def _shares(values: np.ndarray) -> np.ndarray:
-    """Each pair's part of both correlations: products of standardised ranks and values.
+def _moments(values: np.ndarray) -> np.ndarray:
+    """Per pair: z, z^2 and z g of the standardised ranks, then of the standardised values.
 
-    Flipping the sign of a difference of two systems' parts swaps their standardised predictions.
+    Two systems' cosines may have different scales, so they are exchanged standardised.
     """
     from scipy.stats import rankdata
 
-    def products(columns: np.ndarray) -> np.ndarray:
-        centred = columns - columns.mean(0)
-        return (centred / centred.std(0)).prod(1)
+    columns = []
+    for one in (rankdata(values, axis=0), values):
+        g, z = ((one - one.mean(0)) / one.std(0)).T
+        columns += [z, z * z, z * g]
+    return np.stack(columns, axis=1)
 
-    return np.stack([products(rankdata(values, axis=0)), products(values)], axis=1)
+
+def _of_sums(sums: np.ndarray, n: int) -> np.ndarray:
+    """Both correlations; g has mean 0 and variance 1, whatever was exchanged."""
+    mean, square, product = sums[:, 0::3] / n, sums[:, 1::3] / n, sums[:, 2::3] / n
+    variance = square - mean**2
+    # Of very few pairs an exchange can leave a constant column, which correlates with nothing.
+    varies = variance > 1e-14
+    return np.divide(
+        product,
+        np.sqrt(variance, where=varies, out=np.ones_like(product)),
+        out=np.zeros_like(product),
+        where=varies,
+    )
 
 
-CORRELATIONS = Statistic(estimate=correlations, parts=_shares)
+CORRELATIONS = Statistic(correlations, _moments, _of_sums)

@@ -1,0 +1,188 @@
+import json
+import zlib
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import dipole.encoders
+from dipole.cli.evaluate import evaluate
+from dipole.data import read_run
+from dipole.errors import InputError
+
+WORDS = ["parse", "header", "file", "socket", "thread", "json", "date", "sort", "open", "close"]
+
+
+class Bag:
+    """Counts of hashed words: an encoder good enough to find most."""
+
+    def __init__(self, noise=0.0):
+        self.noise = noise
+
+    def encode(self, texts, role, show_progress=False):
+        vectors = np.zeros((len(texts), 64))
+        for row, text in enumerate(texts):
+            for word in text.split():
+                vectors[row, zlib.crc32(word.encode()) % 64] += 1
+        vectors += self.noise * np.random.default_rng(0).standard_normal(vectors.shape)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+class Broken(Bag):
+    def __init__(self, value):
+        self.value = value
+
+    def encode(self, texts, role, show_progress=False):
+        return np.full((len(texts), 4), self.value)
+
+
+ENCODERS = {
+    "good": Bag(),
+    "worse": Bag(0.7),
+    "nan": Broken(np.nan),
+    "constant": Broken(0.5),
+}
+
+
+@pytest.fixture(autouse=True)
+def encoders(monkeypatch):
+    def load(source):
+        name = str(source).rsplit("/", 1)[-1]
+        if name not in ENCODERS:
+            raise InputError(f"{source}: no such folder")
+        return ENCODERS[name]
+
+    monkeypatch.setattr(dipole.encoders, "load_encoder", load, raising=False)
+
+
+@pytest.fixture(scope="module")
+def beir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("beir")
+    rng = np.random.default_rng(0)
+    docs = [" ".join(rng.choice(WORDS, 6)) for _ in range(60)]
+    queries = [" ".join(rng.permutation(d.split())[:4]) for d in docs[:40]]
+
+    def write(name, rows):
+        (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    write("corpus.jsonl", [{"_id": f"d{i}", "title": "", "text": t} for i, t in enumerate(docs)])
+    write("queries.jsonl", [{"_id": f"q{i}", "text": t} for i, t in enumerate(queries)])
+    (folder / "qrels").mkdir()
+    lines = [f"q{i}\td{i}\t{int(i != 7)}\n" for i in range(40)]
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(lines))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    path = tmp_path_factory.mktemp("sts") / "pairs.csv"
+    rng = np.random.default_rng(1)
+    lines = ["first,second,score"]
+    for _ in range(50):
+        same = int(rng.integers(0, 6))
+        first, other = rng.choice(WORDS, 5), rng.choice(WORDS, 5)
+        lines.append(f"{' '.join(first)},{' '.join([*first[:same], *other[same:]])},{same}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+app = typer.Typer()
+app.command()(evaluate)
+
+
+def invoke(*arguments):
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_retrieval_table(beir, tmp_path):
+    files = tmp_path / "queries.tsv", tmp_path / "run.trec"
+    result = invoke(
+        "good", "--data", beir, "--baseline", "bm25", "--baseline", "worse",
+        "--per-query", files[0], "--trec-run", files[1],
+    )  # fmt: skip
+    assert result.exit_code == 0
+    for words in ("nDCG@10", "MRR@10", "Recall@100", "MAP@100", "good minus bm25",
+                  "good minus worse", "39 queries", "left out 1 queries"):  # fmt: skip
+        assert words in result.stdout
+    assert len(files[0].read_text().splitlines()) == 1 + 3 * 39
+    run = read_run(files[1])
+    assert len(run) == 39
+    assert {len(docs) for docs in run.values()} == {60}
+
+
+def test_retrieval_json(beir):
+    arguments = "good", "--data", beir, "--baseline", "bm25", "--json", "--seed", 3
+    result = invoke(*arguments)
+    report = json.loads(result.stdout)
+    assert report["seed"] == 3
+    assert list(report["systems"]) == ["good", "bm25"]
+    for found in report["systems"]["good"]["metrics"].values():
+        assert 0 <= found["value"] <= 1
+    assert set(report["tests"]["bm25"]["MRR@10"]) == {
+        "difference", "low", "high", "p_permutation", "p_bootstrap"
+    }  # fmt: skip
+    assert invoke(*arguments).stdout == result.stdout
+
+
+def test_sts(pairs):
+    result = invoke("good", "--task", "sts", "--data", pairs, "--baseline", "worse", "--json")
+    report = json.loads(result.stdout)
+    assert report["item"] == "pair"
+    assert report["items"] == 50
+    metrics = report["systems"]["good"]["metrics"]
+    assert metrics["Spearman"]["low"] > 0.3
+    assert report["tests"]["worse"]["Spearman"]["difference"] > 0
+    assert "50 pairs" in invoke("good", "--task", "sts", "--data", pairs).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (["good", "--task", "sums"], "--task sums: no such task; expected retrieval or sts"),
+        (["none", "--data", "{beir}"], "none: no such folder"),
+        (["good", "--data", "{beir}", "--baseline", "bm52"], "bm52: no such folder"),
+        (["good", "--data", "{beir}", "--baseline", "good"], "good: given twice"),
+        (["good", "--task", "sts", "--data", "{pairs}", "--baseline", "bm25"], "finds documents"),
+        (["good", "--task", "sts", "--data", "{pairs}", "--trec-run", "x"], "ranks nothing"),
+        (["good", "--data", "{beir}", "--per-query", "x.csv"], "expected .jsonl or .tsv"),
+        (["good", "--data", "{beir}", "--trec-run", "no/x"], "no folder no"),
+        (["good", "--data", "{beir}", "--split", "dev"], "dev"),
+        (["good", "--data", "no-such-data"], "no-such-data"),
+        (["nan", "--data", "{beir}"], "nan: 39 of 39 query vectors are not finite"),
+        (["constant", "--data", "{beir}"], "constant: all 60 documents have the same vector"),
+        (["constant", "--task", "sts", "--data", "{pairs}"], "cosines of constant are the same"),
+    ],
+)
+def test_errors_are_one_line(arguments, match, beir, pairs):
+    with pytest.raises(InputError, match=match) as error:
+        invoke(*(a.format(beir=beir, pairs=pairs) for a in arguments))
+    assert "\n" not in str(error.value)
+
+
+def run_folder(folder, **config):
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text("".join(f"{k}: {v}\n" for k, v in config.items()))
+    return str(folder)
+
+
+def test_the_split_of_the_run_is_the_one_that_is_measured(tmp_path):
+    """A run trained on split 1 of stdlib-code has seen test functions of split 0."""
+    good = run_folder(tmp_path / "good", data="stdlib-code", split_seed=1)
+    other = run_folder(tmp_path / "worse", data="stdlib-code", split_seed=2)
+    report = json.loads(invoke(good, "--json").stdout)
+    assert report["seed"] == 1
+    assert invoke(good, "--json", "--seed", 1).stdout == invoke(good, "--json").stdout
+    with pytest.raises(InputError, match="split by seed 1, measured on the split by seed 0"):
+        invoke(good, "--seed", 0)
+    with pytest.raises(InputError, match="worse: trained on stdlib-code split by seed 2"):
+        invoke(good, "--baseline", other)
+
+
+def test_a_broken_config_is_no_reason_to_fail(tmp_path, beir):
+    (tmp_path / "good").mkdir()
+    (tmp_path / "good" / "config.yaml").write_text("a: [")
+    assert invoke(tmp_path / "good", "--data", beir).exit_code == 0
