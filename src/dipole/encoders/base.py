@@ -33,8 +33,6 @@ class Encoder(nn.Module):
     dim: int
     # Precision of `encode`; a subclass whose time goes into matrix products sets "auto".
     dtype: Precision = "float32"
-    # Padded tokens (whatever `lengths` counts) in one batch of `encode`.
-    token_budget: int = 8192
     # What a training of this encoder uses where nothing was asked for.
     training_defaults: ClassVar[dict[str, Any]] = {
         "batch_size": 64,
@@ -66,6 +64,10 @@ class Encoder(nn.Module):
         """A cheap estimate of each input's cost, (n,) int64: a quarter of a text's characters."""
         estimate = (len(x) // 4 + 1 if hasattr(x, "__len__") else 1 for x in inputs)
         return np.fromiter(estimate, dtype=np.int64, count=len(inputs))
+
+    def default_budget(self) -> int:
+        """Padded tokens (whatever `lengths` counts) in one batch of `encode`."""
+        return 32768
 
     def batches(
         self, inputs: Sequence[Any], role: Role, token_budget: int
@@ -109,7 +111,7 @@ class Encoder(nn.Module):
             )
         if role not in ("query", "document"):
             raise InputError(f"encode: role is {role!r}; expected 'query' or 'document'")
-        budget = self.token_budget if token_budget is None else token_budget
+        budget = self.default_budget() if token_budget is None else token_budget
         vectors = np.empty((len(inputs), self.dim), dtype=np.float32)
         device = self.device
         with (

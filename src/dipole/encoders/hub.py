@@ -30,7 +30,7 @@ def _in_folder(folder: Path) -> Path:
 
 def _from_hub(name: str) -> Path:
     """Fetch what an encoder needs, never pickled weights."""
-    if not name or name.count("/") > 1 or name[0] in "./~":
+    if name.count("/") > 1 or name.startswith((".", "/", "~")):
         raise InputError(f"{name!r}: no such folder; expected a folder or a hub id (owner/name)")
     hub = optional("huggingface_hub", "text")
     try:

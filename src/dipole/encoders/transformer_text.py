@@ -133,6 +133,10 @@ class TransformerText(Encoder):
             vectors = self.head(vectors).float()
         return nn.functional.normalize(vectors, dim=-1) if self.normalize else vectors
 
+    def default_budget(self) -> int:
+        """On a CPU what the activations of one thread may take to stay in its cache."""
+        return 1024 * torch.get_num_threads() if self.device.type == "cpu" else 32768
+
     def batches(
         self, inputs: Sequence[str], role: Role, token_budget: int
     ) -> Iterator[tuple[np.ndarray, Features]]:
@@ -209,8 +213,9 @@ def check_prompts(prompts: dict[str, str]) -> dict[str, str]:
 
 def longest(transformer: Any, tokenizer: Any, wanted: int | None) -> int:
     """The most tokens of a text: what is asked for, else what tokenizer and positions allow."""
-    if wanted is not None and wanted < 1:
-        raise InputError(f"max_length is {wanted}; expected 1 or more")
+    special = tokenizer.num_special_tokens_to_add(pair=False)
+    if wanted is not None and wanted <= special:
+        raise InputError(f"max_length is {wanted}; expected more than {special} (special tokens)")
     positions = getattr(transformer.config, "max_position_embeddings", None)
     limits = [wanted or tokenizer.model_max_length]
     if positions is not None and positions > 0:

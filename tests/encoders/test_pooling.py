@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dipole.encoders.pooling import POOLINGS, check_pooling, pool
+from dipole.errors import InputError
+
+
+def by_hand(rows: list[torch.Tensor], pooling: str) -> torch.Tensor:
+    """The definition, one row at a time, on its real tokens alone."""
+    one = {
+        "mean": lambda x: x.mean(0),
+        "cls": lambda x: x[0],
+        "last": lambda x: x[-1],
+        "weighted_mean": lambda x: (
+            sum((t + 1) * v for t, v in enumerate(x)) / (len(x) * (len(x) + 1) / 2)
+        ),
+    }[pooling]
+    return torch.stack([one(row) for row in rows])
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.sampled_from(POOLINGS), st.data())
+def test_padding_on_either_side_changes_nothing(
+    lengths: list[int], pooling: str, data: st.DataObject
+) -> None:
+    rows = [torch.randn(n, 4, dtype=torch.float64).float() for n in lengths]
+    width = max(lengths) + data.draw(st.integers(0, 2))
+    tokens = torch.full((len(rows), width, 4), float("nan"))
+    mask = torch.zeros(len(rows), width, dtype=torch.int64)
+    for i, row in enumerate(rows):
+        left = data.draw(st.sampled_from([0, width - len(row)]))
+        tokens[i, left : left + len(row)] = row
+        mask[i, left : left + len(row)] = 1
+    torch.testing.assert_close(pool(tokens, mask, check_pooling(pooling)), by_hand(rows, pooling))
+
+
+def test_bfloat16_tokens_are_summed_in_float32() -> None:
+    # 257 ones summed in bfloat16 stay at 256; their mean with a 2 would not move.
+    tokens = torch.ones(1, 513, 1, dtype=torch.bfloat16)
+    tokens[0, 0] = 2.0
+    vector = pool(tokens, torch.ones(1, 513, dtype=torch.int64), "mean")
+    assert vector.dtype == torch.float32
+    torch.testing.assert_close(vector, torch.tensor([[514 / 513]]))
+
+
+def test_a_row_without_tokens_is_zeros() -> None:
+    for pooling in POOLINGS:
+        vector = pool(
+            torch.randn(1, 3, 2), torch.zeros(1, 3, dtype=torch.int64), check_pooling(pooling)
+        )
+        assert vector.eq(0).all()
+
+
+def test_gradients_reach_real_tokens_only() -> None:
+    tokens = torch.randn(1, 3, 2, requires_grad=True)
+    pool(tokens, torch.tensor([[0, 1, 1]]), "weighted_mean").sum().backward()
+    assert tokens.grad is not None
+    torch.testing.assert_close(tokens.grad[0, :, 0], torch.tensor([0.0, 1 / 3, 2 / 3]))
+
+
+def test_an_unknown_pooling_is_refused() -> None:
+    with pytest.raises(InputError, match="'max'; expected one of mean, cls, last, weighted_mean"):
+        check_pooling("max")
