@@ -87,6 +87,19 @@ def test_minmax_by_hand() -> None:
     assert fused == {"q": pytest.approx({"a": 0.75, "b": 0.625, "c": 0.0, "d": 0.0})}
 
 
+def test_a_floor_stands_in_for_the_minimum() -> None:
+    dense = {"q": {"a": 0.9, "b": 0.5}}
+    lexical = {"q": {"b": 12.0}}  # b alone has a word of the query
+    assert weighted_fusion([dense, lexical])["q"] == pytest.approx({"a": 0.5, "b": 0.0})
+    fused = weighted_fusion([dense, lexical], floors=[None, 0.0])
+    assert fused == {"q": pytest.approx({"a": 0.5, "b": 0.5})}
+    lexical["q"]["a"] = 3.0
+    fused = weighted_fusion([dense, lexical], [1, 3], floors=[0.1, 0.0])
+    assert fused == {"q": pytest.approx({"a": 0.25 + 0.75 / 4, "b": 0.125 + 0.75})}
+    with pytest.raises(InputError, match="found 1 floors for 2 runs"):
+        weighted_fusion([dense, lexical], floors=[0.0])
+
+
 def test_zscore_by_hand() -> None:
     dense = {"q": {"a": 1.0, "b": 0.0, "c": -1.0}}  # mean 0, deviation sqrt(2/3)
     lexical = {"q": {"b": 5.0, "a": 3.0}}  # z = +1, -1; c is not listed: -1

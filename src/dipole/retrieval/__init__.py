@@ -1,0 +1,28 @@
+"""Using representations: an index on disk, hybrid search, fusion of rankings."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+# Public name -> the module that defines it; loaded where it is first used.
+_NAMES = {
+    "Document": "dipole.retrieval.documents",
+    "Hit": "dipole.retrieval.index",
+    "Index": "dipole.retrieval.index",
+    "read_corpus": "dipole.retrieval.corpus",
+    "reciprocal_rank_fusion": "dipole.retrieval.fusion",
+    "weighted_fusion": "dipole.retrieval.fusion",
+}
+
+__all__ = list(_NAMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        return getattr(importlib.import_module(_NAMES[name]), name)
+    raise AttributeError(f"module 'dipole.retrieval' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 from dipole.errors import InputError
@@ -41,10 +42,10 @@ def reciprocal_rank_fusion(
         raise InputError(f"reciprocal_rank_fusion: k is {k}; expected 0 or more")
     parts = _weights(runs, weights)
 
-    def ranks(scores: dict[str, float]) -> tuple[dict[str, float], float]:
+    def ranks(scores: dict[str, float]) -> _Normalised:
         return {d: 1.0 / (k + rank) for rank, d in enumerate(_ranked(scores), start=1)}, 0.0
 
-    return _fuse(runs, parts, ranks)
+    return _fuse(runs, parts, [ranks] * len(runs))
 
 
 def weighted_fusion(
@@ -52,6 +53,7 @@ def weighted_fusion(
     weights: Sequence[float] | None = None,
     *,
     normalise: Normalisation = "minmax",
+    floors: Sequence[float | None] | None = None,
 ) -> Run:
     """A convex combination of the runs' scores, each normalised per query.
 
@@ -60,14 +62,17 @@ def weighted_fusion(
 
     Minimum, maximum, mean and deviation are those of the scores the run lists for the query. A
     document that a run does not list counts as its lowest there; a run whose scores are all equal
-    says nothing (0 for each). With a tuned weight this beats reciprocal rank fusion in the source
-    below, since it keeps by how much a document leads.
+    says nothing (0 for each). It keeps by how much a document leads, and with a tuned weight beats
+    reciprocal rank fusion, in the source below and on stdlib-code (docs/search.md).
 
     Args:
         runs: at least one; a query may be missing in some.
         weights: one non-negative number per run, not all 0; equal by default.
         normalise: "minmax" (a bounded score, the default) or "zscore" (an outlier at the top
             pushes the others together less).
+        floors: for "minmax", the lowest score there can be in each run, taken for the minimum of
+            the list; None where it is not known. BM25's is 0: the one document that has a word of
+            the query then counts 1, and one that has none 0.
 
     Source:
         Bruch, Gai, Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", TOIS 2023.
@@ -81,38 +86,53 @@ def weighted_fusion(
         raise InputError(
             f"weighted_fusion: normalise is {normalise!r}; expected 'minmax' or 'zscore'"
         )
+    if floors is not None and (normalise != "minmax" or len(floors) != len(runs)):
+        raise InputError(
+            f"weighted_fusion: found {len(floors)} floors for {len(runs)} runs and {normalise}; "
+            "expected as many, and minmax"
+        )
     parts = _weights(runs, weights)
     total = math.fsum(parts)
-    return _fuse(runs, [w / total for w in parts], _minmax if normalise == "minmax" else _zscore)
+    kinds = [
+        _zscore if normalise == "zscore" else partial(_minmax, floor=floor)
+        for floor in floors or [None] * len(runs)
+    ]
+    return _fuse(runs, [w / total for w in parts], kinds)
+
+
+# A ranking normalised: (values by document, value of a document that is not listed).
+_Normalised = tuple[dict[str, float], float]
 
 
 def _fuse(
     runs: Sequence[Run],
     weights: Sequence[float],
-    normalised: Callable[[dict[str, float]], tuple[dict[str, float], float]],
+    normalised: Sequence[Callable[[dict[str, float]], _Normalised]],
 ) -> Run:
-    """Weighted sums of what `normalised` makes of a ranking: (values, value of one not listed)."""
+    """Weighted sums of what each run's `normalised` makes of its rankings."""
     fused: Run = {}
     for query in dict.fromkeys(query for run in runs for query in run):
         parts = []
-        for run, weight in zip(runs, weights, strict=True):
+        for run, weight, normalise in zip(runs, weights, normalised, strict=True):
             scores = run.get(query, {})
             _check_finite(query, scores)
             if scores and weight > 0:
-                parts.append((weight, *normalised(scores)))
+                parts.append((weight, *normalise(scores)))
         documents = dict.fromkeys(d for run in runs for d in run.get(query, {}))
         sums = {d: math.fsum(w * values.get(d, low) for w, values, low in parts) for d in documents}
         fused[query] = {d: sums[d] for d in _ranked(sums)}
     return fused
 
 
-def _minmax(scores: dict[str, float]) -> tuple[dict[str, float], float]:
+def _minmax(scores: dict[str, float], floor: float | None) -> _Normalised:
     low, high = min(scores.values()), max(scores.values())
+    if floor is not None:
+        low = min(floor, low)
     span = high - low
     return {d: (s - low) / span if span > 0 else 0.0 for d, s in scores.items()}, 0.0
 
 
-def _zscore(scores: dict[str, float]) -> tuple[dict[str, float], float]:
+def _zscore(scores: dict[str, float]) -> _Normalised:
     mean = math.fsum(scores.values()) / len(scores)
     deviation = math.sqrt(math.fsum((s - mean) ** 2 for s in scores.values()) / len(scores))
     # Equal scores: their mean may round to something else, so the deviation alone cannot tell.

@@ -1,0 +1,115 @@
+"""Documents on their way into an index: checked, encoded, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dipole.data.converting import SeenIds
+from dipole.data.rows import BadValueError, shown, text_of
+from dipole.encoders import Encoder
+from dipole.errors import InputError
+
+# A batch ends at so many documents or characters: what is held in memory at once.
+_DOCUMENTS = 8192
+_CHARACTERS = 2**24
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text with an id, and what else is known of it (for code: file, line, name)."""
+
+    id: str
+    text: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some documents and their vectors, (n, dim)."""
+
+    documents: Sequence[Document]
+    vectors: np.ndarray
+
+    @property
+    def ids(self) -> list[str]:
+        return [document.id for document in self.documents]
+
+
+def encoded(
+    documents: Iterable[Document], encoder: Encoder, *, show_progress: bool = False
+) -> Iterator[Batch]:
+    """Batches of documents with their vectors; an InputError names the first bad document."""
+    total = len(documents) if isinstance(documents, Sized) else None
+    with _progress(total, show_progress) as advance:
+        for batch in _batches(_checked(documents)):
+            vectors = encoder.encode([document.text for document in batch], role="document")
+            finite = np.isfinite(vectors).all(axis=1)
+            if not finite.all():
+                worst = batch[int(np.argmin(finite))]
+                raise InputError(
+                    f"document {shown(worst.id)}: the model gave a vector that is not finite; "
+                    "expected a model whose training did not diverge"
+                )
+            yield Batch(batch, vectors)
+            advance(len(batch))
+
+
+def _checked(documents: Iterable[Document]) -> Iterator[Document]:
+    seen = SeenIds()
+    for number, document in enumerate(documents, start=1):
+        if not isinstance(document, Document):
+            raise InputError(
+                f"document {number}: found {type(document).__name__}; "
+                "expected dipole.retrieval.Document(id, text, metadata)"
+            )
+        try:
+            text_of(document.id, "id")
+            text_of(document.text, "text")
+        except BadValueError as error:
+            raise InputError(f"document {number}, id {shown(document.id)}: {error}") from None
+        first = seen.first_row(document.id, number)
+        if first is not None:
+            raise InputError(
+                f"document {number}: found the id {shown(document.id)} of document {first} again; "
+                "expected every id once"
+            )
+        yield document
+
+
+def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    batch: list[Document] = []
+    characters = 0
+    for document in documents:
+        batch.append(document)
+        characters += len(document.text)
+        if len(batch) >= _DOCUMENTS or characters >= _CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+@contextmanager
+def _progress(total: int | None, show: bool) -> Iterator[Any]:
+    """A function to call with the number of documents done; draws a bar on stderr if asked."""
+    if not show:
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("indexing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("indexing", total=total)
+        yield lambda count: bar.advance(task, count)

@@ -1,0 +1,236 @@
+"""An index on disk: vectors, texts, metadata, full-text index; searched by meaning and by words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dipole.data.rows import shown
+from dipole.encoders import Encoder, fingerprint, load_encoder
+from dipole.errors import InputError
+from dipole.retrieval import store
+from dipole.retrieval import table as lance
+from dipole.retrieval.documents import Batch, Document, encoded
+from dipole.retrieval.fusion import weighted_fusion
+
+# How deep the two rankings go that a hybrid search fuses, at least.
+_DEPTH = 100
+# Share of the ranking by meaning in a hybrid search; measured, see docs/search.md.
+WEIGHT = 0.75
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A document found: rank from 1, and its score (cosine, or what the fusion gives)."""
+
+    rank: int
+    score: float
+    id: str
+    text: str
+    metadata: Mapping[str, Any]
+
+
+class Index:
+    """Documents that can be searched, kept in a folder with a copy of the model that made it.
+
+    Every change is whole or not at all: a process killed while it writes leaves what was there
+    before or what should be there after. One process writes at a time, any number search
+    meanwhile, each search on one state of the documents, the newest.
+
+    Up to 50,000 documents a search compares all vectors; from there on it asks an approximate index
+    (LanceDB's IVF_SQ, candidates compared again exactly), unless `exact=True`.
+
+    Example:
+        >>> index = Index.create("notes", encoder, [Document("1", "how to tie a knot")])
+        >>> Index.open("notes").search("ropes", k=1)[0].id
+        '1'
+    """
+
+    def __init__(self, folder: Path, state: store.State, encoder: Encoder | None) -> None:
+        self.folder = folder
+        self.fingerprint = state.fingerprint
+        self._encoder = encoder
+        self._opened: tuple[store.State, Any] | None = None
+
+    @classmethod
+    def create(
+        cls,
+        folder: str | Path,
+        encoder: Encoder,
+        documents: Iterable[Document],
+        *,
+        show_progress: bool = False,
+    ) -> Index:
+        """Index documents in a new folder, which appears when all of them are in.
+
+        Raises:
+            InputError: the folder exists; no document, or one with an empty text or an id again.
+            RunError: the disk is full, or another process is making this index.
+        """
+        folder = Path(folder).expanduser()
+        with store.creating(folder, fingerprint(encoder), encoder.dim) as (partial, table):
+            encoder.save(partial / store.MODEL)
+            count = 0
+            for batch in encoded(documents, encoder, show_progress=show_progress):
+                table.add(_rows(table, batch))
+                count += len(batch.documents)
+            if count == 0:
+                raise InputError(f"{folder}: found no documents; expected at least one")
+        return cls.open(folder, encoder)
+
+    @classmethod
+    def open(cls, folder: str | Path, encoder: Encoder | None = None) -> Index:
+        """An index on disk; with an encoder, only if this encoder made it.
+
+        Without one, the copy of the model in the folder is loaded at the first search.
+
+        Raises:
+            InputError: no such folder, a folder that is no index, an index of another model.
+        """
+        folder = Path(folder).expanduser()
+        state = store.read_state(folder)
+        if encoder is not None:
+            _same_model(folder, state.fingerprint, encoder)
+        return cls(folder, state, encoder)
+
+    def __len__(self) -> int:
+        return store.read_state(self.folder).documents
+
+    def __repr__(self) -> str:
+        return f"Index({str(self.folder)!r}, {len(self)} documents)"
+
+    @property
+    def encoder(self) -> Encoder:
+        """The model of the index."""
+        if self._encoder is None:
+            encoder = load_encoder(self.folder / store.MODEL)
+            _same_model(self.folder, self.fingerprint, encoder)
+            self._encoder = encoder
+        return self._encoder
+
+    def add(self, documents: Iterable[Document], *, show_progress: bool = False) -> int:
+        """Add documents, none of whose ids the index has; returns how many."""
+        return self._ingest(documents, _add, show_progress)
+
+    def replace(self, documents: Iterable[Document], *, show_progress: bool = False) -> int:
+        """Put documents in the place of those with their ids, add the others; returns how many."""
+        return self._ingest(documents, _replace, show_progress)
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Remove the documents with these ids; returns how many there were."""
+        wanted = list(dict.fromkeys(ids))
+        with store.writing(self.folder) as table:
+            before = table.count_rows()
+            lance.delete(table, wanted)
+            return int(before - table.count_rows())
+
+    def search(
+        self,
+        text: str,
+        k: int = 10,
+        *,
+        hybrid: bool = False,
+        weight: float = WEIGHT,
+        exact: bool = False,
+    ) -> list[Hit]:
+        """The k best documents for a query, the best first.
+
+        Args:
+            text: the query.
+            k: how many; fewer come back only if the index has fewer.
+            hybrid: fuse the ranking by meaning with one by words (BM25): a convex combination
+                of scores normalised to 0..1, over the 100 (or k) best of each.
+            weight: the share of the ranking by meaning in it, from 0 to 1.
+            exact: compare with all vectors, however many there are.
+
+        Raises:
+            InputError: empty query, k below 1, a weight outside 0..1.
+        """
+        if not isinstance(text, str) or not text.strip():
+            raise InputError("the query is empty; expected some text")
+        if k < 1:
+            raise InputError(f"k is {k}; expected 1 or more")
+        if not 0 <= weight <= 1:
+            raise InputError(f"weight is {weight}; expected a number from 0 to 1")
+        table = self._table()
+        vector = self.encoder.encode([text], role="query")[0]
+        depth = max(k, _DEPTH) if hybrid else k
+        found = {row["id"]: row for row in lance.nearest(table, vector, depth, exact=exact)}
+        ranking = {i: row["score"] for i, row in found.items()}
+        if hybrid:
+            matches = {row["id"]: row for row in lance.matching(table, text, depth)}
+            lexical = {i: row["score"] for i, row in matches.items()}
+            found = matches | found
+            runs = [{"": ranking}, {"": lexical}]
+            ranking = weighted_fusion(runs, [weight, 1 - weight], floors=[None, 0.0])[""]
+        best = sorted(ranking, key=lambda i: (-ranking[i], i))[:k]
+        return [
+            Hit(rank, ranking[i], i, found[i]["text"], json.loads(found[i]["metadata"]))
+            for rank, i in enumerate(best, start=1)
+        ]
+
+    def _table(self) -> Any:
+        """The published version of the table; opened anew when a writer has published another."""
+        for attempt in range(3):
+            state = store.read_state(self.folder)
+            if self._opened is not None and self._opened[0] == state:
+                return self._opened[1]
+            if state.fingerprint != self.fingerprint:
+                raise InputError(f"{self.folder}: indexed anew with another model; open it again")
+            try:
+                self._opened = (state, lance.open_version(self.folder, state.version))
+            except (ValueError, RuntimeError, OSError) as error:
+                # The version may have been replaced and cleared since we read its number.
+                if attempt == 2 or store.read_state(self.folder) == state:
+                    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                    raise InputError(
+                        f"{self.folder}: damaged ({reason}); expected an index as it was written; "
+                        "index again"
+                    ) from error
+        assert self._opened is not None
+        return self._opened[1]
+
+    def _ingest(
+        self,
+        documents: Iterable[Document],
+        write: Callable[[Any, Batch], None],
+        show_progress: bool,
+    ) -> int:
+        encoder = self.encoder
+        count = 0
+        with store.writing(self.folder) as table:
+            for batch in encoded(documents, encoder, show_progress=show_progress):
+                write(table, batch)
+                count += len(batch.documents)
+        return count
+
+
+def _add(table: Any, batch: Batch) -> None:
+    again = lance.known(table, batch.ids)
+    if again:
+        raise InputError(
+            f"the index has a document {shown(again[0])} already; expected new ids, or replace"
+        )
+    table.add(_rows(table, batch))
+
+
+def _replace(table: Any, batch: Batch) -> None:
+    lance.upsert(table, _rows(table, batch))
+
+
+def _rows(table: Any, batch: Batch) -> Any:
+    documents = batch.documents
+    texts = [document.text for document in documents]
+    return lance.rows(table, batch.ids, texts, [d.metadata for d in documents], batch.vectors)
+
+
+def _same_model(folder: Path, expected: str, encoder: Encoder) -> None:
+    found = fingerprint(encoder)
+    if found != expected:
+        raise InputError(
+            f"{folder}: made by another model (fingerprint {expected[:12]}, this model has "
+            f"{found[:12]}); expected the model it was made with, or a new index"
+        )

@@ -1,0 +1,191 @@
+"""The folder of an index: which version of its table counts, who may write, all or nothing.
+
+    INDEX/index.json        the published version of the table, and the model's fingerprint
+    INDEX/model/            a copy of the model
+    INDEX/documents.lance/  the LanceDB table, which keeps its versions
+
+A write is many steps for LanceDB (rows, full-text index, vector index, compaction), each a new
+version of the table. Readers open the version that `index.json` names, and a write ends by
+replacing that one file: killed before, it was nothing; killed after, it was everything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dipole.errors import DipoleError, InputError, RunError
+from dipole.retrieval import table as lance
+
+STATE = "index.json"
+MODEL = "model"
+FORMAT = 1
+# What a full disk, a quota and a limit on the size of files are called by the libraries that write.
+_FULL = re.compile(
+    r"no space left on device|os error (28|122|27)\b|errno (28|122|27)\b|disk quota", re.IGNORECASE
+)
+_FORBIDDEN = re.compile(r"permission denied|read-only file system", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class State:
+    """What `index.json` says."""
+
+    fingerprint: str
+    dim: int
+    version: int
+    documents: int
+    format: int = FORMAT
+
+
+def read_state(folder: Path) -> State:
+    """The published state of an index; one line if the folder is none."""
+    make = f"make one with: dipole index RUN --corpus FILE --out {folder}"
+    path = folder / STATE
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        state = State(**found)
+    except FileNotFoundError:
+        if not folder.exists():
+            raise InputError(f"{folder}: no such index; {make}") from None
+        raise InputError(f"{folder}: not an index, it has no {STATE}; {make}") from None
+    except NotADirectoryError:
+        raise InputError(f"{folder}: a file; expected the folder of an index; {make}") from None
+    except (ValueError, TypeError):
+        raise InputError(f"{path}: broken, or not written by dipole; {make}") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    if state.format != FORMAT:
+        raise InputError(
+            f"{path}: format {state.format}; this dipole reads format {FORMAT}; index again"
+        )
+    return state
+
+
+def publish(folder: Path, state: State) -> None:
+    """Make `state` what readers see, in one step."""
+    path = folder / STATE
+    temporary = path.with_name(f".{STATE}.{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(asdict(state), file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only writer of a folder; the system lets go when the process ends, however it ends."""
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(
+                f"{folder}: another process is writing to it; try again when that one is done"
+            ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def creating(out: Path, fingerprint: str, dim: int) -> Iterator[tuple[Path, Any]]:
+    """(folder, empty table) of an index in the making; it appears at `out` when the block ends.
+
+    It is made beside `out` under a fixed name, so that what a killed process left is found and
+    cleared by the next one.
+    """
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise InputError(
+            f"{out}: exists already; expected a new folder (or --add, --replace or --delete)"
+        )
+    partial = out.parent / f".{out.name}.partial"
+    with one_line(out, "nothing was made"):
+        partial.mkdir(parents=True, exist_ok=True)
+        with locked(partial):
+            _clear(partial)
+            try:
+                table = lance.create(partial, dim)
+                publish(partial, State(fingerprint, dim, table.version, 0))
+                with _transaction(partial, table):
+                    yield partial, table
+                os.rename(partial, out)
+            except BaseException:
+                shutil.rmtree(partial, ignore_errors=True)
+                raise
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[Any]:
+    """The table to change; the changes count from the end of the block, all of them or none."""
+    state = read_state(folder)
+    with one_line(folder, "the index is as it was"), locked(folder):
+        table = lance.open_latest(folder)
+        state = read_state(folder)
+        if table.version != state.version:  # what a killed process left, or compaction
+            table.checkout(state.version)
+            table.restore()
+        with _transaction(folder, table):
+            yield table
+        lance.prune(table)
+
+
+@contextmanager
+def _transaction(folder: Path, table: Any) -> Iterator[None]:
+    state = read_state(folder)
+    before = _files(folder)
+    try:
+        yield
+        lance.update_indexes(table)
+        publish(folder, replace(state, version=table.version, documents=table.count_rows()))
+    except BaseException:
+        if read_state(folder) == state:
+            # Give the space back at once: the disk may be full. Manifests stay, for LanceDB must
+            # not meet one version number with two contents; the next writer steps over them.
+            for path in _files(folder) - before:
+                path.unlink(missing_ok=True)
+        raise
+
+
+def _files(folder: Path) -> set[Path]:
+    """The files of the table that hold rows or indexes, not those that say what is where."""
+    root = folder / lance.FILE
+    return {
+        path for part in ("data", "_indices", "_deletions") for path in (root / part).rglob("*.*")
+    }
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+@contextmanager
+def one_line(folder: Path, outcome: str) -> Iterator[None]:
+    """Say in one line that the disk is full or closed to us, whichever library found out."""
+    try:
+        yield
+    except DipoleError:
+        raise
+    except Exception as error:
+        text = str(error)
+        if _FULL.search(text):
+            raise RunError(
+                f"{folder}: no space left to write; {outcome}; free some space and run it again"
+            ) from error
+        if isinstance(error, PermissionError) or _FORBIDDEN.search(text):
+            raise InputError(f"{folder}: not allowed to write there; {outcome}") from error
+        raise

@@ -1,0 +1,165 @@
+"""The LanceDB table of an index: its columns, its two search indexes, its two searches."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dipole.errors import optional
+
+NAME = "documents"
+FILE = f"{NAME}.lance"
+# From so many rows on an approximate vector index is built; below, every vector is compared.
+ANN_ROWS = 50_000
+# How many of its candidates the approximate index has compared again with the exact vectors,
+# as a multiple of k, and how many of its cells it looks into.
+REFINE = 4
+PROBES = 32
+# A reader that opened a version may use it for so long after it was replaced.
+GRACE = timedelta(minutes=10)
+_FOREVER = timedelta(days=36_500)
+# Ids in one condition of a delete.
+_AT_ONCE = 1000
+# Between getFile|Name and between HTTP|Server.
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def create(folder: Path, dim: int) -> Any:
+    """An empty table for vectors of `dim` numbers."""
+    pa = optional("pyarrow", "search")
+    schema = pa.schema(
+        [
+            pa.field("id", pa.string(), nullable=False),
+            pa.field("text", pa.string(), nullable=False),
+            pa.field("words", pa.string(), nullable=False),  # what the full-text index reads
+            pa.field("metadata", pa.string(), nullable=False),  # json
+            pa.field("vector", pa.list_(pa.float32(), dim), nullable=False),
+        ]
+    )
+    return _connect(folder).create_table(NAME, schema=schema)
+
+
+def open_latest(folder: Path) -> Any:
+    """The newest version of the table, published or not; for a writer."""
+    return _connect(folder).open_table(NAME)
+
+
+def open_version(folder: Path, version: int) -> Any:
+    """One version of the table, which no later write changes; for a reader."""
+    table = open_latest(folder)
+    table.checkout(version)
+    return table
+
+
+def _connect(folder: Path) -> Any:
+    return optional("lancedb", "search").connect(str(folder.absolute()))
+
+
+def rows(
+    table: Any,
+    ids: Sequence[str],
+    texts: Sequence[str],
+    metadata: Sequence[Mapping[str, Any]],
+    vectors: np.ndarray,
+) -> Any:
+    """An Arrow table of documents and their vectors."""
+    import pyarrow as pa
+
+    column = pa.FixedSizeListArray.from_arrays(
+        np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1), vectors.shape[1]
+    )
+    return pa.table(
+        {
+            "id": pa.array(ids, pa.string()),
+            "text": pa.array(texts, pa.string()),
+            "words": pa.array(map(words, texts), pa.string()),
+            "metadata": pa.array(
+                [json.dumps(dict(m), default=_plain) for m in metadata], pa.string()
+            ),
+            "vector": column,
+        },
+        schema=table.schema,
+    )
+
+
+def words(text: str) -> str:
+    """A text in which camelCase is several words, as snake_case is to LanceDB already.
+
+    MRR@10 of words alone on stdlib-code (test, three seeds): 0.417, and 0.389 without this.
+    """
+    return _CAMEL.sub(" ", text)
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy as a number, anything else (a date) as it prints."""
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
+def upsert(table: Any, new: Any) -> None:
+    """Replace the rows whose id is in `new`, add the others."""
+    merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+    merge.execute(new)
+
+
+def delete(table: Any, ids: Sequence[str]) -> None:
+    """Remove the rows with these ids."""
+    for start in range(0, len(ids), _AT_ONCE):
+        quoted = ("'" + i.replace("'", "''") + "'" for i in ids[start : start + _AT_ONCE])
+        table.delete(f"id IN ({', '.join(quoted)})")
+
+
+def known(table: Any, ids: Sequence[str]) -> list[str]:
+    """Those of `ids` that the table has."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    wanted = pa.array(ids, pa.string())
+    found: list[str] = []
+    for batch in table.search().select(["id"]).to_batches():
+        found += batch.column("id").filter(pc.is_in(batch.column("id"), wanted)).to_pylist()
+    return found
+
+
+def update_indexes(table: Any) -> None:
+    """Bring both search indexes up to the rows; compact; throw no version away."""
+    from lancedb.index import FTS, IvfSq
+
+    indexed = {column for index in table.list_indices() for column in index.columns}
+    if "words" not in indexed:
+        table.create_index("words", config=FTS())  # English stems, no stop words
+    if "vector" not in indexed and table.count_rows() >= ANN_ROWS:
+        table.create_index("vector", config=IvfSq(distance_type="dot"))
+    table.optimize(cleanup_older_than=_FOREVER)
+
+
+def prune(table: Any) -> None:
+    """Free what only old versions need; a failure costs space, and the next write tries again."""
+    try:
+        # Being the only writer, no unfinished transaction can own a file nothing refers to.
+        table.optimize(cleanup_older_than=GRACE, delete_unverified=True)
+    except (RuntimeError, OSError):
+        return
+
+
+def nearest(table: Any, vector: np.ndarray, k: int, *, exact: bool) -> list[dict[str, Any]]:
+    """The k rows whose vectors have the largest dot product with `vector`, as `score`."""
+    query = table.search(vector, vector_column_name="vector", query_type="vector")
+    query = query.distance_type("dot").limit(k).select(["id", "text", "metadata", "_distance"])
+    query = query.bypass_vector_index() if exact else query.nprobes(PROBES).refine_factor(REFINE)
+    # LanceDB's dot distance is 1 - dot.
+    return [{**row, "score": 1.0 - row["_distance"]} for row in query.to_list()]
+
+
+def matching(table: Any, text: str, k: int) -> list[dict[str, Any]]:
+    """The k rows that match the words of `text` best, BM25 as `score`; no more than do match."""
+    from lancedb.query import MatchQuery
+
+    query = table.search(MatchQuery(words(text), "words"), query_type="fts")
+    query = query.limit(k).select(["id", "text", "metadata", "_score"])
+    return [{**row, "score": row["_score"]} for row in query.to_list()]
