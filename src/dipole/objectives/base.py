@@ -153,7 +153,8 @@ class Temperature(nn.Module):
         return self.value if self.log is None else self.log.exp()
 
     def extra_repr(self) -> str:
-        return f"{float(self()):.4g}" + ("" if self.log is None else ", learnt")
+        learnt = "" if self.log is None else ", learnt"
+        return f"{self.value if self.log is None else self.log.exp().item():.4g}{learnt}"
 
 
 def forward_inputs(forward: Callable[..., Any]) -> dict[str, bool]:

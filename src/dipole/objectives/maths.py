@@ -20,7 +20,9 @@ def unit(x: Tensor) -> Tensor:
 
 def log_add(*terms: Tensor) -> Tensor:
     """log of the sum of exponentials of a few vectors; -inf and no gradient where all are -inf."""
-    return torch.logsumexp(torch.stack(terms), dim=0)
+    stacked = torch.stack(terms)
+    empty = (stacked == -torch.inf).all(0)
+    return torch.logsumexp(stacked.masked_fill(empty, 0), 0).masked_fill(empty, -torch.inf)
 
 
 def others(ids: Tensor | None) -> list[Mask]:

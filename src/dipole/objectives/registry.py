@@ -1,4 +1,7 @@
-"""Objectives by name: `@register(...)` on the class, one line in `OBJECTIVES`."""
+"""Objectives by name: `@register(...)` on the class; those of dipole have a line in `OBJECTIVES`.
+
+An objective of your own is known once its file is imported, or by its place: "my_file:MyLoss".
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from dipole.errors import InputError
 from dipole.kernels.settings import EXECUTORS
 from dipole.objectives.base import Objective
 
-# Registered name -> module:class in this package; a module is imported when its name is used.
+# Registered name -> module:class in this package. A module is imported when its name is used.
 OBJECTIVES = {
     "dcl": "dcl:DCL",
     "dclw": "dcl:DCLW",
@@ -22,6 +25,7 @@ OBJECTIVES = {
     "supcon": "supcon:SupCon",
 }
 
+_registered: dict[str, type[Objective]] = {}
 C = TypeVar("C", bound=type[Objective])
 
 
@@ -46,17 +50,30 @@ def register(
     def mark(cls: C) -> C:
         cls.name, cls.paper, cls.system, cls.form, cls.related = name, paper, system, form, related
         cls.rows, cls.executors = rows, executors
+        taken = _registered.setdefault(name, cls)
+        if (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise InputError(f"register: found '{name}' for {cls}, expected a name not yet taken")
         return cls
 
     return mark
 
 
 def objective_class(name: str) -> type[Objective]:
-    """The class registered as `name`; an InputError suggests close names."""
-    if name not in OBJECTIVES:
-        raise InputError(f"objective: found '{name}', expected {_suggest(name, OBJECTIVES)}")
-    module, _, cls = OBJECTIVES[name].partition(":")
-    found: type[Objective] = getattr(importlib.import_module(f"dipole.objectives.{module}"), cls)
+    """The class registered as `name`, or at `module:class`; an InputError suggests close names."""
+    if name in _registered:
+        return _registered[name]
+    if ":" not in name and name not in OBJECTIVES:
+        raise InputError(
+            f"objective: found '{name}', expected {_suggest(name, {**OBJECTIVES, **_registered})}"
+        )
+    module, _, attribute = OBJECTIVES.get(name, name).partition(":")
+    place = f"{__package__}.{module}" if name in OBJECTIVES else module
+    try:
+        found = getattr(importlib.import_module(place), attribute)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"objective: found '{name}', expected module:class ({error})") from error
+    if not (isinstance(found, type) and issubclass(found, Objective)):
+        raise InputError(f"objective: found {found!r} at '{name}', expected an Objective")
     return found
 
 
@@ -78,7 +95,10 @@ def build_objective(name: str, **settings: Any) -> Objective:
     for key in settings:
         if key not in known:
             raise InputError(f"{name}: found setting '{key}', expected {_suggest(key, known)}")
-    return cls(**settings)
+    try:
+        return cls(**settings)
+    except TypeError as error:
+        raise InputError(f"{name}: found settings {settings}, but {error}") from error
 
 
 def _suggest(word: str, known: Iterable[str]) -> str:

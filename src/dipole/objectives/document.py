@@ -1,0 +1,81 @@
+"""Writes docs/objectives.md from the registry: `python -m dipole.objectives.document`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from dipole.objectives.base import Objective, forward_inputs
+from dipole.objectives.registry import OBJECTIVES, objective_class, options
+
+HEAD = """# Objectives
+
+<!-- Written by `python -m dipole.objectives.document`; do not edit. -->
+
+```python
+from dipole.objectives import InfoNCE, build_objective
+
+objective = InfoNCE(temperature=0.05)           # or build_objective("infonce", temperature=0.05)
+loss = objective(anchor, positive)              # tensors in, one number out
+loss = objective(anchor, positive, negative, ids=ids)
+both = objective + 0.1 * build_objective("dcl") # adds up; both.parts has every part's value
+```
+
+The inputs have the same names in every objective; those in brackets may be left out.
+
+| input | shape | |
+|---|---|---|
+| `anchor`, `positive` | (n, d) | vectors; lengths do not matter where the score is the cosine |
+| `negative` | (m, d) | candidates of every anchor |
+| `candidates` | (n, k, d) | an own list for every anchor |
+| `views` | (v, n, d) | v views of n examples; a trainer stacks anchor and positive |
+| `labels` | (n,) | integers, the classes |
+| `ids` | (n,) | integers that name contents: equal ids are never negatives of each other |
+| `relation` | (n, n) | a `Relation` or weights >= 0: who is positive, and how strongly |
+| `mask` | (n, ...) | booleans, True takes part |
+| `scores`, `relevance` | (n,), (n, k) | graded truth of a pair, of a list |
+| `teacher_scores` | (n, ...) | what a teacher says |
+
+Every objective has `reduction` ("mean", "sum", "none"; several processes: docs/engine.md) and
+`executor` (None chooses by size). A wrong input raises an error that names the argument, what it
+was and what was expected.
+
+"""
+
+
+def document() -> str:
+    """The page."""
+    classes = [objective_class(name) for name in sorted(OBJECTIVES)]
+    lines = ["| name | form | inputs | settings | related to |", "|---|---|---|---|---|"]
+    lines += [_row(cls) for cls in classes]
+    papers = [f"- `{cls.name}` (`{cls.system}`): {_linked(cls.paper)}" for cls in classes]
+    return HEAD + "\n".join([*lines, "", "## Papers", "", *papers]) + "\n"
+
+
+def _row(cls: type[Objective]) -> str:
+    inputs = [k if must else f"[{k}]" for k, must in forward_inputs(cls.forward).items()]
+    common = options(Objective)
+    settings = [f"{k}={_short(v)}" for k, v in options(cls).items() if k not in common]
+    cells = [
+        f"`{cls.name}`<br>{cls.__name__}",
+        cls.form + ("" if cls.rows else "; one number per batch"),
+        ", ".join(inputs),
+        ", ".join(settings),
+        ", ".join(f"`{name}`" for name in cls.related),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _short(value: Any) -> str:
+    return str(value) if not isinstance(value, str) else f'"{value}"'
+
+
+def _linked(paper: str) -> str:
+    return re.sub(r"arXiv (\d{4}\.\d{4,5})", r"[arXiv \1](https://arxiv.org/abs/\1)", paper)
+
+
+if __name__ == "__main__":
+    page = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/objectives.md")
+    page.write_text(document(), encoding="utf-8")

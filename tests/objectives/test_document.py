@@ -1,0 +1,19 @@
+"""docs/objectives.md says what the registry says."""
+
+from pathlib import Path
+
+from dipole.objectives.document import document
+from dipole.objectives.registry import OBJECTIVES
+
+PAGE = Path(__file__).parents[2] / "docs/objectives.md"
+
+
+def test_the_page_is_up_to_date():
+    assert PAGE.read_text("utf-8") == document(), "run: python -m dipole.objectives.document"
+
+
+def test_every_objective_has_a_row_and_a_paper():
+    page = document()
+    for name in OBJECTIVES:
+        assert page.count(f"| `{name}`<br>") == 1
+        assert page.count(f"- `{name}` (") == 1
