@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -54,6 +54,9 @@ class Extent(Enum):
 @dataclass(frozen=True, eq=False)
 class TileFunction:
     """A function of one tile and the operands it needs there."""
+
+    # Masks of positions and labels alone fit the fast path, whose scores are in other units.
+    reads_score: ClassVar[bool] = True
 
     fn: Callable[..., Tensor]
     row: tuple[Operand, ...] = ()
@@ -93,6 +96,10 @@ class Mask(TileFunction):
     """`fn(score, ...) -> bool`, True for the pairs that take part."""
 
 
+class _FixedMask(Mask):
+    reads_score = False
+
+
 def _some(operand: Tensor | None) -> tuple[Tensor, ...]:
     return () if operand is None else (operand,)
 
@@ -101,12 +108,12 @@ def _tuple(operands: Any) -> tuple[Any, ...]:
     return (operands,) if isinstance(operands, Tensor | Index) else tuple(operands)
 
 
-class _Diagonal(Mask):
+class _Diagonal(_FixedMask):
     def extent(self, tile: Tile) -> Extent:
         return Extent.SOME if tile.meets_diagonal else Extent.NONE
 
 
-class _OffDiagonal(Mask):
+class _OffDiagonal(_FixedMask):
     def extent(self, tile: Tile) -> Extent:
         return Extent.SOME if tile.meets_diagonal else Extent.ALL
 
@@ -128,12 +135,12 @@ def off_diagonal() -> Mask:
 
 def same(row: Tensor, column: Tensor | None = None) -> Mask:
     """Keep the pairs with equal labels: row[i] = column[j] (column defaults to row)."""
-    return Mask(lambda _, a, b: a == b, row=row, column=row if column is None else column)
+    return _FixedMask(lambda _, a, b: a == b, row=row, column=row if column is None else column)
 
 
 def different(row: Tensor, column: Tensor | None = None) -> Mask:
     """Keep the pairs with different labels or ids: row[i] != column[j]."""
-    return Mask(lambda _, a, b: a != b, row=row, column=row if column is None else column)
+    return _FixedMask(lambda _, a, b: a != b, row=row, column=row if column is None else column)
 
 
 def add(

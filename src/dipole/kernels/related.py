@@ -29,6 +29,7 @@ class _Positives(Weight):
 
 class _Candidates(Mask):
     relation: Relation
+    reads_score = False
 
     def extent(self, tile: Tile) -> Extent:
         return _extent(self.relation.dropped, tile)
@@ -36,6 +37,7 @@ class _Candidates(Mask):
 
 class _Negatives(Mask):
     relation: Relation
+    reads_score = False
 
     def extent(self, tile: Tile) -> Extent:
         return _extent((*self.relation.dropped, self.relation.positive), tile)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dipole.kernels.bounded import backward_bounded, bound, forward_bounded, is_bounded
 from dipole.kernels.passes import backward_pass, forward_pass, start
 from dipole.kernels.program import ALL, COLUMN, ROW, Operands, Program, Results
 from dipole.kernels.second import once
@@ -41,7 +42,10 @@ class _Tiled(torch.autograd.Function):
             **start(program, COLUMN, len(b), a),
             **start(program, ALL, 1, a),
         }
-        forward_pass(program, operands, states, size, *offsets)
+        terms = len(a) * len(b) if program.all else max(len(a), len(b))
+        ctx.fast = is_bounded(program, bound(a, b), terms, a.dtype)
+        run = forward_bounded if ctx.fast else forward_pass
+        run(program, operands, states, size, *offsets)
         results: list[Tensor | None] = []
         for use in program.uses:
             results.extend(use.reduction.finish(states[use.direction, use.slot]))
@@ -67,7 +71,8 @@ class _Tiled(torch.autograd.Function):
             for t, wanted in zip(flat, ctx.needs_input_grad[3:], strict=True)
         ]
         with torch.no_grad():
-            backward_pass(
+            run = backward_bounded if ctx.fast else backward_pass
+            run(
                 ctx.program,
                 operands,
                 results,
