@@ -106,7 +106,7 @@ def test_retrieval_table(beir, tmp_path):
     )  # fmt: skip
     assert result.exit_code == 0
     for words in ("nDCG@10", "MRR@10", "Recall@100", "MAP@100", "good minus bm25",
-                  "good minus worse", "39 queries", "left out 1 queries"):  # fmt: skip
+                  "good minus worse", "39 queries", "left out: 1"):  # fmt: skip
         assert words in result.stdout
     assert len(files[0].read_text().splitlines()) == 1 + 3 * 39
     run = read_run(files[1])
@@ -180,6 +180,13 @@ def test_the_split_of_the_run_is_the_one_that_is_measured(tmp_path):
         invoke(good, "--seed", 0)
     with pytest.raises(InputError, match="worse: trained on stdlib-code split by seed 2"):
         invoke(good, "--baseline", other)
+
+
+def test_measuring_on_the_training_data_is_said(tmp_path, beir):
+    good = run_folder(tmp_path / "good", data=beir, split="test")
+    assert "trained on the examples measured here" in invoke(good, "--data", beir).stdout
+    other = run_folder(tmp_path / "other" / "good", data=beir, split="train")
+    assert "trained on" not in invoke(other, "--data", beir).stdout
 
 
 def test_a_broken_config_is_no_reason_to_fail(tmp_path, beir):

@@ -41,7 +41,9 @@ def test_json_holds_everything(results):
     assert (report["task"], report["items"], report["item"]) == ("retrieval", 40, "query")
     found = report["systems"]["bm25"]["metrics"]["MRR@10"]
     assert tuple(found.values()) == tuple(results[1]["MRR@10"])
-    assert report["systems"]["bm25"]["notes"] == ["left out 1 queries without a relevant document"]
+    assert report["systems"]["bm25"]["notes"] == [
+        "queries without a relevant document, left out: 1"
+    ]
     test = compare(*results)["nDCG@10"]
     assert report["tests"]["bm25"]["nDCG@10"] == {
         "difference": test.difference.value,
@@ -62,7 +64,7 @@ def test_table_shows_every_number(results):
                 assert f"{value:.3f} [{low:.3f}, {high:.3f}]" in text
     assert "runs/[a] minus bm25" in text
     assert "40 queries; [95 % bootstrap interval over queries]" in text
-    assert "note: bm25: left out 1 queries" in text
+    assert "note: bm25: queries without a relevant document, left out: 1" in text
     # Recall@100 is 1 for every query: there is no interval, and the table says so.
     assert "1.000 [n/a]" in text
     assert "n/a: no interval" in text

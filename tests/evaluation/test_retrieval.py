@@ -69,8 +69,8 @@ def test_queries_that_cannot_be_measured_are_counted():
     assert result.ids == ["a", "d"]
     assert result.per_item["MRR@10"].tolist() == [1.0, 0.0]
     assert result.notes == (
-        "left out 3 queries without a relevant document",
-        "1 of 2 queries had no answer and count 0",
+        "queries without a relevant document, left out: 3",
+        "queries without an answer, counted as 0: 1 of 2",
     )
 
 
@@ -123,7 +123,7 @@ def test_evaluate_retrieval(data):
     assert seen == [("query", 12), ("document", 12)]
     assert result.system == "circle"
     assert result.ids == [f"q{i}" for i in range(12)]
-    assert result.notes == ("left out 2 queries without a relevant document",)
+    assert result.notes == ("queries without a relevant document, left out: 2",)
     # The nearest angle wins, so a query is right where its noise is below half a step.
     noise = (
         np.array([float(data.queries[f"q{i}"]) for i in range(12)]) - np.arange(12) * math.tau / 12

@@ -159,7 +159,7 @@ def test_zero_vector_has_cosine_zero():
 @pytest.mark.parametrize(
     ("cosines", "gold", "match"),
     [
-        ([0.5], [1], "sts: 1 pairs; expected at least 2"),
+        ([0.5], [1], "sts: found 1 pair; expected at least 2"),
         ([0.5, 0.5, 0.5], [1, 2, 3], "all 3 cosines of encoder are the same"),
         ([0.5, 0.4, 0.1], [2, 2, 2], "all 3 scores are the same"),
         ([0.5, np.nan, 0.1], [1, 2, 3], "encoder: 1 of 3 pair vectors are not finite, first of"),

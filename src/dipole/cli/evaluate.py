@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,7 +75,9 @@ def evaluate(
     seed = _split_seed(systems, data, seed)
 
     results = _measure(systems, task, data, split, seed, show_progress=not as_json)
-    report = report_json(results, data=data, split=split, seed=seed)
+    results = [_noted(result, data, split) for result in results]
+    part = None if Path(data).is_file() else split  # a file has no splits
+    report = report_json(results, data=data, split=part, seed=seed)
     if per_query is not None:
         write_per_item(per_query, results)
     if trec_run is not None:
@@ -89,7 +92,7 @@ def evaluate(
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 40 + 40 * len(results)  # a file or a pipe has no edge to wrap at
-    print_report(report, console, title=f"{task} on {data} ({split})")
+    print_report(report, console, title=f"{task} on {data}" + (f" ({part})" if part else ""))
 
 
 def _systems(run: str, baselines: list[str], task: str) -> list[str]:
@@ -121,6 +124,16 @@ def _split_seed(systems: list[str], data: str, asked: int | None) -> int:
                 f"the split by seed {seed}; expected the same seed, else it has seen the answers"
             )
     return seed or 0
+
+
+def _noted(result: Result, data: str, split: str) -> Result:
+    """The result with a note, if its system was trained on the very examples that are measured."""
+    trained = _training_of(result.system)
+    same = trained.get("data") == data and (trained.get("split") == split or Path(data).is_file())
+    if not same:
+        return result
+    note = "trained on the examples measured here: this says how well it remembers"
+    return replace(result, notes=(*result.notes, note))
 
 
 def _training_of(system: str) -> dict[str, Any]:

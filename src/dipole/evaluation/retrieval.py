@@ -74,10 +74,10 @@ def evaluate_run(
     notes = []
     without = len(qrels) - len(ids) + sum(q not in qrels for q in run)
     if without:
-        notes.append(f"left out {without} queries without a relevant document")
+        notes.append(f"queries without a relevant document, left out: {without}")
     unanswered = len(ids) - len(answered)
     if unanswered:
-        notes.append(f"{unanswered} of {len(ids)} queries had no answer and count 0")
+        notes.append(f"queries without an answer, counted as 0: {unanswered} of {len(ids)}")
     return Result(
         "retrieval", system, "query", ids, per_item, METRICS, MEAN, tuple(notes),
         {q: dict(docs) for q, docs in run.items()}, seed,

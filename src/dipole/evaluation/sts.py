@@ -38,7 +38,9 @@ def evaluate_sts(
     """
     n = len(data)
     if n < 2:
-        raise InputError(f"sts: {n} pairs; expected at least 2, or there is no correlation")
+        raise InputError(
+            f"sts: found {n} pair{'s'[: n != 1]}; expected at least 2, else there is no correlation"
+        )
     encode = encode_function(encoder, show_progress)
     ids = list(data.ids)
     gold = np.fromiter(data.column("score"), np.float64, n)
