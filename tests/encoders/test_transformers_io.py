@@ -63,14 +63,16 @@ def test_weights_that_are_not_all_there(copy: Path) -> None:
     weights = read_weights(path)
     del weights["encoder.layer.1.output.dense.weight"]
     write_weights(path, weights)
-    with pytest.raises(InputError, match=r"lack 1 tensors of a BertModel \(encoder\.layer\.1\."):
+    with pytest.raises(InputError, match=r"lack 1 tensors of a BertModel, encoder\.layer\.1"):
         read_transformer(copy)
 
 
 def test_weights_of_another_shape(copy: Path) -> None:
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps(config | {"intermediate_size": 128}))
-    with pytest.raises(InputError, match=r"^[^\n]*$"):
+    with pytest.raises(
+        InputError, match=r"dense\.bias is \(64,\); expected \(128,\) by config\.json"
+    ):
         read_transformer(copy)
 
 

@@ -36,12 +36,10 @@ def pool(tokens: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:
     real = mask.to(torch.bool)
     place = real.cumsum(1) * real
     if pooling in ("cls", "last"):
-        wanted = torch.ones_like(place[:, :1]) if pooling == "cls" else place.amax(1, keepdim=True)
-        weight = (place == wanted) & real
-    else:
-        weight = place if pooling == "weighted_mean" else real
-    # Indexing instead of a product would save nothing that shows, and padding may hold NaN:
-    # it is replaced, since 0 * NaN is NaN.
+        index = real.int().argmax(1) if pooling == "cls" else place.argmax(1)
+        chosen = tokens[torch.arange(len(tokens), device=tokens.device), index].float()
+        return chosen.masked_fill(~real.any(1, keepdim=True), 0.0)
+    # Padding is replaced rather than weighted by 0: it may hold NaN, and 0 * NaN is NaN.
     values = tokens.float().masked_fill(~real.unsqueeze(2), 0.0)
-    weights = weight.to(values.dtype)
+    weights = (place if pooling == "weighted_mean" else real).to(values.dtype)
     return (values * weights.unsqueeze(2)).sum(1) / weights.sum(1, keepdim=True).clamp(min=1.0)

@@ -36,23 +36,25 @@ def read_transformer(folder: Path) -> Any:
     with quiet():
         try:
             config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
-            auto = transformers.AutoModel
-            if config.is_encoder_decoder:
-                auto = transformers.AutoModelForTextEncoding
-            model, report = auto.from_pretrained(
+            model, report = _class(transformers, config).from_pretrained(
                 folder,
                 config=config,
                 dtype=torch.float32,
                 local_files_only=True,
+                ignore_mismatched_sizes=True,  # reported, and refused below
                 output_loading_info=True,
             )
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise InputError(f"{folder}: not a transformer ({_first_line(error)})") from None
+    for name, found, expected in sorted(report["mismatched_keys"]):
+        raise InputError(
+            f"{folder}: {name} is {tuple(found)}; expected {tuple(expected)} by config.json"
+        )
     missing = sorted(k for k in report["missing_keys"] if not k.startswith("pooler."))
     if missing:
         raise InputError(
-            f"{folder}: weights lack {len(missing)} tensors of a {type(model).__name__} "
-            f"({', '.join(missing[:3])}, ...)"
+            f"{folder}: the weights lack {len(missing)} tensors of a {type(model).__name__}, "
+            f"{missing[0]} for one"
         )
     if getattr(model, "pooler", None) is not None:
         if report["missing_keys"]:
@@ -60,6 +62,13 @@ def read_transformer(folder: Path) -> Any:
         else:
             model.pooler.requires_grad_(False)
     return model.eval()
+
+
+def _class(transformers: Any, config: Any) -> Any:
+    """AutoModel, or for T5 and its like the encoder alone."""
+    if type(config) in transformers.MODEL_FOR_TEXT_ENCODING_MAPPING:
+        return transformers.AutoModelForTextEncoding
+    return transformers.AutoModel
 
 
 def read_tokenizer(folder: Path, *, lower_case: bool = False) -> Any:
