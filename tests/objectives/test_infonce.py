@@ -18,6 +18,7 @@ def oracle(
     negative=None,
     relation=None,
     ids=None,
+    negative_ids=None,
     *,
     temperature,
     symmetric,
@@ -27,16 +28,21 @@ def oracle(
 ):
     n = len(anchor)
     weights = np.eye(n) if relation is None else relation
-    rows = direction(anchor, positive, negative, weights, ids, temperature, margin, label_smoothing)
+    known = None if ids is None or negative_ids is None else negative_ids
+    rows = direction(
+        anchor, positive, negative, weights, ids, known, temperature, margin, label_smoothing
+    )
     if not symmetric:
         return rows
     columns = direction(
-        positive, anchor, None, weights.T, ids, temperature, margin, label_smoothing
+        positive, anchor, None, weights.T, ids, None, temperature, margin, label_smoothing
     )
     return rows, columns
 
 
-def direction(anchor, positive, negative, weights, ids, temperature, margin, smoothing):
+def direction(
+    anchor, positive, negative, weights, ids, negative_ids, temperature, margin, smoothing
+):
     rows = []
     for i in range(len(anchor)):
         candidates = []  # (score, weight)
@@ -45,7 +51,9 @@ def direction(anchor, positive, negative, weights, ids, temperature, margin, smo
                 continue
             score = cosine(anchor[i], positive[j]) - (margin if weights[i, j] > 0 else 0)
             candidates.append((score / temperature, weights[i, j]))
-        for other in [] if negative is None else negative:
+        for j, other in enumerate([] if negative is None else negative):
+            if negative_ids is not None and ids[i] == negative_ids[j]:
+                continue
             candidates.append((cosine(anchor[i], other) / temperature, 0.0))
         mass = sum(w for _, w in candidates)
         if mass == 0:
@@ -65,8 +73,13 @@ class TestInfoNCE(Battery):
         oracle,
         settings=(
             {"temperature": 0.3},
-            {"temperature": 0.3, "symmetric": False, "learn_temperature": True},
-            {"temperature": 0.5, "margin": 0.2, "label_smoothing": 0.1},
+            {"temperature": 0.3, "symmetric": False},
+            {
+                "temperature": 0.5,
+                "margin": 0.2,
+                "label_smoothing": 0.1,
+                "learn_temperature": True,
+            },
         ),
     )
 

@@ -10,7 +10,18 @@ from support.battery import Battery
 from support.spec import Spec, cosine
 
 
-def oracle(anchor, positive, negative=None, relation=None, ids=None, *, temperature, bias, learn):
+def oracle(
+    anchor,
+    positive,
+    negative=None,
+    relation=None,
+    ids=None,
+    negative_ids=None,
+    *,
+    temperature,
+    bias,
+    learn,
+):
     rows = []
     for i in range(len(anchor)):
         loss = 0.0
@@ -20,7 +31,9 @@ def oracle(anchor, positive, negative=None, relation=None, ids=None, *, temperat
                 continue
             logit = cosine(anchor[i], positive[j]) / temperature + bias
             loss += softplus(-logit if yes else logit)
-        for other in [] if negative is None else negative:
+        for j, other in enumerate([] if negative is None else negative):
+            if ids is not None and negative_ids is not None and ids[i] == negative_ids[j]:
+                continue
             loss += softplus(cosine(anchor[i], other) / temperature + bias)
         rows.append(loss)
     return rows

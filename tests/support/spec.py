@@ -140,6 +140,7 @@ def draw(name: str, s: Sizes, generator: torch.Generator) -> Tensor:
         "views": lambda: shared + normal(s.v, s.n, s.d) / 2,
         "labels": lambda: integers(max(2, s.n // 2), s.n),
         "ids": lambda: integers(s.n, s.n),
+        "negative_ids": lambda: integers(s.n, s.m),
         "scores": lambda: normal(s.n),
         "relevance": lambda: integers(4, s.n, s.k).double(),
         "relation": lambda: normal(s.n, s.n).clamp(min=0),

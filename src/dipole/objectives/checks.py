@@ -22,13 +22,14 @@ SHAPES = {
     "views": "v n d",
     "labels": "n",
     "ids": "n",
+    "negative_ids": "m",
     "scores": "n",
     "relevance": "n k",
     "relation": "n c",
     "mask": "n c",
     "teacher_scores": "n c",
 }
-INTEGER = {"labels", "ids"}
+INTEGER = {"labels", "ids", "negative_ids"}
 BOOLEAN = {"mask"}
 
 

@@ -11,7 +11,7 @@ from dipole.kernels import INDEX, Modifier, candidates, count, lse, own, pairs, 
 from dipole.kernels.modifiers import Operand
 from dipole.objectives.base import Common, Objective, Reduction, Temperature
 from dipole.objectives.checks import check
-from dipole.objectives.maths import as_relation, log_add, reduce, unit
+from dipole.objectives.maths import as_relation, log_add, reduce, unit, unlike
 from dipole.objectives.registry import register
 from dipole.relations import Relation
 
@@ -22,6 +22,7 @@ def infonce(
     negative: Tensor | None = None,
     relation: Relation | Tensor | None = None,
     ids: Tensor | None = None,
+    negative_ids: Tensor | None = None,
     *,
     temperature: float | Tensor = 0.05,
     symmetric: bool = True,
@@ -41,7 +42,8 @@ def infonce(
 
     Shapes: anchor, positive (n, d); negative (m, d), candidates of every anchor;
     relation, a `Relation` or an (n, n) tensor of weights >= 0; rows without any are not counted;
-    ids (n,), integers that name the positives' contents: equal ids never meet, save for i = j.
+    ids (n,), integers that name the positives' contents: equal ids never meet, save for i = j;
+    negative_ids (m,): a negative with the id of an anchor's positive is none of its negatives.
     """
     check(
         anchor=anchor,
@@ -49,6 +51,7 @@ def infonce(
         negative=negative,
         relation=relation,
         ids=ids,
+        negative_ids=negative_ids,
         temperature=temperature,
     )
     a, p = unit(anchor), unit(positive)
@@ -64,7 +67,10 @@ def infonce(
     block = pairs(a, p, temperature=temperature, row=asked, column=asked if symmetric else ())
     row = dict(zip(wanted, block.row, strict=True))
     if negative is not None:
-        also = [lse(), total(), count()] if label_smoothing else [lse()]
+        far = unlike(ids, negative_ids)
+        also = [lse(mask=far)]
+        if label_smoothing:
+            also += [total(mask=far), count(far)]
         log_z, *rest = pairs(a, unit(negative), temperature=temperature, row=also).row
         row["log_z"] = log_add(row["log_z"], log_z)
         for key, more in zip(("spread", "size"), rest, strict=False):
@@ -143,6 +149,7 @@ class InfoNCE(Objective):
         negative: Tensor | None = None,
         relation: Relation | Tensor | None = None,
         ids: Tensor | None = None,
+        negative_ids: Tensor | None = None,
     ) -> Tensor:
         """The loss of a batch; see `infonce`."""
         return infonce(
@@ -151,6 +158,7 @@ class InfoNCE(Objective):
             negative,
             relation,
             ids,
+            negative_ids,
             temperature=self.temperature(),
             symmetric=self.symmetric,
             margin=self.margin,

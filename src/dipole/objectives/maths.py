@@ -30,6 +30,11 @@ def others(ids: Tensor | None) -> list[Mask]:
     return [off_diagonal()] if ids is None else [off_diagonal(), different(ids)]
 
 
+def unlike(ids: Tensor | None, negative_ids: Tensor | None) -> list[Mask]:
+    """Extra negatives that are not the anchor's own positive: their ids differ."""
+    return [] if ids is None or negative_ids is None else [different(ids, negative_ids)]
+
+
 def as_relation(relation: Relation | Tensor | None, ids: Tensor | None = None) -> Relation:
     """The relation of a call: the diagonal by default, a matrix of weights, without duplicates."""
     if relation is None:

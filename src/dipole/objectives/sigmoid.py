@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dipole.kernels import Modifier, negatives, own, pairs, total
 from dipole.objectives.base import Common, Objective, Reduction, Temperature
 from dipole.objectives.checks import check
-from dipole.objectives.maths import as_relation, others, positive_pairs, reduce, unit
+from dipole.objectives.maths import as_relation, others, positive_pairs, reduce, unit, unlike
 from dipole.objectives.registry import register
 from dipole.relations import Relation
 
@@ -22,6 +22,7 @@ def sigmoid(
     negative: Tensor | None = None,
     relation: Relation | Tensor | None = None,
     ids: Tensor | None = None,
+    negative_ids: Tensor | None = None,
     *,
     temperature: float | Tensor = 0.1,
     bias: float | Tensor = -10.0,
@@ -33,7 +34,8 @@ def sigmoid(
 
     Shapes: anchor, positive (n, d); negative (m, d), candidates of every anchor;
     relation, a `Relation` or an (n, n) tensor: where it is above 0 the pair is positive (default:
-    the diagonal); ids (n,): pairs of equal ids are left out, save for i = j.
+    the diagonal); ids (n,): pairs of equal ids are left out, save for i = j;
+    negative_ids (m,): a negative with the id of an anchor's positive is none of its negatives.
     """
     check(
         anchor=anchor,
@@ -41,6 +43,7 @@ def sigmoid(
         negative=negative,
         relation=relation,
         ids=ids,
+        negative_ids=negative_ids,
         temperature=temperature,
     )
     a, p = unit(anchor), unit(positive)
@@ -55,7 +58,8 @@ def sigmoid(
         asked = [total(no, mask=negatives(who)), total(yes, mask=positive_pairs(who))]
         rows = torch.stack(pairs(a, p, temperature=temperature, row=asked).row).sum(0)
     if negative is not None:
-        rows = rows + pairs(a, unit(negative), temperature=temperature, row=[total(no)]).row[0]
+        asked = [total(no, mask=unlike(ids, negative_ids))]
+        rows = rows + pairs(a, unit(negative), temperature=temperature, row=asked).row[0]
     return reduce(rows, reduction)
 
 
@@ -94,6 +98,7 @@ class Sigmoid(Objective):
         negative: Tensor | None = None,
         relation: Relation | Tensor | None = None,
         ids: Tensor | None = None,
+        negative_ids: Tensor | None = None,
     ) -> Tensor:
         """The loss of a batch; see `sigmoid`."""
         return sigmoid(
@@ -102,6 +107,7 @@ class Sigmoid(Objective):
             negative,
             relation,
             ids,
+            negative_ids,
             temperature=self.temperature(),
             bias=self.bias,
             reduction=self.reduction,
