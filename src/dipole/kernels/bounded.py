@@ -13,28 +13,33 @@ one exponential for both directions. Backward, with g the incoming gradients,
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from dipole.kernels.modifiers import Extent
+from dipole.kernels.passes import Grads, States, backward_pass, forward_pass
 from dipole.kernels.products import product, scores
 from dipole.kernels.program import ALL, COLUMN, ROW, Operands, Program, Results
 from dipole.kernels.reductions import LOG2E, LogSumExp
 from dipole.kernels.tiles import Tile, tiles
 
-
-def bound(rows: Tensor, columns: Tensor) -> float:
-    """The largest |q_i . k_j| there can be."""
-    if not len(rows) or not len(columns):
-        return 0.0
-    norms = [torch.linalg.vector_norm(t.detach(), dim=1).amax() for t in (rows, columns)]
-    return float(norms[0] * norms[1])
+Forward = Callable[..., None]
+Backward = Callable[..., None]
 
 
-def is_bounded(program: Program, largest: float, terms: int, dtype: torch.dtype) -> bool:
-    """Whether the fast path computes this program, exactly; `terms` is the longest sum."""
+def norms(operands: Operands) -> Tensor:
+    """max |q_i| and max |k_j|: their product bounds every score."""
+    longest = [
+        torch.linalg.vector_norm(t.flatten(1), dim=1).amax() if len(t) else t.new_zeros(())
+        for t in (operands.row[0], operands.column[0])
+    ]
+    return torch.stack(longest)
+
+
+def is_bounded(program: Program, longest: Tensor, n: int, m: int) -> bool:
+    """Whether the fast path computes this program exactly, for n rows and m columns."""
     if program.score.score is not None:
         return False
     for view in program.views:
@@ -42,13 +47,22 @@ def is_bounded(program: Program, largest: float, terms: int, dtype: torch.dtype)
             return False
         if any(mask.function.reads_score for mask in view.masks):
             return False
-    return largest + math.log(max(terms, 1)) + 1 < -math.log(torch.finfo(dtype).tiny)
+    terms = n * m if program.all else max(n, m)
+    room = -math.log(torch.finfo(longest.dtype).tiny) - math.log(max(terms, 1)) - 1
+    return float(longest.prod()) < room
+
+
+def passes(fast: bool) -> tuple[Forward, Backward]:
+    """The forward and backward pass of a program, by whether it is bounded."""
+    if fast:
+        return forward_bounded, backward_bounded
+    return forward_pass, backward_pass
 
 
 def forward_bounded(
     program: Program,
     operands: Operands,
-    states: dict[tuple[str, int], list[Tensor]],
+    states: States,
     size: tuple[int, int],
     row_offset: int = 0,
     column_offset: int = 0,
@@ -84,7 +98,7 @@ def backward_bounded(
     program: Program,
     operands: Operands,
     results: Results,
-    grads: dict[tuple[str, int], Tensor],
+    grads: Grads,
     into: Sequence[Tensor | None],
     size: tuple[int, int],
     row_offset: int = 0,
@@ -125,7 +139,7 @@ def _coefficients(
     powers: Tensor,
     local: Operands,
     tile: Tile,
-    factors: dict[tuple[str, int], Tensor],
+    factors: Grads,
 ) -> Tensor | None:
     """g_i e^-lse_i + g_j e^-lse_j, summed over the views; broadcastable to the tile."""
     total: Tensor | None = None

@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+from dipole.errors import InputError
+from dipole.kernels.collectives import find_place, world
 from dipole.kernels.dense import dense
+from dipole.kernels.gathered import gathered, replicated
 from dipole.kernels.program import Operands, Program, Results
-from dipole.kernels.settings import check_executor, settings
+from dipole.kernels.ring import ring
+from dipole.kernels.settings import SMALL, check_executor, settings
 from dipole.kernels.tiled import tiled
 
-# Below this many scores the whole matrix fits the cache and plain autograd is as fast.
-SMALL = 128 * 128
+# Everybody's columns and their gradient in one process: beyond this many bytes the ring is kinder.
+GATHER_BYTES = 2**30
 
 
 def run(
-    program: Program, operands: Operands, *, replicated: bool = False, executor: str | None = None
+    program: Program, operands: Operands, *, together: bool = True, executor: str | None = None
 ) -> Results:
-    """Run the program where it belongs."""
+    """Run the program where it belongs; `together` False says that the columns are replicated."""
     check_executor(executor)
-    chosen = executor or settings().executor or choose(operands, replicated)
-    if chosen == "dense":
-        return dense(program, operands)
-    return tiled(program, operands)
+    chosen = executor or settings().executor
+    a, b = operands.row[0], operands.column[0]
+    if chosen in ("dense", "tiled") or world()[1] == 1:
+        _check_grids(operands, len(b))
+        if chosen is None:
+            chosen = "dense" if len(a) * len(b) <= SMALL else "tiled"
+        return (dense if chosen == "dense" else tiled)(program, operands)
+    place = find_place(len(a), len(b), a.device)
+    if not together:
+        _check_grids(operands, len(b))
+        return replicated(program, operands, place)
+    columns = sum(place.column_sizes)
+    _check_grids(operands, columns)
+    if chosen is None:
+        held = 2 * columns * b[0:1].nbytes
+        chosen = "ring" if held > GATHER_BYTES else "gathered"
+    return (ring if chosen == "ring" else gathered)(program, operands, place)
 
 
-def choose(operands: Operands, replicated: bool) -> str:
-    """The executor of a call that nobody forced."""
-    n, m = len(operands.row[0]), len(operands.column[0])
-    return "dense" if n * m <= SMALL else "tiled"
+def _check_grids(operands: Operands, columns: int) -> None:
+    """A grid has a row per row of this process and a column per column of the whole job."""
+    wanted = len(operands.row[0]), columns
+    for grid in operands.grid:
+        if tuple(grid.shape) != wanted:
+            raise InputError(f"grid: found shape {tuple(grid.shape)}, expected {wanted}")

@@ -72,7 +72,7 @@ def pairs(
         tensor([0.6931, 0.6931, 0.6931])
     """
     program, operands = _prepare(rows, columns, temperature, score, row, column, all)
-    results = run(program, operands, replicated=replicated, executor=executor)
+    results = run(program, operands, together=not replicated, executor=executor)
     return _collect(program, results)
 
 

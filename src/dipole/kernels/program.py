@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -191,6 +191,19 @@ class Program:
     @property
     def uses(self) -> Iterable[Use]:
         return (use for view in self.views for use in view.uses)
+
+
+def flatten(program: Program, results: Results) -> list[Tensor | None]:
+    """Results as a flat list, for autograd."""
+    return [part for use in program.uses for part in results[use.direction, use.slot]]
+
+
+def unflatten(program: Program, flat: Sequence[Any]) -> dict[tuple[str, int], tuple[Any, Any]]:
+    """The inverse of `flatten`."""
+    return {
+        (use.direction, use.slot): (flat[2 * k], flat[2 * k + 1])
+        for k, use in enumerate(program.uses)
+    }
 
 
 def piece_of(

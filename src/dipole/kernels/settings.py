@@ -13,6 +13,9 @@ from dipole.errors import InputError
 Executor = Literal["dense", "tiled", "gathered", "ring"]
 EXECUTORS: tuple[Executor, ...] = ("dense", "tiled", "gathered", "ring")
 
+# Up to this many scores the whole matrix fits the cache and plain autograd is as fast.
+SMALL = 128 * 128
+
 
 @dataclass(frozen=True)
 class Settings:
