@@ -91,6 +91,10 @@ def fit(
         held: Examples | None = validation
     else:
         examples, held = load_validation(config, examples)
+    if show_progress:
+        _announce("training", examples)
+        if held is not None:
+            _announce("validation", held)
     if not isinstance(encoder, Encoder):
         encoder = build_encoder(config, examples)
     config = _with_defaults(config, encoder)
@@ -226,6 +230,19 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> Conf
                 "expected the same settings on resume"
             )
     return make_config(**settings)
+
+
+def _announce(purpose: str, examples: Examples) -> None:
+    """Which rows and columns were taken, and what was left out: it may not be what was meant."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    console.print(f"{purpose}: {len(examples):,} examples from {examples.origin}", markup=False)
+    if examples.skipped:
+        console.print(
+            f"skipped {examples.skipped.count:,} rows; the first: {examples.skipped.messages[0]}",
+            markup=False,
+        )
 
 
 def _with_defaults(config: Config, encoder: Encoder) -> Config:
