@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -59,6 +59,7 @@ def one_by_one(encoder: Letters, texts: Sequence[str]) -> np.ndarray:
 words = st.lists(st.text("abcdefgh", min_size=1, max_size=30), max_size=30)
 
 
+@settings(deadline=None)
 @given(words, st.integers(1, 200))
 def test_order_and_values_do_not_depend_on_batching(texts: list[str], budget: int) -> None:
     encoder = Letters()

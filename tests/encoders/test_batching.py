@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dipole.encoders.batching import pack
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 50), max_size=60), st.integers(1, 120))
 def test_slices_cover_everything_once_and_hold_as_much_as_the_budget_allows(
     lengths: list[int], budget: int

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dipole.encoders.pooling import POOLINGS, check_pooling, pool
@@ -22,6 +22,7 @@ def by_hand(rows: list[torch.Tensor], pooling: str) -> torch.Tensor:
     return torch.stack([one(row) for row in rows])
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.sampled_from(POOLINGS), st.data())
 def test_padding_on_either_side_changes_nothing(
     lengths: list[int], pooling: str, data: st.DataObject

@@ -31,7 +31,7 @@ def encoder(tiny: Path) -> TransformerText:
 
 
 @given(st.permutations(range(8)), st.integers(1, 100), st.integers(1, 8))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_order_and_values_do_not_depend_on_batching(
     encoder: TransformerText, sentences: list[str], order: list[int], budget: int, window: int
 ) -> None:
@@ -179,7 +179,8 @@ def test_the_encoder_of_an_encoder_decoder(
     )
     T5EncoderModel(config).save_pretrained(tmp_path)
     AutoTokenizer.from_pretrained(tiny).save_pretrained(tmp_path)
-    assert TransformerText.load(tmp_path, max_length=20).encode(sentences).shape == (8, 32)
+    encoder = TransformerText.load(tmp_path)
+    assert encoder.encode([*sentences, "file " * 600]).shape == (9, 32)  # no longest text
 
 
 def test_the_head_is_there_in_training_and_in_checkpoints_and_gone_when_saved(
@@ -252,3 +253,22 @@ def test_max_length_is_at_most_what_the_positions_allow(tiny: Path) -> None:
     assert TransformerText.load(tiny).max_length == 64
     encoder = TransformerText.load(tiny, max_length=1000)
     assert encoder.encode(["file " * 500]).shape == (1, 32)
+
+
+def test_positions_that_start_after_the_padding_token(tmp_path: Path, tiny: Path) -> None:
+    from transformers import AutoTokenizer, RobertaConfig, RobertaModel
+
+    config = RobertaConfig(
+        vocab_size=150,
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=22,
+        pad_token_id=1,
+    )
+    RobertaModel(config, add_pooling_layer=False).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(tiny).save_pretrained(tmp_path)
+    encoder = TransformerText.load(tmp_path)
+    assert encoder.max_length == 20
+    assert np.isfinite(encoder.encode(["file " * 100])).all()

@@ -156,7 +156,8 @@ class TransformerText(Encoder):
 
     def settings(self) -> dict[str, Any]:
         """The transformer's config, the tokenizer's hash, and the arguments of this class."""
-        config = self.transformer.config.to_dict()
+        # The difference to its class, so that a new default key in transformers changes nothing.
+        config = self.transformer.config.to_diff_dict()
         return {
             "encoder": "TransformerText",
             "transformer": {k: v for k, v in config.items() if k not in _NOT_A_SETTING},
@@ -216,10 +217,13 @@ def longest(transformer: Any, tokenizer: Any, wanted: int | None) -> int:
     special = tokenizer.num_special_tokens_to_add(pair=False)
     if wanted is not None and wanted <= special:
         raise InputError(f"max_length is {wanted}; expected more than {special} (special tokens)")
+    limits = [wanted or tokenizer.model_max_length, 2**31 - 1]
     positions = getattr(transformer.config, "max_position_embeddings", None)
-    limits = [wanted or tokenizer.model_max_length]
     if positions is not None and positions > 0:
-        limits.append(positions)
+        # RoBERTa and its like number positions from the padding token's number on.
+        table = getattr(getattr(transformer, "embeddings", None), "position_embeddings", None)
+        first = getattr(table, "padding_idx", None)
+        limits.append(positions if first is None else positions - first - 1)
     return int(min(limits))
 
 

@@ -36,7 +36,7 @@ def read_transformer(folder: Path) -> Any:
     with quiet():
         try:
             config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
-            model, report = _class(transformers, config).from_pretrained(
+            model, report = _auto_class(transformers, config).from_pretrained(
                 folder,
                 config=config,
                 dtype=torch.float32,
@@ -64,7 +64,7 @@ def read_transformer(folder: Path) -> Any:
     return model.eval()
 
 
-def _class(transformers: Any, config: Any) -> Any:
+def _auto_class(transformers: Any, config: Any) -> Any:
     """AutoModel, or for T5 and its like the encoder alone."""
     if type(config) in transformers.MODEL_FOR_TEXT_ENCODING_MAPPING:
         return transformers.AutoModelForTextEncoding
