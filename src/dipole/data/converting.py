@@ -19,6 +19,7 @@ OnBadRow = Literal["error", "skip"]
 _ROWS = 4096
 _CHARACTERS = 2**21
 _MESSAGES = 20
+_RECENT = 2**17  # ids held in a dictionary before they are sorted away
 
 
 class SeenIds:
@@ -38,7 +39,7 @@ class SeenIds:
             if place < len(keys) and int(keys[place]) == key:
                 return int(rows[place])
         self._recent[key] = row
-        if len(self._recent) >= 2**17:
+        if len(self._recent) >= _RECENT:
             self._merge()
         return None
 

@@ -133,6 +133,8 @@ def _code(node: Node, lines: list[bytes]) -> str:
     for start, column, end, end_column, text in _cuts(node, lines):
         before = kept[start - first][:column]
         after = kept[end - first][end_column:]
+        if not text:  # in `"""..."""; return x` the semicolon goes, too
+            after = re.sub(rb"^[ \t]*;[ \t]*", b"", after)
         # What stands on lines of its own and leaves nothing takes the lines along.
         alone = not text and not before.strip() and not after.strip()
         kept[start - first] = b"" if alone else before + text + after

@@ -38,14 +38,16 @@ class Skipped:
 
 def content_key(value: Any) -> int:
     """A 64-bit hash of a text, number or array: equal content, equal key, in every process."""
+    # The first bytes of what is no text are none of UTF-8: 1 and "1" differ.
     if isinstance(value, str):
         content = value.encode("utf-8", "surrogatepass")
     elif isinstance(value, np.ndarray):
-        content = repr((value.shape, value.dtype.str)).encode() + value.tobytes()
+        content = b"\xfd" + repr((value.shape, value.dtype.str)).encode() + value.tobytes()
     elif isinstance(value, (bool, int, float, np.generic)):
-        content = repr(value.item() if isinstance(value, np.generic) else value).encode()
+        plain = value.item() if isinstance(value, np.generic) else value
+        content = b"\xfe" + repr(plain).encode()
     else:  # a list of the above: the keys of its parts, in order
-        content = b"".join(content_key(part).to_bytes(8, "little") for part in value)
+        content = b"\xff" + b"".join(content_key(part).to_bytes(8, "little") for part in value)
     return int.from_bytes(blake2b(content, digest_size=8).digest(), "little")
 
 

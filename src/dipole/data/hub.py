@@ -62,7 +62,8 @@ def parts_from_hub(name: str, split: str) -> dict[str, Any]:
         except InputError:
             raise
         except ConnectionError as error:
-            problem = "HF_HUB_OFFLINE is set" if _offline() else _first_line(error)
+            offline = datasets.config.HF_HUB_OFFLINE
+            problem = "HF_HUB_OFFLINE is set" if offline else _first_line(error)
         except Exception as error:
             raise InputError(
                 f"{name}: found no such file or folder, and none on the Hugging Face hub "
@@ -101,8 +102,9 @@ def _chosen(name: str, found: Any, split: str) -> dict[str, Any]:
 
 def _unreachable() -> str | None:
     """Why the hub cannot be reached, or None; asked first, because its client retries for long."""
-    if _offline() or any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy")):
-        return None  # the client knows what to do: its cache, or the proxy
+    proxy = any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy"))
+    if proxy or optional("datasets", "text").config.HF_HUB_OFFLINE:
+        return None  # the client knows what to do: the proxy, or its cache
     endpoint = urlparse(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
     port = endpoint.port or (443 if endpoint.scheme == "https" else 80)
     try:
@@ -110,10 +112,6 @@ def _unreachable() -> str | None:
     except OSError as error:
         return f"{endpoint.hostname}: {error.strerror or error}"
     return None
-
-
-def _offline() -> bool:
-    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
 
 
 def _first_line(error: BaseException) -> str:

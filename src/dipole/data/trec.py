@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dipole.data.converting import BadRows, OnBadRow
 from dipole.data.readers import lines_of
-from dipole.data.rows import Bad, BadValueError, number_of, shown
+from dipole.data.rows import Bad, BadValueError, is_number, number_of, shown
 from dipole.errors import InputError
 
 Qrels = dict[str, dict[str, int]]
@@ -32,19 +32,20 @@ def read_qrels(
     bad_rows = on_bad_row if isinstance(on_bad_row, BadRows) else BadRows(str(path), on_bad_row)
     qrels: Qrels = {}
     for number, line in _lines(path, bad_rows):
-        fields = line.split("\t") if line.count("\t") == 2 else line.split()
+        tabs = line.count("\t") == 2
+        fields = line.split("\t") if tabs else line.split()
         try:
-            if len(fields) == 4:
-                query, _, document, value = fields
-            elif len(fields) == 3:
+            if tabs:
                 query, document, value = fields
+                if number == 1 and not is_number(value):
+                    continue  # BEIR's header line
+            elif len(fields) == 4:
+                query, _, document, value = fields
             else:
                 raise BadValueError(
                     f"found {len(fields)} fields; expected 'query 0 document relevance' "
                     "or query, document and relevance apart by tabs"
                 )
-            if number == 1 and len(fields) == 3 and not value.strip().lstrip("-").isdigit():
-                continue  # BEIR's header line
             relevance = number_of(value, "relevance")
             if not relevance.is_integer():
                 raise BadValueError(f"found the relevance {value}; expected a whole number")

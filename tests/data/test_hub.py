@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dipole.data import Pairs, Triplets, hub, load_labeled, load_pairs, load_scored
+from dipole.errors import InputError
+
+datasets = pytest.importorskip("datasets")
+Write = Callable[..., Path]
+
+
+def dataset(count: int, start: int = 0) -> Any:
+    numbers = range(start, start + count)
+    columns = {"question": [f"q {i}" for i in numbers], "answer": [f"a {i}" for i in numbers]}
+    return datasets.Dataset.from_dict(columns)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    parts = datasets.DatasetDict({"train": dataset(5), "test": dataset(2, 5)})
+    parts.save_to_disk(str(tmp_path / "saved"))
+    return tmp_path / "saved"
+
+
+def test_a_saved_folder_of_splits(saved: Path) -> None:
+    pairs = load_pairs(saved)
+    assert type(pairs) is Pairs
+    assert pairs.column("anchor") == [f"q {i}" for i in range(5)]
+    assert pairs.origin == f"{saved} (train): anchor 'question', positive 'answer'"
+    assert load_pairs(saved, "answer", "question", split="test")[1]["anchor"] == "a 6"
+    assert load_pairs(saved, split="all").ids == [str(i) for i in range(1, 8)]
+    assert load_pairs(saved, split="test+train").column("anchor")[0] == "q 5"
+    with pytest.raises(InputError, match="no split 'dev'; splits found: train, test"):
+        load_pairs(saved, split="dev")
+    with pytest.raises(InputError, match="no column 'query'; columns found: question, answer"):
+        load_pairs(saved, "query", "answer")
+
+
+def test_a_saved_folder_of_one_part(tmp_path: Path) -> None:
+    dataset(3).save_to_disk(str(tmp_path / "one"))
+    assert len(load_pairs(tmp_path / "one")) == 3
+
+
+def test_a_bad_row_in_a_saved_folder(tmp_path: Path) -> None:
+    part = datasets.Dataset.from_dict({"a": ["x", "y"], "b": ["x", ""], "score": [1.0, 2.0]})
+    part.save_to_disk(str(tmp_path / "bad"))
+    with pytest.raises(InputError, match="row 2: column 'b': found empty text"):
+        load_scored(tmp_path / "bad")
+    assert load_scored(tmp_path / "bad", on_bad_row="skip").column("score") == [1.0]
+
+
+def test_a_folder_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    row = {"query": "q", "positive": "p", "negative": "n"}
+    (folder / "train.jsonl").write_text(json.dumps(row) + "\n")
+    triplets = load_pairs(folder)
+    assert type(triplets) is Triplets
+    assert triplets[0] == {"id": "1", "anchor": "q", "positive": "p", "negatives": ["n"]}
+    (folder / "train.jsonl").write_text("{no json\n")
+    with pytest.raises(InputError, match="found no data set that `datasets` can read") as caught:
+        load_pairs(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_images_and_texts_with_labels(tmp_path: Path) -> None:
+    pytest.importorskip("PIL")
+    images = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), dtype=np.uint8)
+    features = datasets.Features(
+        {"img": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])}
+    )
+    rows = {"img": list(images), "label": [1, 0, 1]}
+    datasets.Dataset.from_dict(rows, features).save_to_disk(str(tmp_path / "images"))
+    labeled = load_labeled(tmp_path / "images")
+    assert np.array_equal(np.asarray(labeled.column("input")), images)
+    assert labeled.column("label") == [1, 0, 1]
+    with pytest.raises(InputError, match="no column 'class'; found: img, label"):
+        load_labeled(tmp_path / "images", label="class")
+    texts = datasets.Dataset.from_dict({"text": ["x", "y"], "label": [4, 2]})
+    texts.save_to_disk(str(tmp_path / "texts"))
+    assert load_labeled(tmp_path / "texts").column("label") == [4, 2]
+
+
+def test_an_id_on_the_hub(offline: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def load(*arguments: Any) -> Any:
+        asked.append(arguments)
+        return datasets.DatasetDict({"train": dataset(5), "dev": dataset(1)})
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    assert len(load_pairs("owner/name")) == 5
+    assert len(load_pairs("owner/name:config", split="dev")) == 1
+    assert asked == [("owner/name", None), ("owner/name", "config")]
+    with pytest.raises(InputError, match="owner/name: no split 'test'; splits found: train, dev"):
+        load_pairs("owner/name", split="test")
+
+
+def test_no_network_is_one_line(offline: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match=r"cannot be reached \(HF_HUB_OFFLINE is set\)") as caught:
+        load_pairs("owner/name")
+    assert "\n" not in str(caught.value)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(InputError, match=r"owner/name: .* cannot be reached \(127\.0\.0\.1: "):
+        load_pairs("owner/name")
+    monkeypatch.setattr(hub, "_unreachable", lambda: None)
+
+    def missing(*_: Any) -> None:
+        raise datasets.exceptions.DatasetNotFoundError("Dataset 'owner/name' doesn't exist\nor so")
+
+    monkeypatch.setattr(datasets, "load_dataset", missing)
+    with pytest.raises(InputError, match=r"none on the Hugging Face hub .*doesn't exist") as caught:
+        load_pairs("owner/name")
+    assert "\n" not in str(caught.value)
