@@ -272,3 +272,23 @@ def test_positions_that_start_after_the_padding_token(tmp_path: Path, tiny: Path
     encoder = TransformerText.load(tmp_path)
     assert encoder.max_length == 20
     assert np.isfinite(encoder.encode(["file " * 100])).all()
+
+
+def test_segment_ids_go_along_where_the_tokenizer_gives_any(
+    tmp_path: Path, tiny: Path, encoder: TransformerText
+) -> None:
+    import shutil
+
+    from tokenizers import Tokenizer, processors
+
+    shutil.copytree(tiny, tmp_path, dirs_exist_ok=True)
+    tokenizer = Tokenizer.from_file(str(tiny / "tokenizer.json"))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A:0 [CLS]:1", special_tokens=[("[CLS]", 2)]
+    )
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    features = TransformerText.load(tmp_path).prepare(["close the socket", "close"])
+    segments, mask = features["token_type_ids"], features["attention_mask"]
+    assert segments.sum(1).tolist() == [1, 1]
+    assert [int(s[m.sum() - 1]) for s, m in zip(segments, mask, strict=True)] == [1, 1]
+    assert "token_type_ids" not in encoder.prepare(["close"])

@@ -173,7 +173,7 @@ class TransformerText(Encoder):
         return dict(self.transformer.state_dict())
 
     def _tokenise(self, inputs: Sequence[str], role: Role) -> list[tuple[list[int], list[int]]]:
-        """(token ids, segment ids) of each prompted text."""
+        """(token ids, segment ids where the model needs them) of each prompted text."""
         prompt = self.prompts[role]
         try:
             rows = self._tokens.encode_batch_fast([prompt + text for text in inputs])
@@ -184,7 +184,7 @@ class TransformerText(Encoder):
             ) from None
         # A text without any token (empty, and the model adds no special ones) is one padding token:
         # attention over nothing is NaN.
-        return [(row.ids or [self._pad], row.type_ids or [0]) for row in rows]
+        return [(row.ids or [self._pad], row.type_ids if self._segments else []) for row in rows]
 
     def _collate(self, rows: Sequence[tuple[list[int], list[int]]]) -> Features:
         """Padded on the right, where neither positions nor a causal mask feel it."""
