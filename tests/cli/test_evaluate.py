@@ -139,6 +139,25 @@ def test_sts(pairs):
     assert "50 pairs" in invoke("good", "--task", "sts", "--data", pairs).stdout
 
 
+def test_columns_by_name(tmp_path):
+    path = tmp_path / "two.csv"
+    path.write_text(
+        "a,b,year,score,likeness\nopen file,open file,1,1,5\nopen,close,2,2,1\nx,y,3,3,0\n"
+    )
+    arguments = [
+        "good",
+        "--task",
+        "sts",
+        "--data",
+        path,
+        "--json",
+        "--per-query",
+        tmp_path / "o.jsonl",
+    ]
+    invoke(*arguments, "--score", "likeness", "--first", "b", "--second", "a")
+    assert json.loads((tmp_path / "o.jsonl").read_text().splitlines()[0])["score"] == 5
+
+
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
@@ -148,6 +167,7 @@ def test_sts(pairs):
         (["good", "--data", "{beir}", "--baseline", "good"], "good: given twice"),
         (["good", "--task", "sts", "--data", "{pairs}", "--baseline", "bm25"], "finds documents"),
         (["good", "--task", "sts", "--data", "{pairs}", "--trec-run", "x"], "ranks nothing"),
+        (["good", "--data", "{beir}", "--score", "x"], "columns of pairs; expected --task sts"),
         (["good", "--data", "{beir}", "--per-query", "x.csv"], "expected .jsonl or .tsv"),
         (["good", "--data", "{beir}", "--trec-run", "no/x"], "no folder no"),
         (["good", "--data", "{beir}", "--split", "dev"], "dev"),

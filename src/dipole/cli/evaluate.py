@@ -33,6 +33,9 @@ def evaluate(
         list[str] | None,
         typer.Option(help="bm25, or another run or model, tested against RUN; repeatable."),
     ] = None,
+    first: Annotated[str | None, typer.Option(help="sts: column of the first texts.")] = None,
+    second: Annotated[str | None, typer.Option(help="sts: column of the second texts.")] = None,
+    score: Annotated[str | None, typer.Option(help="sts: column of the scores.")] = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -65,6 +68,9 @@ def evaluate(
 
     if task not in TASKS:
         raise InputError(f"--task {task}: no such task; expected {' or '.join(TASKS)}")
+    columns = (first, second, score)
+    if task != "sts" and any(columns):
+        raise InputError("--first, --second, --score: columns of pairs; expected --task sts")
     systems = _systems(run, baseline or [], task)
     if per_query is not None:
         check_per_item_path(per_query)
@@ -74,7 +80,7 @@ def evaluate(
         check_folder(trec_run)
     seed = _split_seed(systems, data, seed)
 
-    results = _measure(systems, task, data, split, seed, show_progress=not as_json)
+    results = _measure(systems, task, data, split, columns, seed, show_progress=not as_json)
     results = [_noted(result, data, split) for result in results]
     part = None if Path(data).is_file() else split  # a file has no splits
     report = report_json(results, data=data, split=part, seed=seed)
@@ -151,7 +157,14 @@ def _training_of(system: str) -> dict[str, Any]:
 
 
 def _measure(
-    systems: list[str], task: str, data: str, split: str, seed: int, *, show_progress: bool
+    systems: list[str],
+    task: str,
+    data: str,
+    split: str,
+    columns: tuple[str | None, str | None, str | None],
+    seed: int,
+    *,
+    show_progress: bool,
 ) -> list[Result]:
     """One result per system. The encoders are loaded first: a wrong path is said at once."""
     from dipole.encoders import load_encoder
@@ -163,7 +176,7 @@ def _measure(
     if task == "sts":
         from dipole.data import load_scored
 
-        pairs = load_scored(data, split=split)
+        pairs = load_scored(data, *columns, split=split)
         return [evaluate_sts(encoders[s], pairs, system=s, **settings) for s in systems]
 
     from dipole.data import load_retrieval

@@ -65,10 +65,11 @@ def print_report(report: dict[str, Any], console: Console, title: str = "") -> N
 
     systems = report["systems"]
     first = next(iter(systems))
+    shown = _short_names(list(systems))
     values = Table(title=Text(title) if title else None, title_justify="left", box=SIMPLE_HEAD)
     values.add_column("metric")
     for system in systems:
-        values.add_column(Text(system), justify="right")
+        values.add_column(Text(shown[system]), justify="right")
     for metric in systems[first]["metrics"]:
         cells = [_with_interval(systems[s]["metrics"][metric], "value") for s in systems]
         values.add_row(metric, *cells)
@@ -79,7 +80,7 @@ def print_report(report: dict[str, Any], console: Console, title: str = "") -> N
             tests.add_column(name, justify=side)  # type: ignore[arg-type]
         for other, found in report["tests"].items():
             tests.add_section()
-            tests.add_row(Text(f"{first} minus {other}", style="bold"))
+            tests.add_row(Text(f"{shown[first]} minus {shown[other]}", style="bold"))
             for metric, test in found.items():
                 cell = _with_interval(test, "difference", sign="+")
                 tests.add_row(metric, cell, _p(test["p_permutation"]))
@@ -95,12 +96,18 @@ def print_report(report: dict[str, Any], console: Console, title: str = "") -> N
         )
     for system, found in systems.items():
         for note in found["notes"]:
-            console.print(Text(f"note: {system}: {note}"), soft_wrap=True)
+            console.print(Text(f"note: {shown[system]}: {note}"), soft_wrap=True)
     if any(m["low"] is None for s in systems.values() for m in s["metrics"].values()):
         console.print(
             Text(f"n/a: no interval from one of the {unit}, or where all have the same value"),
             soft_wrap=True,
         )
+
+
+def _short_names(systems: list[str]) -> dict[str, str]:
+    """The last part of every path, if that still tells the systems apart."""
+    short = [Path(system).name or system for system in systems]
+    return dict(zip(systems, short if len(set(short)) == len(short) else systems, strict=True))
 
 
 def check_per_item_path(path: Path) -> None:
