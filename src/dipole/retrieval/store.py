@@ -98,6 +98,14 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def check_new(out: Path) -> None:
+    """Nothing is there yet where an index is to be made, or an empty folder."""
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise InputError(
+            f"{out}: exists already; expected a new folder (or --add, --replace or --delete)"
+        )
+
+
 @contextmanager
 def creating(out: Path, fingerprint: str, dim: int) -> Iterator[tuple[Path, Any]]:
     """(folder, empty table) of an index in the making; it appears at `out` when the block ends.
@@ -105,12 +113,9 @@ def creating(out: Path, fingerprint: str, dim: int) -> Iterator[tuple[Path, Any]
     It is made beside `out` under a fixed name, so that what a killed process left is found and
     cleared by the next one.
     """
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise InputError(
-            f"{out}: exists already; expected a new folder (or --add, --replace or --delete)"
-        )
     partial = out.parent / f".{out.name}.partial"
     with one_line(out, "nothing was made"):
+        check_new(out)
         partial.mkdir(parents=True, exist_ok=True)
         with locked(partial):
             _clear(partial)
@@ -175,7 +180,7 @@ def _clear(folder: Path) -> None:
 
 @contextmanager
 def one_line(folder: Path, outcome: str) -> Iterator[None]:
-    """Say in one line that the disk is full or closed to us, whichever library found out."""
+    """Say in one line what the system would not do, whichever library found out."""
     try:
         yield
     except DipoleError:
@@ -188,4 +193,6 @@ def one_line(folder: Path, outcome: str) -> Iterator[None]:
             ) from error
         if isinstance(error, PermissionError) or _FORBIDDEN.search(text):
             raise InputError(f"{folder}: not allowed to write there; {outcome}") from error
+        if isinstance(error, OSError) and error.strerror:
+            raise InputError(f"{folder}: {error.strerror.lower()}; {outcome}") from error
         raise

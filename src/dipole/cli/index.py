@@ -1,0 +1,145 @@
+"""`dipole index`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dipole.errors import InputError
+
+if TYPE_CHECKING:
+    from dipole.retrieval import Index
+    from dipole.retrieval.corpus import Corpus
+
+
+def index(
+    out: Annotated[Path, typer.Option(help="Folder of the index.")],
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            help="Run, model folder or hub id. An index keeps a copy, so to change one needs none.",
+            show_default=False,
+        ),
+    ] = None,
+    corpus: Annotated[
+        str | None,
+        typer.Option(
+            help="Documents: a file (jsonl, csv, tsv, parquet), a BEIR folder, or stdlib-code."
+        ),
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Column of the text (default: text, body, content, ...).")
+    ] = None,
+    id: Annotated[
+        str | None, typer.Option("--id", help="Column of the ids (default: id, _id, row numbers).")
+    ] = None,
+    add: Annotated[
+        bool, typer.Option("--add", help="Add the corpus to the index; no id may be in it yet.")
+    ] = False,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Add the corpus, in the place of documents of the same id."),
+    ] = False,
+    delete: Annotated[
+        list[str] | None,
+        typer.Option(help="Remove a document by its id; repeatable; @FILE: one id a line."),
+    ] = None,
+    on_bad_row: Annotated[
+        str, typer.Option(help="error, or skip: leave bad rows out and say how many.")
+    ] = "error",
+) -> None:
+    """Make a corpus searchable, or add, replace and delete documents; all of it or nothing.
+
+    Example: dipole index runs/first --corpus docs.jsonl --out docs.index
+    """
+    asked = [name for name, on in (("--add", add), ("--replace", replace)) if on]
+    asked += ["--delete"] if delete else []
+    if len(asked) > 1:
+        raise InputError(f"{' and '.join(asked)}: found together; expected one at a time")
+    if delete:
+        if corpus is not None:
+            raise InputError("--delete takes ids; expected no --corpus beside it")
+        _delete(_open(out, run), delete)
+    elif corpus is None:
+        raise InputError("no documents given; expected --corpus FILE (or --delete ID)")
+    elif asked:
+        _change(_open(out, run), _read(corpus, text, id, on_bad_row), replace)
+    else:
+        _create(out, run, corpus, text, id, on_bad_row)
+
+
+def _create(
+    out: Path, run: str | None, corpus: str, text: str | None, id: str | None, on_bad_row: str
+) -> None:
+    from dipole.encoders import load_encoder
+    from dipole.retrieval import Index
+    from dipole.retrieval.store import check_new
+
+    if run is None:
+        raise InputError(
+            "no model given; expected dipole index RUN --corpus FILE --out INDEX "
+            "(or --add or --replace for an index that is there)"
+        )
+    check_new(out.expanduser())  # before anything that takes time
+    documents = _read(corpus, text, id, on_bad_row)
+    made = Index.create(out, load_encoder(run), documents, show_progress=True)
+    typer.echo(f"indexed {len(made):,} documents in {out}")
+    typer.echo(f'search it: dipole search {out} "what you look for"')
+
+
+def _change(found: Index, documents: Corpus, replace: bool) -> None:
+    before = len(found)
+    if replace:
+        count = found.replace(documents, show_progress=True)
+        new = len(found) - before
+        typer.echo(
+            f"replaced {count - new:,} documents, added {new:,}: {len(found):,} in the index"
+        )
+    else:
+        count = found.add(documents, show_progress=True)
+        typer.echo(f"added {count:,} documents: {len(found):,} in the index")
+
+
+def _delete(found: Index, given: list[str]) -> None:
+    ids: list[str] = []
+    for item in given:
+        ids += _lines(Path(item[1:])) if item.startswith("@") else [item]
+    ids = list(dict.fromkeys(ids))
+    count = found.delete(ids)
+    missing = f"; {len(ids) - count:,} of the ids were not in it" if count < len(ids) else ""
+    typer.echo(f"deleted {count:,} documents: {len(found):,} in the index{missing}")
+
+
+def _open(out: Path, run: str | None) -> Index:
+    from dipole.retrieval import Index
+
+    found = Index.open(out)
+    if run is None:
+        return found
+    from dipole.encoders import load_encoder
+
+    return Index.open(out, load_encoder(run))
+
+
+def _read(corpus: str, text: str | None, id: str | None, on_bad_row: str) -> Corpus:
+    from dipole.retrieval import read_corpus
+
+    if on_bad_row not in ("error", "skip"):
+        raise InputError(f"--on-bad-row {on_bad_row}: expected error or skip")
+    documents = read_corpus(corpus, text, id, "skip" if on_bad_row == "skip" else "error")
+    typer.echo(f"reading {documents.origin}", err=True)
+    if documents.skipped:
+        first = documents.skipped.messages[0]
+        typer.echo(f"left out {documents.skipped.count:,} bad rows; the first: {first}", err=True)
+    return documents
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        lines = path.expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8"
+        raise InputError(f"{path}: {reason}; expected a file with one id a line") from None
+    return [line for line in lines if line.strip()]

@@ -1,0 +1,82 @@
+"""`dipole search`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dipole.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from dipole.retrieval import Hit
+
+# Lines of a document's text that are shown.
+_LINES = 3
+
+
+def search(
+    index: Annotated[Path, typer.Argument(help="Index made by dipole index.")],
+    query: Annotated[str, typer.Argument(help="What you look for, in your own words.")],
+    k: Annotated[int, typer.Option("-k", help="How many documents to show.")] = 10,
+    hybrid: Annotated[
+        bool, typer.Option("--hybrid", help="Rank by meaning and by words (BM25) together.")
+    ] = False,
+    weight: Annotated[
+        float | None,
+        typer.Option(help="Share of the meaning in --hybrid, 0 to 1.", show_default="0.75"),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Search an index.
+
+    Example: dipole search docs.index "how to tie a knot" -k 3
+    """
+    from dipole.retrieval import Index
+
+    if weight is not None and not hybrid:
+        raise InputError(f"--weight {weight:g} is for --hybrid; expected both or none")
+    options = {} if weight is None else {"weight": weight}
+    hits = Index.open(index).search(query, k, hybrid=hybrid, **options)
+    if as_json:
+        found = [asdict(hit) for hit in hits]
+        print(json.dumps({"index": str(index), "query": query, "hybrid": hybrid, "hits": found}))
+        return
+    from rich.console import Console
+
+    Console(highlight=False).print(table_of(hits) if hits else "the index holds no documents")
+
+
+def table_of(hits: list[Hit]) -> Table:
+    """Hits as a table: rank, score, then id, file and line where known, and the first lines."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, show_header=True, header_style="bold")
+    table.add_column("rank", justify="right", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("document", overflow="ellipsis", no_wrap=True)
+    for hit in hits:
+        document = Text(_plain(hit.id), style="bold")
+        if hit.metadata.get("file"):
+            place = ":".join(str(hit.metadata[n]) for n in ("file", "line") if n in hit.metadata)
+            document.append(f"  {_plain(place)}", style="not bold cyan")
+        lines = [line for line in hit.text.expandtabs(4).splitlines() if line.strip()]
+        for line in lines[:_LINES]:
+            document.append(f"\n  {_plain(line)}", style="not bold")
+        if len(lines) > _LINES:
+            document.append(" ...", style="not bold dim")
+        table.add_row(str(hit.rank), f"{hit.score:.3f}", document)
+    return table
+
+
+def _plain(line: str) -> str:
+    """A line without control characters: a document must not steer the terminal."""
+    return "".join(c if c.isprintable() else " " for c in line)
