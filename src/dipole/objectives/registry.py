@@ -17,12 +17,22 @@ from dipole.objectives.base import Objective
 
 # Registered name -> module:class in this package. A module is imported when its name is used.
 OBJECTIVES = {
+    "binomial-deviance": "binomial_deviance:BinomialDeviance",
+    "circle": "circle:Circle",
+    "contrastive": "contrastive:Contrastive",
+    "contrastive-batch": "contrastive:BatchContrastive",
     "dcl": "dcl:DCL",
     "dclw": "dcl:DCLW",
+    "energy-hinge": "energy_hinge:EnergyHinge",
     "infonce": "infonce:InfoNCE",
+    "lifted": "lifted:Lifted",
+    "multi-similarity": "multi_similarity:MultiSimilarity",
+    "n-pair": "n_pair:NPair",
     "ntxent": "ntxent:NTXent",
     "siglip": "sigmoid:Sigmoid",
     "supcon": "supcon:SupCon",
+    "triplet": "triplet:Triplet",
+    "triplet-batch": "triplet:BatchTriplet",
 }
 
 _registered: dict[str, type[Objective]] = {}
@@ -48,11 +58,11 @@ def register(
     """
 
     def mark(cls: C) -> C:
-        cls.name, cls.paper, cls.system, cls.form, cls.related = name, paper, system, form, related
-        cls.rows, cls.executors = rows, executors
         taken = _registered.setdefault(name, cls)
         if (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
             raise InputError(f"register: found '{name}' for {cls}, expected a name not yet taken")
+        cls.name, cls.paper, cls.system, cls.form, cls.related = name, paper, system, form, related
+        cls.rows, cls.executors = rows, executors
         return cls
 
     return mark
