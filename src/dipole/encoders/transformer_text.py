@@ -195,7 +195,7 @@ class TransformerText(Encoder):
         for i, (row, kinds) in enumerate(rows):
             ids[i, : len(row)] = row
             mask[i, : len(row)] = 1
-            segments[i, : len(row)] = kinds
+            segments[i, : len(kinds)] = kinds
         features = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
         if self._segments:
             features["token_type_ids"] = torch.from_numpy(segments)
