@@ -1,0 +1,66 @@
+"""Tiles against the whole matrix: every statistic, mask and modifier, at any size."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.programs import EXTREMES, SUMS, Case, differences
+
+from dipole.errors import InputError
+from dipole.kernels import lse, pairs, using
+
+SIZES = st.integers(1, 13)
+TILES = st.tuples(st.integers(1, 6), st.integers(1, 6))
+
+
+@given(st.integers(0, 10**6), SIZES, SIZES, st.integers(1, 3), TILES)
+@settings(max_examples=80, deadline=None)
+def test_tiled_is_dense(seed, n, m, d, tile):
+    case = Case.draw(seed, n, m, d)
+    wanted = case.run(executor="dense")
+    with using(tile=tile):
+        found = case.run(executor="tiled")
+    off = differences(found, wanted)
+    assert max(off.values()) < 1e-12, (case.score, case.row, case.column, case.all, off)
+
+
+@given(st.integers(0, 10**6), st.sampled_from([1e-3, 1e-2, 10.0]))
+@settings(max_examples=30, deadline=None)
+def test_tiled_is_dense_at_extreme_temperatures(seed, temperature):
+    case = Case.draw(seed, 7, 9, temperature=temperature)
+    wanted = case.run(executor="dense")
+    with using(tile=(3, 4)):
+        found = case.run(executor="tiled")
+    # 1e-12 of the largest score, which is 1 / temperature.
+    off = differences(found, wanted)
+    assert max(off.values()) < 1e-11, (case.score, case.row, case.column, case.all, off)
+
+
+@pytest.mark.parametrize("name", [*SUMS, *EXTREMES])
+def test_every_statistic_alone(name):
+    for seed in range(3):
+        case = Case.draw(seed, 7, 5, names=[name])
+        case.row, case.column, case.all = [name], [name], [name] if name in SUMS else []
+        with using(tile=(3, 2)):
+            found = case.run(executor="tiled")
+        off = differences(found, case.run(executor="dense"))
+        assert max(off.values()) < 1e-12, off
+
+
+def test_second_derivative_is_refused_where_it_would_be_wrong():
+    q = torch.randn(4, 3, requires_grad=True)
+    with using(executor="tiled"):
+        (row,) = pairs(q, q.detach(), row=[lse()]).row
+    (first,) = torch.autograd.grad(row.square().sum(), q, create_graph=True)
+    with pytest.raises(InputError, match="executor='dense'"):
+        first.sum().backward()
+
+
+def test_second_derivative_in_dense():
+    q = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    k = torch.randn(5, 3, dtype=torch.float64)
+    assert torch.autograd.gradgradcheck(
+        lambda q: pairs(q, k, row=[lse()], executor="dense").row[0], q
+    )
