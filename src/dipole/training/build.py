@@ -65,17 +65,21 @@ def load_validation(config: Config, examples: Examples) -> tuple[Examples, Examp
 
 def build_encoder(config: Config, examples: Examples) -> Encoder:
     """A bag of words made for the examples, or the saved encoder; drawn from the run's seed."""
-    from dipole.encoders import StaticText, TransformerText, load_encoder
     from dipole.encoders.heads import ProjectionHead
+    from dipole.encoders.loading import load_encoder
 
     seed_step(config.seed, 0)
     options = dict(config.encoder_options)
     if config.encoder == STATIC:
+        from dipole.encoders.static_text import StaticText
+
         queries, documents = (examples.column(field) for field in list(examples.FIELDS)[:2])
         _check_options(StaticText.from_texts, options)
         return StaticText.from_texts(queries, documents, **options)
     if not options:
         return load_encoder(config.encoder)
+    from dipole.encoders.transformer_text import TransformerText
+
     head = options.pop("head", None)
     _check_options(TransformerText.load, options, also=("head",))
     encoder = TransformerText.load(config.encoder, **options)
@@ -89,6 +93,7 @@ def build_objective(config: Config) -> Objective:
     """The objective by its name and options."""
     from dipole.objectives import build_objective
 
+    seed_step(config.seed, 0)
     options = dict(config.objective_options)
     if config.temperature is not None:
         options["temperature"] = config.temperature

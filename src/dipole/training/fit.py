@@ -20,7 +20,6 @@ from dipole.training.build import (
 )
 from dipole.training.checkpoints import recover_folder, write_folder
 from dipole.training.config import Config, make_config, read_config, write_config
-from dipole.training.seeding import seed_step
 
 if TYPE_CHECKING:
     from torch import nn
@@ -84,6 +83,9 @@ def fit(
         return _finished(folder)
     _check_given_again(config, **objects)
 
+    # What can be wrong soonest comes first.
+    if objective is None or isinstance(objective, str):
+        objective = build_objective(config)
     examples = (
         data if isinstance(data, Examples) else load_examples(config, config.data, config.split)
     )
@@ -98,10 +100,6 @@ def fit(
     if not isinstance(encoder, Encoder):
         encoder = build_encoder(config, examples)
     config = _with_defaults(config, encoder)
-    seed_step(config.seed, 0)
-    if objective is None or isinstance(objective, str):
-        objective = build_objective(config)
-
     folder.mkdir(parents=True, exist_ok=True)
     write_config(config, folder / CONFIG)
     return _train(config, encoder, objective, examples, held, folder, resume, show_progress)
