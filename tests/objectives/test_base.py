@@ -19,11 +19,9 @@ def batch():
 
 def test_inputs_come_from_forward():
     assert DCL().inputs() == {"anchor": True, "positive": True, "ids": False}
-    assert (InfoNCE() + SupCon()).inputs() == {
+    assert (DCL() + SupCon()).inputs() == {
         "anchor": True,
         "positive": True,
-        "negative": False,
-        "relation": False,
         "ids": False,
         "views": True,
         "labels": False,

@@ -2,10 +2,12 @@
 
 import math
 
+import pytest
 import torch
+import torch.distributed as dist
 from torch.nn.functional import normalize
 
-from dipole.kernels import count, pairs
+from dipole.kernels import count, pairs, using
 from dipole.objectives.maths import (
     as_relation,
     everywhere,
@@ -16,6 +18,7 @@ from dipole.objectives.maths import (
     unit,
 )
 from dipole.relations import same_label
+from support import distributed
 
 
 def test_unit_vectors():
@@ -70,3 +73,29 @@ def test_everywhere_is_here_when_alone():
     x = torch.ones(2, requires_grad=True)
     assert not everywhere(x).requires_grad
     assert everywhere(x).tolist() == [1, 1]
+
+
+def share_of(rows):
+    """What each of two processes makes of its rows: the first has one, the second the rest."""
+    mine = rows[:1] if dist.get_rank() == 0 else rows[1:]
+    counted = mine > 0
+    with using(executor="dense"):
+        alone = reduce(mine, "mean").item()
+    return (
+        reduce(mine, "sum").item(),
+        reduce(mine, "mean").item(),
+        reduce(mine, "mean", counted).item(),
+        everywhere(mine).tolist(),
+        alone,
+    )
+
+
+def test_several_processes_share_the_mean():
+    rows = torch.tensor([2.0, -1.0, 4.0, 6.0])
+    first, second = distributed.run(2, share_of, rows)
+    sums, means, counted, every, alone = zip(first, second, strict=True)
+    assert sum(sums) / 2 == 11
+    assert sum(means) / 2 == 11 / 4
+    assert sum(counted) / 2 == pytest.approx(4)
+    assert every == ([2, -1, 4, 6], [2, -1, 4, 6])
+    assert alone == (2, 3)

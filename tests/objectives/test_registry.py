@@ -61,7 +61,7 @@ def test_build_with_settings():
     ("name", "settings", "message"),
     [
         ("infonse", {}, "objective: found 'infonse', expected 'infonce'"),
-        ("qqq", {}, "objective: found 'qqq', expected one of dcl, "),
+        ("qqq", {}, "objective: found 'qqq', expected one of "),
         (
             "infonce",
             {"temprature": 1},

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, cast
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.autograd import gradcheck, gradgradcheck
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -19,11 +20,14 @@ from dipole.objectives.base import Objective
 from dipole.objectives.checks import BOOLEAN, INTEGER
 from dipole.objectives.registry import options
 from dipole.training.gradient_cache import encode_chunks
+from support import distributed
 from support.spec import VECTORS, Inputs, Spec, reduce_rows, variants
 
 # (n, m, d): one row, one dimension, few columns, more columns than rows.
 SIZES = [(1, 1, 3), (1, 2, 1), (2, 1, 1), (5, 3, 4), (8, 1, 2), (3, 9, 2)]
 TEMPERATURES = (1e-3, 1e-2, 1.0, 10.0)
+SHARDS = {2: {"n": (3, 4), "m": (4, 1)}, 4: {"n": (2, 1, 3, 1), "m": (1, 2, 1, 1)}}  # of 7 and 5
+Results = tuple[Tensor, dict[str, Tensor]]
 TILE = (3, 2)  # smaller than any batch here, so that every call has several tiles
 
 
@@ -33,9 +37,13 @@ class Battery:
     spec: ClassVar[Spec]
 
     def cases(self, n: int = 4, m: int = 3, d: int = 3) -> Iterator[tuple[dict[str, Any], Inputs]]:
-        """Every setting with one batch."""
+        """Every setting with one batch, with and without all that may be left out."""
+        inputs = self.spec.inputs(max(n, self.spec.least), m, d)
+        needed = {k: v for k, v in inputs.items() if k not in self.spec.optional}
         for settings in self.spec.settings:
-            yield dict(settings), self.spec.inputs(max(n, self.spec.least), m, d)
+            yield dict(settings), dict(inputs)
+            if len(needed) < len(inputs):
+                yield dict(settings), needed
 
     def test_equation(self) -> None:
         """Value = the naive double loop, on odd sizes and at the extremes of every input."""
@@ -54,11 +62,11 @@ class Battery:
 
     def test_gradient(self) -> None:
         """Analytic = numeric: differences of the oracle, and of the objective itself."""
-        for settings, inputs in self.cases():
-            for label, variant in variants(self.spec, inputs):
-                self.slope(settings, variant, f"{label}, {settings}")
-            if self.spec.detached:
-                continue
+        drawn = self.spec.inputs(max(4, self.spec.least), 3, 3)
+        for settings in self.spec.settings:
+            for label, inputs in variants(self.spec, drawn):
+                self.slope(settings, inputs, f"{label}, {settings}")
+        for settings, inputs in [] if self.spec.detached else self.cases():
             leaves, call = as_function(self.build(settings, "dense"), inputs)
             assert gradcheck(call, leaves, fast_mode=True)
             if self.spec.smooth:
@@ -88,12 +96,26 @@ class Battery:
 
     def test_tiles(self) -> None:
         """Tile by tile = the whole matrix at once, value and every gradient, to 1e-12."""
-        for settings, inputs in self.cases(7, 5, 3):
-            for label, variant in variants(self.spec, inputs):
-                dense = value_and_gradients(self.build(settings, "dense"), variant)
+        drawn = self.spec.inputs(max(7, self.spec.least), 5, 3)
+        for settings in self.spec.settings:
+            for label, inputs in variants(self.spec, drawn):
+                dense = value_and_gradients(self.build(settings, "dense"), inputs)
                 with using(tile=TILE):
-                    tiled = value_and_gradients(self.build(settings, "tiled"), variant)
+                    tiled = value_and_gradients(self.build(settings, "tiled"), inputs)
                 same_results(tiled, dense, 1e-12, f"{label}, {settings}")
+
+    @pytest.mark.parametrize("processes", SHARDS)
+    def test_processes(self, processes: int) -> None:
+        """Uneven shards on several processes = one process, value and every gradient."""
+        cases = list(self.cases(7, 5, 3))
+        forced = [e for e in ("gathered", "ring") if e in self.spec.cls.executors] or [None]
+        own = self.spec.name, dict(self.spec.shapes)  # an oracle does not travel
+        answers = distributed.run(processes, on_shards, *own, cases, forced)
+        for k, (settings, inputs) in enumerate(cases):
+            wanted = value_and_gradients(self.build(settings, "dense"), inputs)
+            for e, executor in enumerate(forced):
+                found = joined(self.spec, [every[k][e] for every in answers])
+                same_results(found, wanted, 1e-11, f"{processes} x {executor}, {settings}")
 
     def test_gradient_cache(self) -> None:
         """Encoding in pieces, with dropout replayed = keeping everything."""
@@ -111,6 +133,7 @@ class Battery:
         for settings, inputs in self.cases():
             # The hardest batch there is: a positive that points away.
             for name in {"positive", "views"} & set(inputs):
+                inputs[name] = inputs[name].clone()
                 last = inputs[name] if name == "positive" else inputs[name][-1]
                 last[0] *= -1
             for temperature in TEMPERATURES:
@@ -183,7 +206,8 @@ class Battery:
         """Tile by tile nothing of the size of the matrix is ever made."""
         if "tiled" not in self.spec.cls.executors:
             return
-        for n, m in [(1500, 3), (20, 100_000)]:
+        n = 500 if "views" in self.spec.inputs() else 1500  # three views of each
+        for n, m in [(n, 3), (20, 100_000)]:
             inputs = self.spec.inputs(n, m, 2)
             for name in set(self.spec.optional) & {"relation", "mask", "teacher_scores"}:
                 del inputs[name]  # whoever brings a matrix has one
@@ -239,7 +263,7 @@ def as_function(
     return tuple(leaf.detach().clone().requires_grad_() for leaf in leaves), call
 
 
-def value_and_gradients(objective: Objective, inputs: Inputs) -> tuple[Tensor, dict[str, Tensor]]:
+def value_and_gradients(objective: Objective, inputs: Inputs) -> Results:
     """The loss, and its gradient for every vector and parameter by name."""
     leaves, call = as_function(objective, inputs)
     names = [k for k in inputs if k in VECTORS]
@@ -266,6 +290,41 @@ def tower_gradient(
     return list(torch.autograd.grad(loss, list(tower.parameters())))
 
 
+def on_shards(
+    name: str, shapes: dict[str, str], cases: Any, executors: list[Any]
+) -> list[list[Results]]:
+    """What this rank finds on its share of every case, by every executor."""
+    spec = Spec(name, float, shapes=shapes)
+    rank = dist.get_rank()
+    cuts = {letter: sizes[rank] for letter, sizes in SHARDS[dist.get_world_size()].items()}
+    starts = {k: sum(v[:rank]) for k, v in SHARDS[dist.get_world_size()].items()}
+    results = []
+    for settings, inputs in cases:
+        share = {}
+        for key, tensor in inputs.items():
+            for axis, letter in enumerate(spec.letters(key)):
+                if letter in cuts:
+                    tensor = tensor.narrow(axis, starts[letter], cuts[letter])
+            share[key] = tensor
+        results.append(
+            [value_and_gradients(spec.build(settings, executor=e), share) for e in executors]
+        )
+    return results
+
+
+def joined(spec: Spec, shares: list[Results]) -> Results:
+    """The mean over the ranks, as DistributedDataParallel takes it; inputs' gradients in a row."""
+    gradients = {}
+    for name in shares[0][1]:
+        parts = [gradients[name] for _, gradients in shares]
+        if name in VECTORS:
+            axis = next(i for i, letter in enumerate(spec.letters(name)) if letter in "nm")
+            gradients[name] = torch.cat(parts, axis) / len(shares)
+        else:
+            gradients[name] = torch.stack(parts).mean(0)
+    return torch.stack([value for value, _ in shares]).mean(), gradients
+
+
 def close(found: Tensor, wanted: Tensor, tolerance: float, case: str) -> None:
     """Equal up to `tolerance`, relative where large."""
     torch.testing.assert_close(
@@ -273,12 +332,7 @@ def close(found: Tensor, wanted: Tensor, tolerance: float, case: str) -> None:
     )
 
 
-def same_results(
-    found: tuple[Tensor, dict[str, Tensor]],
-    wanted: tuple[Tensor, dict[str, Tensor]],
-    tolerance: float,
-    case: str,
-) -> None:
+def same_results(found: Results, wanted: Results, tolerance: float, case: str) -> None:
     """Value and every gradient."""
     close(found[0], wanted[0], tolerance, f"{case}: value")
     for name, gradient in wanted[1].items():

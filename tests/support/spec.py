@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from dipole.objectives.base import Objective, Temperature, forward_inputs
-from dipole.objectives.checks import SHAPES
+from dipole.objectives.checks import INTEGER, SHAPES
 from dipole.objectives.registry import objective_class, options
 
 Inputs = dict[str, Tensor]
@@ -157,7 +157,7 @@ def variants(spec: Spec, inputs: Inputs) -> Iterator[tuple[str, Inputs]]:
         yield f"without {name}", {k: v for k, v in inputs.items() if k != name}
     if len(spec.optional) > 1:
         yield "nothing optional", {k: v for k, v in inputs.items() if k not in spec.optional}
-    for name in {"labels", "ids"} & set(inputs):
+    for name in INTEGER & set(inputs):
         yield f"all {name} the same", inputs | {name: torch.zeros_like(inputs[name])}
         yield f"all {name} different", inputs | {name: torch.arange(len(inputs[name]))}
     if "mask" in inputs:

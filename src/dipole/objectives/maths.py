@@ -6,7 +6,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from dipole.kernels import Mask, candidates, different, negatives, off_diagonal
+from dipole.kernels import Mask, candidates, different, negatives, off_diagonal, settings
+from dipole.kernels.collectives import find_place, gather, world
 from dipole.objectives.base import Reduction
 from dipole.relations import Relation, diagonal, targets
 
@@ -67,7 +68,7 @@ def reduce(rows: Tensor, reduction: Reduction, counted: Tensor | None = None) ->
         rows = torch.where(counted, rows, 0)
     if reduction == "none":
         return rows
-    processes = dist.get_world_size() if _several() else 1
+    processes = _processes()
     if reduction == "sum":
         return rows.sum() * processes
     count = rows.new_tensor(rows.numel()) if counted is None else counted.sum().to(rows.dtype)
@@ -78,12 +79,11 @@ def reduce(rows: Tensor, reduction: Reduction, counted: Tensor | None = None) ->
 
 def everywhere(x: Tensor) -> Tensor:
     """The rows of all processes, in their order, without gradient."""
-    if not _several():
+    if _processes() == 1:
         return x.detach()
-    shards: list[Tensor | None] = [None] * dist.get_world_size()
-    dist.all_gather_object(shards, x.detach())
-    return torch.cat([shard for shard in shards if shard is not None])
+    return gather(x.detach(), find_place(len(x), len(x), x.device).row_sizes)
 
 
-def _several() -> bool:
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+def _processes() -> int:
+    """How many processes share this batch: one, where an executor of one process is forced."""
+    return 1 if settings().executor in ("dense", "tiled") else world()[1]

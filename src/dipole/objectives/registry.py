@@ -17,6 +17,8 @@ from dipole.objectives.base import Objective
 
 # Registered name -> module:class in this package. A module is imported when its name is used.
 OBJECTIVES = {
+    "align-uniform": "align_uniform:AlignmentUniformity",
+    "barlow-twins": "barlow_twins:BarlowTwins",
     "binomial-deviance": "binomial_deviance:BinomialDeviance",
     "circle": "circle:Circle",
     "contrastive": "contrastive:Contrastive",
@@ -33,6 +35,7 @@ OBJECTIVES = {
     "supcon": "supcon:SupCon",
     "triplet": "triplet:Triplet",
     "triplet-batch": "triplet:BatchTriplet",
+    "vicreg": "vicreg:VICReg",
 }
 
 _registered: dict[str, type[Objective]] = {}
