@@ -39,6 +39,8 @@ def test_a_file_has_no_splits(write: Write, load: Callable[..., object]) -> None
 
 
 def test_all_of_a_file_may_be_asked_for(write: Write) -> None:
+    scored = write("s.csv", "a,b,score\nx,y,1\n")
+    assert [len(load_scored(scored, split=part)) for part in ("train", "test", "all")] == [1, 1, 1]
     path = write("x.csv", "a,b\nx,y\n")
     assert len(load_pairs(path, split="all")) == 1
     assert len(load_retrieval(path).corpus) == len(load_retrieval(path, split="all").corpus) == 1

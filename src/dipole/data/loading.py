@@ -26,6 +26,9 @@ from dipole.data.retrieval import RetrievalData, retrieval_from_pairs
 from dipole.data.rows import Source
 from dipole.errors import InputError
 
+# For a file these mean all of it: scored pairs are trained on as well as measured with.
+_SCORED = ("test", "train", "all")
+
 MakePlan = Callable[[Source, dict[str, Any]], Plan]
 
 
@@ -91,7 +94,7 @@ def load_scored(
     def plan(rows: Source, row: dict[str, Any]) -> Plan:
         return plan_scored(rows, row, first, second, score)
 
-    return cast(Scored, _load(place, split, plan, [first, second, score], on_bad_row, "test"))
+    return cast(Scored, _load(place, split, plan, [first, second, score], on_bad_row, _SCORED))
 
 
 def load_labeled(
@@ -169,7 +172,7 @@ def _load(
     plan: MakePlan,
     columns: Sequence[str | None],
     on_bad_row: OnBadRow,
-    default: str = "train",
+    whole: tuple[str, ...] = ("train", "all"),
 ) -> Examples:
     if isinstance(place, str) or place.is_dir():
         if isinstance(place, Path) and not is_datasets_folder(place):
@@ -178,9 +181,9 @@ def _load(
                 "reads; expected a BEIR folder or a folder of `datasets`"
             )
         return convert(rows_source(str(place), _parts(place, split)), plan, on_bad_row)
-    if split not in (default, "all"):
+    if split not in whole:
         raise InputError(
-            f"{place}: found split='{split}' for a file, which has no splits; expected "
-            f"'{default}' or 'all' (or give the file of that split)"
+            f"{place}: found split='{split}' for a file, which has no splits; "
+            f"expected {' or '.join(map(repr, whole))} (or give the file of that split)"
         )
     return convert(file_source(place, columns), plan, on_bad_row)
