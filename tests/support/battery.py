@@ -206,8 +206,8 @@ class Battery:
         """Tile by tile nothing of the size of the matrix is ever made."""
         if "tiled" not in self.spec.cls.executors:
             return
-        n = 500 if "views" in self.spec.inputs() else 1500  # three views of each
-        for n, m in [(n, 3), (20, 100_000)]:
+        many = 500 if "views" in self.spec.inputs() else 1500  # three views of each
+        for n, m in [(many, 3), (20, 100_000)]:
             inputs = self.spec.inputs(n, m, 2)
             for name in set(self.spec.optional) & {"relation", "mask", "teacher_scores"}:
                 del inputs[name]  # whoever brings a matrix has one
