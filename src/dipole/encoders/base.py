@@ -38,6 +38,7 @@ class Encoder(nn.Module):
         "batch_size": 64,
         "epochs": 1.0,
         "learning_rate": 2e-5,
+        "schedule": "linear",
     }
 
     def prepare(self, inputs: Sequence[Any], role: Role = "document") -> Features:

@@ -64,8 +64,10 @@ class Config(BaseModel):
     learning_rate: float | None = Field(
         None, gt=0, description="Peak learning rate; the encoder's own if not given."
     )
-    schedule: Literal["linear", "cosine", "constant"] = Field(
-        "linear", description="Decay after the warm-up, to zero (linear, cosine) or none."
+    schedule: Literal["linear", "cosine", "constant"] | None = Field(
+        None,
+        description="Decay after the warm-up: linear, cosine, constant; the encoder's own if not "
+        "given.",
     )
     warmup: float = Field(
         0.1, ge=0, description="Warm-up: steps, or below 1 the fraction of all steps."

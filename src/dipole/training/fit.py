@@ -244,7 +244,7 @@ def _announce(purpose: str, examples: Examples) -> None:
 
 
 def _with_defaults(config: Config, encoder: Encoder) -> Config:
-    """Batch size, epochs and learning rate that were not given are the encoder's own."""
+    """Settings that were not given are the encoder's own."""
     missing = {
         name: value
         for name, value in encoder.training_defaults.items()

@@ -82,7 +82,9 @@ class Trainer:
         self.progress = Progress()
         self.towers = Towers(encoder, objective)
         optimizer = torch.optim.AdamW(
-            self.towers.parameter_groups(config.weight_decay), lr=config.learning_rate or 0.0
+            self.towers.parameter_groups(config.weight_decay),
+            lr=config.learning_rate or 0.0,
+            fused=True,
         )
         self.model, self.optimizer = accelerator.prepare(self.towers, optimizer)
 
@@ -203,6 +205,7 @@ class Trainer:
 
     def _rate(self, step: int) -> float:
         assert self.config.learning_rate is not None
+        assert self.config.schedule is not None
         warmup = warmup_steps(self.config.warmup, self.total)
         return self.config.learning_rate * rate_at(
             step, total=self.total, warmup=warmup, schedule=self.config.schedule
