@@ -29,4 +29,4 @@ def words() -> ModuleType:
 
 @pytest.fixture(autouse=True)
 def _words_can_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dipole.retrieval.index.load_encoder", _helper().Words.load)
+    monkeypatch.setattr("dipole.encoders.loading.load_encoder", _helper().Words.load)

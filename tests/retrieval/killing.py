@@ -26,13 +26,14 @@ import lancedb
 import torch
 from words import Words, numbered
 
-from dipole.retrieval import Index, documents, index
+from dipole.encoders import loading
+from dipole.retrieval import Index, documents
 from dipole.retrieval import table as lance
 
 # LanceDB warns in a forked child; here nothing of it was used before the fork.
 warnings.filterwarnings("ignore", message="lancedb fork support", category=RuntimeWarning)
 torch.set_num_threads(1)
-index.load_encoder = Words.load  # type: ignore[attr-defined,assignment]
+loading.load_encoder = Words.load  # type: ignore[assignment]
 documents._DOCUMENTS = 16  # several batches, so several commits, in every operation
 assert lancedb.__name__
 

@@ -95,11 +95,11 @@ def _change(found: Index, documents: Corpus, replace: bool) -> None:
         count = found.replace(documents, show_progress=True)
         new = len(found) - before
         typer.echo(
-            f"replaced {count - new:,} documents, added {new:,}: {len(found):,} in the index"
+            f"replaced {count - new:,}, added {new:,}; documents in the index: {len(found):,}"
         )
     else:
         count = found.add(documents, show_progress=True)
-        typer.echo(f"added {count:,} documents: {len(found):,} in the index")
+        typer.echo(f"added {count:,}; documents in the index: {len(found):,}")
 
 
 def _delete(found: Index, given: list[str]) -> None:
@@ -108,8 +108,8 @@ def _delete(found: Index, given: list[str]) -> None:
         ids += _lines(Path(item[1:])) if item.startswith("@") else [item]
     ids = list(dict.fromkeys(ids))
     count = found.delete(ids)
-    missing = f"; {len(ids) - count:,} of the ids were not in it" if count < len(ids) else ""
-    typer.echo(f"deleted {count:,} documents: {len(found):,} in the index{missing}")
+    missing = f" ({len(ids) - count:,} of the ids are not in it)" if count < len(ids) else ""
+    typer.echo(f"deleted {count:,}{missing}; documents in the index: {len(found):,}")
 
 
 def _open(out: Path, run: str | None) -> Index:

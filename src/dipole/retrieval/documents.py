@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dipole.data.converting import SeenIds
 from dipole.data.rows import BadValueError, shown, text_of
-from dipole.encoders import Encoder
 from dipole.errors import InputError
+
+if TYPE_CHECKING:
+    from dipole.encoders import Encoder
 
 # A batch ends at so many documents or characters: what is held in memory at once.
 _DOCUMENTS = 8192
@@ -110,6 +112,9 @@ def _progress(total: int | None, show: bool) -> Iterator[Any]:
     )
 
     columns = (TextColumn("indexing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task("indexing", total=total)
         yield lambda count: bar.advance(task, count)

@@ -6,15 +6,17 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dipole.data.rows import shown
-from dipole.encoders import Encoder, fingerprint, load_encoder
 from dipole.errors import InputError
 from dipole.retrieval import store
 from dipole.retrieval import table as lance
 from dipole.retrieval.documents import Batch, Document, encoded
 from dipole.retrieval.fusion import weighted_fusion
+
+if TYPE_CHECKING:  # torch takes two seconds, and neither a mistake nor `len` needs it
+    from dipole.encoders import Encoder
 
 # How deep the two rankings go that a hybrid search fuses, at least.
 _DEPTH = 100
@@ -70,6 +72,8 @@ class Index:
             InputError: the folder exists; no document, or one with an empty text or an id again.
             RunError: the disk is full, or another process is making this index.
         """
+        from dipole.encoders import fingerprint
+
         folder = Path(folder).expanduser()
         with store.creating(folder, fingerprint(encoder), encoder.dim) as (partial, table):
             encoder.save(partial / store.MODEL)
@@ -106,6 +110,8 @@ class Index:
     def encoder(self) -> Encoder:
         """The model of the index."""
         if self._encoder is None:
+            from dipole.encoders import load_encoder
+
             encoder = load_encoder(self.folder / store.MODEL)
             _same_model(self.folder, self.fingerprint, encoder)
             self._encoder = encoder
@@ -228,6 +234,8 @@ def _rows(table: Any, batch: Batch) -> Any:
 
 
 def _same_model(folder: Path, expected: str, encoder: Encoder) -> None:
+    from dipole.encoders import fingerprint
+
     found = fingerprint(encoder)
     if found != expected:
         raise InputError(
