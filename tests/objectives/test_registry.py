@@ -1,5 +1,7 @@
 """Names: all there, all different, all tested; errors that help."""
 
+import doctest
+import importlib
 import importlib.util
 import inspect
 import sys
@@ -46,8 +48,16 @@ def test_name_and_source(name):
     assert cls.__name__ in dipole.objectives.__all__
     assert getattr(dipole.objectives, cls.__name__) is cls
     assert set(forward_inputs(cls.forward)) <= set(SHAPES), "inputs have the library's names"
-    assert cls.__doc__ is not None
-    assert ">>>" in cls.__doc__, "an example that runs"
+
+
+@pytest.mark.parametrize(
+    "module", sorted({place.partition(":")[0] for place in OBJECTIVES.values()})
+)
+def test_examples_run(module):
+    found = importlib.import_module(f"dipole.objectives.{module}")
+    result = doctest.testmod(found, optionflags=doctest.ELLIPSIS)
+    assert result.attempted, "every objective shows how it is called"
+    assert not result.failed
 
 
 def test_build_with_settings():
