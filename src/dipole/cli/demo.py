@@ -47,7 +47,15 @@ def demo(
         "[bold]1. Train[/bold] a bag of words from scratch: which code answers a docstring?"
     )
     run = fit(
-        DATA, out=out / "run", resume=True, seed=seed, split="train+validation", split_seed=seed
+        DATA,
+        out=out / "run",
+        resume=True,
+        seed=seed,
+        split="train+validation",
+        split_seed=seed,
+        temperature=0.07,
+        # A name stands first in code, and says most.
+        encoder_options={"decay": [0.5, 1.0]},
     )
     console.print(
         f"   {run.result['examples']:,} pairs, {run.result['step']} steps, "
