@@ -138,6 +138,7 @@ def draw(name: str, s: Sizes, generator: torch.Generator) -> Tensor:
         "negative": lambda: normal(s.m, s.d),
         "candidates": lambda: normal(s.n, s.k, s.d),
         "views": lambda: shared + normal(s.v, s.n, s.d) / 2,
+        "queue": lambda: normal(s.m, s.d),
         "labels": lambda: integers(max(2, s.n // 2), s.n),
         "ids": lambda: integers(s.n, s.n),
         "negative_ids": lambda: integers(s.n, s.m),

@@ -20,6 +20,7 @@ SHAPES = {
     "negative": "m d",
     "candidates": "n k d",
     "views": "v n d",
+    "queue": "m d",
     "labels": "n",
     "ids": "n",
     "negative_ids": "m",

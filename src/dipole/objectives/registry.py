@@ -33,6 +33,7 @@ OBJECTIVES = {
     "ntxent": "ntxent:NTXent",
     "siglip": "sigmoid:Sigmoid",
     "supcon": "supcon:SupCon",
+    "swav": "swav:SwAV",
     "triplet": "triplet:Triplet",
     "triplet-batch": "triplet:BatchTriplet",
     "vicreg": "vicreg:VICReg",
