@@ -7,7 +7,7 @@ from support.battery import Battery
 from support.spec import Spec, cosine
 
 
-def oracle(anchor, positive, negative=None, ids=None, *, margin):
+def oracle(anchor, positive, negative=None, ids=None, negative_ids=None, *, margin):
     rows = []
     for i, a in enumerate(anchor):
         against = [
@@ -15,7 +15,9 @@ def oracle(anchor, positive, negative=None, ids=None, *, margin):
             for j, p in enumerate(positive)
             if j != i and (ids is None or ids[i] != ids[j])
         ]
-        against += [cosine(a, n) for n in ([] if negative is None else negative)]
+        for j, n in enumerate([] if negative is None else negative):
+            if ids is None or negative_ids is None or ids[i] != negative_ids[j]:
+                against.append(cosine(a, n))
         hinge = margin + max(against, default=0) - cosine(a, positive[i])
         rows.append(max(0, hinge) if against else None)
     return rows

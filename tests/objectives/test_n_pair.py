@@ -12,14 +12,16 @@ from support.battery import Battery
 from support.spec import Spec
 
 
-def oracle(anchor, positive, negative=None, ids=None, *, l2):
+def oracle(anchor, positive, negative=None, ids=None, negative_ids=None, *, l2):
     rows = []
     for i in range(len(anchor)):
         inside = 1.0
         for j in range(len(positive)):
             if j != i and (ids is None or ids[i] != ids[j]):
                 inside += math.exp(anchor[i] @ positive[j] - anchor[i] @ positive[i])
-        for other in [] if negative is None else negative:
+        for j, other in enumerate([] if negative is None else negative):
+            if ids is not None and negative_ids is not None and ids[i] == negative_ids[j]:
+                continue
             inside += math.exp(anchor[i] @ other - anchor[i] @ positive[i])
         lengths = anchor[i] @ anchor[i] + positive[i] @ positive[i]
         rows.append(math.log(inside) + l2 * lengths)

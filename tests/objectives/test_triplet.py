@@ -42,7 +42,18 @@ def mined(near, away, margin, mining):
     return sum(terms) / max(len(terms), 1)
 
 
-def oracle(anchor, positive, negative=None, candidates=None, ids=None, *, margin, mining, distance):
+def oracle(
+    anchor,
+    positive,
+    negative=None,
+    candidates=None,
+    ids=None,
+    negative_ids=None,
+    *,
+    margin,
+    mining,
+    distance,
+):
     rows = []
     for i, a in enumerate(anchor):
         if candidates is not None:
@@ -51,7 +62,9 @@ def oracle(anchor, positive, negative=None, candidates=None, ids=None, *, margin
             away = [
                 p for j, p in enumerate(positive) if j != i and (ids is None or ids[i] != ids[j])
             ]
-        away += [] if negative is None else list(negative)
+        for j, n in enumerate([] if negative is None else negative):
+            if ids is None or negative_ids is None or ids[i] != negative_ids[j]:
+                away.append(n)
         away = [far(a, n, distance) for n in away]
         rows.append(mined([far(a, positive[i], distance)], away, margin, mining))
     return rows

@@ -11,7 +11,7 @@ from torch import Tensor
 from dipole.kernels import maximum, own, pairs
 from dipole.objectives.base import Common, Objective, Reduction
 from dipole.objectives.checks import check, check_above_zero
-from dipole.objectives.maths import others, reduce, unit
+from dipole.objectives.maths import others, reduce, unit, unlike
 from dipole.objectives.registry import register
 
 
@@ -20,6 +20,7 @@ def energy_hinge(
     positive: Tensor,
     negative: Tensor | None = None,
     ids: Tensor | None = None,
+    negative_ids: Tensor | None = None,
     *,
     margin: float = 0.2,
     reduction: Reduction = "mean",
@@ -30,13 +31,13 @@ def energy_hinge(
 
     The paper adds it, ten times, to InfoNCE with hard negatives. A row without negatives is not
     counted. Shapes: anchor, positive (n, d); negative (m, d), the hard negatives of all rows;
-    ids (n,): equal ids are never negatives of each other.
+    ids (n,), negative_ids (m,): equal ids are never negatives of each other.
     """
-    check(anchor=anchor, positive=positive, negative=negative, ids=ids)
+    check(anchor=anchor, positive=positive, negative=negative, ids=ids, negative_ids=negative_ids)
     a, p = unit(anchor), unit(positive)
     (hardest,) = pairs(a, p, row=[maximum(mask=others(ids))]).row
     if negative is not None:
-        (hard,) = pairs(a, unit(negative), row=[maximum()]).row
+        (hard,) = pairs(a, unit(negative), row=[maximum(mask=unlike(ids, negative_ids))]).row
         hardest = torch.maximum(hardest, hard)
     counted = hardest.isfinite()
     rows = F.relu(margin + hardest.where(counted, 0) - own(a, p))
@@ -72,8 +73,15 @@ class EnergyHinge(Objective):
         positive: Tensor,
         negative: Tensor | None = None,
         ids: Tensor | None = None,
+        negative_ids: Tensor | None = None,
     ) -> Tensor:
         """The loss of a batch; see `energy_hinge`."""
         return energy_hinge(
-            anchor, positive, negative, ids, margin=self.margin, reduction=self.reduction
+            anchor,
+            positive,
+            negative,
+            ids,
+            negative_ids,
+            margin=self.margin,
+            reduction=self.reduction,
         )

@@ -11,7 +11,7 @@ from dipole.errors import InputError
 from dipole.kernels import candidates, lse, own, pairs
 from dipole.objectives.base import Common, Objective, Reduction
 from dipole.objectives.checks import check
-from dipole.objectives.maths import as_relation, log_add, reduce
+from dipole.objectives.maths import as_relation, log_add, reduce, unlike
 from dipole.objectives.registry import register
 
 
@@ -20,6 +20,7 @@ def n_pair(
     positive: Tensor,
     negative: Tensor | None = None,
     ids: Tensor | None = None,
+    negative_ids: Tensor | None = None,
     *,
     l2: float = 0.0005,
     reduction: Reduction = "mean",
@@ -31,13 +32,13 @@ def n_pair(
     `l2` keeps the lengths, which nothing else bounds; for unit vectors it is a constant and the
     rest is InfoNCE in one direction at temperature 1.
     Shapes: anchor, positive (n, d), one pair per class; negative (m, d), negatives of every anchor;
-    ids (n,): equal ids are never negatives of each other.
+    ids (n,), negative_ids (m,): equal ids are never negatives of each other.
     """
-    check(anchor=anchor, positive=positive, negative=negative, ids=ids)
+    check(anchor=anchor, positive=positive, negative=negative, ids=ids, negative_ids=negative_ids)
     a, p = (x.float() if x.element_size() < 4 else x for x in (anchor, positive))
     (log_z,) = pairs(a, p, row=[lse(mask=candidates(as_relation(None, ids)))]).row
     if negative is not None:
-        log_z = log_add(log_z, *pairs(a, negative, row=[lse()]).row)
+        log_z = log_add(log_z, *pairs(a, negative, row=[lse(mask=unlike(ids, negative_ids))]).row)
     return reduce(log_z - own(a, p) + l2 * (own(a, a) + own(p, p)), reduction)
 
 
@@ -69,6 +70,9 @@ class NPair(Objective):
         positive: Tensor,
         negative: Tensor | None = None,
         ids: Tensor | None = None,
+        negative_ids: Tensor | None = None,
     ) -> Tensor:
         """The loss of a batch; see `n_pair`."""
-        return n_pair(anchor, positive, negative, ids, l2=self.l2, reduction=self.reduction)
+        return n_pair(
+            anchor, positive, negative, ids, negative_ids, l2=self.l2, reduction=self.reduction
+        )

@@ -28,7 +28,7 @@ from dipole.objectives.base import Common, Objective, Reduction
 from dipole.objectives.checks import check
 from dipole.objectives.distances import Distance, check_distance, distance
 from dipole.objectives.labelled import Labelled, labelled
-from dipole.objectives.maths import everywhere, others, reduce, unit
+from dipole.objectives.maths import everywhere, others, reduce, unit, unlike
 from dipole.objectives.registry import register
 
 Mining = Literal["hard", "semi-hard", "all", "active"]
@@ -43,6 +43,7 @@ def triplet(
     negative: Tensor | None = None,
     candidates: Tensor | None = None,
     ids: Tensor | None = None,
+    negative_ids: Tensor | None = None,
     *,
     margin: float | None = 0.2,
     mining: Mining = "hard",
@@ -63,10 +64,17 @@ def triplet(
         active     every one whose term is above 0
 
     A row without negatives is not counted.
-    Shapes: anchor, positive (n, d); negative (m, d); candidates (n, k, d); ids (n,): positives
-    with equal ids are never negatives of each other.
+    Shapes: anchor, positive (n, d); negative (m, d); candidates (n, k, d); ids (n,),
+    negative_ids (m,): equal ids are never negatives of each other.
     """
-    check(anchor=anchor, positive=positive, negative=negative, candidates=candidates, ids=ids)
+    check(
+        anchor=anchor,
+        positive=positive,
+        negative=negative,
+        candidates=candidates,
+        ids=ids,
+        negative_ids=negative_ids,
+    )
     a, p = unit(anchor), unit(positive)
     blocks: list[Block] = []
     if candidates is not None:
@@ -74,7 +82,7 @@ def triplet(
     else:
         blocks.append(_pairs(a, p, others(ids)))
     if negative is not None:
-        blocks.append(_pairs(a, unit(negative), []))
+        blocks.append(_pairs(a, unit(negative), unlike(ids, negative_ids)))
     rows, counted = _mined(own(a, p)[:, None], blocks, margin, mining, distance)
     return reduce(rows, reduction, counted)
 
@@ -248,6 +256,7 @@ class Triplet(_Settings):
         negative: Tensor | None = None,
         candidates: Tensor | None = None,
         ids: Tensor | None = None,
+        negative_ids: Tensor | None = None,
     ) -> Tensor:
         """The loss of a batch; see `triplet`."""
         return triplet(
@@ -256,6 +265,7 @@ class Triplet(_Settings):
             negative,
             candidates,
             ids,
+            negative_ids,
             margin=self.margin,
             mining=self.mining,
             distance=self.distance,
