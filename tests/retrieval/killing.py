@@ -27,7 +27,7 @@ import torch
 from words import Words, numbered
 
 from dipole.encoders import loading
-from dipole.retrieval import Index, documents
+from dipole.retrieval import Index, documents, store
 from dipole.retrieval import table as lance
 
 # LanceDB warns in a forked child; here nothing of it was used before the fork.
@@ -37,9 +37,16 @@ loading.load_encoder = Words.load  # type: ignore[assignment]
 documents._DOCUMENTS = 16  # several batches, so several commits, in every operation
 assert lancedb.__name__
 
+
+def add_a_little(folder: Path) -> None:
+    store._SHARE, store._MOST = 9.0, 10**6  # so little that the search indexes wait
+    Index.open(folder).add(numbered(90, 93))
+
+
 OPERATIONS: dict[str, Callable[[Path], Any]] = {
     "create": lambda folder: Index.create(folder, Words(), numbered(0, 90)),
     "add": lambda folder: Index.open(folder).add(numbered(90, 150)),
+    "little": add_a_little,
     "replace": lambda folder: Index.open(folder).replace(numbered(60, 120, "new")),
     "delete": lambda folder: Index.open(folder).delete(str(i) for i in range(30, 70)),
 }
@@ -62,15 +69,15 @@ def dying(function: Callable[..., Any], after: bool) -> Callable[..., Any]:
 
 
 # Where a write is killed on purpose: (module, function, whether it is done by then).
-STEPS: list[tuple[Any, str, bool]] = [
-    (lance, "update_indexes", False),
-    (lance, "update_indexes", True),
-    (os, "replace", False),
-    (os, "replace", True),
-]
-LAST: dict[str, list[tuple[Any, str, bool]]] = {
-    "create": [(os, "rename", False), (os, "rename", True)],
-    "add": [(lance, "prune", False)],
+Step = tuple[Any, str, bool]
+PUBLISHED: list[Step] = [(os, "replace", False), (os, "replace", True)]
+INDEXED: list[Step] = [(lance, "update_indexes", False), (lance, "update_indexes", True)]
+STEPS: dict[str, list[Step]] = {
+    "create": [*INDEXED, (os, "rename", False), (os, "rename", True)],
+    "add": [*INDEXED, *PUBLISHED, (lance, "prune", False)],
+    "little": PUBLISHED,
+    "replace": [*INDEXED, *PUBLISHED],
+    "delete": [*INDEXED, *PUBLISHED],
 }
 
 
@@ -102,7 +109,7 @@ def trials(root: Path, operation: str, times: int, draw: random.Random) -> None:
     seconds = time.perf_counter() - start
     assert status == 0, status
 
-    for module, name, after in STEPS + LAST.get(operation, []):
+    for module, name, after in STEPS[operation]:
         folder = fresh(f"{name}-{after}")
 
         def work(folder: Path = folder, module: Any = module, name: str = name) -> None:

@@ -135,18 +135,30 @@ def test_a_version_opened_does_not_move(tmp_path: Path) -> None:
     assert lance.known(table, ["1", "2", "7"]) == ["2"]
 
 
-def test_old_versions_are_cleared_once_nobody_reads_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_versions_but_the_published_one_are_cleared(tmp_path: Path) -> None:
+    table = filled(tmp_path, np.eye(3, dtype=np.float32))
+    lance.update_indexes(table)
+    assert len(table.list_versions()) > 1
+    for i in range(3):
+        lance.delete(table, [str(i)])
+        lance.update_indexes(table)
+        published = table.version
+        lance.prune(table)
+        assert [v["version"] for v in table.list_versions()] == [published]
+        assert lance.open_version(tmp_path, published).count_rows() == 2 - i
+
+
+def test_the_published_version_is_never_cleared(tmp_path: Path) -> None:
+    """Even where LanceDB, asked to clear, makes a newer one by itself."""
     table = filled(tmp_path, np.eye(3, dtype=np.float32))
     lance.update_indexes(table)
     lance.prune(table)
-    before = len(table.list_versions())
-    assert before > 1  # readers have their time
-    monkeypatch.setattr(lance, "GRACE", lance.timedelta(milliseconds=1))
-    lance.prune(table)
-    assert len(table.list_versions()) == 1
-    assert table.count_rows() == 3
+    published = table.version
+    lance.delete(table, ["1"])
+    table.tags.update("published", published)
+    with pytest.raises(RuntimeError, match="tagged version"):
+        table.optimize(cleanup_older_than=lance._NOW, delete_unverified=True)
+    assert lance.open_version(tmp_path, published).count_rows() == 3
 
 
 def test_metadata_of_numpy_and_dates(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dipole.data.rows import shown
 from dipole.errors import InputError
@@ -18,6 +18,7 @@ from dipole.retrieval.fusion import weighted_fusion
 if TYPE_CHECKING:  # torch takes two seconds, and neither a mistake nor `len` needs it
     from dipole.encoders import Encoder
 
+_Answer = TypeVar("_Answer")
 # How deep the two rankings go that a hybrid search fuses, at least.
 _DEPTH = 100
 # Share of the ranking by meaning in a hybrid search; measured, see docs/search.md.
@@ -75,13 +76,12 @@ class Index:
         from dipole.encoders import fingerprint
 
         folder = Path(folder).expanduser()
-        with store.creating(folder, fingerprint(encoder), encoder.dim) as (partial, table):
+        with store.creating(folder, fingerprint(encoder), encoder.dim) as (partial, write):
             encoder.save(partial / store.MODEL)
-            count = 0
             for batch in encoded(documents, encoder, show_progress=show_progress):
-                table.add(_rows(table, batch))
-                count += len(batch.documents)
-            if count == 0:
+                write.table.add(_rows(write.table, batch))
+                write.changed += len(batch.documents)
+            if write.changed == 0:
                 raise InputError(f"{folder}: found no documents; expected at least one")
         return cls.open(folder, encoder)
 
@@ -128,10 +128,11 @@ class Index:
     def delete(self, ids: Iterable[str]) -> int:
         """Remove the documents with these ids; returns how many there were."""
         wanted = list(dict.fromkeys(ids))
-        with store.writing(self.folder) as table:
-            before = table.count_rows()
-            lance.delete(table, wanted)
-            return int(before - table.count_rows())
+        with store.writing(self.folder) as write:
+            before = write.table.count_rows()
+            lance.delete(write.table, wanted)
+            write.changed = before - write.table.count_rows()
+        return write.changed
 
     def search(
         self,
@@ -161,16 +162,19 @@ class Index:
             raise InputError(f"k is {k}; expected 1 or more")
         if not 0 <= weight <= 1:
             raise InputError(f"weight is {weight}; expected a number from 0 to 1")
-        table = self._table()
-        vector = self.encoder.encode([text], role="query")[0]
+        encoder = self.encoder
+        vector = encoder.encode([text], role="query")[0]
         depth = max(k, _DEPTH) if hybrid else k
-        found = {row["id"]: row for row in lance.nearest(table, vector, depth, exact=exact)}
-        ranking = {i: row["score"] for i, row in found.items()}
+        dense, lexical = self._read(
+            lambda table: (
+                lance.nearest(table, vector, depth, exact=exact),
+                lance.matching(table, text, depth) if hybrid else [],
+            )
+        )
+        found = {row["id"]: row for row in [*lexical, *dense]}
+        ranking = _scores(dense)
         if hybrid:
-            matches = {row["id"]: row for row in lance.matching(table, text, depth)}
-            lexical = {i: row["score"] for i, row in matches.items()}
-            found = matches | found
-            runs = [{"": ranking}, {"": lexical}]
+            runs = [{"": ranking}, {"": _scores(lexical)}]
             ranking = weighted_fusion(runs, [weight, 1 - weight], floors=[None, 0.0])[""]
         best = sorted(ranking, key=lambda i: (-ranking[i], i))[:k]
         return [
@@ -178,40 +182,43 @@ class Index:
             for rank, i in enumerate(best, start=1)
         ]
 
-    def _table(self) -> Any:
-        """The published version of the table; opened anew when a writer has published another."""
-        for attempt in range(3):
+    def _read(self, question: Callable[[Any], _Answer]) -> _Answer:
+        """What the published version of the table answers.
+
+        A writer may publish another and clear this one meanwhile: then the question is put again.
+        """
+        while True:
             state = store.read_state(self.folder)
-            if self._opened is not None and self._opened[0] == state:
-                return self._opened[1]
             if state.fingerprint != self.fingerprint:
                 raise InputError(f"{self.folder}: indexed anew with another model; open it again")
             try:
-                self._opened = (state, lance.open_version(self.folder, state.version))
+                if self._opened is None or self._opened[0] != state:
+                    self._opened = (state, lance.open_version(self.folder, state.version))
+                return question(self._opened[1])
             except (ValueError, RuntimeError, OSError) as error:
-                # The version may have been replaced and cleared since we read its number.
-                if attempt == 2 or store.read_state(self.folder) == state:
+                if store.read_state(self.folder) == state:
                     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
                     raise InputError(
-                        f"{self.folder}: damaged ({reason}); expected an index as it was written; "
-                        "index again"
+                        f"{self.folder}: cannot be read ({reason}); expected an index as it was "
+                        "written; index again if it is damaged"
                     ) from error
-        assert self._opened is not None
-        return self._opened[1]
 
     def _ingest(
         self,
         documents: Iterable[Document],
-        write: Callable[[Any, Batch], None],
+        put: Callable[[Any, Batch], None],
         show_progress: bool,
     ) -> int:
         encoder = self.encoder
-        count = 0
-        with store.writing(self.folder) as table:
+        with store.writing(self.folder) as write:
             for batch in encoded(documents, encoder, show_progress=show_progress):
-                write(table, batch)
-                count += len(batch.documents)
-        return count
+                put(write.table, batch)
+                write.changed += len(batch.documents)
+        return write.changed
+
+
+def _scores(rows: list[dict[str, Any]]) -> dict[str, float]:
+    return {row["id"]: row["score"] for row in rows}
 
 
 def _add(table: Any, batch: Batch) -> None:

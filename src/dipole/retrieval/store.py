@@ -6,7 +6,8 @@
 
 A write is many steps for LanceDB (rows, full-text index, vector index, compaction), each a new
 version of the table. Readers open the version that `index.json` names, and a write ends by
-replacing that one file: killed before, it was nothing; killed after, it was everything.
+replacing that one file: killed before, it was nothing; killed after, it was everything. Versions
+that do not count any more are cleared by the next larger write.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from dipole.retrieval import table as lance
 STATE = "index.json"
 MODEL = "model"
 FORMAT = 1
+# Search indexes are brought up to date when so many rows changed, or such a share of them; a write
+# counts for so many at least.
+_MOST, _SHARE, _LEAST = 1000, 0.05, 20
 # What a full disk, a quota and a limit on the size of files are called by the libraries that write.
 _FULL = re.compile(
     r"no space left on device|os error (28|122|27)\b|errno (28|122|27)\b|disk quota", re.IGNORECASE
@@ -42,6 +46,7 @@ class State:
     dim: int
     version: int
     documents: int
+    changed: int = 0  # rows written or removed since both search indexes were brought up to date
     format: int = FORMAT
 
 
@@ -106,8 +111,16 @@ def check_new(out: Path) -> None:
         )
 
 
+@dataclass
+class Write:
+    """A change being made: the table, and how many of its rows were written or removed so far."""
+
+    table: Any
+    changed: int = 0
+
+
 @contextmanager
-def creating(out: Path, fingerprint: str, dim: int) -> Iterator[tuple[Path, Any]]:
+def creating(out: Path, fingerprint: str, dim: int) -> Iterator[tuple[Path, Write]]:
     """(folder, empty table) of an index in the making; it appears at `out` when the block ends.
 
     It is made beside `out` under a fixed name, so that what a killed process left is found and
@@ -122,8 +135,9 @@ def creating(out: Path, fingerprint: str, dim: int) -> Iterator[tuple[Path, Any]
             try:
                 table = lance.create(partial, dim)
                 publish(partial, State(fingerprint, dim, table.version, 0))
-                with _transaction(partial, table):
-                    yield partial, table
+                with _transaction(partial, table) as write:
+                    yield partial, write
+                lance.prune(table)
                 os.rename(partial, out)
             except BaseException:
                 shutil.rmtree(partial, ignore_errors=True)
@@ -131,28 +145,36 @@ def creating(out: Path, fingerprint: str, dim: int) -> Iterator[tuple[Path, Any]
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[Any]:
+def writing(folder: Path) -> Iterator[Write]:
     """The table to change; the changes count from the end of the block, all of them or none."""
     state = read_state(folder)
     with one_line(folder, "the index is as it was"), locked(folder):
         table = lance.open_latest(folder)
         state = read_state(folder)
-        if table.version != state.version:  # what a killed process left, or compaction
+        if table.version != state.version:  # what a killed process left
             table.checkout(state.version)
             table.restore()
-        with _transaction(folder, table):
-            yield table
-        lance.prune(table)
+        with _transaction(folder, table) as write:
+            yield write
+        if read_state(folder).changed == 0:
+            lance.prune(table)
 
 
 @contextmanager
-def _transaction(folder: Path, table: Any) -> Iterator[None]:
+def _transaction(folder: Path, table: Any) -> Iterator[Write]:
     state = read_state(folder)
     before = _files(folder)
     try:
-        yield
-        lance.update_indexes(table)
-        publish(folder, replace(state, version=table.version, documents=table.count_rows()))
+        write = Write(table)
+        yield write
+        # New rows are found without the search indexes, if slowly, and a compaction copies the
+        # table: both wait until it is worth it. A write counts for some rows, as a file more.
+        documents = table.count_rows()
+        changed = state.changed + max(write.changed, _LEAST)
+        if changed >= min(_MOST, _SHARE * documents):
+            lance.update_indexes(table)
+            changed = 0
+        publish(folder, replace(state, version=table.version, documents=documents, changed=changed))
     except BaseException:
         if read_state(folder) == state:
             # Give the space back at once: the disk may be full. Manifests stay, for LanceDB must

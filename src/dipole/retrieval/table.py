@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -21,9 +22,9 @@ ANN_ROWS = 50_000
 # as a multiple of k, and how many of its cells it looks into.
 REFINE = 4
 PROBES = 32
-# A reader that opened a version may use it for so long after it was replaced.
-GRACE = timedelta(minutes=10)
-_FOREVER = timedelta(days=36_500)
+_NOW, _FOREVER = timedelta(milliseconds=1), timedelta(days=36_500)
+# The tag of the version that is published; LanceDB refuses to clear a version that has a tag.
+_TAG = "published"
 # Ids in one condition of a delete.
 _AT_ONCE = 1000
 # Between getFile|Name and between HTTP|Server.
@@ -58,6 +59,8 @@ def open_version(folder: Path, version: int) -> Any:
 
 
 def _connect(folder: Path) -> Any:
+    # Its warnings speak to its developers ("partition 21 is empty"), in the middle of our bar.
+    os.environ.setdefault("LANCEDB_LOG", "error")
     return optional("lancedb", "search").connect(str(folder.absolute()))
 
 
@@ -135,14 +138,22 @@ def update_indexes(table: Any) -> None:
         table.create_index("words", config=FTS())  # English stems, no stop words
     if "vector" not in indexed and table.count_rows() >= ANN_ROWS:
         table.create_index("vector", config=IvfSq(distance_type="dot"))
-    table.optimize(cleanup_older_than=_FOREVER)
+    for _ in range(3):  # until it says there is nothing left to do
+        before = table.version
+        table.optimize(cleanup_older_than=_FOREVER)
+        if table.version == before:
+            break
 
 
 def prune(table: Any) -> None:
-    """Free what only old versions need; a failure costs space, and the next write tries again."""
+    """Clear all versions but this one, which is published; a failure costs space and no more."""
     try:
+        if _TAG in table.tags.list():
+            table.tags.update(_TAG, table.version)
+        else:
+            table.tags.create(_TAG, table.version)
         # Being the only writer, no unfinished transaction can own a file nothing refers to.
-        table.optimize(cleanup_older_than=GRACE, delete_unverified=True)
+        table.optimize(cleanup_older_than=_NOW, delete_unverified=True)
     except (RuntimeError, OSError):
         return
 
