@@ -14,11 +14,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import Enum
 
 import torch
 from torch import Tensor
 
 from dipole.errors import InputError
+
+
+class Where(Enum):
+    """Outside of this a rule is False (or 0): a promise that makes most tiles free."""
+
+    ANYWHERE = "anywhere"
+    EQUAL = "row[0] = column[0]"
+    DIAGONAL = "i = j"
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,14 +36,13 @@ class Rule:
 
     i (b, 1) and j (1, c) are positions; a row vector (n,) arrives as (b, 1), (n, p) as (b, p); a
     column vector (m,) as (1, c), (m, p) as (c, p); a grid (n, m) as (b, c).
-    `on_diagonal` promises that the rule is False (or 0) wherever i != j, which makes it free.
     """
 
     fn: Callable[..., Tensor]
     row: tuple[Tensor, ...] = ()
     column: tuple[Tensor, ...] = ()
     grid: tuple[Tensor, ...] = ()
-    on_diagonal: bool = False
+    where: Where = Where.ANYWHERE
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,25 +58,32 @@ class Relation:
 
     def without_self(self) -> Relation:
         """Anchors and candidates are the same rows: nobody is its own positive or negative."""
-        return self.without(Rule(lambda i, j: i == j, on_diagonal=True))
+        return self.without(Rule(lambda i, j: i == j, where=Where.DIAGONAL))
 
     def without_duplicates(self, ids: Tensor, candidate_ids: Tensor | None = None) -> Relation:
         """Equal ids are never negatives of each other; an anchor's own candidate (i = j) stays."""
         ids, others = _vectors("ids", ids, candidate_ids)
         return self.without(
-            Rule(lambda i, j, a, b: (a == b) & (i != j), row=(ids,), column=(others,))
+            Rule(
+                lambda i, j, a, b: (a == b) & (i != j),
+                row=(ids,),
+                column=(others,),
+                where=Where.EQUAL,
+            )
         )
 
 
 def diagonal() -> Relation:
     """The default: candidate i is the positive of anchor i, all others are negatives."""
-    return Relation(Rule(lambda i, j: i == j, on_diagonal=True))
+    return Relation(Rule(lambda i, j: i == j, where=Where.DIAGONAL))
 
 
 def same_label(labels: Tensor, candidate_labels: Tensor | None = None) -> Relation:
     """Candidates with the anchor's label are its positives, W_ij = 1[labels_i = labels_j]."""
     labels, others = _vectors("labels", labels, candidate_labels)
-    return Relation(Rule(lambda i, j, a, b: a == b, row=(labels,), column=(others,)))
+    return Relation(
+        Rule(lambda i, j, a, b: a == b, row=(labels,), column=(others,), where=Where.EQUAL)
+    )
 
 
 def listed(positives: Tensor, ids: Tensor, weights: Tensor | None = None) -> Relation:

@@ -25,11 +25,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar
 
 from torch import Tensor
-
-from dipole.kernels.tiles import Tile
 
 
 class Index(Enum):
@@ -51,18 +48,22 @@ class Extent(Enum):
     ALL = "all"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class TileFunction:
-    """A function of one tile and the operands it needs there."""
+    """A function of one tile and the operands it needs there.
 
-    # Masks of positions and labels alone fit the fast path, whose scores are in other units.
-    reads_score: ClassVar[bool] = True
+    `support` is a promise that makes most tiles free: ((0, 0), (1, 1)) says that this mask or
+    weight never looks at the score and can differ from `outside` only at pairs (i, j) with
+    row[0][i] = column[0][j] or row[1][i] = column[1][j]. The diagonal is the support of INDEX.
+    """
 
     fn: Callable[..., Tensor]
-    row: tuple[Operand, ...] = ()
-    column: tuple[Operand, ...] = ()
-    shared: tuple[Tensor, ...] = ()
-    grid: tuple[Tensor, ...] = ()
+    row: tuple[Operand, ...]
+    column: tuple[Operand, ...]
+    shared: tuple[Tensor, ...]
+    grid: tuple[Tensor, ...]
+    support: tuple[tuple[int, int], ...] | None
+    outside: Extent
 
     def __init__(
         self,
@@ -72,16 +73,19 @@ class TileFunction:
         column: Operands = (),
         shared: Tensor | Sequence[Tensor] = (),
         grid: Tensor | Sequence[Tensor] = (),
+        support: Sequence[tuple[int, int]] | None = None,
+        outside: Extent = Extent.SOME,
     ) -> None:
-        object.__setattr__(self, "fn", fn)
-        object.__setattr__(self, "row", _tuple(row))
-        object.__setattr__(self, "column", _tuple(column))
-        object.__setattr__(self, "shared", _tuple(shared))
-        object.__setattr__(self, "grid", _tuple(grid))
+        set_ = object.__setattr__
+        set_(self, "fn", fn)
+        for name, operands in zip(_KINDS, (row, column, shared, grid), strict=True):
+            set_(self, name, (operands,) if isinstance(operands, _ONE) else tuple(operands))
+        set_(self, "support", None if support is None else tuple(support))
+        set_(self, "outside", outside)
 
-    def extent(self, tile: Tile) -> Extent:
-        """For a mask or weight: what is known of it on this tile without computing it."""
-        return Extent.SOME
+
+_ONE = (Tensor, Index)
+_KINDS = ("row", "column", "shared", "grid")
 
 
 class Modifier(TileFunction):
@@ -96,31 +100,14 @@ class Mask(TileFunction):
     """`fn(score, ...) -> bool`, True for the pairs that take part."""
 
 
-class _FixedMask(Mask):
-    reads_score = False
-
-
-def _some(operand: Tensor | None) -> tuple[Tensor, ...]:
-    return () if operand is None else (operand,)
-
-
-def _tuple(operands: Any) -> tuple[Any, ...]:
-    return (operands,) if isinstance(operands, Tensor | Index) else tuple(operands)
-
-
-class _Diagonal(_FixedMask):
-    def extent(self, tile: Tile) -> Extent:
-        return Extent.SOME if tile.meets_diagonal else Extent.NONE
-
-
-class _OffDiagonal(_FixedMask):
-    def extent(self, tile: Tile) -> Extent:
-        return Extent.SOME if tile.meets_diagonal else Extent.ALL
-
-
+_EQUAL = ((0, 0),)
 # One object each: statistics that share a mask share the work.
-_DIAGONAL = _Diagonal(lambda _, i, j: i == j, row=INDEX, column=INDEX)
-_OFF_DIAGONAL = _OffDiagonal(lambda _, i, j: i != j, row=INDEX, column=INDEX)
+_DIAGONAL = Mask(
+    lambda _, i, j: i == j, row=INDEX, column=INDEX, support=_EQUAL, outside=Extent.NONE
+)
+_OFF_DIAGONAL = Mask(
+    lambda _, i, j: i != j, row=INDEX, column=INDEX, support=_EQUAL, outside=Extent.ALL
+)
 
 
 def diagonal() -> Mask:
@@ -135,12 +122,24 @@ def off_diagonal() -> Mask:
 
 def same(row: Tensor, column: Tensor | None = None) -> Mask:
     """Keep the pairs with equal labels: row[i] = column[j] (column defaults to row)."""
-    return _FixedMask(lambda _, a, b: a == b, row=row, column=row if column is None else column)
+    return Mask(
+        lambda _, a, b: a == b,
+        row=row,
+        column=row if column is None else column,
+        support=_EQUAL,
+        outside=Extent.NONE,
+    )
 
 
 def different(row: Tensor, column: Tensor | None = None) -> Mask:
     """Keep the pairs with different labels or ids: row[i] != column[j]."""
-    return _FixedMask(lambda _, a, b: a != b, row=row, column=row if column is None else column)
+    return Mask(
+        lambda _, a, b: a != b,
+        row=row,
+        column=row if column is None else column,
+        support=_EQUAL,
+        outside=Extent.ALL,
+    )
 
 
 def add(
@@ -148,7 +147,10 @@ def add(
 ) -> Modifier:
     """Add a number per row, per column or one for all: a bias, a margin, a log-weight."""
     return Modifier(
-        lambda s, *terms: sum(terms, s), row=_some(row), column=_some(column), shared=_some(shared)
+        lambda s, *terms: sum(terms, s),
+        row=() if row is None else row,
+        column=() if column is None else column,
+        shared=() if shared is None else shared,
     )
 
 

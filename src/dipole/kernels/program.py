@@ -17,6 +17,7 @@ from dipole.kernels.blocks import Score
 from dipole.kernels.modifiers import INDEX, Extent, Operand, TileFunction
 from dipole.kernels.reductions import REDUCTIONS, Piece, Reduction
 from dipole.kernels.statistics import Statistic
+from dipole.kernels.survey import Survey
 from dipole.kernels.tiles import Tile
 
 ROW, COLUMN, ALL = "row", "column", "all"
@@ -24,6 +25,9 @@ _POSITIONS = -1  # stands for INDEX among operand numbers
 
 # (direction, slot) -> the result and, for maximum, minimum and top, where it is.
 Results = dict[tuple[str, int], tuple[Tensor, Tensor | None]]
+# The same for running states and for the gradients of results.
+States = dict[tuple[str, int], list[Tensor]]
+Grads = dict[tuple[str, int], Tensor]
 
 
 class Use(NamedTuple):
@@ -78,19 +82,20 @@ class View:
         return not self.mods and not self.weights
 
     def keep(
-        self, score: Tensor, operands: Operands, tile: Tile
+        self, score: Tensor, operands: Operands, tile: Tile, survey: Survey | None = None
     ) -> Tensor | Literal[Extent.NONE] | None:
         """The pairs that take part: a bool tile, None for all of them, NONE for none."""
-        if any(bound.function.extent(tile) is Extent.NONE for bound in self.weights):
-            return Extent.NONE
-        kept: Tensor | None = None
-        for bound in self.masks:
-            extent = bound.function.extent(tile)
-            if extent is Extent.NONE:
+        masks = list(self.masks)
+        if survey is not None:
+            extents = [survey.extent(bound, tile) for bound in (*self.masks, *self.weights)]
+            if Extent.NONE in extents:
                 return Extent.NONE
-            if extent is Extent.SOME:
-                one = bound(score, operands, tile)
-                kept = one if kept is None else kept & one
+            known = zip(self.masks, extents, strict=False)
+            masks = [bound for bound, extent in known if extent is Extent.SOME]
+        kept: Tensor | None = None
+        for bound in masks:
+            one = bound(score, operands, tile)
+            kept = one if kept is None else kept & one
         return None if kept is None else kept.expand_as(score)
 
     def values(self, score: Tensor, operands: Operands, tile: Tile, keep: Tensor | None) -> Tensor:
@@ -221,6 +226,13 @@ def piece_of(
         0 if use.direction == COLUMN else 1,
         tile.row_offset + tile.r0 if use.direction == COLUMN else tile.column_offset + tile.c0,
     )
+
+
+def share(tensor: Tensor, use: Use, tile: Tile) -> Tensor:
+    """The part of a statistic's results (or state) that a tile touches."""
+    if use.direction == ALL:
+        return tensor
+    return tensor[tile.rows if use.direction == ROW else tile.columns]
 
 
 def compile_program(

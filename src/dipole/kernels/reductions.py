@@ -103,8 +103,10 @@ class LogSumExp(Reduction):
     ) -> Gradient:
         # An empty set has the result -inf and no gradient: e^(value - inf) = 0.
         result = result.masked_fill(result == -INF, INF)
-        share = exp_(piece.values - result.unsqueeze(piece.dim))
-        share = _outside(share.mul_(grad.unsqueeze(piece.dim)), piece.taking_part, 0)
+        share = exp_(piece.values - result.unsqueeze(piece.dim)).mul_(grad.unsqueeze(piece.dim))
+        taking_part = piece.taking_part
+        if taking_part is not None:
+            share.masked_fill_(~taking_part, 0)
         return Gradient(share) if piece.weight is None else Gradient(share * piece.weight, share)
 
     def whole(self, piece: Piece) -> tuple[Tensor, Tensor | None]:
@@ -136,7 +138,7 @@ class Total(Reduction):
     ) -> Gradient:
         share = grad.unsqueeze(piece.dim).expand_as(piece.values)
         if piece.weight is None:
-            return Gradient(_outside(share, piece.keep, 0))
+            return Gradient(share.clone() if piece.keep is None else share * piece.keep)
         return Gradient(
             _outside(share * piece.weight, piece.keep, 0),
             _outside(share * piece.values, piece.keep, 0),

@@ -15,74 +15,61 @@ import torch
 from torch import Tensor
 
 from dipole.kernels.modifiers import INDEX, Extent, Mask, Weight
-from dipole.kernels.tiles import Tile
-from dipole.relations import Relation, Rule
-
-
-class _Positives(Weight):
-    relation: Relation
-
-    def extent(self, tile: Tile) -> Extent:
-        nothing = self.relation.positive.on_diagonal and not tile.meets_diagonal
-        return Extent.NONE if nothing else Extent.SOME
-
-
-class _Candidates(Mask):
-    relation: Relation
-    reads_score = False
-
-    def extent(self, tile: Tile) -> Extent:
-        return _extent(self.relation.dropped, tile)
-
-
-class _Negatives(Mask):
-    relation: Relation
-    reads_score = False
-
-    def extent(self, tile: Tile) -> Extent:
-        return _extent((*self.relation.dropped, self.relation.positive), tile)
+from dipole.relations import Relation, Rule, Where
 
 
 def positives(relation: Relation) -> Weight:
     """W_ij, and 0 where the pair is dropped."""
-    rules = (relation.positive, *relation.dropped)
 
     def weight(strength: Tensor, *dropped: Tensor) -> Tensor:
         for out in dropped:
             strength = strength * ~out
         return strength
 
-    made = _Positives(_apply(rules, weight), **_operands(rules))
-    object.__setattr__(made, "relation", relation)
-    return made
+    rules = (relation.positive, *relation.dropped)
+    return Weight(
+        _apply(rules, weight),
+        **_operands(rules),
+        support=_support(rules[:1], rules),
+        outside=Extent.NONE,
+    )
 
 
 def candidates(relation: Relation) -> Mask:
     """Every pair that is not dropped."""
-    rules = relation.dropped
-    made = _Candidates(_apply(rules, _none_of), **_operands(rules))
-    object.__setattr__(made, "relation", relation)
-    return made
+    return _none_of(relation.dropped)
 
 
 def negatives(relation: Relation) -> Mask:
     """Every pair that is not dropped and not positive."""
-    rules = (*relation.dropped, relation.positive)
-    made = _Negatives(_apply(rules, _none_of), **_operands(rules))
-    object.__setattr__(made, "relation", relation)
-    return made
+    return _none_of((*relation.dropped, relation.positive))
 
 
-def _none_of(*tiles: Tensor) -> Tensor:
-    out = tiles[0] != 0
-    for tile in tiles[1:]:
-        out = out | (tile != 0)
-    return ~out
+def _none_of(rules: tuple[Rule, ...]) -> Mask:
+    def keep(*tiles: Tensor) -> Tensor:
+        out = tiles[0] != 0
+        for tile in tiles[1:]:
+            out = out | (tile != 0)
+        return ~out
+
+    return Mask(
+        _apply(rules, keep),
+        **_operands(rules),
+        support=_support(rules, rules),
+        outside=Extent.ALL,
+    )
 
 
-def _extent(out: tuple[Rule, ...], tile: Tile) -> Extent:
-    free = all(rule.on_diagonal for rule in out) and not (out and tile.meets_diagonal)
-    return Extent.ALL if free else Extent.SOME
+def _support(which: tuple[Rule, ...], rules: tuple[Rule, ...]) -> list[tuple[int, int]] | None:
+    """Where some of `which` can hold, by operand numbers of a function made of `rules`."""
+    support, row, column = [], 1, 1  # number 0 is INDEX
+    for rule in rules:
+        if rule in which:
+            if rule.where is Where.ANYWHERE:
+                return None
+            support.append((0, 0) if rule.where is Where.DIAGONAL else (row, column))
+        row, column = row + len(rule.row), column + len(rule.column)
+    return support
 
 
 def _operands(rules: tuple[Rule, ...]) -> dict[str, Any]:
@@ -99,8 +86,8 @@ def _apply(rules: tuple[Rule, ...], combine: Callable[..., Tensor]) -> Callable[
     columns = sum(len(rule.column) for rule in rules)
 
     def fn(score: Tensor, i: Tensor, *operands: Tensor) -> Tensor:
-        j = operands[rows]
         row = iter(operands[:rows])
+        j = operands[rows]
         column = iter(operands[rows + 1 : rows + 1 + columns])
         grid = iter(operands[rows + 1 + columns :])
         tiles = [

@@ -15,9 +15,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from dipole.kernels.bounded import is_bounded, norms, passes
 from dipole.kernels.collectives import Place, stack
-from dipole.kernels.passes import start
+from dipole.kernels.passes import backward_pass, forward_pass, start
+from dipole.kernels.plan import make_plan, norms
 from dipole.kernels.program import (
     ALL,
     COLUMN,
@@ -29,7 +29,6 @@ from dipole.kernels.program import (
     unflatten,
 )
 from dipole.kernels.second import once
-from dipole.kernels.tiles import tile_size
 
 
 def ring(program: Program, operands: Operands, place: Place) -> Results:
@@ -84,11 +83,10 @@ class _Ring(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         operands = Operands.fill(layout, [t.detach() for t in flat])
         a, b = operands.row[0], operands.column[0]
-        size = tile_size(a, b)
         longest = norms(operands)
         dist.all_reduce(longest, dist.ReduceOp.MAX)
-        fast = is_bounded(program, longest, sum(place.row_sizes), sum(place.column_sizes))
-        forward, ctx.backward_pass = passes(fast)
+        n, m = sum(place.row_sizes), sum(place.column_sizes)
+        plan = make_plan(program, operands, longest, n, m)
         states = {**start(program, ROW, len(a), a), **start(program, ALL, 1, a)}
         of_columns = start(program, COLUMN, len(b), a)
         trip = _travel(place, operands.column, [t for state in of_columns.values() for t in state])
@@ -98,7 +96,7 @@ class _Ring(torch.autograd.Function):
                 states[key] = [next(parts) for _ in state]
             if step < len(place.column_sizes):
                 local = _on(shard, operands, columns)
-                forward(program, local, states, size, place.row_offset, shard.start)
+                forward_pass(program, local, states, plan, place.row_offset, shard.start)
         results = {
             (use.direction, use.slot): use.reduction.finish(states[use.direction, use.slot])
             for use in program.uses
@@ -108,7 +106,7 @@ class _Ring(torch.autograd.Function):
                 value, _ = results[ALL, use.slot]
                 results[ALL, use.slot] = use.reduction.merge(stack(value), None)
         found = flatten(program, results)
-        ctx.program, ctx.layout, ctx.place, ctx.size = program, layout, place, size
+        ctx.program, ctx.layout, ctx.place, ctx.plan = program, layout, place, plan
         ctx.save_for_backward(*flat, *found)
         ctx.mark_non_differentiable(*(t for t in found[1::2] if t is not None))
         ctx.set_materialize_grads(False)
@@ -149,7 +147,7 @@ class _Ring(torch.autograd.Function):
                     _, index = results[key]
                     results[key] = (next(parts), None if index is None else next(parts))
                     grads[key] = next(parts)
-                ctx.backward_pass(
+                backward_pass(
                     program,
                     _on(shard, operands, read[:columns]),
                     results,
@@ -163,7 +161,7 @@ class _Ring(torch.autograd.Function):
                             for t in into[rows + columns + shared :]
                         ),
                     ],
-                    ctx.size,
+                    ctx.plan,
                     place.row_offset,
                     shard.start,
                 )

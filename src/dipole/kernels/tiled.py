@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dipole.kernels.bounded import is_bounded, norms, passes
-from dipole.kernels.passes import start
+from dipole.kernels.passes import backward_pass, forward_pass, start
+from dipole.kernels.plan import make_plan, norms
 from dipole.kernels.program import (
     ALL,
     COLUMN,
@@ -20,7 +20,6 @@ from dipole.kernels.program import (
     unflatten,
 )
 from dipole.kernels.second import once
-from dipole.kernels.tiles import tile_size
 
 
 def tiled(
@@ -43,17 +42,15 @@ class _Tiled(torch.autograd.Function):
         offsets: tuple[int, int],
         *flat: Tensor,
     ) -> tuple[Tensor | None, ...]:
-        operands = Operands.fill(layout, flat)
+        operands = Operands.fill(layout, [t.detach() for t in flat])
         a, b = operands.row[0], operands.column[0]
-        size = tile_size(a, b)
-        fast = is_bounded(program, norms(operands), len(a), len(b))
+        plan = make_plan(program, operands, norms(operands), len(a), len(b))
         states = {
             **start(program, ROW, len(a), a),
             **start(program, COLUMN, len(b), a),
             **start(program, ALL, 1, a),
         }
-        forward, ctx.backward_pass = passes(fast)
-        forward(program, operands, states, size, *offsets)
+        forward_pass(program, operands, states, plan, *offsets)
         results = flatten(
             program,
             {
@@ -61,7 +58,7 @@ class _Tiled(torch.autograd.Function):
                 for use in program.uses
             },
         )
-        ctx.program, ctx.layout, ctx.offsets, ctx.size = program, layout, offsets, size
+        ctx.program, ctx.layout, ctx.offsets, ctx.plan = program, layout, offsets, plan
         ctx.save_for_backward(*flat, *results)
         ctx.mark_non_differentiable(*(t for t in results[1::2] if t is not None))
         ctx.set_materialize_grads(False)
@@ -79,13 +76,13 @@ class _Tiled(torch.autograd.Function):
             key: grad for key, (grad, _) in unflatten(program, above).items() if grad is not None
         }
         with torch.no_grad():
-            ctx.backward_pass(
+            backward_pass(
                 program,
                 Operands.fill(ctx.layout, [t.detach() for t in flat]),
                 unflatten(program, ctx.saved_tensors[len(wanted) :]),
                 grads,
                 into,
-                ctx.size,
+                ctx.plan,
                 *ctx.offsets,
             )
         return None, None, None, *once(into, [*flat, *above])

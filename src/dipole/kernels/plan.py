@@ -1,0 +1,50 @@
+"""What a pass needs to know beside program and operands: tile size, precision, safe views."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from dipole.kernels.program import Operands, Program, View
+from dipole.kernels.reductions import LogSumExp
+from dipole.kernels.settings import settings
+from dipole.kernels.tiles import tile_size
+
+
+class Plan(NamedTuple):
+    """`bounded[k]`: the k-th view's exponentials cannot overflow (see `powers`)."""
+
+    size: tuple[int, int]
+    bf16: bool
+    bounded: tuple[bool, ...]
+
+    def split(self, program: Program) -> tuple[list[View], list[View]]:
+        """The bounded views and the rest."""
+        marked = list(zip(program.views, self.bounded, strict=True))
+        return [view for view, safe in marked if safe], [v for v, safe in marked if not safe]
+
+
+def make_plan(program: Program, operands: Operands, longest: Tensor, n: int, m: int) -> Plan:
+    """For n rows and m columns in the whole job, none longer than `longest` says."""
+    terms = n * m if program.all else max(n, m)
+    room = -math.log(torch.finfo(longest.dtype).tiny) - math.log(max(terms, 1)) - 1
+    safe = program.score.score is None and float(longest.prod()) < room
+    bounded = tuple(
+        safe and view.plain and all(isinstance(use.reduction, LogSumExp) for use in view.uses)
+        for view in program.views
+    )
+    chosen = settings()
+    size = chosen.tile or tile_size(operands.row[0], operands.column[0])
+    return Plan(size, chosen.bf16 and operands.row[0].dtype is torch.float32, bounded)
+
+
+def norms(operands: Operands) -> Tensor:
+    """max |q_i| and max |k_j|: their product bounds every dot product."""
+    longest = [
+        torch.linalg.vector_norm(t.flatten(1), dim=1).amax() if len(t) else t.new_zeros(())
+        for t in (operands.row[0], operands.column[0])
+    ]
+    return torch.stack(longest)

@@ -1,0 +1,95 @@
+"""The fast path: plain log-sum-exps of dot products that cannot overflow.
+
+|q_i . k_j| <= B = max|q| max|k|. While e^B times the number of terms stays inside the exponent's
+range, so does every sum of exponentials and its inverse, and no running maximum is needed:
+
+    E_ij = e^(q_i . k_j)      lse_i = log sum_j E_ij      lse_j = log sum_i E_ij
+
+is one exponential for both directions. Backward, with g the incoming gradients,
+
+    G_ij = E_ij (g_i e^-lse_i + g_j e^-lse_j).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from dipole.kernels.modifiers import Extent
+from dipole.kernels.program import COLUMN, ROW, Grads, Operands, Results, States, View
+from dipole.kernels.survey import Survey
+from dipole.kernels.tiles import Tile
+
+
+def set_peaks(views: Sequence[View], states: States) -> None:
+    """A log-sum-exp's state is (peak, sum of e^(value - peak)): here every peak is 0."""
+    for view in views:
+        for use in view.uses:
+            states[use.direction, use.slot][0].zero_()
+
+
+def add_powers(
+    views: Sequence[View],
+    states: States,
+    powers: Tensor,
+    score: Tensor,
+    local: Operands,
+    tile: Tile,
+    survey: Survey,
+) -> None:
+    """Add a tile of E to the sums of every view."""
+    for view in views:
+        keep = view.keep(score, local, tile, survey)
+        if keep is Extent.NONE:
+            continue
+        kept = powers if keep is None else powers.masked_fill(~keep, 0)
+        of_rows: Tensor | None = None
+        for use in view.uses:
+            sums = states[use.direction, use.slot][1]
+            if use.direction == COLUMN:
+                sums[tile.columns] += kept.sum(0)
+                continue
+            of_rows = kept.sum(1) if of_rows is None else of_rows
+            if use.direction == ROW:
+                sums[tile.rows] += of_rows
+            else:
+                sums += of_rows.sum()
+
+
+def factors(views: Sequence[View], results: Results, grads: Grads) -> Grads:
+    """g e^-lse of every use that has a gradient; 0 over an empty set."""
+    keys = [(use.direction, use.slot) for view in views for use in view.uses]
+    found = {}
+    for key in keys:
+        if key in grads:
+            result = results[key][0]
+            found[key] = grads[key] * (-result).exp().masked_fill(result.isinf(), 0)
+    return found
+
+
+def coefficients(
+    views: Sequence[View],
+    factor: Grads,
+    score: Tensor,
+    local: Operands,
+    tile: Tile,
+    survey: Survey,
+) -> Tensor | None:
+    """G_ij / E_ij on a tile, broadcastable to it; None where nothing arrives."""
+    total: Tensor | None = None
+    for view in views:
+        arriving = [use for use in view.uses if (use.direction, use.slot) in factor]
+        keep = view.keep(score, local, tile, survey) if arriving else Extent.NONE
+        if keep is Extent.NONE:
+            continue
+        for use in arriving:
+            part = factor[use.direction, use.slot]
+            if use.direction == ROW:
+                part = part[tile.rows, None]
+            elif use.direction == COLUMN:
+                part = part[None, tile.columns]
+            if keep is not None:
+                part = part.masked_fill(~keep, 0)
+            total = part if total is None else total + part
+    return total
