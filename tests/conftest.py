@@ -1,9 +1,22 @@
 """What all tests share."""
 
+import atexit
+import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# Before anything imports a library that looks at them: no test asks a hub or a user's cache.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["DIPOLE_CACHE"] = tempfile.mkdtemp(prefix="dipole-cache-")
+atexit.register(shutil.rmtree, os.environ["DIPOLE_CACHE"], ignore_errors=True)
+# On a shared machine one slow example says nothing.
+hypothesis.settings.register_profile("dipole", deadline=None)
+hypothesis.settings.load_profile("dipole")
 
 # `from support.battery import Battery` works from every test file.
 sys.path.insert(0, str(Path(__file__).parent))

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 DATA = "stdlib-code"
 QUESTIONS = (
-    "split a string like the shell does",
     "wait until all threads have reached this point",
+    "merge sorted inputs into one",
     "guess the type of a file from its name",
 )
 METRICS = ("MRR@10", "Recall@10")
@@ -67,7 +67,7 @@ def demo(
     index = _index(out / "index", run.folder)
     for question in QUESTIONS:
         console.print(f"   {question}?")
-        for hit in index.search(question, k=1, hybrid=True):
+        for hit in index.search(question, k=2, hybrid=True):
             where = f"{hit.metadata['path']}:{hit.metadata['line']}"
             console.print(f"     [green]{hit.metadata['name']}[/green]  {where}", soft_wrap=True)
     console.print(f"done in {time.monotonic() - started:.0f} s\n\n[bold]Next[/bold]")
@@ -114,8 +114,8 @@ def _table(results: list[Result], data: RetrievalData) -> Table:
     table = Table(title=f"{len(data.queries)} questions, {len(data.corpus)} functions and classes")
     table.add_column("")
     for metric in METRICS:
-        table.add_column(metric, justify="right")
-    table.add_column(f"p against {results[0].system}", justify="right")
+        table.add_column(metric, justify="right", no_wrap=True)
+    table.add_column(f"p ({results[0].system})", justify="right", no_wrap=True)
     for result in results:
         numbers = [
             f"{i.value:.3f} [{i.low:.3f}, {i.high:.3f}]" for i in map(result.__getitem__, METRICS)
