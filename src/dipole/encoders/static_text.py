@@ -1,282 +1,297 @@
-"""A text tower without a transformer: a weighted sum of token vectors."""
+"""A bag of tokens with learned weights: the encoder that trains on a CPU in a minute."""
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dipole.encoders.base import Encoder, Features, Role
-from dipole.encoders.folder import (
-    read_json,
-    read_weights,
-    require,
-    write_json,
-    write_weights,
+from dipole.encoders.static_folder import (
+    TABLE,
+    folded,
+    is_portable,
+    read_static,
+    write_router,
+    write_static,
 )
-from dipole.encoders.words import Subwords, Tokens, Words
+from dipole.encoders.text_bags import PLACES, Bag, bag_of, join
+from dipole.encoders.text_bpe import Pieces
+from dipole.encoders.text_hashing import HashedWords
 from dipole.errors import InputError
 
-# Positions share a weight from one edge to the next: [0], [1], [2], [3], [4, 5], ... [512, ...].
-EDGES = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512])
-_BUCKETS = len(EDGES) + 1
-_ROLES: tuple[Role, Role] = ("query", "document")
-_CACHED_TEXTS = 16_384
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+Pooling = Literal["sublinear", "linear"]
+
+# Tokens whose bags are remembered while training: some 400 MB.
+_REMEMBERED = 20_000_000
+# Texts that vocabulary and first weights are counted on, at most.
+_COUNTED = 200_000
 
 
 class StaticText(Encoder):
-    r"""Token vectors with learned weights, summed: v = norm( sum_t w_rt a_rt e_t ).
+    """Text -> the weighted sum of its tokens' vectors, normalised.
 
-        a_rt = sum_b p_rb log(1 + count of t in the positions of bucket b)
+        sublinear:  v = sum over (token t, place p) of  log(1 + n_tp) a_p w_t e_t
+        linear:     v = sum over tokens t of  n_t w_t e_t
 
-    e_t (dim) are the token vectors; w_rt is one weight per token and role (query, document), which
-    begins as idf^0.4; p_rb is one weight per role and bucket of positions, which begins as
-    (1 + position)^-decay. In training mode each token of a text is left out with probability
-    `dropout`: two encodings of one text are two views of it.
+    n_t is how often t stands in the text, n_tp how often at place p: the first, second ... word,
+    later ones in groups that grow (`PLACES`). e_t is learned, w_t and a_p are learned for queries
+    and documents apart (unless `shared`). In train mode each token is left out with the
+    probability `dropout`: that is the view. A text without tokens has the zero vector.
 
-    A text without tokens is the zero vector.
-
-    `linear` leaves all of that out but the token weights, shared by both roles:
-    v = norm( sum over occurrences of w_t e_t ). Only this form, over a `tokenizers` tokenizer, is
-    what sentence-transformers calls a StaticEmbedding, so only it is saved as a folder that
-    sentence-transformers loads too. Saturated counts, positions, two roles and hashed words have
-    no counterpart there.
-
-    Shapes: texts (n) -> (n, dim).
+    Made by `from_texts` (from scratch), `from_vectors` or `load`. `save` writes the layout of
+    sentence-transformers where that library can compute the same: `linear`, `shared`, byte-pair
+    pieces; else a folder that only dipole reads. `export_sentence_transformers` also writes
+    separate roles, and says why not where it cannot.
 
     Example:
-        >>> encoder = StaticText.from_texts(["read a file"], ["def read(path): ..."], dim=64)
-        >>> encoder.encode(["how to read files"], role="query").shape
+        >>> encoder = StaticText.from_texts(["open a file"], ["def open(path): ..."], dim=64)
+        >>> encoder.encode(["opens files"], role="query").shape
         (1, 64)
     """
 
     training_defaults: ClassVar[dict[str, Any]] = {
         "batch_size": 512,
-        "epochs": 10.0,
-        "learning_rate": 2e-3,
-        "schedule": "constant",
+        "epochs": 8.0,
+        "learning_rate": 3e-3,
+        "schedule": "linear",
     }
-    # Few numbers that many texts share move faster than a vector that few texts share.
-    rate_factors: ClassVar[dict[str, float]] = {"token_weights": 2.5, "position_weights": 5.0}
+    # Few numbers that every text touches may move faster than the many vectors.
+    rate_factors: ClassVar[dict[str, float]] = {"token_weights": 2.0, "place_weights": 4.0}
 
     def __init__(
-        self, tokens: Tokens, *, dim: int, dropout: float = 0.3, linear: bool = False
+        self,
+        tokenizer: HashedWords | Pieces,
+        dim: int,
+        *,
+        pooling: Pooling = "sublinear",
+        shared: bool = False,
+        dropout: float = 0.3,
     ) -> None:
         super().__init__()
-        if dim < 1:
-            raise InputError(f"dim is {dim}; expected 1 or more")
+        if pooling not in ("sublinear", "linear"):
+            raise InputError(f"StaticText: pooling is {pooling!r}; expected sublinear or linear")
         if not 0 <= dropout < 1:
-            raise InputError(f"dropout is {dropout}; expected 0 or more and less than 1")
-        self.tokens = tokens
+            raise InputError(f"StaticText: dropout is {dropout}; expected 0 up to below 1")
+        if dim < 1:
+            raise InputError(f"StaticText: dim is {dim}; expected at least 1")
+        self.tokenizer = tokenizer
         self.dim = dim
+        self.pooling = pooling
+        self.shared = shared
         self.dropout = dropout
-        self.linear = linear
-        self.token_vectors = nn.Parameter(torch.randn(tokens.size, dim) / math.sqrt(dim))
-        self.token_weights = nn.Parameter(torch.ones(1 if linear else 2, tokens.size))
-        if not linear:
-            self.position_weights = nn.Parameter(torch.zeros(2, _BUCKETS))  # logarithms
-        self._counted = lru_cache(_CACHED_TEXTS)(self._count)
+        roles = 1 if shared else 2
+        self.vectors = nn.Parameter(torch.randn(tokenizer.size, dim) / dim**0.5)
+        self.token_weights = nn.Parameter(torch.ones(roles, tokenizer.size))
+        if pooling == "sublinear":  # log a_p
+            self.place_weights = nn.Parameter(torch.zeros(roles, len(PLACES)))
+        self._bags: dict[str, Bag] = {}
+        self._remembered = 0
 
     @classmethod
     def from_texts(
         cls,
-        queries: Iterable[str],
-        documents: Iterable[str],
+        queries: Sequence[str],
+        documents: Sequence[str],
         *,
-        tokens: Literal["words", "subwords"] = "words",
         dim: int = 512,
+        tokenizer: Literal["hashed", "bpe"] = "hashed",
+        vocabulary: int | None = None,
+        grams: Sequence[int] = (3,),
+        buckets: int = 8192,
+        pooling: Pooling | None = None,
+        shared: bool | None = None,
         dropout: float = 0.3,
-        decay: tuple[float, float] = (0.0, 0.0),
-        linear: bool = False,
+        idf_power: float = 0.2,
+        decay: tuple[float, float] = (0.5, 1.0),
     ) -> StaticText:
-        """A new encoder with the vocabulary and the idf of some texts, and random vectors.
+        """An encoder for these texts: its vocabulary, random vectors and first weights.
+
+            w_t = idf_t ^ idf_power,  idf_t = log(1 + (N - N_t + 0.5) / (N_t + 0.5)) over documents
+            a_p = (1 + p) ^ -decay
+
+        Random vectors are nearly orthogonal, so before training a cosine says how many weighted
+        tokens two texts share. Draws from torch's generator.
 
         Args:
-            tokens: "words" with their pieces of three letters, unseen ones hashed; or "subwords",
-                a byte-pair encoding learned from the texts.
-            dim: length of a vector.
-            dropout: share of the tokens left out of a text in training.
-            decay: how fast the weight of a position falls at first, for queries and documents:
-                (1 + position)^-decay. 1 suits code, whose name stands first.
-            linear: see the class.
+            queries, documents: the texts of both roles, in any order.
+            dim: dimensions of the vectors.
+            tokenizer: "hashed" (words and their n-grams), or "bpe" (byte-pair pieces).
+            vocabulary: tokens with a row of their own, at most; 65,536, for "bpe" 8,192.
+            grams, buckets: of `HashedWords`.
+            pooling, shared: by default what finds best for "hashed" (sublinear, separate roles),
+                and what sentence-transformers can load for "bpe" (linear, shared).
+            decay: how fast weights fall along queries and along documents, at first.
+
+        Raises:
+            InputError: no texts, or an option that is none.
         """
-        queries, documents = list(queries), list(documents)
-        if tokens not in ("words", "subwords"):
-            raise InputError(f"tokens is {tokens!r}; expected 'words' or 'subwords'")
-        texts = [*queries, *documents]
-        vocabulary = Words.of(texts) if tokens == "words" else Subwords.of(texts)
-        encoder = cls(vocabulary, dim=dim, dropout=dropout, linear=linear)
-        frequency = np.zeros(encoder.tokens.size)
-        for text in documents:
-            frequency[np.unique(encoder.tokens(text)[0])] += 1
-        n = len(documents)
-        idf = np.log(1 + (n - frequency + 0.5) / (frequency + 0.5)) ** 0.4
+        asked, answers = list(_sample(queries)), list(_sample(documents))
+        texts = asked + answers
+        if not texts:
+            raise InputError("StaticText.from_texts: found no texts; expected some to learn from")
+        made: HashedWords | Pieces
+        if tokenizer == "hashed":
+            made = HashedWords.from_texts(texts, vocabulary or 65_536, grams, buckets)
+        elif tokenizer == "bpe":
+            made = Pieces.from_texts(texts, vocabulary or 8192)
+        else:
+            raise InputError(f"StaticText: tokenizer is {tokenizer!r}; expected hashed or bpe")
+        plain = tokenizer == "bpe"
+        self = cls(
+            made,
+            dim,
+            pooling=pooling or ("linear" if plain else "sublinear"),
+            shared=plain if shared is None else shared,
+            dropout=dropout,
+        )
         with torch.no_grad():
-            encoder.token_weights.copy_(torch.from_numpy(idf).expand_as(encoder.token_weights))
-            if not linear:
-                first = torch.from_numpy(np.concatenate(([0], EDGES)))  # position of a bucket
-                encoder.position_weights.copy_(-torch.tensor(decay)[:, None] * first.log1p())
-        return encoder
+            idf = torch.from_numpy(_idf(made, answers))
+            self.token_weights.copy_(idf.float().pow(idf_power).expand_as(self.token_weights))
+            if self.pooling == "sublinear":
+                fall = torch.tensor(decay[-1:] if self.shared else decay)[:, None]
+                self.place_weights.copy_(-fall * torch.log1p(torch.tensor(PLACES))[None])
+        return self
 
     @classmethod
-    def from_vectors(cls, tokenizer: Any, vectors: np.ndarray | Tensor) -> StaticText:
-        """A linear encoder on given vectors, (tokens, dim), of a `tokenizers` tokenizer."""
+    def from_vectors(
+        cls,
+        tokenizer: Tokenizer | Pieces | str | Path,
+        vectors: np.ndarray | Tensor,
+        *,
+        pooling: Pooling = "linear",
+        shared: bool = True,
+        dropout: float = 0.3,
+    ) -> StaticText:
+        """An encoder with given vectors, (tokens, dim), a row per token id; all weights are 1.
+
+        Args:
+            tokenizer: of the library `tokenizers`, or the path of its `tokenizer.json`.
+
+        Raises:
+            InputError: not as many rows as the tokenizer has ids.
+        """
+        if isinstance(tokenizer, str | Path):
+            tokenizer = Pieces.read(tokenizer)
+        elif not isinstance(tokenizer, Pieces):
+            tokenizer = Pieces(tokenizer)
         given = torch.as_tensor(vectors, dtype=torch.float32)
-        tokens = Subwords(tokenizer)
-        if given.ndim != 2 or len(given) != tokens.size:
+        if given.ndim != 2 or len(given) != tokenizer.size:
             raise InputError(
-                f"vectors: found shape {tuple(given.shape)}; expected ({tokens.size}, dim), "
-                "a row for every token of the tokenizer"
+                f"StaticText.from_vectors: vectors are {tuple(given.shape)}; "
+                f"expected ({tokenizer.size}, dim), a row per token id"
             )
-        encoder = cls(tokens, dim=given.shape[1], linear=True)
+        self = cls(tokenizer, given.shape[1], pooling=pooling, shared=shared, dropout=dropout)
         with torch.no_grad():
-            encoder.token_vectors.copy_(given)
-        return encoder
+            self.vectors.copy_(given)
+        return self
 
     def prepare(self, inputs: Sequence[str], role: Role = "document") -> Features:
-        """Which tokens each text has, where and how often.
+        """Bags as flat arrays: tokens, counts, places (t,), offsets (n,); role 0 or 1."""
+        features = join(self._bags_of(inputs))
+        features["role"] = torch.tensor(0 if role == "query" or self.shared else 1)
+        return features
 
-        One entry per (text, token, bucket of positions): bucket and count, and which slot it adds
-        to; one slot per (text, token): its row; offsets (n), the first slot of each text.
-        """
-        counted = [self._counted(text) for text in inputs]
-        sizes = np.array([len(rows) for rows, _, _, _ in counted], dtype=np.int64)
-        offsets = np.cumsum(sizes) - sizes
-        slots = [slot + offset for (_, slot, _, _), offset in zip(counted, offsets, strict=True)]
-        return {
-            "rows": _joined([rows for rows, _, _, _ in counted], np.int64),
-            "slots": _joined(slots, np.int64),
-            "buckets": _joined([buckets for _, _, buckets, _ in counted], np.int64),
-            "counts": _joined([counts for _, _, _, counts in counted], np.float32),
-            "offsets": torch.from_numpy(offsets),
-            "role": torch.tensor(_ROLES.index(role)),
-        }
+    def _bags_of(self, inputs: Sequence[str]) -> list[Bag]:
+        """The bag of every text; while training they are remembered for the next epoch."""
+        bags: list[Bag | None] = [self._bags.get(text) for text in inputs]
+        new = [i for i, bag in enumerate(bags) if bag is None]
+        for i, (tokens, positions) in zip(
+            new, self.tokenizer([inputs[i] for i in new]) if new else [], strict=True
+        ):
+            bag = bag_of(tokens, positions, by_place=self.pooling == "sublinear")
+            bags[i] = bag
+            if self.training and self._remembered + len(bag.tokens) <= _REMEMBERED:
+                self._remembered += len(bag.tokens)
+                self._bags[inputs[i]] = bag
+        return [bag for bag in bags if bag is not None]
 
     def forward(self, features: Features) -> Tensor:
-        """Vectors of length 1, (n, dim); zero for a text without tokens."""
-        rows, role, counts = features["rows"], features["role"], features["counts"]
-        if self.linear:
-            amounts, weights = counts, self.token_weights[0]
+        """One unit vector per text, (n, dim); zero for a text without tokens."""
+        role, tokens, counts = features["role"], features["tokens"], features["counts"]
+        weights = self.token_weights[role][tokens]
+        if self.pooling == "sublinear":
+            places = self.place_weights[role].exp()[features["places"]]
+            weights = weights * torch.log1p(counts) * places
         else:
-            places = self.position_weights[role].exp()[features["buckets"]]
-            amounts, weights = places * counts.log1p(), self.token_weights[role]
-        per_token = amounts.new_zeros(len(rows)).index_add(0, features["slots"], amounts)
-        per_token = F.dropout(per_token * weights[rows], self.dropout, self.training)
-        summed = F.embedding_bag(
-            rows, self.token_vectors, features["offsets"], mode="sum", per_sample_weights=per_token
+            weights = weights * counts
+        weights = nn.functional.dropout(weights, self.dropout, self.training)
+        summed = nn.functional.embedding_bag(
+            tokens, self.vectors, features["offsets"], mode="sum", per_sample_weights=weights
         )
-        return F.normalize(summed, dim=-1)
+        norm = torch.linalg.vector_norm(summed, dim=-1, keepdim=True)
+        return summed / norm.masked_fill(norm == 0, 1.0)
 
     def settings(self) -> dict[str, Any]:
         """What beside the weights decides the vectors."""
-        own = {"encoder": "StaticText", "dim": self.dim, "linear": self.linear}
-        if isinstance(self.tokens, Words):
-            return own | {"tokens": self.tokens.tokens}
-        return own | {"tokenizer": json.loads(self.tokens.tokenizer.to_str())}
+        return {
+            "encoder": "StaticText",
+            "dim": self.dim,
+            "pooling": self.pooling,
+            "shared": self.shared,
+            "tokenizer": self.tokenizer.settings(),
+        }
 
     def weights(self) -> dict[str, Tensor]:
-        """The tensors that are saved; a StaticEmbedding has its weights in its vectors."""
-        if not self.is_embedding:
-            return dict(self.state_dict())
-        folded = self.token_vectors * self.token_weights[0, :, None]
-        return {"embedding.weight": folded.detach()}
-
-    @property
-    def is_embedding(self) -> bool:
-        """Whether this is what sentence-transformers calls a StaticEmbedding."""
-        return self.linear and isinstance(self.tokens, Subwords)
+        """What `save` keeps: one table if that says all, else parameters and known tokens."""
+        if is_portable(self):
+            return {TABLE: folded(self)}
+        kept = dict(self.state_dict())
+        if isinstance(self.tokenizer, HashedWords):
+            kept["known"] = torch.from_numpy(self.tokenizer.known)
+        return kept
 
     def save(self, folder: str | Path) -> None:
-        """Write a folder that `load` reads; a linear one, sentence-transformers too."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_weights(folder / "model.safetensors", self.weights())
-        config = {"encoder": "StaticText", "dim": self.dim, "linear": self.linear}
-        config |= {"tokens": self.tokens.kind, "dropout": self.dropout}
-        write_json(folder / "config.json", config)
-        if isinstance(self.tokens, Words):
-            write_json(folder / "tokens.json", self.tokens.tokens)
-            return
-        self.tokens.tokenizer.save(str(folder / "tokenizer.json"))
-        if self.is_embedding:
-            write_json(folder / "modules.json", _MODULES)
+        """Write `model.safetensors`, `config.json` and, with byte-pair pieces, `tokenizer.json`.
+
+        A `linear`, `shared` encoder of pieces is written so that sentence-transformers loads it;
+        its token weights are then part of its vectors, and 1 when it is loaded again.
+        """
+        write_static(self, Path(folder))
+
+    def export_sentence_transformers(self, folder: str | Path) -> None:
+        """Write a folder that sentence-transformers loads and encodes with identically.
+
+        A StaticEmbedding, or a Router with one for each role, then Normalize.
+
+        Raises:
+            InputError: hashed tokens or sublinear pooling, which no module of theirs computes.
+        """
+        if isinstance(self.tokenizer, HashedWords):
+            raise InputError(
+                "StaticText: found hashed tokens, which no tokenizer of sentence-transformers "
+                "makes; expected tokenizer='bpe' for an export"
+            )
+        if self.pooling != "linear":
+            raise InputError(
+                "StaticText: found sublinear pooling, and a StaticEmbedding takes plain means; "
+                "expected pooling='linear' for an export"
+            )
+        (write_static if is_portable(self) else write_router)(self, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path) -> StaticText:
-        """An encoder from a folder, also from one of sentence-transformers' StaticEmbedding."""
-        folder = Path(folder)
-        path = folder / "config.json"
-        config = read_json(path) if path.is_file() else {}
-        if "encoder" not in config:
-            module = folder / read_json(require(folder, "modules.json"))[0]["path"]
-            return _read_embedding(module)
-        if config["linear"] and config["tokens"] == Subwords.kind:
-            return _read_embedding(folder, config["dropout"])
-        tokens: Tokens
-        if config["tokens"] == Words.kind:
-            tokens = Words(read_json(require(folder, "tokens.json")))
-        else:
-            tokens = Subwords(_read_tokenizer(folder))
-        encoder = cls(tokens, dim=config["dim"], dropout=config["dropout"], linear=config["linear"])
-        weights = read_weights(require(folder, "model.safetensors"))
-        try:
-            encoder.load_state_dict(weights)
-        except RuntimeError as error:
-            reason = str(error).split("\n")[1].strip()
-            raise InputError(f"{folder / 'model.safetensors'}: {reason}") from None
-        return encoder
-
-    def _count(self, text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """(rows of the distinct tokens, slot, bucket and count of every entry) of one text."""
-        rows, positions = self.tokens(text)
-        width = 1 if self.linear else _BUCKETS
-        buckets = 0 if self.linear else np.searchsorted(EDGES, positions, side="right")
-        entries, counts = np.unique(rows * width + buckets, return_counts=True)
-        distinct, slots = np.unique(entries // width, return_inverse=True)
-        return distinct, slots, entries % width, counts.astype(np.float32)
+        """Read what `save` wrote, or a folder of sentence-transformers with a StaticEmbedding."""
+        return read_static(cls, Path(folder))
 
 
-_MODULES = [
-    {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.StaticEmbedding"},
-    {
-        "idx": 1,
-        "name": "1",
-        "path": "1_Normalize",
-        "type": "sentence_transformers.models.Normalize",
-    },
-]
+def _sample(texts: Sequence[str]) -> Iterator[str]:
+    """All texts, or evenly spread ones if there are very many."""
+    for i in range(0, len(texts), -(-len(texts) // _COUNTED) or 1):
+        yield texts[i]
 
 
-def _read_embedding(folder: Path, dropout: float = 0.0) -> StaticText:
-    weights = read_weights(require(folder, "model.safetensors"))
-    if "embedding.weight" not in weights:
-        raise InputError(
-            f"{folder / 'model.safetensors'}: found {', '.join(weights) or 'nothing'}; "
-            "expected embedding.weight"
-        )
-    encoder = StaticText.from_vectors(_read_tokenizer(folder), weights["embedding.weight"])
-    encoder.dropout = dropout
-    return encoder
-
-
-def _read_tokenizer(folder: Path) -> Any:
-    from tokenizers import Tokenizer
-
-    path = require(folder, "tokenizer.json")
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # tokenizers raises Exception itself
-        raise InputError(f"{path}: not a tokenizer ({error})") from None
-
-
-def _joined(parts: list[np.ndarray], dtype: type) -> Tensor:
-    whole = np.concatenate(parts) if parts else np.zeros(0)
-    return torch.from_numpy(whole.astype(dtype, copy=False))
+def _idf(tokenizer: HashedWords | Pieces, documents: Sequence[str]) -> np.ndarray:
+    """log(1 + (N - N_t + 0.5) / (N_t + 0.5)) of every row, N_t documents of N having it."""
+    found = np.zeros(tokenizer.size)
+    for start in range(0, len(documents), 1024):
+        for rows, _ in tokenizer(documents[start : start + 1024]):
+            found[np.unique(rows)] += 1
+    return np.log1p((len(documents) - found + 0.5) / (found + 0.5))
