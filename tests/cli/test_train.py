@@ -176,7 +176,10 @@ def test_the_trackers_get_the_numbers(pairs_csv, tmp_path):
         ({"objective": "infonse"}, r"objective: found 'infonse', expected 'infonce'"),
         ({"temperature": -1}, r"temperature: found -1.0, expected a number above 0"),
         ({"objective-option": "foo=1"}, r"infonce: found setting 'foo'"),
-        ({"encoder": "/no/such/folder"}, r"'/no/such/folder': no such folder"),
+        (
+            {"encoder": "/no/folder", "encoder-option": "max_length=8"},
+            r"'/no/folder': no such folder",
+        ),
         ({"encoder-option": "dims=3"}, r"encoder option 'dims': no such setting; expected dim"),
         ({"validation": "2"}, r"validation: 2.0; expected a fraction between 0 and 1"),
         ({"epochs": 0}, r"epochs: 0.0; input should be greater than 0"),

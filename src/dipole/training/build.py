@@ -81,7 +81,7 @@ def build_encoder(config: Config, examples: Examples) -> Encoder:
     from dipole.encoders.transformer_text import TransformerText
 
     head = options.pop("head", None)
-    _check_options(TransformerText.load, options, also=("head",))
+    _check_options(TransformerText.load, options)
     encoder = TransformerText.load(config.encoder, **options)
     if head is not None:
         size = {"out": head} if isinstance(head, int) else dict(head)
@@ -100,15 +100,13 @@ def build_objective(config: Config) -> Objective:
     return build_objective(config.objective, **options)
 
 
-def _check_options(
-    function: Callable[..., Any], options: dict[str, Any], also: tuple[str, ...] = ()
-) -> None:
+def _check_options(function: Callable[..., Any], options: dict[str, Any]) -> None:
     """Every option must be a keyword of the function that takes them."""
     known = [
         name
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
-    ] + list(also)
+    ]
     for name in options:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
