@@ -18,16 +18,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-MOST = 4
-_SECONDS = 60
+_SECONDS = 240  # a busy machine may need a minute to import torch several times
 _workers: list[tuple[Any, Any]] = []
 _group: dict[str, Any] = {"processes": 0, "store": ""}
 
 
 def run(processes: int, function: Callable[..., Any], *args: Any) -> list[Any]:
     """What `function(*args)` returns on each rank of a group of `processes`."""
-    if not _workers:
-        _start()
+    while len(_workers) < processes:
+        _workers.append(_start(len(_workers)))
     if _group["processes"] != processes:
         _group.update(processes=processes, store=tempfile.mktemp(prefix="dipole-gloo-"))
     file, name = function.__code__.co_filename, function.__qualname__
@@ -59,15 +58,15 @@ def close() -> None:
     _group.update(processes=0)
 
 
-def _start() -> None:
+def _start(rank: int) -> tuple[Any, Any]:
     context = multiprocessing.get_context("spawn")
-    for rank in range(MOST):
-        here, there = context.Pipe()
-        process = context.Process(target=_work, args=(rank, there, sys.path), daemon=True)
-        process.start()
-        there.close()
-        _workers.append((process, here))
-    atexit.register(close)
+    here, there = context.Pipe()
+    process = context.Process(target=_work, args=(rank, there, sys.path), daemon=True)
+    process.start()
+    there.close()
+    if rank == 0:
+        atexit.register(close)
+    return process, here
 
 
 def _work(rank: int, pipe: Any, path: list[str]) -> None:
@@ -98,7 +97,7 @@ def _work(rank: int, pipe: Any, path: list[str]) -> None:
                     init_method=f"file://{store}",
                     rank=rank,
                     world_size=processes,
-                    timeout=timedelta(seconds=_SECONDS // 2),
+                    timeout=timedelta(seconds=_SECONDS - 60),
                 )
                 group = store
             answer = (True, getattr(modules[file], name)(*args))
