@@ -99,6 +99,8 @@ def trials(root: Path, operation: str, times: int, draw: random.Random) -> None:
 
     def fresh(name: str) -> Path:
         folder = root / f"{operation}-{name}"
+        with (root / f"{operation}.txt").open("a") as file:
+            file.write(f"{folder.name}\n")
         if operation != "create":
             shutil.copytree(root / "base", folder)
         return folder
