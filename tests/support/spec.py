@@ -23,7 +23,7 @@ from dipole.objectives.registry import objective_class, options
 
 Inputs = dict[str, Tensor]
 Rows = float | list[float | None] | tuple[list[float | None], ...]
-VECTORS = ("anchor", "positive", "negative", "candidates", "views")
+VECTORS = ("anchor", "positive", "negative", "candidates", "views", "support")
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,8 @@ def draw(name: str, s: Sizes, generator: torch.Generator) -> Tensor:
         "candidates": lambda: normal(s.n, s.k, s.d),
         "views": lambda: shared + normal(s.v, s.n, s.d) / 2,
         "queue": lambda: normal(s.m, s.d),
+        "support": lambda: normal(s.m, s.d),
+        "support_labels": lambda: integers(max(2, s.n // 2), s.m),
         "labels": lambda: integers(max(2, s.n // 2), s.n),
         "ids": lambda: integers(s.n, s.n),
         "negative_ids": lambda: integers(s.n, s.m),

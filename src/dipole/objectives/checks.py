@@ -21,6 +21,8 @@ SHAPES = {
     "candidates": "n k d",
     "views": "v n d",
     "queue": "m d",
+    "support": "m d",
+    "support_labels": "m",
     "labels": "n",
     "ids": "n",
     "negative_ids": "m",
@@ -30,7 +32,7 @@ SHAPES = {
     "mask": "n c",
     "teacher_scores": "n c",
 }
-INTEGER = {"labels", "ids", "negative_ids"}
+INTEGER = {"labels", "ids", "negative_ids", "support_labels"}
 BOOLEAN = {"mask"}
 
 

@@ -1,0 +1,66 @@
+"""Prototypical and proto-triplet losses against the equations written out."""
+
+import pytest
+import torch
+
+from dipole.errors import InputError
+from dipole.objectives import ProtoTriplet, Prototypical
+from support.battery import Battery
+from support.spec import Spec, lse
+
+
+def distances(x, support, support_labels):
+    """Class -> squared distance to the mean of its support."""
+    found = {}
+    for c in sorted(set(support_labels.tolist())):
+        mine = [s for s, label in zip(support, support_labels, strict=True) if label == c]
+        gap = x - sum(mine) / len(mine)
+        found[c] = float(gap @ gap)
+    return found
+
+
+def prototypical_oracle(anchor, labels, support, support_labels):
+    rows = []
+    for x, y in zip(anchor, labels, strict=True):
+        d = distances(x, support, support_labels)
+        rows.append(d[y] + lse([-v for v in d.values()]) if y in d else None)
+    return rows
+
+
+def triplet_oracle(anchor, labels, support, support_labels, *, margin, wrong):
+    rows = []
+    for x, y in zip(anchor, labels, strict=True):
+        d = distances(x, support, support_labels)
+        hinges = [max(0, d[y] - d[c] + margin) for c in d if c != y] if y in d else []
+        if not hinges:
+            rows.append(None)
+        else:
+            rows.append(max(hinges) if wrong == "hard" else sum(hinges) / len(hinges))
+    return rows
+
+
+class TestPrototypical(Battery):
+    spec = Spec("prototypical", prototypical_oracle)
+
+
+class TestProtoTriplet(Battery):
+    spec = Spec(
+        "proto-triplet",
+        triplet_oracle,
+        settings=({}, {"margin": 2.0, "wrong": "hard"}),
+        smooth=False,
+    )
+
+
+def test_one_shot_of_each_class_are_distances_to_the_support_itself():
+    query, support = torch.randn(2, 5, 3, dtype=torch.float64)
+    wanted = torch.nn.functional.cross_entropy(
+        -torch.cdist(query, support).square(), torch.arange(5)
+    )
+    found = Prototypical()(query, torch.arange(5), support, torch.arange(5))
+    torch.testing.assert_close(found, wanted)
+
+
+def test_a_choice_that_does_not_exist():
+    with pytest.raises(InputError, match="wrong: found 'near', expected 'all' or 'hard'"):
+        ProtoTriplet(wrong="near")
