@@ -148,6 +148,9 @@ def draw(name: str, s: Sizes, generator: torch.Generator) -> Tensor:
         "relevance": lambda: integers(4, s.n, s.k).double(),
         "relation": lambda: normal(s.n, s.n).clamp(min=0),
         "mask": lambda: normal(s.n, s.n) < 0.5,
+        "anchor_mask": lambda: normal(s.n, s.k) < 0.5,
+        "positive_mask": lambda: normal(s.n, s.k) < 0.5,
+        "negative_mask": lambda: normal(s.m, s.k) < 0.5,
         "teacher_scores": lambda: normal(s.n, s.n),
     }
     return makers[name]()

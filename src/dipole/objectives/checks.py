@@ -30,10 +30,13 @@ SHAPES = {
     "relevance": "n k",
     "relation": "n c",
     "mask": "n c",
+    "anchor_mask": "n t",
+    "positive_mask": "n u",
+    "negative_mask": "m w",
     "teacher_scores": "n c",
 }
 INTEGER = {"labels", "ids", "negative_ids", "support_labels"}
-BOOLEAN = {"mask"}
+BOOLEAN = {"mask", "anchor_mask", "positive_mask", "negative_mask"}
 
 
 def check(
