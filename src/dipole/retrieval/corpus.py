@@ -39,8 +39,10 @@ class Corpus(Iterable[Document]):
 
     def __iter__(self) -> Iterator[Document]:
         if isinstance(self._data, Texts):
-            for row, example in enumerate(self._data):
-                yield Document(example["id"], example["text"], self._data.metadata(row))
+            for batch in self._data.table.to_batches(max_chunksize=1024):
+                for row in batch.to_pylist():
+                    known = json.loads(row["metadata"]) if row.get("metadata") else {}
+                    yield Document(row["id"], row["text"], known)
         else:
             for identity, text in self._data.corpus.items():
                 yield Document(identity, text, self._data.metadata.get(identity, {}))
