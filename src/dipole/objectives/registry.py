@@ -19,6 +19,7 @@ from dipole.objectives.base import Objective
 OBJECTIVES = {
     "align-uniform": "align_uniform:AlignmentUniformity",
     "barlow-twins": "barlow_twins:BarlowTwins",
+    "bidirectional-margin": "bidirectional_margin:BidirectionalMargin",
     "binomial-deviance": "binomial_deviance:BinomialDeviance",
     "cacr": "cacr:CACR",
     "circle": "circle:Circle",
@@ -27,6 +28,7 @@ OBJECTIVES = {
     "contrastive": "contrastive:Contrastive",
     "contrastive-batch": "contrastive:BatchContrastive",
     "cosent": "cosent:CoSENT",
+    "cross-uniformity": "cross_uniformity:CrossUniformity",
     "cwcl": "cwcl:CWCL",
     "dcl": "dcl:DCL",
     "dclw": "dcl:DCLW",
@@ -61,6 +63,7 @@ OBJECTIVES = {
     "supcon": "supcon:SupCon",
     "swav": "swav:SwAV",
     "sycl": "wasserstein:Wasserstein",
+    "team-up": "team_up:TeamUp",
     "triplet": "triplet:Triplet",
     "triplet-batch": "triplet:BatchTriplet",
     "vicreg": "vicreg:VICReg",
