@@ -144,6 +144,7 @@ def draw(name: str, s: Sizes, generator: torch.Generator) -> Tensor:
         "labels": lambda: integers(max(2, s.n // 2), s.n),
         "ids": lambda: integers(s.n, s.n),
         "negative_ids": lambda: integers(s.n, s.m),
+        "candidate_ids": lambda: integers(s.n * s.k, s.n, s.k),
         "scores": lambda: normal(s.n),
         "relevance": lambda: integers(4, s.n, s.k).double(),
         "relation": lambda: normal(s.n, s.n).clamp(min=0),
@@ -165,7 +166,10 @@ def variants(spec: Spec, inputs: Inputs) -> Iterator[tuple[str, Inputs]]:
         yield "nothing optional", {k: v for k, v in inputs.items() if k not in spec.optional}
     for name in INTEGER & set(inputs):
         yield f"all {name} the same", inputs | {name: torch.zeros_like(inputs[name])}
-        yield f"all {name} different", inputs | {name: torch.arange(len(inputs[name]))}
+        yield (
+            f"all {name} different",
+            inputs | {name: torch.arange(inputs[name].numel()).view_as(inputs[name])},
+        )
     if "mask" in inputs:
         yield "all masked", inputs | {"mask": torch.zeros_like(inputs["mask"])}
     if "relation" in inputs:

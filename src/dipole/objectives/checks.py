@@ -26,6 +26,7 @@ SHAPES = {
     "labels": "n",
     "ids": "n",
     "negative_ids": "m",
+    "candidate_ids": "n k",
     "scores": "n",
     "relevance": "n k",
     "relation": "n c",
@@ -35,7 +36,7 @@ SHAPES = {
     "negative_mask": "m w",
     "teacher_scores": "n c",
 }
-INTEGER = {"labels", "ids", "negative_ids", "support_labels"}
+INTEGER = {"labels", "ids", "negative_ids", "candidate_ids", "support_labels"}
 BOOLEAN = {"mask", "anchor_mask", "positive_mask", "negative_mask"}
 
 

@@ -83,7 +83,7 @@ def _volume() -> Score:
     "arXiv 2412.11959",
     system="gram",
     form="softmax over volumes",
-    related=("infonce", "clrcmd"),
+    related=("infonce", "modalities"),
 )
 class GRAM(Objective):
     """`gram` with its settings; the temperature is learnt unless `learn_temperature=False`.
