@@ -7,6 +7,7 @@ import torch
 
 from dipole.errors import InputError
 from dipole.objectives import DCL, MVDHEL, MVInfoNCE, NTXent
+from dipole.objectives.multi_view import EveryPair
 from support.battery import Battery
 from support.spec import Spec, cosine, lse
 
@@ -93,3 +94,11 @@ def test_many_views_do_not_overflow():
     loss.backward()
     assert math.isfinite(loss.item())
     assert views.grad.isfinite().all()
+
+
+def test_every_pair_is_the_mean_of_three():
+    views, ids = torch.randn(3, 5, 4), torch.tensor([0, 1, 1, 2, 3])
+    objective = NTXent(temperature=0.3)
+    wanted = sum(objective(views[a], views[b], ids) for a, b in ((0, 1), (0, 2), (1, 2))) / 3
+    torch.testing.assert_close(EveryPair(objective)(views, ids), wanted)
+    torch.testing.assert_close(EveryPair(objective)(views[:2]), objective(*views[:2]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 from typing import Unpack
 
 import torch
@@ -139,3 +140,25 @@ class MVDHEL(Objective):
     def forward(self, views: Tensor, ids: Tensor | None = None) -> Tensor:
         """The loss of a batch; see `mv_dhel`."""
         return mv_dhel(views, ids, temperature=self.temperature(), reduction=self.reduction)
+
+
+class EveryPair(Objective):
+    """The baseline of both: the mean of a two-view objective over all pairs of views.
+
+    Example:
+        >>> import torch
+        >>> from dipole.objectives import NTXent
+        >>> EveryPair(NTXent(temperature=0.5))(torch.eye(4).expand(3, 4, 4)).item()
+        0.5...
+    """
+
+    def __init__(self, objective: Objective) -> None:
+        super().__init__()
+        self.objective = objective
+
+    def forward(self, views: Tensor, ids: Tensor | None = None) -> Tensor:
+        """Shapes: views (v, n, d), v >= 2; ids (n,), for objectives that take them."""
+        check(views=views, ids=ids)
+        check_several(views)
+        batches = [{"anchor": a, "positive": p, "ids": ids} for a, p in combinations(views, 2)]
+        return torch.stack([self.objective(**self.objective.pick(b)) for b in batches]).mean(0)

@@ -1,0 +1,100 @@
+"""Negatives that are made, not found: mixes of hard ones (MoCHi), noise that learns to be hard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dipole.errors import InputError
+from dipole.kernels import pairs, top
+
+
+@torch.no_grad()
+def mixed_negatives(
+    anchor: Tensor,
+    negative: Tensor,
+    *,
+    hardest: int = 1024,
+    mixes: int = 1024,
+    with_anchor: int = 128,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Harder negatives for every anchor q, from the `hardest` entries of a queue by cosine,
+
+        mixes:        normalise(a n_i + (1 - a) n_j),   a uniform in (0, 1)
+        with_anchor:  normalise(b q   + (1 - b) n_j),   b uniform in (0, 1/2),
+
+    drawn with replacement. Unit vectors without gradient, (n, mixes + with_anchor, d), for the
+    `candidates` of `QueueInfoNCE`. Shapes: anchor (n, d), negative (m, d). The result is the
+    largest thing here: hand over the anchors in pieces if it does not fit.
+    Source: Kalantidis et al. 2020, Hard Negative Mixing for Contrastive Learning, arXiv 2010.01028.
+    """
+    if hardest < 1 or not len(negative):
+        raise InputError(
+            f"hardest: found {hardest} of {len(negative)} negatives, expected at least 1 of 1"
+        )
+    q, queue = F.normalize(anchor, dim=-1), F.normalize(negative, dim=-1)
+    kept = min(hardest, len(queue))
+    found = pairs(q, queue, row=[top(kept)], replicated=True).row_index[0]
+    assert found is not None
+
+    def draw(count: int) -> Tensor:
+        """`count` of an anchor's hardest, (n, count, d)."""
+        which = torch.randint(
+            kept, (len(q), count), generator=generator, device=_device(generator, q)
+        )
+        return queue[found.gather(1, which.to(q.device))]
+
+    def share(count: int) -> Tensor:
+        uniform = torch.rand(len(q), count, 1, generator=generator, device=_device(generator, q))
+        return uniform.to(q.device, q.dtype)
+
+    a, b = share(mixes), share(with_anchor) / 2
+    first = a * draw(mixes) + (1 - a) * draw(mixes)
+    second = b * q[:, None] + (1 - b) * draw(with_anchor)
+    return F.normalize(torch.cat([first, second], 1), dim=-1)
+
+
+def noise_negatives(
+    loss: Callable[[Tensor], Tensor],
+    noise: Tensor,
+    *,
+    steps: int = 4,
+    size: float = 1e-3,
+) -> Tensor:
+    """Noise (m, d) after `steps` of gradient ascent on the loss, for the regions no negative fills:
+
+        e <- e + size g / ||g||,   g = d loss(e) / d e.
+
+    `loss` is the objective as a function of its extra negatives, with everything else detached;
+    draw `noise` from a standard normal, one to two and a half per sentence. A vector without
+    gradient stays. The result has no gradient.
+
+    Example:
+        >>> import torch
+        >>> from dipole.objectives import InfoNCE
+        >>> a, p, noise = torch.randn(4, 8), torch.randn(4, 8), torch.randn(4, 8)
+        >>> objective = InfoNCE(symmetric=False)
+        >>> harder = noise_negatives(lambda e: objective(a, p, negative=e), noise)
+        >>> bool(objective(a, p, negative=harder) > objective(a, p, negative=noise))
+        True
+
+    Source: Zhou et al. 2022, Debiased Contrastive Learning of Unsupervised Sentence
+    Representations, arXiv 2205.00656.
+    """
+    moved = noise.detach()
+    for _ in range(steps):
+        leaf = moved.clone().requires_grad_()
+        with torch.enable_grad():
+            (gradient,) = torch.autograd.grad(loss(leaf), leaf)
+        length = torch.linalg.vector_norm(gradient, dim=-1, keepdim=True)
+        moved = moved + size * gradient / length.masked_fill(length == 0, 1)
+    return moved
+
+
+def _device(generator: torch.Generator | None, x: Tensor) -> torch.device:
+    """Where a generator draws: its own device."""
+    return x.device if generator is None else generator.device
