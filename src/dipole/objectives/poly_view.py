@@ -37,8 +37,9 @@ def poly_view(
         arithmetic:  L_i = - mean_a log mean_{b != a} l_iab                (never above geometric)
         sufficient:  L_i = - mean_a log l_ia with the query mean_{b != a} z_ib in place of z_ib.
 
-    The only positive in a denominator is the pair at hand. `renormalise` puts the mean of the
-    other views back on the sphere. For two views all modes are the same.
+    The only positive in a denominator is the pair at hand: the reading here. `renormalise` puts
+    the mean of the other views back on the sphere, which the paper may not do. For two views all
+    modes are the same.
     Shapes: views (v, n, d), v >= 2; ids (n,): examples with equal ids are never negatives of each
     other.
     """
