@@ -17,7 +17,12 @@ class TinyEncoder(Encoder):
     """Letters -> mean of letter vectors -> dropout -> linear."""
 
     dim = 8
-    training_defaults: ClassVar = {"batch_size": 8, "epochs": 2, "learning_rate": 1e-2, "schedule": "linear"}
+    training_defaults: ClassVar = {
+        "batch_size": 8,
+        "epochs": 2,
+        "learning_rate": 1e-2,
+        "schedule": "linear",
+    }
 
     def __init__(self) -> None:
         super().__init__()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from dataclasses import asdict, dataclass, field
@@ -93,15 +94,13 @@ def fit(
         held: Examples | None = validation
     else:
         examples, held = load_validation(config, examples)
-    if show_progress:
+    if show_progress and os.environ.get("RANK", "0") == "0":
         _announce("training", examples)
         if held is not None:
             _announce("validation", held)
     if not isinstance(encoder, Encoder):
         encoder = build_encoder(config, examples)
     config = _with_defaults(config, encoder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_config(config, folder / CONFIG)
     return _train(config, encoder, objective, examples, held, folder, resume, show_progress)
 
 
@@ -115,16 +114,24 @@ def _train(
     resume: bool,
     show_progress: bool,
 ) -> Run:
+    import torch
     from accelerate import Accelerator
 
     from dipole.training.loop import Trainer
     from dipole.training.validation import make_validation
 
     accelerator = Accelerator(
+        # Without this accelerate overlooks several processes on CPUs.
+        cpu=not torch.accelerator.is_available(),
         mixed_precision="bf16" if config.precision == "bf16" else "no",
         log_with=list(config.track) or None,
         project_dir=str(folder),
     )
+    accelerator.wait_for_everyone()  # all have seen that the folder is new
+    if accelerator.is_main_process:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_config(config, folder / CONFIG)
+    accelerator.wait_for_everyone()
     if config.track:
         accelerator.init_trackers(folder.name, config=_flat(config))
     validation: Validation | None = None if held is None else make_validation(held)
@@ -136,7 +143,7 @@ def _train(
         folder,
         accelerator,
         validation,
-        show_progress=show_progress,
+        show_progress=show_progress and accelerator.is_main_process,
     )
     if resume:
         trainer.restore()

@@ -119,7 +119,7 @@ class Trainer:
                             f"stopped early: best {self._measure} at step {self.progress.best_step}"
                         )
                         break
-                if asked.to_stop and step < self.total:
+                if step < self.total and self._all_stop(asked.to_stop):
                     self.save()
                     raise InterruptedRunError(
                         f"stopped at step {step} of {self.total}, saved; "
@@ -163,7 +163,8 @@ class Trainer:
         columns, tensors = send_to_device((batch.columns, batch.tensors), self.accelerator.device)
         with self.accelerator.autocast():
             loss = self.model(columns, tensors)
-        value = float(loss.detach())
+        # The mean of the processes' shares is the loss of the whole batch.
+        value = float(self.accelerator.reduce(loss.detach(), "mean"))
         self._check_finite("loss", value, batch)
         self.accelerator.backward(loss)
         norm = None
@@ -190,9 +191,25 @@ class Trainer:
             if step + length > start:
                 batches = self.sampler.epoch(epoch)
                 for rows in batches[max(start - step, 0) : self.total - step]:
-                    parts = np.array_split(rows, self.accelerator.num_processes)
-                    yield parts[self.accelerator.process_index]
+                    yield self._share(rows)
             step, epoch = step + length, epoch + 1
+
+    def _share(self, rows: np.ndarray) -> np.ndarray:
+        """This process's rows of a batch."""
+        processes = self.accelerator.num_processes
+        if len(rows) < processes:
+            raise RunError(
+                f"a batch of {len(rows)} rows for {processes} processes; "
+                "expected another --batch-size, so that the last batch is larger"
+            )
+        return np.array_split(rows, processes)[self.accelerator.process_index]
+
+    def _all_stop(self, asked: bool) -> bool:
+        """Whether any process was asked to stop: they must leave at the same step."""
+        if self.accelerator.num_processes == 1:
+            return asked
+        flag = torch.tensor(float(asked), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(flag, "sum") > 0)
 
     def _total_steps(self) -> int:
         if self.config.max_steps is not None:
