@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import runpy
 import sys
@@ -52,13 +53,13 @@ def test_a_table_with_file_line_and_first_lines(dipole: Dipole) -> None:
     code, out, err = dipole("search", "docs", "two one", "-k", "2")
     assert (code, err) == (0, "")
     assert [line.rstrip() for line in out.splitlines()] == [
-        "rank  score  document",
-        "   1  0.632  a  lib/a.py:12",
-        "               one two",
-        "                   three",
-        "               four ...",
-        "   2  0.000  b",
-        "               three [bold]four [31m",
+        "rank   score  document",
+        "   1   0.632  a  lib/a.py:12",
+        "                one two",
+        "                    three",
+        "                four ...",
+        "   2   0.000  b",
+        "                three [bold]four [31m",
     ]
 
 
@@ -114,6 +115,13 @@ def test_mistakes_are_one_line(dipole: Dipole, arguments: list[str], message: st
 def test_long_ids_and_lines_do_not_break_the_table() -> None:
     from rich.console import Console
 
-    console = Console(width=40, file=None, record=True, quiet=True)
-    console.print(table_of([Hit(1, 0.5, "x" * 99, "y" * 99, {"file": "z" * 99, "line": 1})]))
-    assert all(len(line) <= 40 for line in console.export_text().splitlines())
+    out = io.StringIO()
+    hit = Hit(1, -0.5, "x" * 99, "y" * 99, {"file": "z" * 99, "line": 17})
+    Console(width=40, file=out).print(table_of([hit]))
+    lines = out.getvalue().splitlines()
+    assert all(len(line) <= 40 for line in lines)
+    assert lines[1].startswith("   1  -0.500  xxx")
+    # The text is cut, the id and the place are not.
+    assert sum(line.count("x") for line in lines) == sum(line.count("z") for line in lines) == 99
+    assert any(line.rstrip().endswith(":17") for line in lines)
+    assert lines[-1].rstrip().endswith("y…")

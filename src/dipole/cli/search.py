@@ -56,24 +56,25 @@ def search(
 
 def table_of(hits: list[Hit]) -> Table:
     """Hits as a table: rank, score, then id, file and line where known, and the first lines."""
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, show_header=True, header_style="bold")
-    table.add_column("rank", justify="right", no_wrap=True)
-    table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("document", overflow="ellipsis", no_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("rank", justify="right", min_width=4)
+    table.add_column("score", justify="right", min_width=6)
+    table.add_column("document")
     for hit in hits:
-        document = Text(_plain(hit.id), style="bold")
+        title = Text(_plain(hit.id), style="bold", overflow="fold")
         if hit.metadata.get("file"):
             place = ":".join(str(hit.metadata[n]) for n in ("file", "line") if n in hit.metadata)
-            document.append(f"  {_plain(place)}", style="not bold cyan")
+            title.append(f"  {_plain(place)}", style="not bold cyan")
         lines = [line for line in hit.text.expandtabs(4).splitlines() if line.strip()]
-        for line in lines[:_LINES]:
-            document.append(f"\n  {_plain(line)}", style="not bold")
+        body = Text("\n".join(f"  {_plain(line)}" for line in lines[:_LINES]))
         if len(lines) > _LINES:
-            document.append(" ...", style="not bold dim")
-        table.add_row(str(hit.rank), f"{hit.score:.3f}", document)
+            body.append(" ...", style="dim")
+        body.no_wrap, body.overflow = True, "ellipsis"
+        table.add_row(str(hit.rank), f"{hit.score:.3f}", Group(title, body))
     return table
 
 
