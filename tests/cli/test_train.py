@@ -181,6 +181,7 @@ def test_the_trackers_get_the_numbers(pairs_csv, tmp_path):
             r"'/no/folder': no such folder",
         ),
         ({"encoder-option": "dims=3"}, r"encoder option 'dims': no such setting; expected dim"),
+        ({"validation": "dev"}, r"validation: 'dev'; .*pairs.csv is a file and has no splits"),
         ({"validation": "2"}, r"validation: 2.0; expected a fraction between 0 and 1"),
         ({"epochs": 0}, r"epochs: 0.0; input should be greater than 0"),
     ],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dipole.data import Pairs, Scored, Triplets, content_key
+from dipole.data import Labeled, Pairs, Scored, Triplets, content_key
 from dipole.training.batches import ahead, collate, content_ids, unique_keys
 
 
@@ -63,6 +63,14 @@ def test_scores_travel_as_numbers():
     batch = collate(scored, np.array([0]), Recorder())
     assert batch.tensors["scores"].tolist() == [0.5]
     assert unique_keys(scored).shape == (1, 0)  # graded pairs may share a text
+
+
+def test_a_labelled_input_is_two_views_and_a_class():
+    labeled = Labeled.from_columns({"input": ["x", "y", "z"], "label": ["cat", "dog", "cat"]})
+    batch = collate(labeled, np.array([0, 1, 2]), Recorder())
+    assert list(batch.columns) == ["anchor", "positive"]
+    labels = batch.tensors["labels"].tolist()
+    assert labels[0] == labels[2] != labels[1]
 
 
 def test_keys_of_pairs_are_anchor_and_positive():

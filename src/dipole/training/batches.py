@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Field of an example -> (argument of the objective, side of the encoder).
-ENCODED: dict[str, tuple[str, Role]] = {
-    "anchor": ("anchor", "query"),
-    "positive": ("positive", "document"),
-    "negatives": ("negative", "document"),
-    "first": ("anchor", "document"),
-    "second": ("positive", "document"),
+# Field of an example -> arguments of the objective, with the side of the encoder. A labelled input
+# is encoded twice: dropout makes two views of it.
+ENCODED: dict[str, list[tuple[str, Role]]] = {
+    "anchor": [("anchor", "query")],
+    "positive": [("positive", "document")],
+    "negatives": [("negative", "document")],
+    "first": [("anchor", "document")],
+    "second": [("positive", "document")],
+    "input": [("anchor", "document"), ("positive", "document")],
 }
-# Field of an example -> argument of the objective, as numbers.
-NUMBERS = {"score": "scores", "label": "labels"}
 # Argument of the objective -> the argument that carries its content hashes.
 IDS = {"positive": "ids", "negative": "negative_ids"}
 # Two rows that share a text in one of these never meet in a batch.
@@ -63,28 +63,27 @@ def collate(
     """
     taken = examples.take(rows)
     columns: dict[str, list[Features]] = {}
-    ids: dict[str, Tensor] = {}
-    for field, (argument, role) in ENCODED.items():
-        if field not in taken:
-            continue
+    tensors: dict[str, Tensor] = {}
+    # In this order: it decides which random numbers a column draws.
+    for field in (field for field in ENCODED if field in taken):
         inputs = taken[field]
         if field == "negatives":
             inputs = [text for row in inputs for text in row]
         if not inputs:
             continue
-        if argument in IDS:
-            ids[IDS[argument]] = content_ids(inputs)
         size = chunk or len(inputs)
-        columns[argument] = [
-            encoder.prepare(inputs[start : start + size], role)
-            for start in range(0, len(inputs), size)
-        ]
-    tensors = {
-        argument: torch.as_tensor(taken[field])
-        for field, argument in NUMBERS.items()
-        if field in taken
-    }
-    return Batch(row_ids=taken["id"], columns=columns, tensors=tensors | ids)
+        for argument, role in ENCODED[field]:
+            if argument in IDS:
+                tensors[IDS[argument]] = content_ids(inputs)
+            columns[argument] = [
+                encoder.prepare(inputs[start : start + size], role)
+                for start in range(0, len(inputs), size)
+            ]
+    if "score" in taken:
+        tensors["scores"] = torch.tensor(taken["score"], dtype=torch.float32)
+    if "label" in taken:  # only equality counts: a name's hash is as good as a number
+        tensors["labels"] = content_ids(taken["label"])
+    return Batch(row_ids=taken["id"], columns=columns, tensors=tensors)
 
 
 def content_ids(inputs: list[Any]) -> Tensor:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dipole.data import Examples
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
+from dipole.training.batches import ENCODED
 from dipole.training.config import Config
 from dipole.training.seeding import seed_step
 
@@ -21,9 +22,17 @@ STATIC = "static"
 
 
 def load_examples(config: Config, source: str, split: str) -> Examples:
-    """Pairs or triplets; scored pairs if a column of scores is named."""
-    from dipole.data import load_pairs, load_scored
+    """Pairs or triplets; with a column of scores graded pairs, with one of classes labelled texts."""
+    from dipole.data import load_labeled, load_pairs, load_scored
 
+    if config.label is not None:
+        return load_labeled(
+            source,
+            input=config.anchor,
+            label=config.label,
+            split=split,
+            on_bad_row=config.on_bad_row,
+        )
     if config.score is not None:
         return load_scored(
             source,
@@ -55,6 +64,11 @@ def load_validation(config: Config, examples: Examples) -> tuple[Examples, Examp
     except ValueError:
         if Path(config.validation).exists():
             return examples, load_examples(config, config.validation, config.split)
+        if Path(config.data).is_file():
+            raise InputError(
+                f"validation: {config.validation!r}; {config.data} is a file and has no splits; "
+                "expected a file or a fraction between 0 and 1"
+            ) from None
         return examples, load_examples(config, config.data, config.validation)
     if not 0 < fraction < 1:
         raise InputError(
@@ -73,7 +87,8 @@ def build_encoder(config: Config, examples: Examples) -> Encoder:
     if config.encoder == STATIC:
         from dipole.encoders.static_text import StaticText
 
-        queries, documents = (examples.column(field) for field in list(examples.FIELDS)[:2])
+        texts = [examples.column(field) for field in examples.FIELDS if field in ENCODED]
+        queries, documents = texts[0], texts[-1] if len(texts) < 3 else texts[1]
         _check_options(StaticText.from_texts, options)
         return StaticText.from_texts(queries, documents, **options)
     if not options:

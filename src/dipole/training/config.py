@@ -31,6 +31,9 @@ class Config(BaseModel):
     score: str | None = Field(
         None, description="Column of scores, for graded pairs (a CoSENT-like objective)."
     )
+    label: str | None = Field(
+        None, description="Column of classes, for labelled texts in --anchor (supcon)."
+    )
     on_bad_row: Literal["error", "skip"] = Field(
         "error", description="What to do with a row that cannot be used."
     )
