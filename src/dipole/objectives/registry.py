@@ -38,6 +38,7 @@ OBJECTIVES = {
     "focal-infonce": "focal:FocalInfoNCE",
     "focal-sigmoid": "focal:FocalSigmoid",
     "gram": "gram:GRAM",
+    "groco": "groco:GroCo",
     "hn-nce": "hn_nce:HNNCE",
     "icnn": "icnn:ICNN",
     "infonce": "infonce:InfoNCE",
