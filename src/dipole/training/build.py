@@ -22,7 +22,7 @@ STATIC = "static"
 
 
 def load_examples(config: Config, source: str, split: str) -> Examples:
-    """Pairs or triplets; with a column of scores graded pairs, with one of classes labelled texts."""
+    """Pairs or triplets; graded pairs or labelled texts if such a column is named."""
     from dipole.data import load_labeled, load_pairs, load_scored
 
     if config.label is not None:
