@@ -101,7 +101,8 @@ class Cadet(Objective):
     Example:
         >>> import torch
         >>> anchor, candidates = torch.eye(2), torch.stack([torch.eye(2), torch.eye(2).flip(0)], 1)
-        >>> Cadet(1.0, 1.0)(anchor, candidates, torch.tensor([[1.0, 0.0]]).expand(2, 2)).item()
+        >>> teacher, ids = torch.tensor([[1.0, 0.0]]).expand(2, 2), torch.tensor([[0, 1], [1, 0]])
+        >>> round(Cadet(1.0, 1.0)(anchor, candidates, teacher, ids).item(), 4)
         0.0
     """
 

@@ -50,6 +50,7 @@ OBJECTIVES = {
     "listnet": "listwise:ListNet",
     "macl": "macl:MACL",
     "margin-mse": "margin_mse:MarginMSE",
+    "metrix": "metrix:Metrix",
     "modalities": "modalities:Modalities",
     "multi-similarity": "multi_similarity:MultiSimilarity",
     "mv-dhel": "multi_view:MVDHEL",
