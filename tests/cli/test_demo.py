@@ -14,7 +14,8 @@ def test_the_demo_trains_measures_and_finds(tmp_path, monkeypatch):
     real = training.fit
 
     def small(*arguments, **settings):
-        return real(*arguments, **settings, epochs=2, encoder_options={"dim": 32})
+        settings["encoder_options"] = {**settings["encoder_options"], "dim": 32}
+        return real(*arguments, **settings, epochs=2)
 
     monkeypatch.setattr(training, "fit", small)
     out = tmp_path / "demo"

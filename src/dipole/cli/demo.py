@@ -54,6 +54,8 @@ def demo(
         split="train+validation",
         split_seed=seed,
         temperature=0.07,
+        # A name stands first in code, and says most.
+        encoder_options={"decay": [0.5, 1.0]},
     )
     console.print(
         f"   {run.result['examples']:,} pairs, {run.result['step']} steps, "
