@@ -49,7 +49,9 @@ def together(answers, names):
 
 
 @pytest.mark.parametrize("executor", ["gathered", "ring"])
-@pytest.mark.parametrize("sizes", [([4, 4], [5, 5]), ([3, 6], [5, 2]), ([2, 1, 4, 3], [1, 4, 2, 6])])
+@pytest.mark.parametrize(
+    "sizes", [([4, 4], [5, 5]), ([3, 6], [5, 2]), ([2, 1, 4, 3], [1, 4, 2, 6])]
+)
 def test_many_processes_are_one(executor, sizes):
     n, m = sizes
     seeds = range(40)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -37,18 +37,23 @@ class Batch:
     documents: Sequence[Document]
     vectors: np.ndarray
 
-    @property
-    def ids(self) -> list[str]:
-        return [document.id for document in self.documents]
-
 
 def encoded(
-    documents: Iterable[Document], encoder: Encoder, *, show_progress: bool = False
+    documents: Iterable[Document],
+    encoder: Encoder,
+    check: Callable[[list[str]], None] | None = None,
+    *,
+    show_progress: bool = False,
 ) -> Iterator[Batch]:
-    """Batches of documents with their vectors; an InputError names the first bad document."""
+    """Batches of documents with their vectors; an InputError names the first bad document.
+
+    `check` sees the ids of a batch before it is encoded, which is what takes time.
+    """
     total = len(documents) if isinstance(documents, Sized) else None
     with _progress(total, show_progress) as advance:
         for batch in _batches(_checked(documents)):
+            if check is not None:
+                check([document.id for document in batch])
             vectors = encoder.encode([document.text for document in batch], role="document")
             finite = np.isfinite(vectors).all(axis=1)
             if not finite.all():

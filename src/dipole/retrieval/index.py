@@ -119,11 +119,30 @@ class Index:
 
     def add(self, documents: Iterable[Document], *, show_progress: bool = False) -> int:
         """Add documents, none of whose ids the index has; returns how many."""
-        return self._ingest(documents, _add, show_progress)
+        encoder = self.encoder
+        with store.writing(self.folder) as write:
+
+            def check(ids: list[str]) -> None:
+                again = lance.known(write.table, ids)
+                if again:
+                    raise InputError(
+                        f"{self.folder}: has a document {shown(again[0])} already; expected new "
+                        "ids, or replace"
+                    )
+
+            for batch in encoded(documents, encoder, check, show_progress=show_progress):
+                write.table.add(_rows(write.table, batch))
+                write.changed += len(batch.documents)
+        return write.changed
 
     def replace(self, documents: Iterable[Document], *, show_progress: bool = False) -> int:
         """Put documents in the place of those with their ids, add the others; returns how many."""
-        return self._ingest(documents, _replace, show_progress)
+        encoder = self.encoder
+        with store.writing(self.folder) as write:
+            for batch in encoded(documents, encoder, show_progress=show_progress):
+                lance.upsert(write.table, _rows(write.table, batch))
+                write.changed += len(batch.documents)
+        return write.changed
 
     def delete(self, ids: Iterable[str]) -> int:
         """Remove the documents with these ids; returns how many there were."""
@@ -203,41 +222,16 @@ class Index:
                         "written; index again if it is damaged"
                     ) from error
 
-    def _ingest(
-        self,
-        documents: Iterable[Document],
-        put: Callable[[Any, Batch], None],
-        show_progress: bool,
-    ) -> int:
-        encoder = self.encoder
-        with store.writing(self.folder) as write:
-            for batch in encoded(documents, encoder, show_progress=show_progress):
-                put(write.table, batch)
-                write.changed += len(batch.documents)
-        return write.changed
-
 
 def _scores(rows: list[dict[str, Any]]) -> dict[str, float]:
     return {row["id"]: row["score"] for row in rows}
 
 
-def _add(table: Any, batch: Batch) -> None:
-    again = lance.known(table, batch.ids)
-    if again:
-        raise InputError(
-            f"the index has a document {shown(again[0])} already; expected new ids, or replace"
-        )
-    table.add(_rows(table, batch))
-
-
-def _replace(table: Any, batch: Batch) -> None:
-    lance.upsert(table, _rows(table, batch))
-
-
 def _rows(table: Any, batch: Batch) -> Any:
-    documents = batch.documents
-    texts = [document.text for document in documents]
-    return lance.rows(table, batch.ids, texts, [d.metadata for d in documents], batch.vectors)
+    ids = [document.id for document in batch.documents]
+    texts = [document.text for document in batch.documents]
+    metadata = [document.metadata for document in batch.documents]
+    return lance.rows(table, ids, texts, metadata, batch.vectors)
 
 
 def _same_model(folder: Path, expected: str, encoder: Encoder) -> None:
