@@ -21,7 +21,6 @@ def dipole(
 ) -> Dipole:
     """Run the command line in a folder with a model; exit code, output, errors."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DIPOLE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("dipole.encoders.loading.load_encoder", Words.load)
     Words().save("model")
     Words("other").save("other")
@@ -99,7 +98,7 @@ def test_columns_by_name_and_bad_rows_left_out(dipole: Dipole) -> None:
         ("model --out new --corpus docs.jsonl --on-bad-row x", "--on-bad-row x: expected error"),
         ("--out none --corpus docs.jsonl --add", "none: no such index; make one with"),
         ("--out model --corpus docs.jsonl --add", "model: not an index, it has no index.json"),
-        ("--out i --corpus docs.jsonl --add", "the index has a document 'a' already"),
+        ("--out i --corpus docs.jsonl --add", "i: has a document 'a' already; expected new ids"),
         ("other --out i --corpus docs.jsonl --add", "i: made by another model (fingerprint"),
         ("other --out i --delete a", "i: made by another model (fingerprint"),
         ("--out i --add --replace --corpus docs.jsonl", "--add and --replace: found together"),

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import datetime
 import json
+import shutil
+import sysconfig
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,11 +12,6 @@ import pytest
 
 from dipole.errors import InputError
 from dipole.retrieval import Document, read_corpus
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DIPOLE_CACHE", str(tmp_path / "cache"))
 
 
 def written(path: Path, *rows: object) -> Path:
@@ -69,10 +66,14 @@ def test_parquet_with_dates_and_missing_numbers(tmp_path: Path) -> None:
 
 
 def test_stdlib_code_is_the_code_of_all_splits_with_file_and_line(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("DIPOLE_CACHE")  # reading the library anew would take seconds
+    # A small part of the library: reading all of it takes seconds.
+    for name in ("textwrap", "shlex", "bisect"):
+        shutil.copy(f"{sysconfig.get_paths()['stdlib']}/{name}.py", tmp_path)
+    monkeypatch.setattr("dipole.data.stdlib_code.library_folder", lambda: tmp_path)
     by_id = {d.id: d for d in read_corpus("stdlib-code")}
+    assert {i.split(".")[0] for i in by_id} == {"textwrap", "shlex", "bisect"}
     found = by_id["textwrap.dedent"]
     assert found.text.startswith("def dedent(")
     assert found.metadata["file"] == "textwrap.py"

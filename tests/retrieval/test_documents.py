@@ -27,8 +27,8 @@ def test_batches_keep_order_and_stream(words: ModuleType, monkeypatch: pytest.Mo
     first = next(stream)
     assert made == 4  # nothing is read ahead
     batches = [first, *stream]
-    assert [len(batch.ids) for batch in batches] == [4, 4, 2]
-    assert [i for batch in batches for i in batch.ids] == [str(i) for i in range(10)]
+    assert [len(batch.documents) for batch in batches] == [4, 4, 2]
+    assert [d.id for batch in batches for d in batch.documents] == [str(i) for i in range(10)]
     vectors = np.concatenate([batch.vectors for batch in batches])
     np.testing.assert_array_equal(vectors, model.encode([d.text for d in words.numbered(0, 10)]))
 
@@ -36,7 +36,7 @@ def test_batches_keep_order_and_stream(words: ModuleType, monkeypatch: pytest.Mo
 def test_long_texts_end_a_batch_early(words: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "_CHARACTERS", 30)
     texts = [Document(str(i), "one " * 5) for i in range(4)]
-    assert [len(b.ids) for b in encoded(texts, words.Words())] == [2, 2]
+    assert [len(b.documents) for b in encoded(texts, words.Words())] == [2, 2]
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,15 @@ def test_a_diverged_model_is_named(words: ModuleType) -> None:
 def test_progress_is_drawn_on_stderr(words: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(list(encoded(words.numbered(0, 3), words.Words(), show_progress=True))) == 1
     assert capsys.readouterr().out == ""
+
+
+def test_ids_are_checked_before_they_are_encoded(words: ModuleType) -> None:
+    class Busy(words.Words):  # type: ignore[name-defined,misc]
+        def encode(self, inputs: Any, *args: Any, **kwargs: Any) -> np.ndarray:
+            raise AssertionError("encoded")
+
+    def check(ids: list[str]) -> None:
+        raise InputError(f"{ids} are there")
+
+    with pytest.raises(InputError, match=r"\['3', '4'\] are there"):
+        next(encoded(words.numbered(3, 5), Busy(), check))

@@ -193,7 +193,7 @@ def test_a_bad_document_at_the_end_changes_nothing(
     for change in (index.add, index.replace):
         with pytest.raises(InputError, match="found empty text"):
             change([*words.numbered(70, 90), Document("bad", "")])
-    with pytest.raises(InputError, match="has a document '33' already; expected new ids"):
+    with pytest.raises(InputError, match="copy: has a document '33' already; expected new ids"):
         index.add([*words.numbered(70, 90), *words.numbered(33, 34)])
     assert {h.id: h.text for h in Index.open(index.folder).search("one", k=100)} == before
     data = index.folder / "documents.lance" / "data"
