@@ -1,10 +1,8 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
-# Threads per test worker: two workers with one thread each beat one worker with two.
-export OMP_NUM_THREADS ?=
 
-.PHONY: demo test check format bench docs clean
+.PHONY: help demo test check format bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,8 +14,9 @@ help:
 demo: .venv/.demo
 	@$(BIN)/dipole demo
 
+# Two workers with one thread each beat one worker with two.
 test: .venv/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: .venv/.dev
 	$(BIN)/ruff check .
