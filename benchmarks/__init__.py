@@ -1,0 +1,1 @@
+"""What dipole costs beside other libraries: `python -m benchmarks`."""

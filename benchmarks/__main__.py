@@ -1,0 +1,33 @@
+"""`python -m benchmarks [objectives] [--quick] [--out FOLDER] [--threads N]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+DOCUMENTS = Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
+TRIAL = DOCUMENTS.parent.parent / "build" / "benchmarks"
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("what", nargs="?", default="objectives", choices=["objectives"])
+    parser.add_argument("--quick", action="store_true", help="small sizes, into build/benchmarks")
+    parser.add_argument("--out", type=Path, help="the folder to write (default: docs/benchmarks)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="for every row")
+    given = parser.parse_args()
+    from benchmarks import objectives
+
+    command = "python -m benchmarks" + (" --quick" if given.quick else "")
+    objectives.run(
+        given.out or (TRIAL if given.quick else DOCUMENTS),
+        quick=given.quick,
+        threads=given.threads,
+        command=command,
+    )
+
+
+if __name__ == "__main__":
+    main()
