@@ -109,6 +109,7 @@ def _table(results: list[Result], data: RetrievalData) -> Table:
     """Every number with its 95 % interval, and the paired p-value against the first system."""
     from rich.table import Table
 
+    from dipole.evaluation.report import p_text
     from dipole.evaluation.result import compare
 
     table = Table(title=f"{len(data.queries)} questions, {len(data.corpus)} functions and classes")
@@ -120,11 +121,8 @@ def _table(results: list[Result], data: RetrievalData) -> Table:
         numbers = [
             f"{i.value:.3f} [{i.low:.3f}, {i.high:.3f}]" for i in map(result.__getitem__, METRICS)
         ]
-        test = (
-            ""
-            if result is results[0]
-            else f"{compare(result, results[0])[METRICS[0]].p_permutation:.2g}"
-        )
+        against = compare(result, results[0])[METRICS[0]].p_permutation
+        test = "" if result is results[0] else p_text(against)
         table.add_row(result.system, *numbers, test)
     return table
 

@@ -83,7 +83,7 @@ def print_report(report: dict[str, Any], console: Console, title: str = "") -> N
             tests.add_row(Text(f"{shown[first]} minus {shown[other]}", style="bold"))
             for metric, test in found.items():
                 cell = _with_interval(test, "difference", sign="+")
-                tests.add_row(metric, cell, _p(test["p_permutation"]))
+                tests.add_row(metric, cell, p_text(test["p_permutation"]))
         console.print(tests)
     unit = {"query": "queries", "pair": "pairs"}[report["item"]]
     console.print(
@@ -171,7 +171,8 @@ def _with_interval(found: dict[str, float | None], key: str, sign: str = "") -> 
     return f"{value} \\[{low}, {high}]" if low != "n/a" else f"{value} \\[n/a]"
 
 
-def _p(p: float | None) -> str:
+def p_text(p: float | None) -> str:
+    """A p-value as people read it; resampling cannot tell a smaller one from 0.001."""
     if p is None:
         return "n/a"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
