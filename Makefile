@@ -51,4 +51,6 @@ clean:
 
 .venv/.bench: .venv/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[all,dev,bench]'
+# Without what they depend on: their losses need torch alone, and are imported alone.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $$(grep -E '^(lightly|open_clip_torch|pytorch-metric-learning)==' constraints.txt)
 	@touch $@

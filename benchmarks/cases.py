@@ -64,7 +64,7 @@ def _case(
     return Case(key, title, rows, bound[0], tuple(set_up))
 
 
-PAIRS, ROWS = "n pairs", "n rows in classes of eight"
+PAIRS, ROWS = "pairs", "rows, in classes of eight"
 
 CASES = (
     _case(
@@ -138,7 +138,7 @@ CASES = (
     ),
     _case(
         "soft-targets",
-        "Soft targets from a teacher, one direction",
+        "Soft targets, one direction",
         PAIRS,
         (4, products.one),
         {"temperature": 0.05},

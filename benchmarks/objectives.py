@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import multiprocessing
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ def run(folder: Path, *, quick: bool, threads: int, command: str) -> None:
         memory=min(12 * 2**30, int(machine.available() * 0.6)),
         threads=threads,
     )
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["benchmarks.preload"])
     start, load = time.monotonic(), machine.load()
     rows: list[Row] = []
     for case in CASES:

@@ -37,7 +37,11 @@ def draw(rows: list[Row], folder: Path, d: int) -> list[str]:
             columns = min(4, len(cases))
             lines = -(-len(cases) // columns)
             figure, axes = pyplot.subplots(
-                lines, columns, figsize=(3.4 * columns, 3.5 * lines), squeeze=False
+                lines,
+                columns,
+                figsize=(3.4 * columns, 4.4 * lines),
+                squeeze=False,
+                layout="constrained",
             )
             for axis in axes.flat[len(cases) :]:
                 axis.set_visible(False)
@@ -46,7 +50,6 @@ def draw(rows: list[Row], folder: Path, d: int) -> list[str]:
                 panel(axis, case, here)
                 finish(axis, case, sorted({row.n for row in here}))
             figure.suptitle(TITLES[name].format(d=d), x=0.01, ha="left", fontsize=12)
-            figure.tight_layout()
             title = f"objectives-{name}"
             for ending in ("png", "svg"):
                 metadata = {"Date": None} if ending == "svg" else None
@@ -93,6 +96,8 @@ def memory_panel(axis: Any, case: Case, rows: list[Row]) -> None:
             axis.plot(*zip(*points, strict=True), label=name, **look)
     axis.set_yscale("log")
     axis.set_ylabel("MB")
+    axis.yaxis.set_major_formatter("{x:,g}")
+    axis.yaxis.set_minor_formatter("")
     limits = axis.get_ylim()
     sizes = sorted({row.n for row in rows})
     for name, slope in ((DIPOLE, 1), (REFERENCE, 2)):
@@ -132,4 +137,4 @@ def finish(axis: Any, case: Case, sizes: list[int]) -> None:
     axis.set_xlabel("n")
     axis.set_title(case.title, loc="left")
     axis.grid(True, alpha=0.25, linewidth=0.6)
-    axis.legend(fontsize=6, frameon=False, loc="best")
+    axis.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.28))

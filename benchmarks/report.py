@@ -86,7 +86,7 @@ def section(case: Case, rows: list[Row]) -> str:
     """An objective: a table per dimension."""
     parts = [
         f"## {case.title}\n",
-        f"{case.rows[0].upper() + case.rows[1:]}. Bare products: {case.products} of n x n x d.\n",
+        f"Here n counts {case.rows}. Bare products: {case.products} of n x n x d.\n",
     ]
     if case.key == "ntxent":
         n = 1024

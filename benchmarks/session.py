@@ -62,7 +62,6 @@ class Turn:
 
     def __init__(self, row: Row, limits: Limits) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["benchmarks.preload"])
         self.row, self.limits = row, limits
         self.pipe: Connection
         self.pipe, theirs = context.Pipe()
