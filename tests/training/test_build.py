@@ -1,0 +1,71 @@
+"""Settings become parts: the same seed the same weights, each option where it belongs."""
+
+import pytest
+import torch
+
+from dipole.data import Labeled, Pairs, Scored, Triplets
+from dipole.errors import InputError
+from dipole.training.build import build_encoder, build_objective, load_examples, load_validation
+from dipole.training.config import make_config
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("q,a,no,s,c\n" + "".join(f"q{i},a{i},n{i},{i},{i % 2}\n" for i in range(40)))
+    return str(path)
+
+
+def test_the_kind_of_examples_follows_the_columns(table):
+    def kind(**columns):
+        config = make_config(data=table, anchor="q", **columns)
+        return type(load_examples(config, table, "train"))
+
+    assert kind(positive="a") is Pairs
+    assert kind(positive="a", negative=["no"]) is Triplets
+    assert kind(positive="a", score="s") is Scored
+    assert kind(label="c") is Labeled
+
+
+def test_the_seed_decides_the_first_weights(table):
+    def vectors(seed):
+        config = make_config(data=table, seed=seed, encoder_options={"dim": 8})
+        return build_encoder(config, load_examples(config, table, "train")).vectors
+
+    assert torch.equal(vectors(1), vectors(1))
+    assert not torch.equal(vectors(1), vectors(2))
+
+
+def test_options_reach_the_objective():
+    config = make_config(data="x", temperature=0.2, objective_options={"symmetric": False})
+    objective = build_objective(config)
+    assert objective.temperature.value == 0.2
+    assert objective.symmetric is False
+
+
+@pytest.mark.parametrize(
+    ("validation", "message"),
+    [
+        ("1.5", "expected a fraction between 0 and 1"),
+        ("dev", "is a file and has no splits"),
+    ],
+)
+def test_a_validation_that_is_none(table, validation, message):
+    config = make_config(data=table, anchor="q", positive="a", validation=validation)
+    with pytest.raises(InputError, match=message):
+        load_validation(config, load_examples(config, table, "train"))
+
+
+def test_validation_by_fraction_file_and_not_at_all(table, tmp_path):
+    other = tmp_path / "other.csv"
+    other.write_text("q,a\nx,y\nz,w\n")
+
+    def sizes(validation):
+        config = make_config(data=table, anchor="q", positive="a", validation=validation)
+        training, held = load_validation(config, load_examples(config, table, "train"))
+        return len(training), None if held is None else len(held)
+
+    assert sizes(None) == (40, None)
+    assert sizes(str(other)) == (40, 2)
+    training, held = sizes("0.3")
+    assert training + held == 40
