@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.distributed as dist
+
+from dipole.kernels import Stats, using
 from support import distributed
 from support.programs import Case, differences
-
-from dipole.kernels import Stats, lse, own, pairs, top, using
 
 SHARDS = {2: [(3, 4), (2, 5), (0, 3)], 4: [(2, 2), (1, 3), (4, 1), (2, 2)]}
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.programs import EXTREMES, SUMS, Case, differences
 
 from dipole.errors import InputError
 from dipole.kernels import lse, pairs, using
+from support.programs import EXTREMES, SUMS, Case, differences
 
 SIZES = st.integers(1, 13)
 TILES = st.tuples(st.integers(1, 6), st.integers(1, 6))

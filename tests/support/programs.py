@@ -129,7 +129,7 @@ class Case:
         shape = (2, d) if score == "late" else (d,)
         per_row = rng.random() < 0.3
         tensors = {
-            # On a line unit vectors are -1 or 1, and the place of a maximum would be a matter of taste.
+            # On a line unit vectors are -1 or 1: the place of a maximum would be a matter of taste.
             "row": normal(n, *shape) if d == 1 else normalize(normal(n, *shape), dim=-1),
             "column": normal(m, *shape) if d == 1 else normalize(normal(m, *shape), dim=-1),
             "row_value": normal(n),
