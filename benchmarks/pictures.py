@@ -74,8 +74,7 @@ def time_panel(axis: Any, case: Case, rows: list[Row]) -> None:
             for row in rows
             if row.implementation == name and row.seconds and (base := reference.get(row.n))
         ]
-        if points:
-            axis.plot(*zip(*points, strict=True), label=name, **look)
+        curve(axis, name, points, look)
     axis.set_yscale("log")
     low, high = axis.get_ylim()
     shown = [t for t in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if low <= t <= high]
@@ -92,8 +91,8 @@ def memory_panel(axis: Any, case: Case, rows: list[Row]) -> None:
             for row in rows
             if row.implementation == name and row.growth and row.reason is None
         ]
-        if points and not name.startswith(BOUND):
-            axis.plot(*zip(*points, strict=True), label=name, **look)
+        if not name.startswith(BOUND):
+            curve(axis, name, points, look)
     axis.set_yscale("log")
     axis.set_ylabel("MB")
     axis.yaxis.set_major_formatter("{x:,g}")
@@ -108,6 +107,14 @@ def memory_panel(axis: Any, case: Case, rows: list[Row]) -> None:
         line = [height * (n / at) ** slope for n in (sizes[0], sizes[-1])]
         axis.plot([sizes[0], sizes[-1]], line, color=GREY, linestyle=":", linewidth=1, zorder=0)
     axis.set_ylim(limits)
+
+
+def curve(axis: Any, name: str, points: list[tuple[int, float]], look: dict[str, Any]) -> None:
+    """A line; without any figure the legend says so."""
+    if points:
+        axis.plot(*zip(*points, strict=True), label=name, **look)
+    else:
+        axis.plot([], [], label=f"{name} (no figures)", **look)
 
 
 def looks(case: Case) -> list[tuple[str, dict[str, Any]]]:

@@ -51,7 +51,7 @@ def repeats(first: float) -> int:
 
     0: the first one is the figure; what it would warm up is nothing beside such a length.
     """
-    for limit, count in ((0.05, 15), (0.5, 7), (2, 4), (8, 2)):
+    for limit, count in ((0.05, 15), (0.5, 5), (2, 3), (8, 2)):
         if first < limit:
             return count
     return 0
@@ -90,7 +90,7 @@ class Turn:
     def step(self) -> None:
         """One step, its figures into the row."""
         self.pipe.send("step")
-        got = self.wait(4 * self.limits.seconds)
+        got = self.wait(max(16, 2 * self.limits.seconds))
         if got is None:
             return
         self.left -= 1
@@ -168,9 +168,10 @@ def foretell(row: Row, before: list[Row], limits: Limits) -> str | None:
     if old.reason is not None:
         if old.reason.startswith("not installed"):
             return old.reason
-        # A small size is tried all the same: what it asks for is worth knowing.
-        if row.n > SMALL or not old.reason.startswith(OUT_OF_MEMORY):
+        if row.n > SMALL:
             return f"not tried: see n = {old.n:,}"
+    # A small size is tried all the same: what it asks for is worth knowing.
+    if row.n <= SMALL or not old.seconds:
         return None
     seconds = old.median * (row.n / old.n) ** 2
     if seconds > limits.seconds:

@@ -35,7 +35,7 @@ def test_an_allocation_that_failed_is_named_by_its_size() -> None:
 
 
 def test_a_size_that_takes_too_long_is_foretold() -> None:
-    before = [Row("infonce", REFERENCE, 64, 16, seconds=[10.0])]
-    later = Row("infonce", REFERENCE, 256, 16)
-    assert foretell(later, before, LIMITS) == "about 160 s, judged by n = 64"
-    assert foretell(Row("infonce", DIPOLE, 256, 16), before, LIMITS) is None
+    before = [Row("infonce", REFERENCE, 1024, 16, seconds=[10.0])]
+    later = Row("infonce", REFERENCE, 4096, 16)
+    assert foretell(later, before, LIMITS) == "about 160 s, judged by n = 1,024"
+    assert foretell(Row("infonce", DIPOLE, 4096, 16), before, LIMITS) is None
