@@ -53,7 +53,7 @@ def test_a_vector_of_zeros_is_found_last(tmp_path: Path) -> None:
 def test_large_tables_get_an_approximate_index_of_good_recall(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # 20,000 rows are 3 cells of the index; looking into 2 of them is what 32 are in a million rows.
+    # 20,000 rows are 3 cells of the index; 2 of them are the share that 64 are of 800,000 rows.
     monkeypatch.setattr(lance, "ANN_ROWS", 20_000)
     monkeypatch.setattr(lance, "PROBES", 2)
     rng = np.random.default_rng(0)

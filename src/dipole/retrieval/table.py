@@ -21,7 +21,7 @@ ANN_ROWS = 50_000
 # How many of its candidates the approximate index has compared again with the exact vectors,
 # as a multiple of k, and how many of its cells it looks into.
 REFINE = 4
-PROBES = 32
+PROBES = 64
 _NOW, _FOREVER = timedelta(milliseconds=1), timedelta(days=36_500)
 # The tag of the version that is published; LanceDB refuses to clear a version that has a tag.
 _TAG = "published"
