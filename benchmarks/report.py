@@ -15,7 +15,8 @@ HEAD = (
 
 INTRODUCTION = """# Objectives: time and memory beside other libraries
 
-Written by `{command}`; every number comes from that one run.
+Written by `{command}`; every number comes from that one run, save where
+it says otherwise.
 
 | | |
 |---|---|
@@ -31,7 +32,7 @@ How it is measured:
 - Ratios are of medians; below 1 is faster, or smaller, than plain torch at the same n and d. A
   dash: the other side was not run. Growth of a few MB is the allocator's noise.
 - "plain torch" builds the whole matrix and leaves the rest to autograd.
-- "bare products" is the lower bound: the matrix products the engine does on its own tile size and
+- "bare products" is the engine's lower bound: the matrix products the engine does on its own tile size and
   nothing else. A block of n rows against n columns takes 4 of them (scores for the statistics,
   scores again for the gradients, gradients of rows, gradients of columns): 8 n^2 d floating-point
   operations. How many an objective takes stands under its title.
@@ -44,7 +45,8 @@ How it is measured:
 """
 
 PML_NOTE = """pytorch-metric-learning's NTXentLoss makes a matrix of (2n positive pairs) x
-(2n (2n - 2) negative pairs): {n:,} pairs come to {bytes:.1f} GB in float32. The command:
+(2n (2n - 2) negative pairs): {n:,} pairs come to {bytes:.1f} GB in float32. The command,
+run by hand under `ulimit -v 14680064`, ended with "you tried to allocate 34326183936 bytes":
 
 ```
 python -c "import torch; from pytorch_metric_learning.losses import NTXentLoss; \\
