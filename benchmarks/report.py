@@ -34,8 +34,8 @@ How it is measured:
 - "plain torch" builds the whole matrix and leaves the rest to autograd.
 - "bare products" is the engine's lower bound: the matrix products it does, on its own tile
   size, and nothing else. A block of n rows against n columns takes 4 of them (scores for the
-  statistics, scores again for the gradients, gradients of rows, gradients of columns): 8 n^2 d floating-point
-  operations. How many an objective takes stands under its title.
+  statistics, scores again for the gradients, gradients of rows, gradients of columns): 8 n^2 d
+  floating-point operations. How many an objective takes stands under its title.
 - "loss" is the value of that step: equal values show that the same thing is computed.
 - A row is not run when the same implementation at a smaller n foretells more than
   {seconds:.0f} s a step or a multiple of {memory:.1f} GB, and stops where it grows by more than
