@@ -17,13 +17,21 @@ from torch import Tensor
 
 
 class Score:
-    """`fn(*rows, *columns, *shared) -> (b, c)`: one tile of scores, before the temperature."""
+    """`fn(*rows, *columns, *shared) -> (b, c)`: one tile of scores, before the temperature.
+
+    `cells(*rows, *columns)` says how many numbers `fn` holds per score, to choose the tile's size.
+    """
 
     def __init__(
-        self, fn: Callable[..., Tensor], *, shared: Tensor | Sequence[Tensor] = ()
+        self,
+        fn: Callable[..., Tensor],
+        *,
+        shared: Tensor | Sequence[Tensor] = (),
+        cells: Callable[..., int] = lambda *tensors: 1,
     ) -> None:
         self.fn = fn
         self.shared = (shared,) if isinstance(shared, Tensor) else tuple(shared)
+        self.cells = cells
 
 
 def negative_squared_distance() -> Score:
@@ -57,7 +65,10 @@ def late_interaction() -> Score:
             best = best.masked_fill(~b_mask.any(1), 0)
         return best.sum(1) if a_mask is None else (best * a_mask[:, :, None]).sum(1)
 
-    return Score(tile)
+    def cells(*tensors: Tensor) -> int:
+        return tensors[0].shape[1] * tensors[len(tensors) // 2].shape[1]
+
+    return Score(tile, cells=cells)
 
 
 def gram_volume() -> Score:
@@ -78,4 +89,4 @@ def gram_volume() -> Score:
         flat = squared <= 0
         return -squared.masked_fill(flat, 1).sqrt().masked_fill(flat, 0)
 
-    return Score(tile)
+    return Score(tile, cells=lambda a, b: 2 * b.shape[1])

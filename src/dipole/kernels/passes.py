@@ -42,14 +42,17 @@ def forward_pass(
     plan: Plan,
     row_offset: int = 0,
     column_offset: int = 0,
-) -> None:
-    """Let every tile of (rows x columns) pass by the states."""
-    n, m = len(operands.row[0]), len(operands.column[0])
+) -> Tensor | None:
+    """Let every tile of (rows x columns) pass by the states.
+
+    Returns the scores where one tile holds them all: the backward pass need not compute them again.
+    """
+    kept: Tensor | None = None
     survey = Survey(program.views, operands, plan.size)
     bounded, others = plan.split(program)
     powers.set_peaks(bounded, states)
     scores = Scores(program, operands, plan)
-    for tile in tiles(n, m, plan.size, row_offset, column_offset):
+    for tile in tiles(*operands.size, plan.size, row_offset, column_offset):
         local = operands.on(tile)
         score, exponentials = scores.on(tile, local)
         if exponentials is not None:
@@ -63,6 +66,8 @@ def forward_pass(
             for use in view.uses:
                 state = [share(t, use, tile) for t in states[use.direction, use.slot]]
                 use.reduction.update(state, piece_of(use, tile, values, keep, weight))
+        kept = scores.keep(score, operands)
+    return kept
 
 
 def backward_pass(
@@ -72,11 +77,14 @@ def backward_pass(
     grads: Grads,
     into: Sequence[Tensor | None],
     plan: Plan,
+    kept: Tensor | None,
     row_offset: int = 0,
     column_offset: int = 0,
 ) -> None:
-    """Add the gradient of every operand to `into`, laid out as `operands.flat()`."""
-    n, m = len(operands.row[0]), len(operands.column[0])
+    """Add the gradient of every operand to `into`, laid out as `operands.flat()`.
+
+    `kept` is what the forward pass returned.
+    """
     survey = Survey(program.views, operands, plan.size)
     bounded, others = plan.split(program)
     plain = [view for view in others if view.plain]
@@ -84,14 +92,16 @@ def backward_pass(
     factor = powers.factors(bounded, results, grads)
     scores = Scores(program, operands, plan)
     rows_sink, columns_sink = into[0], into[len(operands.row)]
-    for tile in tiles(n, m, plan.size, row_offset, column_offset):
+    for tile in tiles(*operands.size, plan.size, row_offset, column_offset):
         local = operands.on(tile)
         leaves = Leaves(local, into, tile, by_hand=scores.dot is not None)
-        score, exponentials = scores.on(tile, local if scores.dot else leaves.operands)
+        score, exponentials = scores.on(tile, local if scores.dot else leaves.operands, kept)
         at_score: Tensor | None = None
         if exponentials is not None:
             by = powers.coefficients(bounded, factor, score, local, tile, survey)
-            at_score = None if by is None else exponentials.mul_(by)
+            if by is not None:
+                # What was kept may be needed once more.
+                at_score = exponentials.mul_(by) if kept is None else exponentials * by
         for view in plain:
             for grad in plain_gradient(view, score.detach(), local, tile, survey, results, grads):
                 at_score = grad if at_score is None else at_score.add_(grad)

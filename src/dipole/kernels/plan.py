@@ -37,7 +37,9 @@ def make_plan(program: Program, operands: Operands, longest: Tensor, n: int, m: 
         for view in program.views
     )
     chosen = settings()
-    size = chosen.tile or tile_size(operands.row[0], operands.column[0])
+    score = program.score
+    cells = 1 if score.score is None else score.score.cells(*score.tensors(operands))
+    size = chosen.tile or tile_size(operands.row[0], operands.column[0], cells)
     return Plan(size, chosen.bf16 and operands.row[0].dtype is torch.float32, bounded)
 
 

@@ -12,6 +12,7 @@ is one exponential for both directions. Backward, with g the incoming gradients,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor
@@ -48,13 +49,13 @@ def add_powers(
         for use in view.uses:
             sums = states[use.direction, use.slot][1]
             if use.direction == COLUMN:
-                sums[tile.columns] += kept.sum(0)
+                sums[tile.columns].add_(kept.sum(0))
                 continue
             of_rows = kept.sum(1) if of_rows is None else of_rows
             if use.direction == ROW:
-                sums[tile.rows] += of_rows
+                sums[tile.rows].add_(of_rows)
             else:
-                sums += of_rows.sum()
+                sums.add_(of_rows.sum())
 
 
 def factors(views: Sequence[View], results: Results, grads: Grads) -> Grads:
@@ -64,7 +65,7 @@ def factors(views: Sequence[View], results: Results, grads: Grads) -> Grads:
     for key in keys:
         if key in grads:
             result = results[key][0]
-            found[key] = grads[key] * (-result).exp().masked_fill(result.isinf(), 0)
+            found[key] = grads[key] * (-result).exp().nan_to_num(math.nan, 0.0)
     return found
 
 

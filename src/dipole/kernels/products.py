@@ -14,7 +14,11 @@ from torch import Tensor
 
 from dipole.kernels.tiles import Tile
 
-_LINEAR = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+_LINEAR = getattr(getattr(torch.ops.mkldnn, "_linear_pointwise", None), "default", None)
+# glibc keeps freed blocks up to the largest size it has seen come and go (32 MB at most), and gives
+# larger ones back to the system: then every tile is zeroed and mapped afresh, a fifth of the time.
+# This block is never touched, so it costs nothing.
+torch.empty(31 * 2**20, dtype=torch.uint8)
 
 
 class Dot:

@@ -126,6 +126,11 @@ class Operands:
     shared: list[Tensor]
     grid: list[Tensor]
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(n, m)."""
+        return self.row[0].shape[0], self.column[0].shape[0]
+
     def flat(self) -> list[Tensor]:
         return [*self.row, *self.column, *self.shared, *self.grid]
 
@@ -147,6 +152,8 @@ class Operands:
 
     def on(self, tile: Tile) -> Operands:
         """What one tile sees of them."""
+        if self.size == (tile.r1 - tile.r0, tile.c1 - tile.c0):
+            return self
         return Operands(
             [t[tile.rows] for t in self.row],
             [t[tile.columns] for t in self.column],
@@ -165,15 +172,16 @@ class BoundScore:
     shared: tuple[int, ...] = ()
     temperature: tuple[str, int] | float = 1.0
 
+    def tensors(self, operands: Operands) -> list[Tensor]:
+        """What the score reads of the rows, then of the columns."""
+        return [*operands.row[: self.rows], *operands.column[: self.columns]]
+
     def __call__(self, operands: Operands) -> Tensor:
         """One tile. The dot product's rows come already divided by the temperature."""
         if self.score is None:
             return operands.row[0] @ operands.column[0].t()
-        tile = self.score.fn(
-            *operands.row[: self.rows],
-            *operands.column[: self.columns],
-            *(operands.shared[number] for number in self.shared),
-        )
+        shared = (operands.shared[number] for number in self.shared)
+        tile = self.score.fn(*self.tensors(operands), *shared)
         if isinstance(self.temperature, float):
             return tile if self.temperature == 1 else tile / self.temperature
         kind, number = self.temperature

@@ -162,6 +162,7 @@ class _Ring(torch.autograd.Function):
                         ),
                     ],
                     ctx.plan,
+                    None,
                     place.row_offset,
                     shard.start,
                 )

@@ -27,13 +27,21 @@ class Scores:
             a, b = operands.row[0], operands.column[0]
             self.dot = Dot(a, b, factor=LOG2E if self.alone else 1.0, bf16=plan.bf16)
 
-    def on(self, tile: Tile, local: Operands) -> tuple[Tensor, Tensor | None]:
-        """Scores and exponentials of a tile; with `alone` they are one and the same."""
+    def on(
+        self, tile: Tile, local: Operands, kept: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Scores and exponentials of a tile, from what `keep` kept if it did.
+
+        With `alone` the two are one and the same tensor.
+        """
         if self.dot is None:
             with torch.set_grad_enabled(any(t.requires_grad for t in local.flat())):
                 return self.program.score(local), None
-        score = self.dot.scores(tile)
+        score = self.dot.scores(tile) if kept is None else kept
         if self.alone:
-            score.exp2_()
-            return score, score
+            return (score, score) if kept is not None else (score.exp2_(), score)
         return score, exp_(score.clone()) if self.powers else None
+
+    def keep(self, score: Tensor, operands: Operands) -> Tensor | None:
+        """A tile for the backward pass, where it is all there is and was a product."""
+        return score if self.dot is not None and score.shape == operands.size else None

@@ -27,7 +27,7 @@ class Survey:
 
     def __init__(self, views: list[View], operands: Operands, size: tuple[int, int]) -> None:
         self._touched: dict[tuple[int, int], set[tuple[int, int]] | None] = {}
-        n, m = len(operands.row[0]), len(operands.column[0])
+        n, m = operands.size
         alone = n <= size[0] and m <= size[1]  # one tile: looking is dearer than doing
         for view in views:
             for bound in (*view.masks, *view.weights):

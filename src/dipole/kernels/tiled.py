@@ -44,13 +44,13 @@ class _Tiled(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         operands = Operands.fill(layout, [t.detach() for t in flat])
         a, b = operands.row[0], operands.column[0]
-        plan = make_plan(program, operands, norms(operands), len(a), len(b))
+        plan = make_plan(program, operands, norms(operands), *operands.size)
         states = {
             **start(program, ROW, len(a), a),
             **start(program, COLUMN, len(b), a),
             **start(program, ALL, 1, a),
         }
-        forward_pass(program, operands, states, plan, *offsets)
+        ctx.kept = forward_pass(program, operands, states, plan, *offsets)
         results = flatten(
             program,
             {
@@ -83,6 +83,7 @@ class _Tiled(torch.autograd.Function):
                 grads,
                 into,
                 ctx.plan,
+                ctx.kept,
                 *ctx.offsets,
             )
         return None, None, None, *once(into, [*flat, *above])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from torch import Tensor
-
-from dipole.kernels.settings import settings
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,23 @@ def tiles(
             yield Tile(r0, min(r0 + b, n), c0, min(c0 + c, m), row_offset, column_offset)
 
 
-def tile_size(rows: Tensor, columns: Tensor) -> tuple[int, int]:
-    """(b, c): one tile of scores fills the cache next to its operands, whatever n and m are."""
-    forced = settings().tile
-    if forced is not None:
-        return forced
-    scores = 2**19 if rows.element_size() == 4 else 2**18
-    b = 512
-    return b, scores // b
+def tile_size(rows: Tensor, columns: Tensor, cells: int = 1) -> tuple[int, int]:
+    """(b, c): a tile of scores fits the cache, however many rows and columns there are.
+
+    `cells` is how many numbers a score needs on its way (the tokens of late interaction).
+    """
+    n, m = max(rows.shape[0], 1), max(columns.shape[0], 1)
+    scores = max(2 * _level_two_cache() // rows.element_size() // cells, 64)
+    b = min(n, 2 ** round(math.log2(scores) / 2 - 0.5))  # columns run in memory: twice as many
+    c = min(m, scores // b)
+    return min(n, scores // c), c
+
+
+@cache
+def _level_two_cache() -> int:
+    """Bytes of one core's level 2 cache; 1 MB where nobody says."""
+    try:
+        text = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip()
+        return int(text.removesuffix("K")) * 1024
+    except (OSError, ValueError):
+        return 2**20
