@@ -95,7 +95,8 @@ def _measure(folder: Path, seed: int) -> Table:
     untrained = build_encoder(config, load_examples(config, config.data, config.split))
     lexical = evaluate_run(BM25(data.corpus).search(data.queries), data.qrels, system="BM25")
     trained = evaluate_retrieval(load_encoder(folder), data, system="trained")
-    fused = weighted_fusion([trained.run, lexical.run], [WEIGHT, 1 - WEIGHT])
+    # As `Index.search` fuses: to share no word with the query is 0.
+    fused = weighted_fusion([trained.run, lexical.run], [WEIGHT, 1 - WEIGHT], floors=[None, 0.0])
     results = [
         lexical,
         evaluate_retrieval(untrained, data, system="untrained"),
