@@ -17,6 +17,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from dipole.kernels.second import once
+
 
 def world() -> tuple[int, int]:
     """This process's rank and the number of processes: (0, 1) without torch.distributed."""
@@ -79,8 +81,9 @@ class _Exchange(torch.autograd.Function):
         return _all_to_all(x, send, receive)
 
     @staticmethod
-    def backward(ctx: Any, *above: Tensor) -> tuple[Tensor, None, None]:
-        return _all_to_all(above[0], ctx.receive, ctx.send), None, None
+    def backward(ctx: Any, *above: Tensor) -> tuple[Tensor | None, None, None]:
+        (grad,) = once([_all_to_all(above[0], ctx.receive, ctx.send)], above)
+        return grad, None, None
 
 
 def _all_to_all(x: Tensor, send: list[int], receive: list[int]) -> Tensor:

@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from dipole.kernels.modifiers import Extent
-from dipole.kernels.program import Operands, Program, Results, piece_of
+from dipole.kernels.operands import Operands
+from dipole.kernels.program import Program
 from dipole.kernels.tiles import Tile
+from dipole.kernels.views import Results, piece_of
 
 
 def dense(
@@ -36,5 +38,5 @@ def whole(
         weight = view.weight(score, operands, tile)
         for use in view.uses:
             piece = piece_of(use, tile, values, keep, weight)
-            results[use.direction, use.slot] = use.reduction.whole(piece)
+            results[use.key] = use.reduction.whole(piece)
     return results

@@ -6,10 +6,12 @@ from dipole.errors import InputError
 from dipole.kernels.collectives import find_place, world
 from dipole.kernels.dense import dense
 from dipole.kernels.gathered import gathered, replicated
-from dipole.kernels.program import Operands, Program, Results
+from dipole.kernels.operands import Operands
+from dipole.kernels.program import Program
 from dipole.kernels.ring import ring
 from dipole.kernels.settings import SMALL, check_executor, settings
 from dipole.kernels.tiled import tiled
+from dipole.kernels.views import Results
 
 # Everybody's columns and their gradient in one process: beyond this many bytes the ring is kinder.
 GATHER_BYTES = 2**30

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from dipole.kernels.collectives import Place, gather, scatter, stack
 from dipole.kernels.dense import dense
-from dipole.kernels.program import ALL, COLUMN, ROW, Operands, Program, Results
+from dipole.kernels.operands import Operands
+from dipole.kernels.program import Program
 from dipole.kernels.settings import SMALL
 from dipole.kernels.tiled import tiled
+from dipole.kernels.views import ALL, COLUMN, ROW, Results
 
 
 def gathered(program: Program, operands: Operands, place: Place) -> Results:
@@ -26,7 +28,7 @@ def gathered(program: Program, operands: Operands, place: Place) -> Results:
     )
     results = _here(program, everybody, place)
     for use in program.uses:
-        key = use.direction, use.slot
+        key = use.key
         value, index = results[key]
         if use.direction == COLUMN:
             places = None if index is None else scatter(index, sizes)
@@ -40,7 +42,7 @@ def replicated(program: Program, operands: Operands, place: Place) -> Results:
     """The columns are the same everywhere and stay; only what sums over rows must meet."""
     results = _here(program, operands, place)
     for use in program.uses:
-        key = use.direction, use.slot
+        key = use.key
         value, index = results[key]
         if use.direction != ROW:
             places = None if index is None else stack(index)

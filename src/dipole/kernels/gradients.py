@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from dipole.kernels.modifiers import Extent
-from dipole.kernels.program import Grads, Operands, Results, Use, View, piece_of, share
+from dipole.kernels.operands import Operands
 from dipole.kernels.reductions import Gradient
 from dipole.kernels.survey import Survey
 from dipole.kernels.tiles import Tile
+from dipole.kernels.views import Grads, Results, Use, View, piece_of, share
 
 
 class Leaves:
@@ -60,7 +61,7 @@ def plain_gradient(
     grads: Grads,
 ) -> Iterator[Tensor]:
     """The gradient at the scores of a tile, use by use, each a new tensor."""
-    uses = [use for use in view.uses if (use.direction, use.slot) in grads]
+    uses = [use for use in view.uses if use.key in grads]
     keep = view.keep(score, local, tile, survey) if uses else Extent.NONE
     if keep is not Extent.NONE:
         for use in uses:
@@ -82,7 +83,7 @@ def modified_gradient(
     with torch.enable_grad():
         leaf = score.requires_grad_()
         for view in views:
-            uses = [use for use in view.uses if (use.direction, use.slot) in grads]
+            uses = [use for use in view.uses if use.key in grads]
             keep = view.keep(score.detach(), leaves.operands, tile, survey) if uses else Extent.NONE
             if keep is Extent.NONE:
                 continue
@@ -118,7 +119,7 @@ def _of_use(
     grads: Grads,
 ) -> Gradient:
     """What one use sends back to a tile, laid out as the tile."""
-    key = use.direction, use.slot
+    key = use.key
     result, index = results[key]
     found = use.reduction.gradient(
         piece_of(use, tile, values, keep, weight),

@@ -37,7 +37,7 @@ class Index(Enum):
 
 INDEX = Index.INDEX
 Operand = Tensor | Index
-Operands = Operand | Sequence[Operand]
+Given = Operand | Sequence[Operand]
 
 
 class Extent(Enum):
@@ -69,8 +69,8 @@ class TileFunction:
         self,
         fn: Callable[..., Tensor],
         *,
-        row: Operands = (),
-        column: Operands = (),
+        row: Given = (),
+        column: Given = (),
         shared: Tensor | Sequence[Tensor] = (),
         grid: Tensor | Sequence[Tensor] = (),
         support: Sequence[tuple[int, int]] | None = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -12,17 +13,10 @@ from dipole.errors import InputError
 from dipole.kernels.blocks import Score
 from dipole.kernels.dense import whole
 from dipole.kernels.executors import run
-from dipole.kernels.program import (
-    ALL,
-    COLUMN,
-    ROW,
-    BoundScore,
-    Operands,
-    Program,
-    Results,
-    compile_program,
-)
+from dipole.kernels.operands import Operands
+from dipole.kernels.program import BoundScore, Program, compile_program
 from dipole.kernels.statistics import Statistic
+from dipole.kernels.views import ALL, COLUMN, ROW, Results
 
 
 class Stats(NamedTuple):
@@ -71,9 +65,10 @@ def pairs(
         >>> pairs(z, z, temperature=0.5, row=[lse(), lse(mask=off_diagonal())]).row[1]
         tensor([0.6931, 0.6931, 0.6931])
     """
-    program, operands = _prepare(rows, columns, temperature, score, row, column, all)
-    results = run(program, operands, together=not replicated, executor=executor)
-    return _collect(program, results)
+    with _full_precision(rows if isinstance(rows, Tensor) else rows[0]):
+        program, operands = _prepare(rows, columns, temperature, score, row, column, all)
+        results = run(program, operands, together=not replicated, executor=executor)
+        return _collect(program, results)
 
 
 def lists(
@@ -103,10 +98,11 @@ def lists(
             f"lists: rows {tuple(rows.shape)} and candidates {tuple(candidates.shape)}, "
             "expected (n, d) and (n, k, d)"
         )
-    operands = Operands([_compute_dtype(rows)], [_compute_dtype(candidates)], [], [])
-    scores = (operands.column[0] @ operands.row[0][:, :, None])[:, :, 0] / _per_row(temperature)
-    program = compile_program(BoundScore(None, 1, 1), row, (), (), operands)
-    return _collect(program, whole(program, operands, scores)).row
+    with _full_precision(rows):
+        operands = Operands(_compute_dtype([rows]), _compute_dtype([candidates]), [], [])
+        scores = (operands.column[0] @ operands.row[0][:, :, None])[:, :, 0]
+        program = compile_program(BoundScore(None, 1, 1), row, (), (), operands)
+        return _collect(program, whole(program, operands, scores / _per_row(temperature))).row
 
 
 def own(
@@ -116,7 +112,7 @@ def own(
     temperature: float | Tensor = 1.0,
 ) -> Tensor:
     """l_ii = rows[i] . columns[i] / temperature: each row's score with its own column, (n,)."""
-    rows, columns = _compute_dtype(rows), _compute_dtype(columns)
+    rows, columns = _compute_dtype([rows, columns])
     return (rows * columns).sum(-1) / temperature
 
 
@@ -139,12 +135,10 @@ def _prepare(
         raise InputError(
             f"pairs: temperature has shape {tuple(temperature.shape)}, expected () or ({n},)"
         )
-    operands = Operands(
-        [_compute_dtype(t) for t in row_tensors],
-        [_compute_dtype(t) for t in column_tensors],
-        [],
-        [],
-    )
+    both = _compute_dtype([*row_tensors, *column_tensors])
+    operands = Operands(both[: len(row_tensors)], both[len(row_tensors) :], [], [])
+    if isinstance(temperature, Tensor):
+        temperature = temperature.to(both[0].dtype)
     if score is None:
         a, b = operands.row[0], operands.column[0]
         if len(operands.row) + len(operands.column) != 2 or a.dim() != 2 or b.dim() != 2:
@@ -170,7 +164,22 @@ def _prepare(
             bound.temperature = (kind, len(into) - 1)
         else:
             bound.temperature = float(temperature)
-    return compile_program(bound, row, column, all, operands), operands
+    program = compile_program(bound, row, column, all, operands)
+    _check_lengths(operands)
+    return program, operands
+
+
+def _check_lengths(operands: Operands) -> None:
+    """Slices of a vector that is too long or too short would be silently wrong."""
+    for kind, tensors, length in zip(
+        (ROW, COLUMN), (operands.row, operands.column), operands.size, strict=True
+    ):
+        for tensor in tensors:
+            if tensor.dim() == 0 or tensor.shape[0] != length:
+                raise InputError(
+                    f"pairs: a {kind} operand has shape {tuple(tensor.shape)}, "
+                    f"expected {length} first"
+                )
 
 
 def _collect(program: Program, results: Results) -> Stats:
@@ -193,6 +202,16 @@ def _per_row(temperature: float | Tensor) -> float | Tensor:
     return temperature
 
 
-def _compute_dtype(tensor: Tensor) -> Tensor:
+def _compute_dtype(tensors: list[Tensor]) -> list[Tensor]:
     """Half precision is only a way to store: everything is computed in float32 or float64."""
-    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
+    wide = torch.float32
+    for tensor in tensors:
+        if tensor.is_floating_point():
+            wide = torch.promote_types(wide, tensor.dtype)
+    return [t.to(wide) if t.is_floating_point() else t for t in tensors]
+
+
+def _full_precision(like: Tensor) -> AbstractContextManager[object]:
+    """No autocast inside: a trainer's bfloat16 is for its encoders."""
+    kind = like.device.type
+    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()

@@ -19,19 +19,19 @@ from torch import Tensor
 from dipole.kernels import powers
 from dipole.kernels.gradients import Leaves, modified_gradient, plain_gradient
 from dipole.kernels.modifiers import Extent
+from dipole.kernels.operands import Operands
 from dipole.kernels.plan import Plan
-from dipole.kernels.program import Grads, Operands, Program, Results, States, piece_of, share
+from dipole.kernels.program import Program
 from dipole.kernels.scoring import Scores
 from dipole.kernels.survey import Survey
 from dipole.kernels.tiles import tiles
+from dipole.kernels.views import Grads, Results, States, piece_of, share
 
 
 def start(program: Program, direction: str, n: int, like: Tensor) -> States:
     """Empty states for every statistic of a direction, of n results each."""
     return {
-        (use.direction, use.slot): use.reduction.start(n, like)
-        for use in program.uses
-        if use.direction == direction
+        use.key: use.reduction.start(n, like) for use in program.uses if use.direction == direction
     }
 
 
@@ -64,7 +64,7 @@ def forward_pass(
             values = view.values(score, local, tile, keep)
             weight = view.weight(score, local, tile)
             for use in view.uses:
-                state = [share(t, use, tile) for t in states[use.direction, use.slot]]
+                state = [share(t, use, tile) for t in states[use.key]]
                 use.reduction.update(state, piece_of(use, tile, values, keep, weight))
         kept = scores.keep(score, operands)
     return kept

@@ -8,10 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from dipole.kernels.program import Operands, Program, View
+from dipole.kernels.operands import Operands
+from dipole.kernels.program import Program
 from dipole.kernels.reductions import LogSumExp
 from dipole.kernels.settings import settings
 from dipole.kernels.tiles import tile_size
+from dipole.kernels.views import View
 
 
 class Plan(NamedTuple):

@@ -18,16 +18,17 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from dipole.kernels.modifiers import Extent
-from dipole.kernels.program import COLUMN, ROW, Grads, Operands, Results, States, View
+from dipole.kernels.operands import Operands
 from dipole.kernels.survey import Survey
 from dipole.kernels.tiles import Tile
+from dipole.kernels.views import COLUMN, ROW, Grads, Results, States, View
 
 
 def set_peaks(views: Sequence[View], states: States) -> None:
     """A log-sum-exp's state is (peak, sum of e^(value - peak)): here every peak is 0."""
     for view in views:
         for use in view.uses:
-            states[use.direction, use.slot][0].zero_()
+            states[use.key][0].zero_()
 
 
 def add_powers(
@@ -47,7 +48,7 @@ def add_powers(
         kept = powers if keep is None else powers.masked_fill(~keep, 0)
         of_rows: Tensor | None = None
         for use in view.uses:
-            sums = states[use.direction, use.slot][1]
+            sums = states[use.key][1]
             if use.direction == COLUMN:
                 sums[tile.columns].add_(kept.sum(0))
                 continue
@@ -60,7 +61,7 @@ def add_powers(
 
 def factors(views: Sequence[View], results: Results, grads: Grads) -> Grads:
     """g e^-lse of every use that has a gradient; 0 over an empty set."""
-    keys = [(use.direction, use.slot) for view in views for use in view.uses]
+    keys = [use.key for view in views for use in view.uses]
     found = {}
     for key in keys:
         if key in grads:
@@ -80,12 +81,12 @@ def coefficients(
     """G_ij / E_ij on a tile, broadcastable to it; None where nothing arrives."""
     total: Tensor | None = None
     for view in views:
-        arriving = [use for use in view.uses if (use.direction, use.slot) in factor]
+        arriving = [use for use in view.uses if use.key in factor]
         keep = view.keep(score, local, tile, survey) if arriving else Extent.NONE
         if keep is Extent.NONE:
             continue
         for use in arriving:
-            part = factor[use.direction, use.slot]
+            part = factor[use.key]
             if use.direction == ROW:
                 part = part[tile.rows, None]
             elif use.direction == COLUMN:

@@ -16,19 +16,12 @@ import torch.distributed as dist
 from torch import Tensor
 
 from dipole.kernels.collectives import Place, stack
+from dipole.kernels.operands import Operands
 from dipole.kernels.passes import backward_pass, forward_pass, start
 from dipole.kernels.plan import make_plan, norms
-from dipole.kernels.program import (
-    ALL,
-    COLUMN,
-    ROW,
-    Operands,
-    Program,
-    Results,
-    flatten,
-    unflatten,
-)
+from dipole.kernels.program import Program, flatten, unflatten
 from dipole.kernels.second import once
+from dipole.kernels.views import ALL, COLUMN, ROW, Results
 
 
 def ring(program: Program, operands: Operands, place: Place) -> Results:
@@ -97,10 +90,7 @@ class _Ring(torch.autograd.Function):
             if step < len(place.column_sizes):
                 local = _on(shard, operands, columns)
                 forward_pass(program, local, states, plan, place.row_offset, shard.start)
-        results = {
-            (use.direction, use.slot): use.reduction.finish(states[use.direction, use.slot])
-            for use in program.uses
-        }
+        results = {use.key: use.reduction.finish(states[use.key]) for use in program.uses}
         for use in program.uses:
             if use.direction == ALL:
                 value, _ = results[ALL, use.slot]

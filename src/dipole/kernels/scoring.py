@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dipole.kernels.operands import Operands
 from dipole.kernels.plan import Plan
 from dipole.kernels.products import Dot
-from dipole.kernels.program import Operands, Program
+from dipole.kernels.program import Program
 from dipole.kernels.reductions import LOG2E, exp_
 from dipole.kernels.tiles import Tile
 

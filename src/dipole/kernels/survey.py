@@ -16,7 +16,8 @@ from dipole.kernels.modifiers import INDEX, Extent
 from dipole.kernels.tiles import Tile
 
 if TYPE_CHECKING:
-    from dipole.kernels.program import Bound, Operands, View
+    from dipole.kernels.operands import Operands
+    from dipole.kernels.views import Bound, View
 
 # More equal pairs per row than this are classes, not duplicates.
 FEW = 8

@@ -7,19 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dipole.kernels.operands import Operands
 from dipole.kernels.passes import backward_pass, forward_pass, start
 from dipole.kernels.plan import make_plan, norms
-from dipole.kernels.program import (
-    ALL,
-    COLUMN,
-    ROW,
-    Operands,
-    Program,
-    Results,
-    flatten,
-    unflatten,
-)
+from dipole.kernels.program import Program, flatten, unflatten
 from dipole.kernels.second import once
+from dipole.kernels.views import ALL, COLUMN, ROW, Results
 
 
 def tiled(
@@ -53,10 +46,7 @@ class _Tiled(torch.autograd.Function):
         ctx.kept = forward_pass(program, operands, states, plan, *offsets)
         results = flatten(
             program,
-            {
-                (use.direction, use.slot): use.reduction.finish(states[use.direction, use.slot])
-                for use in program.uses
-            },
+            {use.key: use.reduction.finish(states[use.key]) for use in program.uses},
         )
         ctx.program, ctx.layout, ctx.offsets, ctx.plan = program, layout, offsets, plan
         ctx.save_for_backward(*flat, *results)
