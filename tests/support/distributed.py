@@ -1,7 +1,7 @@
 """Real processes for tests: `run(4, function, *args)` runs it on four gloo ranks at once.
 
 The processes start once per session (importing torch takes seconds) and take jobs afterwards.
-`function` is any module-level function of a test file; its arguments and results are pickled.
+`function` is any module-level function of a file; its arguments and results are pickled.
 """
 
 from __future__ import annotations
@@ -84,10 +84,11 @@ def _work(rank: int, pipe: Any, path: list[str]) -> None:
             return
         try:
             if file not in modules:
-                spec = importlib.util.spec_from_file_location(Path(file).stem, file)
+                spec = importlib.util.spec_from_file_location(f"job_{Path(file).stem}", file)
                 assert spec is not None
                 assert spec.loader is not None
                 modules[file] = importlib.util.module_from_spec(spec)
+                sys.modules[spec.name] = modules[file]  # dataclasses look for it there
                 spec.loader.exec_module(modules[file])
             if group != store:
                 if dist.is_initialized():

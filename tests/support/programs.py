@@ -34,6 +34,7 @@ from dipole.kernels import (
     scale,
     top,
     total,
+    using,
 )
 
 # Statistics by name, made from the tensors of a case. Those of `SUMS` may stand in `all=` too.
@@ -209,6 +210,50 @@ class Case:
 
 def _detached(tensor: Tensor | None) -> Tensor | None:
     return None if tensor is None else tensor.detach()
+
+
+def shards(case: Case, n: Sequence[int], m: Sequence[int], rank: int) -> Case:
+    """What `rank` holds when process r has n[r] rows and m[r] columns."""
+    a, b = sum(n[:rank]), sum(m[:rank])
+    return case.shard(slice(a, a + n[rank]), slice(b, b + m[rank]))
+
+
+def on_rank(
+    executor: str, seeds: Sequence[int], n: Sequence[int], m: Sequence[int]
+) -> list[tuple[Stats, dict[str, Tensor]]]:
+    """For a process of `support.distributed`: every seed's case on this rank's shard."""
+    rank = torch.distributed.get_rank()
+    with using(tile=(3, 2)):
+        return [
+            shards(Case.draw(seed, sum(n), sum(m)), n, m, rank).run(executor=executor)
+            for seed in seeds
+        ]
+
+
+def joined(answers: Sequence[tuple[Stats, dict[str, Tensor]]]) -> tuple[Stats, dict[str, Tensor]]:
+    """The ranks' answers as one: rows and columns in order, gradients of what is shared summed."""
+    every = [stats for stats, _ in answers]
+
+    def cat(field: str) -> tuple[Tensor | None, ...]:
+        slots = zip(*(getattr(stats, field) for stats in every), strict=True)
+        return tuple(None if parts[0] is None else torch.cat(parts) for parts in slots)
+
+    stats = Stats(cat("row"), cat("column"), every[0].all, cat("row_index"), cat("column_index"))
+    grads = {}
+    for name, first in answers[0][1].items():
+        parts = [grads[name] for _, grads in answers]
+        grads[name] = torch.stack(parts).sum(0) if first.dim() == 0 else torch.cat(parts)
+    return stats, grads
+
+
+def in_one_process(case: Case, processes: int) -> tuple[Stats, dict[str, Tensor]]:
+    """What `joined` answers should be: each rank's loss has the job's `all` statistics in it."""
+    stats, grads = case.run(executor="dense")
+    if case.all:
+        once = Case(case.score, case.temperature, [], [], case.all, case.tensors)
+        _, extra = once.run(executor="dense")
+        grads = {name: grad + (processes - 1) * extra[name] for name, grad in grads.items()}
+    return stats, grads
 
 
 def differences(
