@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.distributed as dist
-from support import distributed
-from support.programs import Case, difference, differences, in_one_process, joined, on_rank
 
 from dipole.kernels import lse, own, pairs, total
+from support import distributed
+from support.programs import Case, difference, differences, in_one_process, joined, on_rank
 
 SHARDS = [([4, 4], [5, 5]), ([3, 6], [5, 2]), ([2, 1, 4, 3], [1, 4, 2, 6])]
 

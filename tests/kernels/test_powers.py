@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-from support.programs import difference
 
 from dipole.kernels import (
     Mask,
@@ -22,6 +21,7 @@ from dipole.kernels import (
 from dipole.kernels.operands import Operands
 from dipole.kernels.plan import make_plan, norms
 from dipole.kernels.program import BoundScore, compile_program
+from support.programs import difference
 
 
 def bounded(q, k, statistics, score=None, everything=()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from support import distributed
 from support.programs import Case, differences, in_one_process, joined, on_rank
 

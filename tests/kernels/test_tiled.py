@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -64,3 +68,53 @@ def test_second_derivative_in_dense():
     assert torch.autograd.gradgradcheck(
         lambda q: pairs(q, k, row=[lse()], executor="dense").row[0], q
     )
+
+
+MEASURE = """
+import torch
+from torch.nn.functional import normalize, softplus
+from dipole.kernels import Modifier, candidates, count, lse, off_diagonal, pairs, same, total
+from dipole.kernels import using
+from dipole.relations import diagonal
+
+torch.set_num_threads(1)
+
+def peak():
+    lines = open("/proc/self/status").read().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+
+def step(n):
+    z = normalize(torch.randn(n, 64), dim=1).requires_grad_()
+    labels, bonus = torch.arange(n) // 4, torch.randn(n, requires_grad=True)
+    ids = candidates(diagonal().without_duplicates(labels))
+    near = [same(labels), off_diagonal()]
+    warm = Modifier(lambda s, b: softplus(s + b), column=bonus)
+    with using(executor="tiled"):
+        for row, column, everything in (
+            ([lse(mask=ids)], [lse(mask=ids)], []),
+            ([lse(mask=off_diagonal()), total(mask=near), count(near)], [], []),
+            ([total(warm)], [], [lse(mod=warm)]),
+        ):
+            stats = pairs(z, z, temperature=0.05, row=row, column=column, all=everything)
+            sum(v.sum() for part in stats[:3] for v in part).backward()
+
+step(512)
+before = peak()
+step({n})
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+def test_memory_grows_with_n_and_not_with_n_squared():
+    """One (n, n) float32 matrix is 268 MB at n = 8,192; ten vectors of it are 21 MB."""
+    n = 8192
+    found = subprocess.run(
+        [sys.executable, "-c", MEASURE.replace("{n}", str(n))],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr
+    vectors = 10 * n * 64 * 4 / 2**20
+    assert float(found.stdout) < vectors + 80, found.stdout
