@@ -108,7 +108,7 @@ def test_no_network_is_one_line(offline: Any, monkeypatch: pytest.MonkeyPatch) -
         load_pairs("owner/name")
     assert "\n" not in str(caught.value)
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     for name in ("HTTPS_PROXY", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(InputError, match=r"owner/name: .* cannot be reached \(127\.0\.0\.1: "):

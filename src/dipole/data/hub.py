@@ -105,7 +105,7 @@ def _unreachable() -> str | None:
     proxy = any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy"))
     if proxy or optional("datasets", "text").config.HF_HUB_OFFLINE:
         return None  # the client knows what to do: the proxy, or its cache
-    endpoint = urlparse(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    endpoint = urlparse(optional("huggingface_hub.constants", "text").ENDPOINT)
     port = endpoint.port or (443 if endpoint.scheme == "https" else 80)
     try:
         socket.create_connection((endpoint.hostname or "", port), timeout=5).close()
