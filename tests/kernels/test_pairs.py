@@ -8,6 +8,7 @@ from torch.autograd import gradcheck
 
 from dipole.errors import InputError
 from dipole.kernels import (
+    INDEX,
     Modifier,
     Weight,
     add,
@@ -62,6 +63,15 @@ def test_a_loss_by_hand():
     assert stats.row_index[3].tolist() == [0, 1]
     assert torch.allclose(stats.all[0], (2 * e.exp() + 2).log())
     assert torch.equal(own(z, z, temperature=0.5), e.expand(2))
+
+
+@pytest.mark.parametrize("executor", ["tiled", "dense"])
+def test_a_pair_without_weight_does_not_hide_the_others(executor):
+    """Its score is so large that the rest would vanish beside it."""
+    z = torch.eye(3)
+    weight = Weight(lambda s, i, j: (i != j).to(s), row=INDEX, column=INDEX)
+    (row,) = pairs(z, z, temperature=1e-3, row=[lse(weight=weight)], executor=executor).row
+    assert torch.allclose(row, torch.tensor(2.0).log())
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -127,3 +127,19 @@ def test_a_relation_is_its_matrix():
 def test_a_negative_weight_is_refused():
     with pytest.raises(InputError, match="relation: found -1, expected weights of 0 or more"):
         InfoNCE()(*batch(2), relation=torch.tensor([[1.0, 0.0], [-1.0, 1.0]]))
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.02])
+def test_an_easy_pair_keeps_its_small_gradient_in_float32(temperature):
+    """Positives are equal, negatives orthogonal: the gradient is tiny, and of the right size."""
+    torch.manual_seed(0)
+    x = torch.eye(8, 16) + 0.05 * torch.randn(8, 16)
+    y = x + 0.02 * torch.randn(8, 16)
+
+    def gradient(dtype):
+        anchor, positive = x.to(dtype).requires_grad_(), y.to(dtype)
+        return torch.autograd.grad(InfoNCE(temperature)(anchor, positive), anchor)[0].double()
+
+    wanted = gradient(torch.float64)
+    assert 0 < wanted.norm() < 1e-4
+    assert (gradient(torch.float32) - wanted).norm() < 1e-3 * wanted.norm()

@@ -45,6 +45,9 @@ SUMS: dict[str, Callable[[dict[str, Tensor]], Statistic]] = {
     "lse same": lambda t: lse(mask=[same(t["row_label"], t["column_label"]), off_diagonal()]),
     "lse nothing": lambda t: lse(mask=Mask(lambda s: s != s)),
     "lse mined": lambda t: lse(mask=Mask(lambda s, limit: s > limit, row=t["row_value"])),
+    "lse of weights that may be -inf": lambda t: lse(
+        mod=Modifier(lambda s, a: s + (a > 0).to(s).log(), row=t["row_value"])
+    ),
     "lse per-column temperature": lambda t: lse(
         mod=Modifier(lambda s, b: s / (1 + b.square()), column=t["column_value"])
     ),

@@ -12,7 +12,6 @@ is one exponential for both directions. Backward, with g the incoming gradients,
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from torch import Tensor
@@ -60,13 +59,13 @@ def add_powers(
 
 
 def factors(views: Sequence[View], results: Results, grads: Grads) -> Grads:
-    """g e^-lse of every use that has a gradient; 0 over an empty set."""
+    """g e^-lse of every use that has a gradient; over an empty set no pair will ask for it."""
     keys = [use.key for view in views for use in view.uses]
     found = {}
     for key in keys:
         if key in grads:
             result = results[key][0]
-            found[key] = grads[key] * (-result).exp().nan_to_num(math.nan, 0.0)
+            found[key] = grads[key] * (-result).exp()
     return found
 
 

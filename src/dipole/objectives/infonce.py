@@ -11,7 +11,16 @@ from dipole.kernels import INDEX, Modifier, candidates, count, lse, own, pairs, 
 from dipole.kernels.modifiers import Operand
 from dipole.objectives.base import Common, Objective, Reduction, Temperature
 from dipole.objectives.checks import check
-from dipole.objectives.maths import as_relation, log_add, reduce, unit, unlike
+from dipole.objectives.maths import (
+    as_relation,
+    log_add,
+    mean,
+    one_against,
+    others,
+    reduce,
+    unit,
+    unlike,
+)
 from dipole.objectives.registry import register
 from dipole.relations import Relation
 
@@ -56,6 +65,15 @@ def infonce(
     )
     a, p = unit(anchor), unit(positive)
     shift = margin / torch.as_tensor(temperature, dtype=a.dtype, device=a.device)
+    if relation is None and not label_smoothing:
+        rest = lse(mask=others(ids))
+        block = pairs(a, p, temperature=temperature, row=[rest], column=[rest] if symmetric else ())
+        far = block.row[0]
+        if negative is not None:
+            more = lse(mask=unlike(ids, negative_ids))
+            far = log_add(far, *pairs(a, unit(negative), temperature=temperature, row=[more]).row)
+        hit = own(a, p, temperature=temperature) - shift
+        return mean([reduce(one_against(hit, side), reduction) for side in (far, *block.column)])
     who = as_relation(relation, ids)
     mod, mask, weight = _margin(shift, who) if margin else None, candidates(who), positives(who)
     wanted = {"log_z": lse(mod=mod, mask=mask)}
@@ -88,9 +106,8 @@ def infonce(
             hit = (1 - label_smoothing) * hit + label_smoothing * smooth
         return reduce(found["log_z"] - hit, reduction, counted)
 
-    if not symmetric:
-        return loss(row)
-    return (loss(row) + loss(dict(zip(wanted, block.column, strict=True)))) / 2
+    columns = [dict(zip(wanted, block.column, strict=True))] if symmetric else []
+    return mean([loss(found) for found in (row, *columns)])
 
 
 def _margin(shift: Tensor, relation: Relation) -> Modifier:

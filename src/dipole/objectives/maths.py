@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from torch import Tensor
 
 from dipole.kernels import Mask, candidates, different, negatives, off_diagonal, settings
@@ -24,6 +25,20 @@ def log_add(*terms: Tensor) -> Tensor:
     stacked = torch.stack(terms)
     empty = (stacked == -torch.inf).all(0)
     return torch.logsumexp(stacked.masked_fill(empty, 0), 0).masked_fill(empty, -torch.inf)
+
+
+def one_against(score: Tensor, rest: Tensor) -> Tensor:
+    """-log of the positive's share, log(e^score + e^rest) - score, with rest the LSE of the others.
+
+    As a sigmoid and not as that difference: of an easy pair both terms are large and nearly equal,
+    and the small gradient that is left of it would be lost to rounding.
+    """
+    return -F.logsigmoid(score - rest)
+
+
+def mean(directions: list[Tensor]) -> Tensor:
+    """The mean of the losses of one or two directions."""
+    return torch.stack(directions).mean(0)
 
 
 def others(ids: Tensor | None) -> list[Mask]:

@@ -6,10 +6,10 @@ from typing import Unpack
 
 from torch import Tensor
 
-from dipole.kernels import candidates, lse, own, pairs
+from dipole.kernels import lse, own, pairs
 from dipole.objectives.base import Common, Objective, Reduction, Temperature
 from dipole.objectives.checks import check
-from dipole.objectives.maths import as_relation, log_add, others, reduce, unit
+from dipole.objectives.maths import log_add, mean, one_against, others, reduce, unit
 from dipole.objectives.registry import register
 
 
@@ -31,12 +31,12 @@ def ntxent(
     """
     check(anchor=anchor, positive=positive, ids=ids, temperature=temperature)
     a, p = unit(anchor), unit(positive)
-    across = lse(mask=candidates(as_relation(None, ids)))
-    within = lse(mask=others(ids))
-    block = pairs(a, p, temperature=temperature, row=[across], column=[across])
-    first = log_add(block.row[0], *pairs(a, a, temperature=temperature, row=[within]).row)
-    second = log_add(block.column[0], *pairs(p, p, temperature=temperature, row=[within]).row)
-    return reduce((first + second) / 2 - own(a, p, temperature=temperature), reduction)
+    rest = lse(mask=others(ids))
+    block = pairs(a, p, temperature=temperature, row=[rest], column=[rest])
+    first = log_add(block.row[0], *pairs(a, a, temperature=temperature, row=[rest]).row)
+    second = log_add(block.column[0], *pairs(p, p, temperature=temperature, row=[rest]).row)
+    hit = own(a, p, temperature=temperature)
+    return mean([reduce(one_against(hit, side), reduction) for side in (first, second)])
 
 
 @register(
