@@ -66,14 +66,10 @@ def infonce(
     a, p = unit(anchor), unit(positive)
     shift = margin / torch.as_tensor(temperature, dtype=a.dtype, device=a.device)
     if relation is None and not label_smoothing:
-        rest = lse(mask=others(ids))
-        block = pairs(a, p, temperature=temperature, row=[rest], column=[rest] if symmetric else ())
-        far = block.row[0]
-        if negative is not None:
-            more = lse(mask=unlike(ids, negative_ids))
-            far = log_add(far, *pairs(a, unit(negative), temperature=temperature, row=[more]).row)
+        n = None if negative is None else unit(negative)
         hit = own(a, p, temperature=temperature) - shift
-        return mean([reduce(one_against(hit, side), reduction) for side in (far, *block.column)])
+        sides = _others(a, p, n, ids, negative_ids, temperature, symmetric)
+        return mean([reduce(one_against(hit, side), reduction) for side in sides])
     who = as_relation(relation, ids)
     mod, mask, weight = _margin(shift, who) if margin else None, candidates(who), positives(who)
     wanted = {"log_z": lse(mod=mod, mask=mask)}
@@ -108,6 +104,26 @@ def infonce(
 
     columns = [dict(zip(wanted, block.column, strict=True))] if symmetric else []
     return mean([loss(found) for found in (row, *columns)])
+
+
+def _others(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor | None,
+    ids: Tensor | None,
+    negative_ids: Tensor | None,
+    temperature: float | Tensor,
+    symmetric: bool,
+) -> list[Tensor]:
+    """The LSE of all but the own positive, of one or of both directions."""
+    rest = [lse(mask=others(ids))]
+    column = rest if symmetric else []
+    block = pairs(anchor, positive, temperature=temperature, row=rest, column=column)
+    (row,) = block.row
+    if negative is not None:
+        more = [lse(mask=unlike(ids, negative_ids))]
+        row = log_add(row, *pairs(anchor, negative, temperature=temperature, row=more).row)
+    return [row, *block.column]
 
 
 def _margin(shift: Tensor, relation: Relation) -> Modifier:
