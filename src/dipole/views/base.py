@@ -1,0 +1,38 @@
+"""What every view is: one rendering of an example, drawn anew at every step."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from torch import Tensor, nn
+
+Features = dict[str, Tensor]
+
+
+class View(nn.Module):
+    """A rendering of examples: `view(features) -> features`, or of raw inputs before they are.
+
+    on: "features": called with the features of a whole batch (dict of tensors, first axis n), on
+        their device, with torch's global random numbers, which the trainer seeds for every step;
+        no gradient. Gives features, or a list of them (multi-crop: crops may differ in size).
+        "inputs": called with a list of raw inputs (texts, ...) and a `np.random.Generator`, in
+        the thread that prepares batches; gives a list of as many inputs.
+    count: renderings one call gives; more than one for a view that gives a list.
+
+    A subclass writes `forward` and sets `on`.
+    """
+
+    on: ClassVar[Literal["inputs", "features"]] = "features"
+    count: int = 1
+
+    def forward(self, *args: Any) -> Any:
+        raise NotImplementedError
+
+
+class Same(View):
+    """The inputs as they are: dropout in the tower makes the difference."""
+
+    on: ClassVar[Literal["inputs", "features"]] = "inputs"
+
+    def forward(self, inputs: list[Any], generator: Any) -> list[Any]:
+        return inputs
