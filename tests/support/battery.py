@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -286,7 +287,7 @@ def tower_gradient(
     for name in {*VECTORS} & {*inputs}:
         chunks = inputs[name].flatten(0, -2).split(2)
         vectors[name] = encode(forward, [{"x": c} for c in chunks]).view_as(inputs[name])
-    loss = objective(**(inputs | vectors))
+    loss = copy.deepcopy(objective)(**(inputs | vectors))  # a state stays as it was
     return list(torch.autograd.grad(loss, list(tower.parameters())))
 
 

@@ -23,6 +23,7 @@ from dipole.objectives.registry import objective_class, options
 
 Inputs = dict[str, Tensor]
 Rows = float | list[float | None] | tuple[list[float | None], ...]
+EXAMPLES = 10_000  # how many an objective with a state per example is told there are
 VECTORS = ("anchor", "positive", "negative", "candidates", "views", "support")
 
 
@@ -59,8 +60,9 @@ class Spec:
         return objective_class(self.name)
 
     def build(self, settings: Mapping[str, Any], **common: Any) -> Objective:
-        """The objective in float64."""
+        """The objective in float64, as before the first step."""
         objective = self.cls(**settings, **common).double()
+        objective.bind(EXAMPLES)
         for module in objective.modules():
             if isinstance(module, Temperature) and module.log is not None:
                 module.log.data.fill_(math.log(module.value))  # it was made in float32
@@ -143,6 +145,7 @@ def draw(name: str, s: Sizes, generator: torch.Generator) -> Tensor:
         "support_labels": lambda: integers(max(2, s.n // 2), s.m),
         "labels": lambda: integers(max(2, s.n // 2), s.n),
         "ids": lambda: integers(s.n, s.n),
+        "rows": lambda: torch.randperm(s.n, generator=generator),
         "negative_ids": lambda: integers(s.n, s.m),
         "candidate_ids": lambda: integers(s.n * s.k, s.n, s.k),
         "scores": lambda: normal(s.n),

@@ -69,15 +69,26 @@ class Objective(nn.Module):
         """The tensors `forward` takes, by name: True where it cannot do without."""
         return forward_inputs(type(self).forward)
 
+    def bind(self, examples: int) -> None:
+        """Told once, before training, how many examples there are.
+
+        For objectives with a state per example (buffers, so that checkpoints hold it), which then
+        take `rows`, the batch's row numbers in the data; the others do nothing. What a step writes
+        into them must be the same on every process: gather it (`objectives.maths.everywhere`).
+        """
+
     def pick(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         """Those tensors of a batch that this objective takes.
 
-        Where `views` is asked for and the batch has none, they are the anchor and the positive.
+        Where `views` is asked for and the batch has none, they are the anchor, the positive,
+        `view_2`, `view_3` and so on, stacked.
         """
         found = {key: value for key, value in batch.items() if value is not None}
         wanted = self.inputs()
         if "views" in wanted and "views" not in found and "anchor" in found:
-            found["views"] = torch.stack([found[k] for k in ("anchor", "positive") if k in found])
+            more = sum(key.startswith("view_") for key in found)
+            names = ["anchor", "positive", *(f"view_{i + 2}" for i in range(more))]
+            found["views"] = torch.stack([found[name] for name in names if name in found])
         for key, needed in wanted.items():
             if needed and key not in found:
                 raise InputError(
@@ -116,6 +127,12 @@ class Sum(Objective):
         bases = [getattr(term, "name", "") or type(term).__name__ for term in self.terms]
         counts = [bases[:i].count(base) for i, base in enumerate(bases)]
         return [f"{b}_{c + 1}" if c else b for b, c in zip(bases, counts, strict=True)]
+
+    def bind(self, examples: int) -> None:
+        """Every part is told."""
+        for term in self.terms:
+            assert isinstance(term, Objective)
+            term.bind(examples)
 
     def inputs(self) -> dict[str, bool]:
         """The inputs of all parts; needed is what one of them needs."""

@@ -25,6 +25,7 @@ SHAPES = {
     "support_labels": "m",
     "labels": "n",
     "ids": "n",
+    "rows": "n",
     "negative_ids": "m",
     "candidate_ids": "n k",
     "scores": "n",
@@ -36,7 +37,7 @@ SHAPES = {
     "negative_mask": "m w",
     "teacher_scores": "n c",
 }
-INTEGER = {"labels", "ids", "negative_ids", "candidate_ids", "support_labels"}
+INTEGER = {"labels", "ids", "rows", "negative_ids", "candidate_ids", "support_labels"}
 BOOLEAN = {"mask", "anchor_mask", "positive_mask", "negative_mask"}
 
 
