@@ -70,6 +70,7 @@ OBJECTIVES = {
     "sogclr": "isogclr:SogCLR",
     "sparc": "sparc:SPARC",
     "supcon": "supcon:SupCon",
+    "supremix": "supremix:SupReMix",
     "swav": "swav:SwAV",
     "sycl": "wasserstein:Wasserstein",
     "team-up": "team_up:TeamUp",
