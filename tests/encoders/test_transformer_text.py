@@ -292,3 +292,30 @@ def test_segment_ids_go_along_where_the_tokenizer_gives_any(
     assert segments.sum(1).tolist() == [1, 1]
     assert [int(s[m.sum() - 1]) for s, m in zip(segments, mask, strict=True)] == [1, 1]
     assert "token_type_ids" not in encoder.prepare(["close"])
+
+
+def test_a_large_batch_goes_in_parts_of_similar_length(tiny, sentences, monkeypatch):
+    """Vectors and gradients are those of the whole padded batch."""
+    encoder = TransformerText.load(tiny)
+    features = encoder.prepare(sentences * 3)
+    weights = torch.randn(len(sentences) * 3, encoder.dim)
+
+    def vectors_and_gradients():
+        encoder.zero_grad()
+        vectors = encoder(features)
+        (vectors * weights).sum().backward()
+        return vectors.detach(), [p.grad.clone() for p in encoder.parameters() if p.requires_grad]
+
+    whole = vectors_and_gradients()
+    seen = []
+    inner = encoder._pooled_part
+    monkeypatch.setattr(encoder, "default_budget", lambda: 40)
+    monkeypatch.setattr(
+        encoder, "_pooled_part", lambda part: (seen.append(part["input_ids"].shape), inner(part))[1]
+    )
+    parts = vectors_and_gradients()
+    assert len(seen) > 2
+    assert all(rows * longest <= 40 or rows == 1 for rows, longest in seen)
+    torch.testing.assert_close(parts[0], whole[0], atol=1e-5, rtol=1e-5)
+    for found, wanted in zip(parts[1], whole[1], strict=True):
+        torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)

@@ -127,11 +127,31 @@ class TransformerText(Encoder):
 
     def forward(self, features: Features) -> Tensor:
         """Vectors (n, dim); in training mode through the head, if there is one."""
-        tokens = self.transformer(**features).last_hidden_state
-        vectors = pool(tokens, features["attention_mask"], self.pooling)
+        vectors = self._pooled(features)
         if self.head is not None and self.training:
             vectors = self.head(vectors).float()
         return nn.functional.normalize(vectors, dim=-1) if self.normalize else vectors
+
+    def _pooled(self, features: Features) -> Tensor:
+        """One vector per text before head and normalisation, (n, backbone_dim) float32.
+
+        A batch beyond the budget goes through the transformer in parts of similar length, each cut
+        to its longest text: no work on padding, and activations that fit in the cache.
+        """
+        mask, budget = features["attention_mask"], self.default_budget()
+        if mask.numel() <= budget:
+            return self._pooled_part(features)
+        lengths, order = mask.sum(1).sort(descending=True, stable=True)
+        parts = []
+        for part in pack(lengths.cpu().numpy(), budget):
+            rows, longest_row = order[part], int(lengths[part.start])
+            cut = {name: tensor[rows, :longest_row] for name, tensor in features.items()}
+            parts.append(self._pooled_part(cut))
+        return torch.cat(parts)[order.argsort()]
+
+    def _pooled_part(self, features: Features) -> Tensor:
+        tokens = self.transformer(**features).last_hidden_state
+        return pool(tokens, features["attention_mask"], self.pooling)
 
     def default_budget(self) -> int:
         """On a CPU what the activations of one thread may take to stay in its cache."""
