@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dipole.errors import InputError
-from dipole.evaluation import statistics
+from dipole.evaluation import resampling
+from dipole.evaluation.resampling import resamples_of
 from dipole.evaluation.statistics import (
     MEAN,
     Statistic,
@@ -13,7 +14,6 @@ from dipole.evaluation.statistics import (
     bootstrap_intervals,
     paired_test,
     paired_tests,
-    resamples_of,
 )
 
 values_of = st.lists(st.floats(0, 1, width=16), min_size=2, max_size=40).map(np.array)
@@ -110,7 +110,7 @@ def test_blocks_do_not_change_the_result(monkeypatch):
     rng = np.random.default_rng(4)
     a, b = rng.random(40), rng.random(40)
     whole = bootstrap_interval(a), paired_test(a, b).p_bootstrap
-    monkeypatch.setattr(statistics, "BLOCK", 1000)
+    monkeypatch.setattr(resampling, "BLOCK", 1000)
     assert (bootstrap_interval(a), paired_test(a, b).p_bootstrap) == whole
 
 
@@ -124,7 +124,7 @@ def test_resamples_are_uniform_draws():
 def test_many_items_leave_out_groups(monkeypatch):
     values = np.random.default_rng(5).exponential(size=3000)
     grouped = bootstrap_interval(values, resamples=2000)
-    monkeypatch.setattr(statistics, "JACKKNIFE_GROUPS", 3000)
+    monkeypatch.setattr(resampling, "JACKKNIFE_GROUPS", 3000)
     single = bootstrap_interval(values, resamples=2000)
     width = single.high - single.low
     assert grouped.low == pytest.approx(single.low, abs=width / 20)
@@ -156,6 +156,57 @@ def test_false_alarms():
     share = (np.array(p) <= 0.05).mean(0)
     assert (share > 0.02).all()
     assert (share < 0.085).all()
+
+
+def test_clusters_of_one_change_nothing():
+    values, other = np.random.default_rng(8).random((2, 30))
+    names = [f"query {i}" for i in range(30)]
+    together = bootstrap_interval(values, clusters=names)
+    assert together == pytest.approx(bootstrap_interval(values))
+    test = paired_test(values, other, clusters=names)
+    assert test[1:] == paired_test(values, other)[1:]
+
+
+def test_rows_of_a_cluster_are_drawn_together():
+    """Every query three times: as much information as the queries once."""
+    values, other = np.random.default_rng(9).random((2, 30))
+    names = np.repeat(np.arange(30), 3)
+    thrice = bootstrap_interval(np.repeat(values, 3), clusters=names)
+    assert thrice == pytest.approx(bootstrap_interval(values))
+    test = paired_test(np.repeat(values, 3), np.repeat(other, 3), clusters=names)
+    once = paired_test(values, other)
+    assert test.difference == pytest.approx(once.difference)
+    assert test[1:3] == once[1:3]
+    assert test.items == 90
+
+
+def test_clusters_of_different_size_weigh_as_their_rows():
+    values, names = np.array([1.0, 1.0, 1.0, 0.0, 0.5]), ["a", "a", "a", "b", "c"]
+    found = bootstrap_interval(values, clusters=names, resamples=500)
+    assert found.value == pytest.approx(0.7)
+    drawn = np.concatenate(list(resamples_of(3, 500, 0)))
+    means = drawn @ [3.0, 0.0, 0.5] / (drawn @ [3, 1, 1])
+    assert means.min() <= found.low <= found.value <= found.high <= means.max()
+    exact = paired_test(values, np.zeros(5), clusters=names).p_permutation
+    # Two clusters differ: 4 exchanges, of which 2 reach the observed difference.
+    assert exact == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_coverage_of_clustered_items(size):
+    """Rows of a query share its difficulty: drawn together they cover, drawn alone they do not."""
+    rng = np.random.default_rng(10)
+    names = np.repeat(np.arange(40), size)
+    held, blind = 0, 0
+    for trial in range(300):
+        values = np.repeat(rng.normal(size=40), size) + 0.5 * rng.normal(size=40 * size)
+        low, high = bootstrap_interval(values, clusters=names, resamples=400, seed=trial)[1:]
+        held += low <= 0 <= high
+        low, high = bootstrap_interval(values, resamples=400, seed=trial)[1:]
+        blind += low <= 0 <= high
+    assert 0.93 - 3 * np.sqrt(0.07 * 0.93 / 300) <= held / 300 <= 0.985
+    if size > 1:
+        assert blind / 300 < 0.8  # rows are not independent: they must not be drawn as if
 
 
 @pytest.mark.parametrize("values", [[0.3], [0.3] * 7, [0.1 + 0.2, 0.3, 0.3]])
@@ -199,6 +250,7 @@ def test_undefined_resamples_say_nothing():
     [
         (lambda: bootstrap_interval(np.array([])), "no items"),
         (lambda: bootstrap_interval(np.array([1.0, np.nan])), "item 1 has a value that is not"),
+        (lambda: bootstrap_interval(np.ones(3), clusters=[1, 2]), "found 2 for 3 items"),
         (lambda: bootstrap_interval(np.ones(3), level=95), "level is 95"),
         (lambda: bootstrap_interval(np.ones(3), resamples=0), "resamples is 0"),
         (lambda: paired_test(np.ones(3), np.ones(2)), "3 and 2 items; expected the same"),

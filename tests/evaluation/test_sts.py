@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from dipole.data import Scored
 from dipole.errors import InputError
 from dipole.evaluation import compare, evaluate_sts, sts
-from dipole.evaluation.statistics import bootstrap_intervals, paired_tests, resamples_of
+from dipole.evaluation.resampling import resamples_of
+from dipole.evaluation.statistics import bootstrap_intervals, paired_tests
 from dipole.evaluation.sts import CORRELATIONS, correlations
 
 grid = st.integers(0, 6).map(float)

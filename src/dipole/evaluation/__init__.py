@@ -9,27 +9,45 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dipole.evaluation.corrections import benjamini_hochberg, corrected, holm
+    from dipole.evaluation.encoding import encode_function
+    from dipole.evaluation.standings import Place, leaderboard
+    from dipole.evaluation.neighbours import evaluate_knn, knn
+    from dipole.evaluation.nested import NestedInterval, NestedTest, nested_interval, nested_test
+    from dipole.evaluation.probe import evaluate_probe, linear_probe
     from dipole.evaluation.report import print_report, report_json, write_per_item
     from dipole.evaluation.result import Result, compare
     from dipole.evaluation.retrieval import answerable, evaluate_retrieval, evaluate_run
-    from dipole.evaluation.statistics import (
-        Interval,
-        PairedTest,
-        bootstrap_interval,
-        paired_test,
-    )
+    from dipole.evaluation.statistics import Interval, PairedTest, bootstrap_interval, paired_test
+    from dipole.evaluation.stored import Stored, load_vectors
     from dipole.evaluation.sts import evaluate_sts
 
 _NAMES = {
     "Interval": "statistics",
+    "NestedInterval": "nested",
+    "NestedTest": "nested",
     "PairedTest": "statistics",
+    "Place": "standings",
     "Result": "result",
+    "Stored": "stored",
     "answerable": "retrieval",
+    "benjamini_hochberg": "corrections",
     "bootstrap_interval": "statistics",
     "compare": "result",
+    "corrected": "corrections",
+    "encode_function": "encoding",
+    "evaluate_knn": "neighbours",
+    "evaluate_probe": "probe",
     "evaluate_retrieval": "retrieval",
     "evaluate_run": "retrieval",
     "evaluate_sts": "sts",
+    "holm": "corrections",
+    "knn": "neighbours",
+    "leaderboard": "standings",
+    "linear_probe": "probe",
+    "load_vectors": "stored",
+    "nested_interval": "nested",
+    "nested_test": "nested",
     "paired_test": "statistics",
     "print_report": "report",
     "report_json": "report",
@@ -38,14 +56,30 @@ _NAMES = {
 
 __all__ = [
     "Interval",
+    "NestedInterval",
+    "NestedTest",
     "PairedTest",
+    "Place",
     "Result",
+    "Stored",
     "answerable",
+    "benjamini_hochberg",
     "bootstrap_interval",
     "compare",
+    "corrected",
+    "encode_function",
+    "evaluate_knn",
+    "evaluate_probe",
     "evaluate_retrieval",
     "evaluate_run",
     "evaluate_sts",
+    "holm",
+    "knn",
+    "leaderboard",
+    "linear_probe",
+    "load_vectors",
+    "nested_interval",
+    "nested_test",
     "paired_test",
     "print_report",
     "report_json",
