@@ -2,30 +2,105 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from dipole.errors import InputError
-from dipole.evaluation.encoding import encode_function, finite
+from dipole.evaluation import encoding
+from dipole.evaluation.encoding import differing, encode_function, finite, unit, vectors_of
 
 
 def test_an_encoder_is_asked_with_role_and_progress():
     seen = []
-    encoder = SimpleNamespace(encode=lambda *given, **how: seen.append((given, how)))
-    encode_function(encoder, show_progress=True)(["a"], "query")
-    assert seen == [((["a"], "query"), {"show_progress": True})]
+
+    def encode(inputs, role, *, show_progress=False):
+        seen.append((inputs, role, show_progress))
+
+    encode_function(SimpleNamespace(encode=encode), show_progress=True)(["a"], "query")
+    assert seen == [(["a"], "query", True)]
 
 
-def test_a_function_stays_itself():
+def test_a_sentence_transformers_model_is_asked_by_role():
+    class Model:
+        def encode(self, sentences, show_progress_bar=None):
+            raise AssertionError
+
+        def encode_query(self, sentences, show_progress_bar=None):
+            return ["query", sentences, show_progress_bar]
+
+        def encode_document(self, sentences, show_progress_bar=None):
+            return ["document", sentences, show_progress_bar]
+
+    encode = encode_function(Model())
+    assert encode(("a", "b"), "query") == ["query", ["a", "b"], False]
+    assert encode(["a"], "document") == ["document", ["a"], False]
+
+
+def test_anything_with_encode():
+    assert encode_function(SimpleNamespace(encode=lambda x: x))(["a"], "query") == ["a"]
+
+
+def test_functions():
+    def two(inputs, role):
+        return role
+
+    assert encode_function(two) is two
     assert encode_function(max) is max
+    assert encode_function(len)(["a", "b"], "query") == 2
+    assert encode_function(lambda inputs: inputs)(["a"], "query") == ["a"]
+
+
+def test_a_real_sentence_transformers_model(tmp_path):
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import BoW
+
+    model = SentenceTransformer(modules=[BoW(vocab=["cat", "dog", "bird"])], device="cpu")
+    found = vectors_of(encode_function(model), ["a cat", "dog dog"], "query", ["1", "2"], "t", "m")
+    np.testing.assert_array_equal(found > 0, [[True, False, False], [False, True, False]])
 
 
 def test_neither():
-    with pytest.raises(InputError, match=r"found str; expected an encoder or a function"):
+    with pytest.raises(InputError, match=r"found str; expected an encoder, a function"):
         encode_function("runs/first")
+
+
+def test_blocks_do_not_change_the_vectors(monkeypatch):
+    monkeypatch.setattr(encoding, "ENCODE_ROWS", 3)
+    sizes = []
+
+    def encode(inputs, role):
+        sizes.append(len(inputs))
+        return np.array([[float(x)] for x in inputs])
+
+    ids = [str(i) for i in range(8)]
+    np.testing.assert_array_equal(
+        vectors_of(encode, ids, "query", ids, "text", "mine"), np.arange(8.0)[:, None]
+    )
+    assert sizes == [3, 3, 2]
+    with pytest.raises(InputError, match="mine: no text to encode"):
+        vectors_of(encode, [], "query", [], "text", "mine")
 
 
 def test_finite():
     assert finite([[1.0, 2.0]], ["a"], "query", "mine").shape == (1, 2)
-    with pytest.raises(InputError, match=r"mine: the vectors of 1 texts have shape \(2,\)"):
+    found = finite(torch.ones(1, 2, requires_grad=True, dtype=torch.bfloat16), ["a"], "q", "mine")
+    assert found.dtype == np.float32
+    with pytest.raises(InputError, match=r"mine: the vectors of 1 inputs have shape \(2,\)"):
         finite([1.0, 2.0], ["a"], "query", "mine")
     with pytest.raises(InputError, match="1 of 2 query vectors are not finite, first of query 'b'"):
         finite([[1.0], [np.inf]], ["a", "b"], "query", "mine")
+
+
+def test_unit():
+    rows = np.array([[3.0, 4.0], [0.0, 0.0], [3e-200, 4e-200], [-3e200, 0.0]])
+    expected = [[0.6, 0.8], [0, 0], [0.6, 0.8], [-1, 0]]
+    np.testing.assert_allclose(unit(rows), expected, atol=1e-15)
+    assert rows[0, 0] == 3  # not in place
+    assert unit(np.array([[1, 1]])).dtype == np.float32
+
+
+def test_differing():
+    differing(np.array([[1.0, 2.0], [1.0, 2.1]]), "texts", "mine")
+    differing(np.array([[1e-9, 0.0], [0.0, 1e-9]]), "texts", "mine")
+    differing(np.ones((1, 2)), "texts", "mine")
+    with pytest.raises(InputError, match="mine: all 3 texts have the same vector"):
+        differing(np.full((3, 2), 0.3), "texts", "mine")
