@@ -201,7 +201,7 @@ class Battery:
                 with pytest.raises(
                     InputError, match=r"^temperature: found .*, expected .* above 0"
                 ):
-                    self.spec.cls(temperature=wrong)
+                    self.spec.cls(**{**self.spec.settings[0], "temperature": wrong})
 
     def test_memory(self) -> None:
         """Tile by tile nothing of the size of the matrix is ever made."""

@@ -23,6 +23,7 @@ SHAPES = {
     "queue": "m d",
     "support": "m d",
     "support_labels": "m",
+    "support_ids": "m",
     "labels": "n",
     "ids": "n",
     "rows": "n",
@@ -37,7 +38,8 @@ SHAPES = {
     "negative_mask": "m w",
     "teacher_scores": "n c",
 }
-INTEGER = {"labels", "ids", "rows", "negative_ids", "candidate_ids", "support_labels"}
+INTEGER = {"labels", "support_labels", "rows"}
+INTEGER |= {"ids", "negative_ids", "candidate_ids", "support_ids"}
 BOOLEAN = {"mask", "anchor_mask", "positive_mask", "negative_mask"}
 
 
