@@ -7,11 +7,15 @@ from typing import Any
 
 # Public name -> the module that defines it.
 _NAMES = {
+    "ConvImage": "dipole.encoders.conv",
     "Encoder": "dipole.encoders.base",
+    "ResNetImage": "dipole.encoders.resnet",
+    "ViTImage": "dipole.encoders.vit",
     "fingerprint": "dipole.encoders.base",
     "load_encoder": "dipole.encoders.loading",
     "StaticText": "dipole.encoders.static_text",
     "TransformerText": "dipole.encoders.transformer_text",
+    "TwoTowers": "dipole.encoders.two_towers",
 }
 
 __all__ = list(_NAMES)

@@ -7,13 +7,14 @@ from pathlib import Path
 from dipole.encoders.base import Encoder
 from dipole.encoders.folder import read_json
 from dipole.encoders.hub import locate
+from dipole.encoders.registry import SAVED, saved_class
 from dipole.errors import InputError
 
 
 def load_encoder(source: str | Path) -> Encoder:
     """The encoder saved in a folder, in a run's folder, or under a Hugging Face hub id.
 
-    A folder is, in this order: a dipole folder (`config.json` says `"encoder": "StaticText"`), a
+    A folder is, in this order: a dipole folder (`config.json` says `"encoder": "ConvImage"`), a
     sentence-transformers folder (`modules.json`; a saved TransformerText is one), a plain Hugging
     Face folder (`config.json`; mean pooling), or a run, whose `model/` is one of these.
 
@@ -25,18 +26,13 @@ def load_encoder(source: str | Path) -> Encoder:
     """
     folder = locate(source)
     kind = _kind(folder)
-    if kind == "StaticText":
-        from dipole.encoders.static_text import StaticText
-
-        return StaticText.load(folder)
-    if kind == "TransformerText":
-        from dipole.encoders.transformer_text import TransformerText
-
-        return TransformerText.load(folder)
+    cls = saved_class(kind) if kind else None
+    if cls is not None:
+        return cls.load(folder)
     found = f"encoder {kind!r}" if kind else "neither encoder nor model_type"
     raise InputError(
-        f'{folder / "config.json"}: found {found}; expected "encoder": "StaticText" or a Hugging '
-        "Face config with model_type"
+        f'{folder / "config.json"}: found {found}; expected "encoder": '
+        f"one of {', '.join(SAVED)}, or a Hugging Face config with model_type"
     )
 
 

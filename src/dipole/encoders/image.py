@@ -1,0 +1,203 @@
+"""What every image tower is: uint8 arrays -> a map of vectors -> one vector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dipole.encoders.base import Encoder, Features, Role
+from dipole.encoders.folder import (
+    contents,
+    read_json,
+    read_weights,
+    require,
+    write_json,
+    write_weights,
+)
+from dipole.encoders.heads import ProjectionHead
+from dipole.errors import InputError
+
+# Images that mean and deviation are counted on, at most, evenly spread.
+_COUNTED = 10_000
+
+
+class ImageEncoder(Encoder):
+    """Image -> norm(mean over places of maps(image)); a subclass writes `maps`.
+
+    `prepare` pools images by area to `size`, so a tower may train on smaller images than the data
+    holds, and gives `{"image": (n, channels, h, w)}` with values in 0..1, which views change.
+    The tower subtracts `mean` and divides by `std` (per channel, of the training data) itself.
+
+    No layer looks across the batch (group and layer normalisation, never batch normalisation), so
+    a vector does not depend on its batch, and pieces of a batch give exactly the same gradient.
+
+    `head` is applied in training mode only, between pooling and normalisation, and is not saved.
+    Source: SimCLR, arXiv 2002.05709, section 4.2.
+    """
+
+    training_defaults: ClassVar[dict[str, Any]] = {
+        "batch_size": 128,
+        "epochs": 20.0,
+        "learning_rate": 2e-3,
+        "schedule": "cosine",
+    }
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, dim: int, *, size: Sequence[int], channels: int) -> None:
+        super().__init__()
+        self.dim = dim
+        self.size = (int(size[0]), int(size[1]))
+        self.channels = channels
+        self.head: ProjectionHead | None = None
+        self.register_buffer("mean", torch.full((channels, 1, 1), 0.5))
+        self.register_buffer("std", torch.full((channels, 1, 1), 0.25))
+
+    def fitted(self, images: Sequence[Any], head: int | dict[str, Any] | None) -> Self:
+        """This tower with mean and deviation of these images and a head for training.
+
+        head: its output's size, the arguments of a `ProjectionHead`, or 0 or None for none.
+        """
+        spread_evenly = range(0, len(images), -(-len(images) // _COUNTED))
+        values = self.prepare([images[i] for i in spread_evenly])["image"]
+        self.mean.copy_(values.mean((0, 2, 3))[:, None, None])
+        spread = values.std((0, 2, 3))[:, None, None]
+        self.std.copy_(spread.masked_fill(spread == 0, 1.0))  # a channel that never varies
+        if head:
+            given = {"out": head, "hidden": self.dim} if isinstance(head, int) else dict(head)
+            self.head = ProjectionHead(self.dim, **given)
+        return self
+
+    def prepare(self, inputs: Sequence[Any], role: Role = "document") -> Features:
+        """Images (h, w) or (h, w, c), uint8, of one size, as {"image": (n, c, h, w)} in 0..1."""
+        images = torch.from_numpy(_stacked(inputs, self.channels, self.size)).permute(0, 3, 1, 2)
+        values = images.float().div_(255.0)
+        if tuple(values.shape[2:]) != self.size:
+            values = nn.functional.interpolate(values, self.size, mode="area")
+        return {"image": values.contiguous()}
+
+    def maps(self, features: Features) -> Tensor:
+        """A vector at every place, (n, dim, rows, columns); not normalised."""
+        raise NotImplementedError
+
+    def tokens(self, features: Features) -> Tensor:
+        """`maps` as a sequence, row by row: (n, places, dim)."""
+        return self.maps(features).flatten(2).transpose(1, 2)
+
+    def forward(self, features: Features) -> Tensor:
+        """Unit vectors (n, dim); in training mode through the head, if there is one."""
+        vectors = self.maps(features).mean((2, 3))
+        if self.head is not None and self.training:
+            vectors = self.head(vectors).float()
+        return nn.functional.normalize(vectors, dim=-1)
+
+    def normalised(self, features: Features) -> Tensor:
+        """(image - mean) / std, channels last in memory: a fourth faster on a CPU."""
+        images = (features["image"] - self.mean) / self.std
+        return images.contiguous(memory_format=torch.channels_last)
+
+    def lengths(self, inputs: Sequence[Any]) -> np.ndarray:
+        """Every image costs the same."""
+        return np.ones(len(inputs), dtype=np.int64)
+
+    def default_budget(self) -> int:
+        """Images in one batch of `encode`."""
+        return 256
+
+    def settings(self) -> dict[str, Any]:
+        """The class, the size of its images, and what a subclass adds."""
+        return {
+            "encoder": type(self).__name__,
+            "size": list(self.size),
+            "channels": self.channels,
+        }
+
+    def weights(self) -> dict[str, Tensor]:
+        """All tensors, mean and deviation among them; not the head's."""
+        return {k: v for k, v in self.state_dict().items() if not k.startswith("head.")}
+
+    def save(self, folder: str | Path) -> None:
+        """Write `config.json` and `model.safetensors`; without the head."""
+        write_json(Path(folder) / "config.json", self.settings())
+        write_weights(Path(folder) / "model.safetensors", self.weights())
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: a file missing or broken; weights that do not fit the settings.
+        """
+        folder = Path(folder)
+        config = dict(read_json(require(folder, "config.json")))
+        config.pop("encoder", None)
+        weights = read_weights(require(folder, "model.safetensors"))
+        try:
+            encoder = cls(**config)
+            encoder.load_state_dict(weights)
+        except (TypeError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:160]
+            raise InputError(
+                f"{folder}: not a saved {cls.__name__} ({reason}); it holds {contents(folder)}"
+            ) from None
+        return encoder.eval()
+
+
+def channels_last(module: nn.Module) -> None:
+    """Keep a module's kernels as `normalised` keeps images."""
+    for parameter in module.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
+def image_shape(images: Sequence[Any], size: int | Sequence[int] | None) -> dict[str, Any]:
+    """`size` and `channels` of a tower for these images; an int is the height and the width."""
+    if not len(images):
+        raise InputError("an image encoder: found no images; expected some to learn from")
+    first = _checked(images[0])
+    wanted = (size, size) if isinstance(size, int) else tuple(size or first.shape[:2])
+    if len(wanted) != 2 or min(wanted) < 1 or any(np.greater(wanted, first.shape[:2])):
+        raise InputError(
+            f"size: found {size} for images of {first.shape[0]}x{first.shape[1]} pixels; expected "
+            "a whole number, or [height, width], at most theirs"
+        )
+    return {"size": wanted, "channels": 1 if first.ndim == 2 else first.shape[2]}
+
+
+def _checked(image: Any) -> np.ndarray:
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim not in (2, 3):
+        found = (
+            f"an array of {image.dtype} {image.shape}"
+            if isinstance(image, np.ndarray)
+            else f"a {type(image).__name__}"
+        )
+        raise InputError(
+            f"image: found {found}; expected a uint8 array, (height, width) or (height, width, "
+            "channels)"
+        )
+    return image
+
+
+def _stacked(inputs: Sequence[Any], channels: int, size: tuple[int, int]) -> np.ndarray:
+    """(n, h, w, channels) uint8, or an error that says which image differs."""
+    if not len(inputs):
+        return np.zeros((0, *size, channels), np.uint8)
+    images = [_checked(image) for image in inputs]
+    shape = images[0].shape
+    for number, image in enumerate(images):
+        if image.shape != shape:
+            raise InputError(
+                f"image {number}: found {image.shape}; expected {shape}, as the first of the batch"
+            )
+    found = 1 if len(shape) == 2 else shape[2]
+    if found != channels or shape[0] < size[0] or shape[1] < size[1]:
+        raise InputError(
+            f"image: found {shape[0]}x{shape[1]} pixels in {found} channels; expected at least "
+            f"{size[0]}x{size[1]} in {channels}"
+        )
+    return np.stack(images).reshape(len(images), *shape[:2], channels)
