@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from dipole.errors import InputError
-from dipole.evaluation.standings import leaderboard
 from dipole.evaluation.nested import nested_test
+from dipole.evaluation.standings import leaderboard
 
 
 def test_order_ties_and_distances():

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dipole.evaluation.corrections import benjamini_hochberg, corrected, holm
     from dipole.evaluation.encoding import encode_function
-    from dipole.evaluation.standings import Place, leaderboard
     from dipole.evaluation.neighbours import evaluate_knn, knn
     from dipole.evaluation.nested import NestedInterval, NestedTest, nested_interval, nested_test
     from dipole.evaluation.probe import evaluate_probe, linear_probe
     from dipole.evaluation.report import print_report, report_json, write_per_item
     from dipole.evaluation.result import Result, compare
     from dipole.evaluation.retrieval import answerable, evaluate_retrieval, evaluate_run
+    from dipole.evaluation.standings import Place, leaderboard
     from dipole.evaluation.statistics import Interval, PairedTest, bootstrap_interval, paired_test
     from dipole.evaluation.stored import Stored, load_vectors
     from dipole.evaluation.sts import evaluate_sts
