@@ -8,6 +8,7 @@ import torch
 
 from dipole.data import Labeled, Pairs, Scored, Triplets, content_key
 from dipole.training.batches import ahead, collate, content_ids, unique_keys
+from dipole.views.base import Same
 
 
 class Recorder:
@@ -67,7 +68,7 @@ def test_scores_travel_as_numbers():
 
 def test_a_labelled_input_is_two_views_and_a_class():
     labeled = Labeled.from_columns({"input": ["x", "y", "z"], "label": ["cat", "dog", "cat"]})
-    batch = collate(labeled, np.array([0, 1, 2]), Recorder())
+    batch = collate(labeled, np.array([0, 1, 2]), Recorder(), views=[Same(), Same()])
     assert list(batch.columns) == ["anchor", "positive"]
     labels = batch.tensors["labels"].tolist()
     assert labels[0] == labels[2] != labels[1]

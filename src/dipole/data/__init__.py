@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "Column": "examples",
     "Examples": "examples",
+    "Inputs": "examples",
     "Labeled": "examples",
     "Pairs": "examples",
     "Ranked": "examples",
@@ -45,6 +46,7 @@ _NAMES = {
     "Triplets": "examples",
     "content_key": "examples",
     "data_sets": "named",
+    "load_inputs": "loading",
     "load_labeled": "loading",
     "load_pairs": "loading",
     "load_ranked": "loading",
@@ -59,6 +61,7 @@ _NAMES = {
 __all__ = [
     "Column",
     "Examples",
+    "Inputs",
     "Labeled",
     "Pairs",
     "Ranked",
@@ -69,6 +72,7 @@ __all__ = [
     "Triplets",
     "content_key",
     "data_sets",
+    "load_inputs",
     "load_labeled",
     "load_pairs",
     "load_ranked",

@@ -12,6 +12,7 @@ from dipole.data.examples import (
     TEXT,
     WHOLE,
     Examples,
+    Inputs,
     Labeled,
     Pairs,
     Ranked,
@@ -229,6 +230,26 @@ def plan_labeled(
 
     kinds = {"input": TEXT, "label": WHOLE if whole else TEXT}
     return Plan(Labeled, parse, f"input '{input}', label '{label}'", id_column(row), kinds=kinds)
+
+
+def plan_inputs(source: Source, row: dict[str, Any], input: str | None = None) -> Plan:
+    """A text, with its class where the source has a column of that name."""
+    label = next((name for name in LABELS if name in row and name != input), None)
+    if label is not None:
+        return plan_labeled(source, row, input, label)
+    texts = _text_columns(row) if input is None else [input]
+    if not texts:
+        raise InputError(
+            f"{source.name}: found no text column among {', '.join(map(str, row))}; "
+            "expected one (or name it)"
+        )
+    _named(source, row, texts)
+    column = texts[0]
+
+    def parse(values: dict[str, Any]) -> Parsed:
+        return [{"input": text_of(get(values, column), column)}]
+
+    return Plan(Inputs, parse, f"input '{column}'", id_column(row), kinds={"input": TEXT})
 
 
 def _is_whole(value: Any) -> bool:

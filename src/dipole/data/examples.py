@@ -281,6 +281,12 @@ class Labeled(Examples):
     FIELDS: ClassVar[dict[str, str]] = {"input": ANY, "label": ANY}
 
 
+class Inputs(Examples):
+    """(id, input): a text or an image (numpy array), and nothing that belongs to it."""
+
+    FIELDS: ClassVar[dict[str, str]] = {"input": ANY}
+
+
 class Scored(Examples):
     """(id, first, second, score): two texts and how much they belong together."""
 

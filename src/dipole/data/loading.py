@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import Any, cast
 
 from dipole.data.beir import beir_pairs, is_beir, read_beir
-from dipole.data.columns import Plan, plan_labeled, plan_pairs, plan_ranked, plan_scored
+from dipole.data.columns import (
+    Plan,
+    plan_inputs,
+    plan_labeled,
+    plan_pairs,
+    plan_ranked,
+    plan_scored,
+)
 from dipole.data.converting import OnBadRow, convert
 from dipole.data.cranfield import is_cranfield, read_cranfield
-from dipole.data.examples import Examples, Labeled, Pairs, Ranked, Scored, Triplets
+from dipole.data.examples import Examples, Inputs, Labeled, Pairs, Ranked, Scored, Triplets
 from dipole.data.hub import is_datasets_folder, parts_from_folder, parts_from_hub, rows_source
 from dipole.data.images import (
     from_class_folders,
@@ -111,6 +118,41 @@ def load_labeled(
     text column), a folder of idx files, a folder or zip file with a folder of images per class, a
     `datasets` folder or hub id, a name (`digits`, ...). Arguments and errors as in `load_pairs`.
     """
+
+    def plan(rows: Source, row: dict[str, Any]) -> Plan:
+        return plan_labeled(rows, row, input, label)
+
+    return cast(Labeled, _load_inputs(source, input, label, split, on_bad_row, seed, plan))
+
+
+def load_inputs(
+    source: str | Path,
+    input: str | None = None,
+    split: str = "train",
+    on_bad_row: OnBadRow = "error",
+    seed: int = 0,
+) -> Inputs | Labeled:
+    """Inputs (texts or images) without a partner; Labeled where the source has a class too.
+
+    A table (not named: the first text column) or anything that `load_labeled` reads.
+    """
+
+    def plan(rows: Source, row: dict[str, Any]) -> Plan:
+        return plan_inputs(rows, row, input)
+
+    found = _load_inputs(source, input, None, split, on_bad_row, seed, plan)
+    return cast(Inputs | Labeled, found)
+
+
+def _load_inputs(
+    source: str | Path,
+    input: str | None,
+    label: str | None,
+    split: str,
+    on_bad_row: OnBadRow,
+    seed: int,
+    plan: MakePlan,
+) -> Examples:
     place = locate(source)
     if place in NAMED:
         return labeled_by_name(str(place), split, seed)
@@ -123,11 +165,7 @@ def load_labeled(
         return from_idx_folder(place, split) if is_idx_folder(place) else from_class_folders(place)
     elif place.suffix == ".zip":
         return from_class_folders(place)
-
-    def plan(rows: Source, row: dict[str, Any]) -> Plan:
-        return plan_labeled(rows, row, input, label)
-
-    return cast(Labeled, _load(place, split, plan, [input, label], on_bad_row))
+    return _load(place, split, plan, [input, label], on_bad_row)
 
 
 def load_ranked(source: str | Path, split: str = "train", on_bad_row: OnBadRow = "error") -> Ranked:

@@ -61,6 +61,11 @@ class Encoder(nn.Module):
         """Write weights (safetensors) and settings (json) that `load_encoder` reads."""
         raise NotImplementedError
 
+    @classmethod
+    def load(cls, folder: str | Path) -> Encoder:
+        """The encoder that `save` wrote."""
+        raise NotImplementedError
+
     def lengths(self, inputs: Sequence[Any]) -> np.ndarray:
         """A cheap estimate of each input's cost, (n,) int64: a quarter of a text's characters."""
         estimate = (len(x) // 4 + 1 if hasattr(x, "__len__") else 1 for x in inputs)

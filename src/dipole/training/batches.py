@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,24 +13,30 @@ import torch
 from torch import Tensor
 
 from dipole.encoders.base import Encoder, Features, Role
+from dipole.training.rendering import prepare, prepare_views
 
 if TYPE_CHECKING:
     from dipole.data import Examples
+    from dipole.views.base import View
 
 T = TypeVar("T")
 
-# Field of an example -> arguments of the objective, with the side of the encoder. A labelled input
-# is encoded twice: dropout makes two views of it.
-ENCODED: dict[str, list[tuple[str, Role]]] = {
-    "anchor": [("anchor", "query")],
-    "positive": [("positive", "document")],
-    "negatives": [("negative", "document")],
-    "first": [("anchor", "document")],
-    "second": [("positive", "document")],
-    "input": [("anchor", "document"), ("positive", "document")],
+# Field of an example -> argument of the objective, with the side of the encoder.
+ENCODED: dict[str, tuple[str, Role]] = {
+    "anchor": ("anchor", "query"),
+    "positive": ("positive", "document"),
+    "negatives": ("negative", "document"),
+    "query": ("anchor", "query"),
+    "candidates": ("candidates", "document"),
+    "first": ("anchor", "document"),
+    "second": ("positive", "document"),
 }
+# A field whose examples have no partner: their views are what belongs together.
+VIEWED = ("input", "text")
+# Fields with a list in every row.
+LISTS = ("negatives", "candidates")
 # Argument of the objective -> the argument that carries its content hashes.
-IDS = {"positive": "ids", "negative": "negative_ids"}
+IDS = {"positive": "ids", "negative": "negative_ids", "candidates": "candidate_ids"}
 # Two rows that share a text in one of these never meet in a batch.
 UNIQUE = ("anchor", "positive")
 
@@ -40,12 +46,14 @@ class Batch:
     """One process's part of a batch.
 
     `columns` maps an argument of the objective to the features of its pieces (one piece, unless
-    the gradient cache cuts the batch); `tensors` are arguments that are no vectors.
+    the gradient cache cuts the batch); `tensors` are arguments that are no vectors, `rows` (the
+    numbers of the examples) among them.
     """
 
     row_ids: list[str]
     columns: dict[str, list[Features]]
     tensors: dict[str, Tensor]
+    replicated: bool = False  # every process holds all of the batch
 
 
 def unique_keys(examples: Examples) -> np.ndarray:
@@ -55,35 +63,54 @@ def unique_keys(examples: Examples) -> np.ndarray:
 
 
 def collate(
-    examples: Examples, rows: np.ndarray, encoder: Encoder, *, chunk: int | None = None
+    examples: Examples,
+    rows: np.ndarray,
+    encoder: Encoder,
+    *,
+    chunk: int | None = None,
+    views: Sequence[View] = (),
+    seed: tuple[int, ...] = (0,),
+    replicated: bool = False,
 ) -> Batch:
     """Read, tokenise and cut the rows of one step.
 
     Content hashes travel along as `ids` (and `negative_ids`): equal content is never a negative.
+    `views` render examples without a partner; `seed` decides what those of raw inputs draw.
     """
     taken = examples.take(rows)
     columns: dict[str, list[Features]] = {}
-    tensors: dict[str, Tensor] = {}
+    tensors = {"rows": torch.from_numpy(np.asarray(rows, dtype=np.int64))}
     # In this order: it decides which random numbers a column draws.
-    for field in (field for field in ENCODED if field in taken):
-        inputs = taken[field]
-        if field == "negatives":
+    for field, (argument, role) in ENCODED.items():
+        inputs = taken.get(field, [])
+        if field in LISTS:
+            lengths = [len(row) for row in inputs]
             inputs = [text for row in inputs for text in row]
-        if not inputs:
-            continue
-        size = chunk or len(inputs)
-        for argument, role in ENCODED[field]:
+        if inputs:
+            columns[argument] = prepare(encoder, inputs, role, chunk)
             if argument in IDS:
                 tensors[IDS[argument]] = content_ids(inputs)
-            columns[argument] = [
-                encoder.prepare(inputs[start : start + size], role)
-                for start in range(0, len(inputs), size)
-            ]
+        if argument == "candidates" and inputs:
+            tensors["mask"] = mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+            tensors["candidate_ids"] = padded(tensors["candidate_ids"], mask)
+    for field in (field for field in VIEWED if field in taken):
+        tensors["ids"] = content_ids(taken[field])
+        columns |= prepare_views(encoder, taken[field], views, chunk=chunk, seed=seed)
     if "score" in taken:
         tensors["scores"] = torch.tensor(taken["score"], dtype=torch.float32)
+    if "relevance" in taken:
+        flat = torch.tensor([x for row in taken["relevance"] for x in row], dtype=torch.float32)
+        tensors["relevance"] = padded(flat, tensors["mask"])
     if "label" in taken:  # only equality counts: a name's hash is as good as a number
         tensors["labels"] = content_ids(taken["label"])
-    return Batch(row_ids=taken["id"], columns=columns, tensors=tensors)
+    return Batch(row_ids=taken["id"], columns=columns, tensors=tensors, replicated=replicated)
+
+
+def padded(flat: Tensor, mask: Tensor) -> Tensor:
+    """Lists one after the other (t, ...) -> (n, k, ...), zero where the mask (n, k) is False."""
+    out = flat.new_zeros(*mask.shape, *flat.shape[1:])
+    out[mask] = flat
+    return out
 
 
 def content_ids(inputs: list[Any]) -> Tensor:

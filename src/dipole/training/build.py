@@ -1,29 +1,33 @@
-"""From settings to the parts of a run: examples, encoder, objective."""
+"""From settings to the parts of a run: examples, views, encoder, objective, queue and teacher."""
 
 from __future__ import annotations
 
-import difflib
-import inspect
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dipole.data import Examples
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
-from dipole.training.batches import ENCODED
+from dipole.training.batches import ENCODED, LISTS, VIEWED
 from dipole.training.config import Config
 from dipole.training.seeding import seed_step
 
 if TYPE_CHECKING:
     from dipole.objectives.base import Objective
+    from dipole.training.parts import Part
+    from dipole.views.base import View
 
-STATIC = "static"
 
+def load_examples(
+    config: Config, source: str, split: str, inputs: Mapping[str, bool] | None = None
+) -> Examples:
+    """The kind of examples that the settings speak of.
 
-def load_examples(config: Config, source: str, split: str) -> Examples:
-    """Pairs or triplets; graded pairs or labelled texts if such a column is named."""
-    from dipole.data import load_labeled, load_pairs, load_scored
+    Graded pairs or labelled inputs if such a column is named; inputs without a partner if there
+    are views; lists if the objective (its `inputs`) needs them; otherwise pairs or triplets.
+    """
+    from dipole.data import load_inputs, load_labeled, load_pairs, load_ranked, load_scored
 
     if config.label is not None:
         return load_labeled(
@@ -33,6 +37,8 @@ def load_examples(config: Config, source: str, split: str) -> Examples:
             split=split,
             on_bad_row=config.on_bad_row,
         )
+    if config.positive is None and (config.view or _is_labelled(source)):
+        return load_inputs(source, input=config.anchor, split=split, on_bad_row=config.on_bad_row)
     if config.score is not None:
         return load_scored(
             source,
@@ -42,6 +48,8 @@ def load_examples(config: Config, source: str, split: str) -> Examples:
             split=split,
             on_bad_row=config.on_bad_row,
         )
+    if inputs and inputs.get("candidates") and not inputs.get("positive"):
+        return load_ranked(source, split=split, on_bad_row=config.on_bad_row)
     return load_pairs(
         source,
         anchor=config.anchor,
@@ -51,6 +59,47 @@ def load_examples(config: Config, source: str, split: str) -> Examples:
         on_bad_row=config.on_bad_row,
         seed=config.split_seed,
     )
+
+
+def build_views(config: Config, examples: Examples, inputs: Mapping[str, bool]) -> list[View]:
+    """The views of examples without a partner: those named, or the inputs as they are, twice."""
+    from dipole.views import build_views
+
+    if not any(field in examples.FIELDS for field in VIEWED):
+        if config.view:
+            raise InputError(
+                f"view: found {type(examples).__name__}, whose positives are given; expected "
+                "inputs without a partner: no --positive"
+            )
+        return []
+    views = build_views(_repeated(config.view or ["same"]), **config.view_options)
+    if len(views) == 1 and views[0].count == 1 and not any("*" in name for name in config.view):
+        views *= 2
+    count = sum(view.count for view in views)
+    if count > 2 and "views" not in inputs:
+        raise InputError(
+            f"view: found {count} views, and the objective takes two; expected one that takes "
+            "any number, as mv-infonce, mv-dhel, poly-view, supcon"
+        )
+    return views
+
+
+def build_parts(config: Config, encoder: Encoder, inputs: Mapping[str, bool]) -> list[Part]:
+    """Teacher, queue and mixtures, in this order: the queue holds what the teacher makes."""
+    from dipole.training.queue import Mixed, Queue
+    from dipole.training.teacher import Teacher
+
+    parts: list[Part] = []
+    if config.teacher is not None:
+        decay = {"frozen": 1.0, "self": 0.0}.get(config.teacher, config.teacher_decay)
+        parts.append(Teacher(encoder, decay, inputs))
+    if config.mixed and config.queue is None:
+        raise InputError("mixed: found no queue to mix; expected --queue too")
+    if config.queue is not None:
+        parts.append(queue := Queue(config.queue, inputs))
+        if config.mixed:
+            parts.append(Mixed(queue, inputs, **config.mixed))
+    return parts
 
 
 def load_validation(config: Config, examples: Examples) -> tuple[Examples, Examples | None]:
@@ -78,30 +127,21 @@ def load_validation(config: Config, examples: Examples) -> tuple[Examples, Examp
 
 
 def build_encoder(config: Config, examples: Examples) -> Encoder:
-    """A bag of words made for the examples, or the saved encoder; drawn from the run's seed."""
-    from dipole.encoders.heads import ProjectionHead
-    from dipole.encoders.loading import load_encoder
+    """The encoder of this name made for the examples, or a saved one; drawn from the run's seed."""
+    from dipole.encoders.registry import make_encoder
 
     seed_step(config.seed, 0)
-    options = dict(config.encoder_options)
-    if config.encoder == STATIC:
-        from dipole.encoders.static_text import StaticText
+    queries, documents = sides(examples)
+    return make_encoder(config.encoder, queries, documents, **config.encoder_options)
 
-        texts = [examples.column(field) for field in examples.FIELDS if field in ENCODED]
-        queries, documents = texts[0], texts[-1] if len(texts) < 3 else texts[1]
-        _check_options(StaticText.from_texts, options)
-        return StaticText.from_texts(queries, documents, **options)
-    if not options:
-        return load_encoder(config.encoder)
-    from dipole.encoders.transformer_text import TransformerText
 
-    head = options.pop("head", None)
-    _check_options(TransformerText.load, options)
-    encoder = TransformerText.load(config.encoder, **options)
-    if head is not None:
-        size = {"out": head} if isinstance(head, int) else dict(head)
-        encoder.head = ProjectionHead(encoder.backbone_dim, **size)
-    return encoder
+def sides(examples: Examples) -> tuple[Sequence[Any], Sequence[Any]]:
+    """The inputs of the query side and of the document side; where there is one, it is both."""
+    fields = [field for field in examples.FIELDS if field in (*ENCODED, *VIEWED)]
+    query, document = examples.column(fields[0]), examples.column(fields[:2][-1])
+    if fields[:2][-1] in LISTS:
+        return query, [text for texts in document for text in texts]
+    return query, document
 
 
 def build_objective(config: Config) -> Objective:
@@ -115,15 +155,19 @@ def build_objective(config: Config) -> Objective:
     return build_objective(config.objective, **options)
 
 
-def _check_options(function: Callable[..., Any], options: dict[str, Any]) -> None:
-    """Every option must be a keyword of the function that takes them."""
-    known = [
-        name
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
-    for name in options:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            expected = close[0] if close else "one of " + ", ".join(known)
-            raise InputError(f"encoder option {name!r}: no such setting; expected {expected}")
+def _is_labelled(source: str) -> bool:
+    """Whether the data set of this name has classes and no pairs."""
+    from dipole.data.named import NAMED
+
+    return source in NAMED and NAMED[source].kind == "labeled"
+
+
+def _repeated(names: list[str]) -> list[str]:
+    """`["a", "b*2"]` as `["a", "b", "b"]`."""
+    repeated: list[str] = []
+    for name in names:
+        base, _, times = name.partition("*")
+        if times and (not times.isdigit() or int(times) < 1):
+            raise InputError(f"view: found {name!r}; expected NAME or NAME*COUNT")
+        repeated += [base] * int(times or 1)
+    return repeated

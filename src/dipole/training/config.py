@@ -52,6 +52,31 @@ class Config(BaseModel):
         default_factory=dict, description="Setting of the objective, KEY=VALUE; repeatable."
     )
 
+    view: list[str] = Field(
+        default_factory=list,
+        description="View of examples without a partner; repeatable, NAME*4 is four of them, "
+        "one alone is drawn twice.",
+    )
+    view_options: dict[str, Any] = Field(
+        default_factory=dict, description="Setting of the views, KEY=VALUE; repeatable."
+    )
+    queue: int | None = Field(
+        None, ge=1, description="Past positives that stay negatives, all processes."
+    )
+    mixed: dict[str, int] = Field(
+        default_factory=dict,
+        description="Mixtures of the queue's hardest as negatives, KEY=VALUE: mixes, with_anchor, "
+        "hardest; repeatable.",
+    )
+    teacher: Literal["ema", "frozen", "self"] | None = Field(
+        None,
+        description="A copy of the encoder that makes the positives (or the teacher scores an "
+        "objective takes): ema follows it, frozen stays, self is the encoder itself.",
+    )
+    teacher_decay: float = Field(
+        0.999, ge=0, le=1, description="How much of an ema teacher stays at every step."
+    )
+
     batch_size: int | None = Field(
         None,
         ge=1,

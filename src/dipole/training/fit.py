@@ -16,6 +16,8 @@ from dipole.errors import InputError
 from dipole.training.build import (
     build_encoder,
     build_objective,
+    build_parts,
+    build_views,
     load_examples,
     load_validation,
 )
@@ -84,11 +86,15 @@ def fit(
         return _finished(folder)
     _check_given_again(config, **objects)
 
+    from dipole.training.towers import inputs_of
+
     # What can be wrong soonest comes first.
     if objective is None or isinstance(objective, str):
         objective = build_objective(config)
     examples = (
-        data if isinstance(data, Examples) else load_examples(config, config.data, config.split)
+        data
+        if isinstance(data, Examples)
+        else load_examples(config, config.data, config.split, inputs_of(objective))
     )
     if isinstance(validation, Examples):
         held: Examples | None = validation
@@ -116,16 +122,23 @@ def _train(
 ) -> Run:
     import torch
     from accelerate import Accelerator
+    from accelerate.utils import DistributedDataParallelKwargs
 
     from dipole.training.loop import Trainer
+    from dipole.training.towers import inputs_of
     from dipole.training.validation import make_validation
 
+    inputs = inputs_of(objective)
+    views = build_views(config, examples, inputs)
+    parts = build_parts(config, encoder, inputs)
     accelerator = Accelerator(
         # Without this accelerate overlooks several processes on CPUs.
         cpu=not torch.accelerator.is_available(),
         mixed_precision="bf16" if config.precision == "bf16" else "no",
         log_with=list(config.track) or None,
         project_dir=str(folder),
+        # Queues, teachers and per-example state are the same everywhere: nothing to send.
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
     )
     accelerator.wait_for_everyone()  # all have seen that the folder is new
     if accelerator.is_main_process:
@@ -134,7 +147,7 @@ def _train(
     accelerator.wait_for_everyone()
     if config.track:
         accelerator.init_trackers(folder.name, config=_flat(config))
-    validation: Validation | None = None if held is None else make_validation(held)
+    validation: Validation | None = None if held is None else make_validation(held, examples)
     trainer = Trainer(
         config,
         encoder,
@@ -143,6 +156,8 @@ def _train(
         folder,
         accelerator,
         validation,
+        views=views,
+        parts=parts,
         show_progress=show_progress and accelerator.is_main_process,
     )
     if resume:

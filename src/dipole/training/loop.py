@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ import torch
 
 from dipole.encoders.base import Encoder
 from dipole.errors import RunError
+from dipole.kernels import using
+from dipole.objectives.base import Objective
 from dipole.sampling.unique import UniqueBatches
 from dipole.training.batches import Batch, ahead, collate, unique_keys
 from dipole.training.checkpoints import (
@@ -24,7 +26,9 @@ from dipole.training.checkpoints import (
 )
 from dipole.training.config import Config
 from dipole.training.interrupts import Interrupts
+from dipole.training.parts import Part
 from dipole.training.progress import METRICS, Bar, Metrics, trim_metrics
+from dipole.training.rendering import render
 from dipole.training.schedule import rate_at, warmup_steps
 from dipole.training.seeding import seed_step
 from dipole.training.towers import Towers
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from dipole.data import Examples
+    from dipole.views.base import View
 
 SECONDS_BETWEEN_CHECKPOINTS = 100.0
 
@@ -67,6 +72,8 @@ class Trainer:
         accelerator: Accelerator,
         validation: Validation | None = None,
         *,
+        views: Sequence[View] = (),
+        parts: Sequence[Part] = (),
         show_progress: bool = True,
     ) -> None:
         self.config = config
@@ -80,7 +87,10 @@ class Trainer:
         self.sampler = UniqueBatches(unique_keys(examples), config.batch_size, seed=config.seed)
         self.total = self._total_steps()
         self.progress = Progress()
-        self.towers = Towers(encoder, objective)
+        if isinstance(objective, Objective):
+            objective.bind(len(examples))
+        self.views = [view.to(accelerator.device) for view in views]
+        self.towers = Towers(encoder, objective, parts)
         optimizer = torch.optim.AdamW(
             self.towers.parameter_groups(config.weight_decay),
             lr=config.learning_rate or 0.0,
@@ -156,12 +166,15 @@ class Trainer:
         """One update; the loss and the norm of the gradient before clipping."""
         from accelerate.utils import send_to_device
 
-        seed_step(self.config.seed, self.progress.step, self.accelerator.process_index)
+        rank = 0 if batch.replicated else self.accelerator.process_index
+        seed_step(self.config.seed, self.progress.step, rank)
         self.model.train()
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(self.progress.step) * group["factor"]
         columns, tensors = send_to_device((batch.columns, batch.tensors), self.accelerator.device)
-        with self.accelerator.autocast():
+        columns = render(columns, self.views, self.config.chunk)
+        # A batch that every process holds is no part of anything: nobody gathers.
+        with self.accelerator.autocast(), using(executor="tiled" if batch.replicated else None):
             loss = self.model(columns, tensors)
         # The mean of the processes' shares is the loss of the whole batch.
         value = float(self.accelerator.reduce(loss.detach(), "mean"))
@@ -175,34 +188,38 @@ class Trainer:
             self._check_finite("norm of the gradient", norm, batch)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        with using(executor="tiled" if batch.replicated else None):
+            self.towers.after_step()
         return value, norm
 
     def _batches(self, start: int) -> Iterator[Batch]:
-        def read(rows: np.ndarray) -> Batch:
-            return collate(self.examples, rows, self.encoder, chunk=self.config.chunk)
+        return ahead(self._read, self._rows(start))
 
-        return ahead(read, self._rows(start))
+    def _read(self, step_and_rows: tuple[int, np.ndarray]) -> Batch:
+        """This process's part of a batch, or all of one that has no row for each process."""
+        step, rows = step_and_rows
+        processes, rank = self.accelerator.num_processes, self.accelerator.process_index
+        replicated = 1 < processes > len(rows)
+        return collate(
+            self.examples,
+            rows if replicated else np.array_split(rows, processes)[rank],
+            self.encoder,
+            chunk=self.config.chunk,
+            views=self.views,
+            seed=(self.config.seed, step, 0 if replicated else rank),
+            replicated=replicated,
+        )
 
-    def _rows(self, start: int) -> Iterator[np.ndarray]:
-        """This process's row numbers of every step from `start` to the end."""
+    def _rows(self, start: int) -> Iterator[tuple[int, np.ndarray]]:
+        """The row numbers of every step from `start` to the end."""
         step, epoch = 0, 0
         while step < self.total:
             length = self.sampler.length(epoch)
             if step + length > start:
-                batches = self.sampler.epoch(epoch)
-                for rows in batches[max(start - step, 0) : self.total - step]:
-                    yield self._share(rows)
+                for index, rows in enumerate(self.sampler.epoch(epoch)[: self.total - step], step):
+                    if index >= start:
+                        yield index, rows
             step, epoch = step + length, epoch + 1
-
-    def _share(self, rows: np.ndarray) -> np.ndarray:
-        """This process's rows of a batch."""
-        processes = self.accelerator.num_processes
-        if len(rows) < processes:
-            raise RunError(
-                f"a batch of {len(rows)} rows for {processes} processes; "
-                "expected another --batch-size, so that the last batch is larger"
-            )
-        return np.array_split(rows, processes)[self.accelerator.process_index]
 
     def _all_stop(self, asked: bool) -> bool:
         """Whether any process was asked to stop: they must leave at the same step."""

@@ -2,32 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from torch import Tensor, nn
 
 from dipole.encoders.base import Encoder, Features
 from dipole.objectives.base import Objective, forward_inputs
+from dipole.training.batches import padded
 from dipole.training.gradient_cache import encode_chunks
+from dipole.training.parts import Part
 
 
 class Towers(nn.Module):
     """Features of all columns -> loss.
 
-    The encoder of every column is the same one here; its `role` travels in the features. One
-    module and one forward, because DistributedDataParallel wants to see both.
+    The encoder of every column is the same one here; its `role` travels in the features. `parts`
+    stand between it and the objective. One module and one forward, because
+    DistributedDataParallel wants to see all of it.
     """
 
-    def __init__(self, encoder: Encoder, objective: nn.Module) -> None:
+    def __init__(self, encoder: Encoder, objective: nn.Module, parts: Iterable[Part] = ()) -> None:
         super().__init__()
         self.encoder = encoder
         self.objective = objective
+        self.parts = nn.ModuleList(parts)
 
     def forward(self, columns: dict[str, list[Features]], tensors: dict[str, Tensor]) -> Tensor:
         """The objective of a batch, a scalar."""
-        vectors = {name: encode_chunks(self.encoder, chunks) for name, chunks in columns.items()}
-        loss: Tensor = self.objective(**pick(self.objective, vectors | tensors))
+        loss: Tensor = self.objective(**pick(self.objective, self.vectors(columns, tensors)))
         return loss
+
+    def vectors(
+        self, columns: dict[str, list[Features]], tensors: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """What the objective is given, by name."""
+        batch = dict(tensors)
+        for part in self.each_part():
+            batch |= part.encode(columns)
+        for name, pieces in columns.items():
+            if name not in batch:
+                batch[name] = encode_chunks(self.encoder, pieces)
+        for name in ("candidates", "teacher_candidates"):
+            if name in batch:
+                batch[name] = padded(batch[name], batch["mask"])
+        if "relevance" in batch:  # a stored list of a teacher's scores
+            batch.setdefault("teacher_scores", batch["relevance"])
+        for part in self.each_part():
+            batch = part.before(batch)
+        return batch
+
+    def each_part(self) -> Iterator[Part]:
+        """The parts, typed."""
+        for part in self.parts:
+            assert isinstance(part, Part)
+            yield part
+
+    def after_step(self) -> None:
+        """Let the parts follow a step of the optimiser."""
+        for part in self.each_part():
+            part.after_step()
 
     def parameter_groups(self, weight_decay: float) -> list[dict[str, Any]]:
         """Matrices with weight decay; vectors, scalars and the objective's parameters without.
@@ -48,9 +82,16 @@ class Towers(nn.Module):
         ]
 
 
+def inputs_of(objective: nn.Module) -> dict[str, bool]:
+    """The tensors an objective, or anyone's module, takes, by name: True where it needs them."""
+    if isinstance(objective, Objective):
+        return objective.inputs()
+    return forward_inputs(type(objective).forward)
+
+
 def pick(objective: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """What of a batch an objective, or anyone's module, takes: by the names of its `forward`."""
     if isinstance(objective, Objective):
         return objective.pick(batch)
-    wanted = forward_inputs(type(objective).forward)
+    wanted = inputs_of(objective)
     return {name: value for name, value in batch.items() if name in wanted}

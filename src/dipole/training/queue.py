@@ -1,0 +1,113 @@
+"""Negatives from the past: a queue of the last keys, and mixtures of the hardest of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dipole.errors import InputError
+from dipole.kernels import settings
+from dipole.kernels.collectives import world
+from dipole.objectives.maths import everywhere
+from dipole.sampling.mixed_negatives import mixed_negatives
+from dipole.training.parts import Part
+
+# What a queue can be to an objective: argument -> the argument with its content hashes or labels.
+USES = {"negative": "negative_ids", "queue": None, "support": "support_labels"}
+
+
+class Queue(Part):
+    """The last `size` positives of all processes, first in, first out, without gradient.
+
+    They are more `negative` vectors of the objective (with `negative_ids`: a past copy of an
+    anchor's positive is none of its negatives), or its `queue`, or its labelled `support`,
+    whichever it takes. A batch enters after its step, so it never meets itself.
+
+    Every process holds the same queue and hands its share of it to the objective, which meets the
+    shares of all; so the number of processes changes nothing, also on resume.
+
+    Source: He et al. 2020, arXiv 1911.05722; Wang et al. 2020, arXiv 1912.06798 (labelled).
+    """
+
+    def __init__(self, size: int, inputs: Mapping[str, bool]) -> None:
+        super().__init__()
+        self.size = size
+        self.use = next((use for use in USES if use in inputs), None)
+        if self.use is None:
+            raise InputError(
+                "queue: the objective takes no past vectors; expected one with 'negative', "
+                "'queue' or 'support', as infonce, queue-infonce, siglip, triplet, swav"
+            )
+        self.vectors: Tensor
+        self.keys: Tensor  # content hashes, or labels
+        self.register_buffer("vectors", torch.zeros(0, 0))
+        self.register_buffer("keys", torch.zeros(0, dtype=torch.int64))
+        self._arriving: tuple[Tensor, Tensor] | None = None
+
+    def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        key = USES[self.use or ""]
+        labels = batch.get("labels" if self.use == "support" else "ids")
+        vectors = batch["positive"].detach().float()
+        if labels is None:
+            labels = torch.zeros(len(vectors), dtype=torch.int64, device=vectors.device)
+        self._arriving = vectors, labels
+        if self.use == "support":  # a class is looked for among the batch's own as well
+            now = {"support": batch["positive"], "support_labels": labels}
+        else:
+            now = {name: batch[name] for name in (self.use, key) if name and name in batch}
+        if len(self.vectors):
+            past: dict[str, Tensor] = {str(self.use): share(self.vectors)}
+            if key is not None:
+                past[key] = share(self.keys)
+            now = {k: torch.cat([now[k], v.to(now[k])]) if k in now else v for k, v in past.items()}
+        return batch | now
+
+    def after_step(self) -> None:
+        assert self._arriving is not None
+        vectors, keys = (everywhere(x) for x in self._arriving)
+        if not len(self.vectors):
+            self.vectors = vectors[:0]
+        self.vectors = torch.cat([self.vectors, vectors])[-self.size :]
+        self.keys = torch.cat([self.keys, keys])[-self.size :]
+        self._arriving = None
+
+    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+        # A queue is as long as it has become.
+        self.vectors = torch.empty_like(state[f"{prefix}vectors"], device=self.vectors.device)
+        self.keys = torch.empty_like(state[f"{prefix}keys"], device=self.keys.device)
+        super()._load_from_state_dict(state, prefix, *rest)
+
+
+class Mixed(Part):
+    """Mixtures of an anchor's hardest queue entries, as its own `candidates` (MoCHi).
+
+    The options are those of `sampling.mixed_negatives`.
+    """
+
+    def __init__(self, queue: Queue, inputs: Mapping[str, bool], **options: Any) -> None:
+        super().__init__()
+        if "candidates" not in inputs or queue.use != "negative":
+            raise InputError(
+                "mixed: the objective takes no candidates beside negatives; "
+                "expected queue-infonce or triplet"
+            )
+        self._queue = [queue]  # in a list: the queue's tensors are not this module's
+        self.options = options
+
+    def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        (queue,) = self._queue
+        if not len(queue.vectors):
+            return batch
+        made = mixed_negatives(batch["anchor"].detach().float(), queue.vectors, **self.options)
+        return batch | {"candidates": made}
+
+
+def share(x: Tensor) -> Tensor:
+    """This process's rows of what every process holds."""
+    if settings().executor in ("dense", "tiled"):
+        return x
+    rank, processes = world()
+    return x.tensor_split(processes)[rank]

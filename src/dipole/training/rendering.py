@@ -1,0 +1,104 @@
+"""Views: one example, several columns of a batch.
+
+View 0 is the `anchor`, view 1 the `positive`, the others are `view_2`, `view_3`, ...; together they
+are the `views` of an objective.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dipole.encoders.base import Encoder, Features, Role
+from dipole.errors import InputError
+from dipole.views.base import View
+
+Columns = dict[str, list[Features]]
+
+
+def view_name(index: int) -> str:
+    """The column of a view."""
+    return ("anchor", "positive")[index] if index < 2 else f"view_{index}"
+
+
+def prepare(
+    encoder: Encoder, inputs: Sequence[Any], role: Role, chunk: int | None
+) -> list[Features]:
+    """Features of inputs, in pieces of at most `chunk`."""
+    size = chunk or len(inputs)
+    return [
+        encoder.prepare(inputs[start : start + size], role) for start in range(0, len(inputs), size)
+    ]
+
+
+def prepare_views(
+    encoder: Encoder,
+    inputs: list[Any],
+    views: Sequence[View],
+    *,
+    chunk: int | None,
+    seed: tuple[int, ...],
+) -> Columns:
+    """A column for each view; those that work on features are given the whole batch, by `render`.
+
+    A view of raw inputs draws from a generator of its own: (seed, its number) decides.
+    """
+    columns: Columns = {}
+    plain: list[Features] | None = None
+    for index, view in enumerate(views):
+        if view.on == "inputs":
+            rendered = view(inputs, np.random.default_rng((*seed, index)))
+            columns[view_name(index)] = prepare(encoder, rendered, "document", chunk)
+        else:
+            plain = plain or prepare(encoder, inputs, "document", None)
+            columns[view_name(index)] = plain
+    return columns
+
+
+@torch.no_grad()
+def render(columns: Columns, views: Sequence[View], chunk: int | None) -> Columns:
+    """The columns with the views of features drawn, and cut into pieces.
+
+    Drawn for the whole batch, so that the size of a piece changes no view; drawn before the
+    encoder, so that the gradient cache encodes the same view twice.
+    """
+    if all(view.on == "inputs" for view in views):
+        return columns
+    drawn = [
+        pieces
+        for index, view in enumerate(views)
+        for pieces in _drawn(view, columns[view_name(index)], chunk)
+    ]
+    names = {view_name(index) for index in range(len(views))}
+    rest = {name: pieces for name, pieces in columns.items() if name not in names}
+    return {view_name(index): pieces for index, pieces in enumerate(drawn)} | rest
+
+
+def _drawn(view: View, pieces: list[Features], chunk: int | None) -> Iterator[list[Features]]:
+    if view.on == "inputs":
+        yield pieces
+        return
+    (whole,) = pieces
+    found = view(whole)
+    for features in found if isinstance(found, list) else [found]:
+        yield cut(features, chunk)
+
+
+def cut(features: Features, chunk: int | None) -> list[Features]:
+    """Features whose every tensor has one row per example, in pieces of at most `chunk` rows."""
+    if chunk is None:
+        return [features]
+    sizes = {name: len(tensor) if tensor.dim() else 0 for name, tensor in features.items()}
+    if len(set(sizes.values())) != 1:
+        found = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        raise InputError(
+            f"chunk: found features of different lengths ({found}); expected one row per example: "
+            "no --chunk, or a view of raw inputs"
+        )
+    parts: dict[str, Sequence[Tensor]] = {k: v.split(chunk) for k, v in features.items()}
+    count = len(next(iter(parts.values())))
+    return [{name: part[i] for name, part in parts.items()} for i in range(count)]

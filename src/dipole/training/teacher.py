@@ -1,0 +1,76 @@
+"""A copy of the encoder that follows it slowly, or not at all, and what it says."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dipole.encoders.base import Encoder, Features
+from dipole.objectives.maths import everywhere
+from dipole.training.gradient_cache import encode_chunks
+from dipole.training.parts import Part
+
+
+class Teacher(Part):
+    """After every step  teacher <- decay teacher + (1 - decay) student.
+
+    decay 1 is a frozen copy, decay 0 the student itself (without dropout), 0.999 MoCo's.
+
+    It gives what the objective takes. Where that is `teacher_scores`: the cosines of its vectors,
+    anchors against the batch's positives (of all processes), or against each one's `candidates`.
+    Otherwise its vectors stand in for every column but the anchors, without gradient (MoCo's keys).
+
+    Sources: He et al. 2020, arXiv 1911.05722; Tarvainen and Valpola 2017, arXiv 1703.01780.
+    """
+
+    def __init__(self, student: Encoder, decay: float, inputs: Mapping[str, bool]) -> None:
+        super().__init__()
+        self._student = [student]  # in a list: its weights are not this module's
+        self.encoder = copy.deepcopy(student).requires_grad_(False)
+        self.decay = decay
+        self.gives_scores = "teacher_scores" in inputs
+
+    def train(self, mode: bool = True) -> Teacher:
+        """Keys are made as the student makes its own; scores without dropout and without a head."""
+        super().train(mode)
+        self.encoder.train(mode and not self.gives_scores)
+        return self
+
+    @torch.no_grad()
+    def encode(self, columns: Mapping[str, list[Features]]) -> dict[str, Tensor]:
+        names = [name for name in columns if self.gives_scores or name != "anchor"]
+        prefix = "teacher_" if self.gives_scores else ""
+        return {prefix + name: encode_chunks(self.encoder, columns[name]) for name in names}
+
+    @torch.no_grad()
+    def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        if not self.gives_scores:
+            return batch
+        anchor = F.normalize(batch["teacher_anchor"].float(), dim=-1)
+        name = "candidates" if "candidates" in batch else "positive"
+        others = F.normalize(batch[f"teacher_{name}"].float(), dim=-1)
+        if name == "candidates":
+            scores = torch.einsum("nd,nkd->nk", anchor, others)
+        else:
+            scores = anchor @ everywhere(others).T
+        return batch | {"teacher_scores": scores}
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        if self.decay == 1:
+            return
+        (student,) = self._student
+        pairs = zip(self.encoder.parameters(), student.parameters(), strict=True)
+        for mine, new in pairs:
+            mine.lerp_(new, 1 - self.decay)
+        copy_buffers(student, self.encoder)
+
+
+def copy_buffers(source: nn.Module, target: nn.Module) -> None:
+    """Statistics of batches are copied, not averaged."""
+    for mine, new in zip(target.buffers(), source.buffers(), strict=True):
+        mine.copy_(new)
