@@ -41,7 +41,8 @@ class Statistic:
     estimate: values (n, c) -> (weights (b, n) -> (b, m)).
     moments: values (n, c) -> (n, p), what each item adds to the sums of `of_sums`.
     of_sums: sums of n moments (b, p), n -> (b, m). The permutation test exchanges moments of two
-        systems; without an exchange it gives the estimate at equal weights.
+        systems; without an exchange it gives the estimate at equal weights, or nan for a metric
+        that no exchange of items can test: its p_permutation is nan.
     """
 
     estimate: Callable[[np.ndarray], Estimate]
@@ -158,7 +159,8 @@ def paired_tests(
     for metric, p in zip(found, p_permutation, strict=True):
         moved = np.abs(metric.draws - metric.point)
         hits = int((moved >= abs(metric.point) - ROUNDING * moved.max(initial=0)).sum())
-        p_bootstrap = (1 + hits) / (1 + len(moved)) if drawn > 1 else float("nan")
+        tested = drawn > 1 and len(moved) > 0
+        p_bootstrap = (1 + hits) / (1 + len(moved)) if tested else float("nan")
         interval = Interval(metric.point, *metric.ends(level))
         tests.append(PairedTest(interval, float(p), p_bootstrap, n))
     return tests
@@ -194,7 +196,7 @@ def exchange(
     reach = observed - ROUNDING * (np.abs(change).sum(0).max(initial=0) / total)
     if 2**n <= resamples:
         every = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
-        return (distance(every) >= reach).mean(0)
+        return np.where(np.isfinite(observed), (distance(every) >= reach).mean(0), np.nan)
     rng = np.random.default_rng(seed)
     block = max(1, resampling.BLOCK // n)
     hits = np.zeros(len(observed))
@@ -202,7 +204,7 @@ def exchange(
         rows = min(block, resamples - start)
         bits = rng.integers(0, 256, (rows, -(-n // 8)), dtype=np.uint8)
         hits += (distance(np.unpackbits(bits, axis=1, count=n)) >= reach).sum(0)
-    return (1 + hits) / (1 + resamples)
+    return np.where(np.isfinite(observed), (1 + hits) / (1 + resamples), np.nan)
 
 
 def _sums(moments: np.ndarray, which: np.ndarray, count: int) -> np.ndarray:
