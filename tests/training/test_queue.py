@@ -1,0 +1,92 @@
+"""The queue is the last positives, in order; its loss is the loss with them written out."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from dipole.errors import InputError
+from dipole.objectives import InfoNCE, NTXent, QueueInfoNCE, SwAV
+from dipole.training.queue import Mixed, Queue
+
+
+def batch(first, size=3):
+    """Rows whose positive holds its own number, and whose id is ten times it."""
+    numbers = torch.arange(first, first + size)
+    return {
+        "anchor": torch.randn(size, 2),
+        "positive": numbers[:, None].float().repeat(1, 2),
+        "ids": 10 * numbers,
+    }
+
+
+def test_first_in_first_out():
+    queue = Queue(4, InfoNCE().inputs())
+    for first in (0, 3, 6):
+        queue.before(batch(first))
+        queue.after_step()
+    assert queue.vectors[:, 0].tolist() == [5, 6, 7, 8]
+    assert queue.keys.tolist() == [50, 60, 70, 80]
+
+
+def test_a_batch_never_meets_itself_and_keeps_its_own_negatives():
+    queue = Queue(8, InfoNCE().inputs())
+    assert "negative" not in queue.before(batch(0))
+    queue.after_step()
+    own = {"negative": torch.full((1, 2), 9.0), "negative_ids": torch.tensor([99])}
+    found = queue.before(batch(3) | own)
+    assert found["negative"][:, 0].tolist() == [9, 0, 1, 2]
+    assert found["negative_ids"].tolist() == [99, 0, 10, 20]
+
+
+def test_the_loss_is_that_of_the_same_negatives_and_no_gradient_reaches_them():
+    torch.manual_seed(0)
+    past, a, p = (torch.randn(5, 4, requires_grad=True) for _ in range(3))
+    ids = torch.arange(5)
+    queue = Queue(8, InfoNCE().inputs())
+    queue.before({"anchor": a, "positive": past, "ids": ids + 2})  # 2, 3, 4 come again
+    queue.after_step()
+    objective = InfoNCE(symmetric=False, temperature=0.5)
+    found = objective(**objective.pick(queue.before({"anchor": a, "positive": p, "ids": ids})))
+    cosines = F.normalize(a, dim=1) @ F.normalize(torch.cat([p, past.detach()]), dim=1).T / 0.5
+    forbidden = torch.zeros(5, 10, dtype=torch.bool)
+    for row in range(2, 5):
+        forbidden[row, 5 + row - 2] = True  # the past copy of its own positive
+    expected = F.cross_entropy(cosines.masked_fill(forbidden, -torch.inf), torch.arange(5))
+    torch.testing.assert_close(found, expected)
+    found.backward()
+    assert past.grad is None
+
+
+def test_a_queue_is_resumed_at_the_length_it_had():
+    queue, other = Queue(8, InfoNCE().inputs()), Queue(8, InfoNCE().inputs())
+    queue.before(batch(0))
+    queue.after_step()
+    other.load_state_dict(queue.state_dict())
+    assert torch.equal(other.vectors, queue.vectors)
+    assert torch.equal(other.keys, queue.keys)
+
+
+def test_what_an_objective_takes_decides():
+    assert Queue(4, SwAV(dim=2, prototypes=2).inputs()).use == "queue"
+    with pytest.raises(InputError, match="takes no past vectors; expected one with 'negative'"):
+        Queue(4, NTXent().inputs())
+
+
+def test_mixtures_come_from_the_queue_and_lie_on_the_sphere():
+    torch.manual_seed(0)
+    objective = QueueInfoNCE()
+    queue = Queue(8, objective.inputs())
+    mixed = Mixed(queue, objective.inputs(), hardest=2, mixes=3, with_anchor=1)
+    first = batch(1)
+    assert "candidates" not in mixed.before(queue.before(first))
+    queue.after_step()
+    made = mixed.before(queue.before(batch(4)))["candidates"]
+    assert made.shape == (3, 4, 2)
+    torch.testing.assert_close(made.norm(dim=-1), torch.ones(3, 4))
+    # Every queue entry is a multiple of (1, 1), so every mixture of two is (1, 1) / sqrt 2.
+    torch.testing.assert_close(made[:, :3], torch.full((3, 3, 2), 0.5**0.5))
+
+
+def test_mixtures_need_an_objective_with_lists():
+    with pytest.raises(InputError, match="expected queue-infonce"):
+        Mixed(Queue(4, InfoNCE().inputs()), InfoNCE().inputs())

@@ -1,0 +1,74 @@
+"""A teacher follows by its decay; it gives keys without gradient, or cosines."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from dipole.objectives import DCLR, InfoNCE, KLListwise
+from dipole.training.teacher import Teacher
+from dipole.training.towers import Towers
+
+
+def columns(encoder, **texts):
+    return {name: [encoder.prepare(part)] for name, part in texts.items()}
+
+
+def test_after_three_steps_the_teacher_is_the_weighted_sum(tiny_encoder):
+    teacher = Teacher(tiny_encoder, 0.9, InfoNCE().inputs())
+    start = tiny_encoder.linear.weight.detach().clone()
+    values = [torch.randn_like(start) for _ in range(3)]
+    for value in values:
+        tiny_encoder.linear.weight.data.copy_(value)
+        teacher.after_step()
+    expected = 0.9**3 * start + 0.1 * (0.81 * values[0] + 0.9 * values[1] + values[2])
+    torch.testing.assert_close(teacher.encoder.linear.weight.data, expected)
+
+
+@pytest.mark.parametrize(("decay", "follows"), [(1.0, False), (0.0, True)])
+def test_frozen_stays_and_self_is_the_student(tiny_encoder, decay, follows):
+    teacher = Teacher(tiny_encoder, decay, InfoNCE().inputs())
+    tiny_encoder.linear.weight.data.add_(1)
+    teacher.after_step()
+    same = torch.equal(teacher.encoder.linear.weight, tiny_encoder.linear.weight)
+    assert same is follows
+
+
+def test_keys_stand_in_for_the_positives_without_gradient(tiny_encoder):
+    tiny_encoder.dropout.p = 0.0
+    teacher = Teacher(tiny_encoder, 1.0, InfoNCE().inputs())
+    tiny_encoder.linear.weight.data.mul_(-1)
+    towers = Towers(tiny_encoder, InfoNCE(), [teacher])
+    batch = towers.vectors(columns(tiny_encoder, anchor=["ab", "c"], positive=["a", "bc"]), {})
+    expected = teacher.encoder(tiny_encoder.prepare(["a", "bc"]))
+    torch.testing.assert_close(batch["positive"], expected)
+    assert not batch["positive"].requires_grad
+    assert batch["anchor"].requires_grad
+    assert not any("teacher" in name for name in batch)
+
+
+def test_scores_are_cosines_without_dropout(tiny_encoder):
+    teacher = Teacher(tiny_encoder, 1.0, DCLR().inputs())
+    towers = Towers(tiny_encoder, DCLR(), [teacher]).train()
+    batch = towers.vectors(columns(tiny_encoder, anchor=["ab", "c"], positive=["a", "bc"]), {})
+    tiny_encoder.eval()
+    a, p = (tiny_encoder(tiny_encoder.prepare(t)).detach() for t in (["ab", "c"], ["a", "bc"]))
+    torch.testing.assert_close(batch["teacher_scores"], F.normalize(a) @ F.normalize(p).T)
+
+
+def test_scores_of_lists(tiny_encoder):
+    teacher = Teacher(tiny_encoder, 1.0, KLListwise().inputs())
+    towers = Towers(tiny_encoder, KLListwise(), [teacher]).train()
+    mask = torch.tensor([[True, True], [True, False]])
+    lists = columns(tiny_encoder, anchor=["ab", "c"], candidates=["a", "b", "c"])
+    batch = towers.vectors(lists, {"mask": mask})
+    tiny_encoder.eval()
+    a, c = (tiny_encoder(tiny_encoder.prepare(t)).detach() for t in (["ab", "c"], ["a", "b", "c"]))
+    expected = torch.tensor([[a[0] @ c[0], a[0] @ c[1]], [a[1] @ c[2], 0.0]])
+    torch.testing.assert_close(batch["teacher_scores"], expected)
+    assert batch["candidates"].shape == (2, 2, 8)
+
+
+def test_the_optimiser_never_sees_the_teacher(tiny_encoder):
+    towers = Towers(tiny_encoder, InfoNCE(), [Teacher(tiny_encoder, 0.9, InfoNCE().inputs())])
+    trained = {id(p) for g in towers.parameter_groups(0.1) for p in g["params"]}
+    assert trained == {id(p) for p in tiny_encoder.parameters()}
