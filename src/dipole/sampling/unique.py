@@ -7,18 +7,15 @@ from itertools import islice
 
 import numpy as np
 
-from dipole.errors import InputError
+from dipole.sampling.plans import Plan
 
 
-class UniqueBatches:
+class UniqueBatches(Plan):
     """Batches of row numbers, one epoch at a time, no key twice in a batch.
 
     `keys` is (n, k) uint64: the content hashes of a row (its anchor, its positive). Two rows that
     share any hash never meet. Every row appears exactly once per epoch: where duplicates do not
     fit, batches get shorter or more, rows are never dropped, and the length is the exact number.
-
-    The plan of an epoch depends on (keys, batch_size, seed, epoch) alone, so every process of a
-    run makes the same one and a resumed run goes on in the middle of it.
 
     >>> batches = UniqueBatches(np.array([[1], [1], [2], [3]], dtype=np.uint64), batch_size=2)
     >>> [sorted(batch.tolist()) for batch in batches.epoch(0)]  # rows 0 and 1 are equal
@@ -26,37 +23,24 @@ class UniqueBatches:
     """
 
     def __init__(self, keys: np.ndarray, batch_size: int, *, seed: int = 0) -> None:
-        if keys.ndim != 2 or keys.dtype != np.uint64:
-            raise ValueError(f"keys: {keys.dtype} {keys.shape}; expected uint64 (n, k)")
-        if batch_size < 1:
-            raise InputError(f"batch_size: {batch_size}; expected at least 1")
-        self.keys = keys
-        self.batch_size = batch_size
-        self.seed = seed
-        self._crowded = _rows_that_share_a_key(keys)
-        self._lengths: dict[int, int] = {}
-
-    def epoch(self, epoch: int) -> list[np.ndarray]:
-        """The batches of one epoch, in order."""
-        rng = np.random.default_rng((self.seed, epoch))
-        order = rng.permutation(len(self.keys))
-        if self._crowded.any():
-            batches = self._place(order, rng)
-        else:
-            batches = [
-                order[start : start + self.batch_size]
-                for start in range(0, len(order), self.batch_size)
-            ]
-        self._lengths[epoch] = len(batches)
-        return batches
+        super().__init__(batch_size, seed=seed)
+        self.keys = check_keys(keys)
+        self._crowded = rows_that_share_a_key(keys)
 
     def length(self, epoch: int) -> int:
         """The exact number of batches of one epoch."""
         if not self._crowded.any():
             return -(-len(self.keys) // self.batch_size)
-        if epoch not in self._lengths:
-            self.epoch(epoch)
-        return self._lengths[epoch]
+        return super().length(epoch)
+
+    def _plan(self, rng: np.random.Generator) -> list[np.ndarray]:
+        order = rng.permutation(len(self.keys))
+        if self._crowded.any():
+            return self._place(order, rng)
+        return [
+            order[start : start + self.batch_size]
+            for start in range(0, len(order), self.batch_size)
+        ]
 
     def _place(self, order: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
         """Rows that share a key first, each in a random batch that has room and no such key."""
@@ -86,7 +70,49 @@ class UniqueBatches:
         return [rng.permutation(batch) for batch in batches if batch]
 
 
-def _rows_that_share_a_key(keys: np.ndarray) -> np.ndarray:
+def part_repeats(batches: list[np.ndarray], keys: np.ndarray, size: int) -> list[np.ndarray]:
+    """The same batches with every row that repeats a key of its batch moved to the nearest batch
+    that has room and no such key, or to a new one at the end. Rows keep company where they can.
+    """
+    shared = rows_that_share_a_key(check_keys(keys))
+    if not shared.any():
+        return batches
+    kept: list[list[int]] = []
+    held: list[set[int]] = []
+    moved: list[tuple[int, int]] = []  # (where from, row)
+    for place, batch in enumerate(batches):
+        kept.append([])
+        held.append(set())
+        for row in batch.tolist():
+            if shared[row] and not held[-1].isdisjoint(keys[row].tolist()):
+                moved.append((place, row))
+            else:
+                kept[-1].append(row)
+                held[-1].update(keys[row].tolist() if shared[row] else ())
+    room = {place for place, batch in enumerate(kept) if len(batch) < size}
+    for origin, row in moved:
+        row_keys = set(keys[row].tolist())
+        free = (place for place in room if held[place].isdisjoint(row_keys))
+        place = min(free, key=lambda p: abs(p - origin), default=len(kept))
+        if place == len(kept):
+            kept.append([])
+            held.append(set())
+            room.add(place)
+        kept[place].append(row)
+        held[place] |= row_keys
+        if len(kept[place]) >= size:
+            room.discard(place)
+    return [np.array(batch, dtype=np.int64) for batch in kept if batch]
+
+
+def check_keys(keys: np.ndarray) -> np.ndarray:
+    """Keys as they must be, (n, k) uint64."""
+    if keys.ndim != 2 or keys.dtype != np.uint64:
+        raise ValueError(f"keys: {keys.dtype} {keys.shape}; expected uint64 (n, k)")
+    return keys
+
+
+def rows_that_share_a_key(keys: np.ndarray) -> np.ndarray:
     """True for every row one of whose keys stands in another row too, (n,) bool."""
     if keys.size == 0:
         return np.zeros(len(keys), dtype=bool)

@@ -99,11 +99,16 @@ class BM25:
         """
         return {q: self._best(text, k) for q, text in queries.items()}
 
-    def _best(self, text: str, k: int) -> dict[str, float]:
+    def scores(self, text: str) -> np.ndarray:
+        """The score of every document for one query, in the corpus' order, (m,); 0: no word."""
         terms = [self._vocabulary[w] for w in self._words(text) if w in self._vocabulary]
         if not terms:
-            return {}
-        scores = self._index.get_scores_from_ids(terms)
+            return np.zeros(len(self.ids), dtype=np.float32)
+        found: np.ndarray = self._index.get_scores_from_ids(terms)
+        return found
+
+    def _best(self, text: str, k: int) -> dict[str, float]:
+        scores = self.scores(text)
         found = np.flatnonzero(scores)
         if len(found) > k:
             last = np.partition(scores[found], -k)[-k]
