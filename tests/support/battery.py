@@ -121,7 +121,8 @@ class Battery:
     def test_gradient_cache(self) -> None:
         """Encoding in pieces, with dropout replayed = keeping everything."""
         for settings, inputs in self.cases():
-            tower = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.4), nn.Linear(4, 3)).double()
+            d = next(v.shape[-1] for k, v in inputs.items() if k in VECTORS)
+            tower = nn.Sequential(nn.Linear(d, 4), nn.Dropout(0.4), nn.Linear(4, d)).double()
             gradient = partial(tower_gradient, tower, self.spec.build(settings), inputs)
             plain = gradient(lambda forward, chunks: torch.cat([forward(c) for c in chunks]))
             for found, wanted in zip(gradient(encode_chunks), plain, strict=True):
@@ -170,7 +171,8 @@ class Battery:
             shuffled = self.spec.shuffle(inputs)
             close(self.spec.build(settings)(**shuffled), wanted, 1e-10, f"order, {settings}")
             if self.spec.rotation:
-                turn = torch.linalg.qr(torch.randn(4, 4, dtype=torch.float64)).Q
+                d = next(v.shape[-1] for k, v in inputs.items() if k in VECTORS)
+                turn = torch.linalg.qr(torch.randn(d, d, dtype=torch.float64)).Q
                 turned = {k: v @ turn if k in VECTORS else v for k, v in inputs.items()}
                 close(self.spec.build(settings)(**turned), wanted, 1e-10, f"rotation, {settings}")
 

@@ -145,6 +145,7 @@ def draw(name: str, s: Sizes, generator: torch.Generator) -> Tensor:
         "support_labels": lambda: integers(max(2, s.n // 2), s.m),
         "support_ids": lambda: integers(s.n, s.m),
         "labels": lambda: integers(max(2, s.n // 2), s.n),
+        "positive_labels": lambda: integers(max(2, s.n // 2), s.n),
         "ids": lambda: integers(s.n, s.n),
         "rows": lambda: torch.randperm(s.n, generator=generator),
         "negative_ids": lambda: integers(s.n, s.m),

@@ -25,6 +25,7 @@ SHAPES = {
     "support_labels": "m",
     "support_ids": "m",
     "labels": "n",
+    "positive_labels": "n",
     "ids": "n",
     "rows": "n",
     "negative_ids": "m",
@@ -38,7 +39,7 @@ SHAPES = {
     "negative_mask": "m w",
     "teacher_scores": "n c",
 }
-INTEGER = {"labels", "support_labels", "rows"}
+INTEGER = {"labels", "positive_labels", "support_labels", "rows"}
 INTEGER |= {"ids", "negative_ids", "candidate_ids", "support_ids"}
 BOOLEAN = {"mask", "anchor_mask", "positive_mask", "negative_mask"}
 

@@ -18,6 +18,7 @@ from dipole.objectives.base import Objective
 # Registered name -> module:class in this package. A module is imported when its name is used.
 OBJECTIVES = {
     "align-uniform": "align_uniform:AlignmentUniformity",
+    "amcl": "amcl:AMCL",
     "barlow-twins": "barlow_twins:BarlowTwins",
     "bidirectional-margin": "bidirectional_margin:BidirectionalMargin",
     "binomial-deviance": "binomial_deviance:BinomialDeviance",
@@ -34,6 +35,7 @@ OBJECTIVES = {
     "dcl": "dcl:DCL",
     "dclr": "dclr:DCLR",
     "dclw": "dcl:DCLW",
+    "dse": "dse:DSE",
     "energy-hinge": "energy_hinge:EnergyHinge",
     "focal-infonce": "focal:FocalInfoNCE",
     "focal-sigmoid": "focal:FocalSigmoid",
@@ -41,6 +43,7 @@ OBJECTIVES = {
     "gram": "gram:GRAM",
     "groco": "groco:GroCo",
     "hn-nce": "hn_nce:HNNCE",
+    "hydra": "hydra:Hydra",
     "icnn": "icnn:ICNN",
     "infonce": "infonce:InfoNCE",
     "isogclr": "isogclr:ISogCLR",
