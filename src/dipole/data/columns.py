@@ -25,6 +25,7 @@ from dipole.data.rows import (
     Source,
     is_number,
     join_title,
+    negatives_of,
     number_of,
     numbers_of,
     shown,
@@ -138,7 +139,7 @@ def plan_pairs(
         positives = texts_of(get(values, positive_column), positive_column)
         if negatives:
             fields["negatives"] = [
-                text for name in negatives for text in texts_of(get(values, name), name)
+                text for name in negatives for text in negatives_of(get(values, name), name)
             ]
         return [{**fields, "positive": text} for text in positives]
 
@@ -271,7 +272,7 @@ def plan_ranked(source: Source, row: dict[str, Any]) -> Plan:
         if lists:
             candidates, relevance = [], []
             for name, worth in (("pos", 1.0), ("neg", 0.0)):
-                texts = texts_of(get(values, name), name)
+                texts = (texts_of if name == "pos" else negatives_of)(get(values, name), name)
                 scores = values.get(f"{name}_scores")
                 candidates += texts
                 relevance += (

@@ -79,6 +79,11 @@ def texts_of(value: Any, column: str) -> list[str]:
     return [text_of(value, column)]
 
 
+def negatives_of(value: Any, column: str) -> list[str]:
+    """One text or a list of them, which may be empty: not every row has a negative."""
+    return [] if isinstance(value, (list, tuple)) and not value else texts_of(value, column)
+
+
 def number_of(value: Any, column: str) -> float:
     """A finite number, also one written as text."""
     try:

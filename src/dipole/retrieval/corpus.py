@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,6 +36,13 @@ class Corpus(Iterable[Document]):
 
     def __len__(self) -> int:
         return len(self._data) if isinstance(self._data, Texts) else len(self._data.corpus)
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """The texts alone, read where they are touched."""
+        if isinstance(self._data, Texts):
+            return self._data.column("text")
+        return list(self._data.corpus.values())
 
     def __iter__(self) -> Iterator[Document]:
         if isinstance(self._data, Texts):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dipole.errors import InputError
+from dipole.sampling.choosing import allowed, chosen
 from dipole.sampling.filters import Filters, make_filters
 from dipole.sampling.pool import Known, Pool, take
 from dipole.sampling.propensity import negative_weights, surface
@@ -127,11 +128,11 @@ class Miner:
         if self._judge is not None:
             asked = np.where(known, -1, documents)
             positive, scores = self._judge.scores(anchors, own, asked)
-        kept = self.filters.allowed(known, positive, scores, found.scores)
+        kept = allowed(self.filters, known, positive, scores, found.scores)
         weights = None
         if self.filters.pick == "propensity":
             kept, weights = self._propensity(anchors, documents, kept, scores)
-        columns = self.filters.take(kept, rows, documents, weights)
+        columns = chosen(self.filters, kept, rows, documents, weights)
         return self._rows(rows, anchors, columns, documents, positive, scores)
 
     def _propensity(
@@ -157,20 +158,20 @@ class Miner:
         ids = take(self.examples.column("id"), rows)
         positives = take(self.examples.column("positive"), rows)
         out = []
-        for i, chosen in enumerate(columns):
-            chosen = chosen[chosen >= 0]
+        for i, taken in enumerate(columns):
+            taken = taken[taken >= 0]
             out.append(
                 {
                     "id": ids[i],
                     "anchor": anchors[i],
                     "positive": positives[i],
-                    "negatives": self.pool.take(documents[i, chosen]),
-                    "scores": [_short(positive[i]), *map(_short, scores[i, chosen])],
+                    "negatives": self.pool.take(documents[i, taken]),
+                    "scores": [_short(positive[i]), *map(_short, scores[i, taken])],
                 }
             )
-            self.counts.negatives += len(chosen)
-            self.counts.without += not len(chosen)
-            self.counts.negative_score += float(scores[i, chosen].sum())
+            self.counts.negatives += len(taken)
+            self.counts.without += not len(taken)
+            self.counts.negative_score += float(scores[i, taken].sum())
         self.counts.rows += len(rows)
         self.counts.positive_score += float(positive.sum())
         return out

@@ -1,0 +1,102 @@
+"""`dipole mine`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from dipole.cli.options import with_options
+from dipole.errors import InputError
+from dipole.sampling.filters import Filters
+
+if TYPE_CHECKING:
+    from dipole.encoders.base import Encoder
+
+SEARCHES = ("auto", "exact", "ivf", "hnsw")
+
+
+@with_options(Filters)
+def mine(
+    source: Annotated[
+        str, typer.Argument(metavar="RUN", help="Run, model folder, hub id, or bm25.")
+    ],
+    data: Annotated[
+        str, typer.Option(help="Pairs: file (jsonl, csv, tsv, parquet), folder, name or hub id.")
+    ],
+    out: Annotated[Path, typer.Option(help="File of the triplets (jsonl).")],
+    split: Annotated[str, typer.Option(help="Split of the data.")] = "train",
+    anchor: Annotated[str | None, typer.Option(help="Column of the anchors.")] = None,
+    positive: Annotated[str | None, typer.Option(help="Column of the positives.")] = None,
+    corpus: Annotated[
+        str | None, typer.Option(help="More texts that may be negatives: a file, folder or name.")
+    ] = None,
+    guide: Annotated[
+        str | None,
+        typer.Option(
+            help="Run or model that judges in RUN's place: what it scores above the "
+            "positive is none."
+        ),
+    ] = None,
+    search: Annotated[
+        str, typer.Option(help="exact, ivf, hnsw, or auto: exact up to 20 billion scores.")
+    ] = "auto",
+    **filters: Any,
+) -> None:
+    """Find hard negatives for pairs: near texts that are not the positive.
+
+    Example: dipole mine runs/first --data pairs.csv --out triplets.jsonl --skip 5 --share 0.95
+    """
+    from dipole.cli.telling import telling
+    from dipole.data import load_pairs
+    from dipole.encoders.base import fingerprint
+    from dipole.sampling.filters import make_filters
+    from dipole.sampling.mining import Miner
+    from dipole.sampling.mining_file import mine_to_file
+
+    asked = make_filters(**filters)
+    if search not in SEARCHES:
+        raise InputError(f"--search {search}: expected one of {', '.join(SEARCHES)}")
+    if out.exists():
+        raise InputError(f"{out}: exists; expected the name of a new file")
+    first = _load(source)
+    judge = None if guide is None else _load(guide)
+    if judge == "bm25":
+        raise InputError("--guide bm25: found words as a judge; expected a run or a model")
+    examples = load_pairs(data, anchor=anchor, positive=positive, split=split)
+    typer.echo(f"{len(examples):,} pairs from {examples.origin}", err=True)
+    texts: Any = ()
+    if corpus is not None:
+        from dipole.retrieval import read_corpus
+
+        documents = read_corpus(corpus)
+        texts = documents.texts
+        typer.echo(f"{len(texts):,} more texts from {documents.origin}", err=True)
+
+    def identity(model: Encoder | str | None) -> str | None:
+        return model if model is None or isinstance(model, str) else fingerprint(model)
+
+    settings = {
+        "source": identity(first), "judge": identity(judge), "search": search, "split": split,
+        "data": [examples.origin, len(examples)], "corpus": [corpus, len(texts)],
+        "filters": asked.model_dump(),
+    }  # fmt: skip
+    with telling() as said:
+        counts = mine_to_file(
+            lambda folder: Miner(
+                examples, first, asked,
+                judge=judge, corpus=texts, folder=folder, method=cast(Any, search), said=said,
+            ),
+            out,
+            settings,
+            said,
+        )  # fmt: skip
+    typer.echo(f"{counts.summary()}; written to {out}")
+    typer.echo(f"train on them: dipole train --data {out} --out RUN")
+
+
+def _load(model: str) -> Any:
+    from dipole.encoders import load_encoder
+
+    return model if model == "bm25" else load_encoder(model)
