@@ -8,11 +8,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from dipole.data import Labeled
 from dipole.errors import InputError, RunError
 from dipole.objectives import InfoNCE
 from dipole.training.checkpoints import list_checkpoints
 from dipole.training.fit import fit
-from dipole.training.loop import InterruptedRunError
+from dipole.training.loop import InterruptedRunError, Trainer
 
 
 @pytest.fixture
@@ -82,6 +83,36 @@ def test_ctrl_c_saves_and_resume_ends_with_the_same_weights(train, tmp_path, sto
     assert same(weights(whole), weights(resumed))
     assert [line["step"] for line in steps(resumed)] == list(range(1, 15))
     assert [line["loss"] for line in steps(whole)] == [line["loss"] for line in steps(resumed)]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"queue": 20, "teacher": "ema", "teacher_decay": 0.5, "chunk": 3},
+        {"queue": 20, "mixed": {"mixes": 4, "hardest": 8}, "objective": "queue-infonce"},
+    ],
+)
+def test_queue_teacher_and_mixtures_are_resumed_to_the_bit(train, monkeypatch, parts):
+    whole = train("whole", **parts)
+    step = Trainer._step
+
+    def killed(trainer, batch):
+        if trainer.progress.step == 9:
+            raise KeyboardInterrupt
+        return step(trainer, batch)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Trainer, "_step", killed)
+        train("killed", checkpoint_every=4, **parts)
+    assert same(weights(whole), weights(train("killed", resume=True, checkpoint_every=4, **parts)))
+
+
+def test_labelled_inputs_with_views_are_measured_by_their_neighbours(train, pairs):
+    words = [a + b for a in "abcd" for b in "efghijkl"]
+    labeled = Labeled.from_columns({"input": words, "label": [word[0] for word in words]})
+    run = train("run", data=labeled, objective="supcon", validation="0.3", epochs=20)
+    assert run.result["measure"] == "kNN accuracy"
+    assert run.result["best"] > 0.25  # of four classes by chance
 
 
 def test_ctrl_c_in_the_last_step_ends_the_run(train):

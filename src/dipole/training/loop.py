@@ -153,14 +153,17 @@ class Trainer:
 
     def restore(self) -> None:
         """Go back to the newest checkpoint, if there is one."""
-        recover_folder(self.folder / "best")
+        if self.accelerator.is_main_process:
+            recover_folder(self.folder / "best")
         found = list_checkpoints(self.folder / "checkpoints")
         if found:
             state = load_checkpoint(found[-1])
             self.towers.load_state_dict(state["towers"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.progress = Progress(**state["progress"])
-        trim_metrics(self.folder / METRICS, self.progress.step)
+        if self.accelerator.is_main_process:
+            trim_metrics(self.folder / METRICS, self.progress.step)
+        self.accelerator.wait_for_everyone()  # all have read before anyone writes
 
     def _step(self, batch: Batch) -> tuple[float, float | None]:
         """One update; the loss and the norm of the gradient before clipping."""

@@ -1,0 +1,92 @@
+"""One run on one process and on several ends with the same weights, to rounding."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+
+from support import distributed
+from support.tiny import TinyEncoder, word_pairs
+
+# What is trained, as settings of `fit`; every one with uneven last batches (44 = 5 x 8 + 4).
+RUNS = {
+    "plain": {},
+    "queue and cache": {"queue": 20, "chunk": 3},
+    "teacher and queue": {"teacher": "ema", "teacher_decay": 0.5, "queue": 20},
+    "teacher scores": {"teacher": "frozen", "objective": "dclr"},
+    "frozen teacher": {"objective": "queue-infonce", "queue": 16, "teacher": "frozen"},
+    "state of examples": {"objective": "isogclr", "objective_options": {"rho": 0.5}},
+    "one row per process": {"batch_size": 2},
+}
+
+
+def job(out, settings, rank=0, processes=1):
+    """One process of a run; the weights it ends with."""
+    from accelerate.state import AcceleratorState, PartialState
+
+    import dipole.encoders
+    from dipole.training.fit import fit
+
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes)}
+    os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": "1"}  # the group is there already
+    AcceleratorState._reset_state(True)
+    PartialState._reset_state()
+    dipole.encoders.load_encoder = lambda folder: TinyEncoder.load(folder / "model")
+    torch.manual_seed(0)
+    encoder = TinyEncoder()
+    encoder.dropout.p = 0.0  # every process draws its own numbers
+    settings = {"batch_size": 8, "epochs": 2, "clip_norm": None} | settings
+    run = fit(word_pairs(44), encoder, out=Path(out), show_progress=False, **settings)
+    assert PartialState().num_processes == processes
+    return {name: tensor.numpy() for name, tensor in run.encoder.state_dict().items()}
+
+
+def part(out, settings):
+    return job(out, settings, dist.get_rank(), dist.get_world_size())
+
+
+def killed_part(out, settings, step):
+    """A process that ends in the middle of a step, as if it were killed."""
+    from dipole.training.loop import Trainer
+
+    whole = Trainer._step
+
+    def until(trainer, batch):
+        if trainer.progress.step == step:
+            raise KeyboardInterrupt
+        return whole(trainer, batch)
+
+    Trainer._step = until
+    try:
+        part(out, settings)
+    except KeyboardInterrupt:
+        return
+    finally:
+        Trainer._step = whole
+    raise AssertionError("not killed")
+
+
+@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("processes", [2, 3])
+def test_several_processes_end_as_one(tmp_path, name, processes):
+    (one,) = distributed.run(1, part, str(tmp_path / "one"), RUNS[name])
+    for several in distributed.run(processes, part, str(tmp_path / "several"), RUNS[name]):
+        for key, value in one.items():
+            torch.testing.assert_close(
+                torch.tensor(several[key]), torch.tensor(value), rtol=1e-4, atol=2e-5
+            )
+
+
+@pytest.mark.parametrize("processes", [(2, 3), (3, 1)])
+def test_a_run_is_resumed_on_another_number_of_processes(tmp_path, processes):
+    before, after = processes
+    settings = RUNS["teacher and queue"] | {"checkpoint_every": 4}
+    (one,) = distributed.run(1, part, str(tmp_path / "one"), settings)
+    distributed.run(before, killed_part, str(tmp_path / "killed"), settings, 7)
+    resumed = distributed.run(after, part, str(tmp_path / "killed"), settings | {"resume": True})[0]
+    for key, value in one.items():
+        torch.testing.assert_close(
+            torch.tensor(resumed[key]), torch.tensor(value), rtol=1e-4, atol=2e-5
+        )
