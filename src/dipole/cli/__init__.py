@@ -12,7 +12,9 @@ from dipole.cli.demo import demo
 from dipole.cli.evaluate import evaluate
 from dipole.cli.index import index
 from dipole.cli.mine import mine
+from dipole.cli.prove import prove
 from dipole.cli.search import search
+from dipole.cli.systems import systems
 from dipole.cli.train import train
 from dipole.errors import DipoleError
 
@@ -24,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, mine, train, evaluate, index, search):
+for command in (demo, mine, train, evaluate, index, search, prove, systems):
     app.command()(command)
 
 

@@ -8,14 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from dipole.cli.options import with_options
-from dipole.training.config import Config, read_config
+from dipole.training.config import Config
 
 
 @with_options(Config)
 def train(
     out: Annotated[Path, typer.Option(help="Folder of the run; must be new, unless --resume.")],
     config: Annotated[
-        Path | None, typer.Option(help="Recipe (yaml); options given here override it.")
+        str | None,
+        typer.Option(help="Recipe: a yaml file, or the name of one that comes with dipole."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out from where it stopped.")
@@ -28,10 +29,11 @@ def train(
     """
     from rich.console import Console
 
+    from dipole import recipes
     from dipole.training.fit import fit
 
     if config is not None:
-        settings = read_config(config) | settings
+        settings = recipes.read(config) | settings
     run = fit(out=out, resume=resume, **settings)
     console = Console(highlight=False)
     result = run.result

@@ -1,0 +1,126 @@
+"""Runs a claim's experiment and judges it."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import dipole
+from dipole.claims.proof.claim import VALUE, Claim, Outcome
+from dipole.claims.proof.verdict import Verdict, judge, overall
+from dipole.claims.study.budget import parse_budget
+from dipole.claims.study.cells import Cell, default_root
+from dipole.claims.study.measures import as_arrays
+from dipole.claims.study.running import FAILED, Row, Watch, collect, run_study
+from dipole.data.cache import digest
+from dipole.errors import RunError
+
+QUICK_SEEDS, QUICK_BUDGET = 2, "3steps"
+BUDGETS = ("epochs", "max_steps")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A claim, what came out, and what it means."""
+
+    claim: Claim
+    outcome: Outcome
+    verdicts: Sequence[Verdict]
+    rows: Sequence[Row] = field(default_factory=tuple)
+    seconds: float = 0.0
+
+    @property
+    def verdict(self) -> str:
+        """*holds*, *does not hold* or *undecided*."""
+        return overall(self.verdicts)
+
+
+def prove(
+    claim: Claim,
+    *,
+    quick: bool = False,
+    seeds: int | None = None,
+    jobs: int | None = None,
+    root: Path | None = None,
+    watch: Watch | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Proof:
+    """Train the arms (those not trained yet), call the experiment, judge every inequality.
+
+    quick: two seeds of three steps on few rows; shows that the claim runs, and nothing else.
+
+    Raises RunError where an arm cannot be trained: without it nothing can be judged.
+    """
+    started = time.monotonic()
+    root = root or default_root()
+    claim = replace(claim, seeds=QUICK_SEEDS) if quick else claim
+    claim = claim if seeds is None else replace(claim, seeds=seeds)
+    outcome: dict[str, dict[str, np.ndarray]] = {}
+    rows: list[Row] = []
+    if claim.arms:
+        budget = parse_budget(QUICK_BUDGET if quick else claim.budget)
+        rows = run_study(cells_of(claim, quick), budget, root, jobs=jobs, watch=watch)
+        for row in rows:
+            if row.state == FAILED:
+                raise RunError(f"{claim.system}: {row.cell.arm}, seed {row.cell.seed}: {row.error}")
+        outcome |= collect(rows)
+    if claim.experiment is not None:
+        for name, values in _experiment(claim, quick, root, say).items():
+            outcome[name] = {VALUE: values}
+    if claim.derive is not None:
+        for name, found in claim.derive(outcome).items():
+            outcome[name] = {VALUE: np.asarray(found, dtype=np.float64).reshape(len(found), -1)}
+    verdicts = [judge(inequality, outcome) for inequality in claim.holds]
+    return Proof(claim, outcome, verdicts, rows, time.monotonic() - started)
+
+
+def cells_of(claim: Claim, quick: bool = False) -> list[Cell]:
+    """Every arm at every seed; seeds of all arms are the same, so their batches are.
+
+    An arm with `epochs` or `max_steps` of its own has these as its budget (as many seen images in
+    fewer steps, say).
+    """
+    cells = []
+    for seed in range(claim.seeds):
+        for arm, own in claim.arms.items():
+            settings = {"data": claim.data, **claim.settings, **own}
+            budget = {name: settings.pop(name) for name in BUDGETS if name in settings}
+            if quick:
+                settings, budget = settings | dict(claim.quick), {}
+            cells.append(
+                Cell(arm, seed, settings, tuple(claim.measures), budget or None, claim.test, quick)
+            )
+    return cells
+
+
+def _experiment(
+    claim: Claim, quick: bool, root: Path, say: Callable[[str], None]
+) -> dict[str, np.ndarray]:
+    """Name -> (seeds, items); what a seed gave is kept, under a name made of the claim's source."""
+    function = claim.experiment
+    assert function is not None
+    module: Any = sys.modules[function.__module__]
+    source = inspect.getsource(module)
+    per_seed = []
+    for seed in range(claim.seeds):
+        key = digest(dipole.__version__, source, seed, quick)
+        path = root / "experiments" / f"{claim.system}-{key}.npz"
+        if path.exists():
+            with np.load(path) as stored:
+                per_seed.append({name: stored[name] for name in stored.files})
+            continue
+        say(f"{claim.system}: experiment, seed {seed + 1} of {claim.seeds}")
+        arrays = as_arrays(function(seed, quick))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name("." + path.name)
+        np.savez_compressed(partial, **arrays)  # type: ignore[arg-type]
+        partial.replace(path)
+        per_seed.append(arrays)
+    return {name: np.stack([arrays[name] for arrays in per_seed]) for name in per_seed[0]}

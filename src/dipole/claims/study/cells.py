@@ -1,0 +1,122 @@
+"""One member of a study at one seed: what decides it, and the folder that is named after that."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import dipole
+from dipole.data.cache import cache_folder, digest
+from dipole.errors import InputError
+from dipole.training.config import make_config
+
+# Raised by one when what a folder holds, or how it is measured, changes.
+FORMAT = 1
+# Settings that say how a run is watched; they decide no weight.
+_WATCHED = ("log_every", "checkpoint_every", "track")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training and what is measured of it.
+
+    settings: those of `dipole train`, without seed and budget; budget: `{"max_steps": n}` or
+    `{"epochs": x}`, None where the speed is not known yet; measures: names or `module:function`
+    (see measures.py); test: what is measured on (see data.py).
+    """
+
+    arm: str
+    seed: int
+    settings: Mapping[str, Any]
+    measures: tuple[str, ...]
+    budget: Mapping[str, Any] | None = None
+    test: str | None = None
+    quick: bool = False
+    keep_model: bool = False
+
+    def folder(self, root: Path) -> Path:
+        """Where the cell lies: cells that train the same share it, whatever study they are of."""
+        return root / f"{_readable(self.settings.get('objective', 'run'))}-{self.key}"
+
+    @property
+    def key(self) -> str:
+        """A short name for all that decides the weights.
+
+        Settings, seed, budget, the rows, dipole's version and the source of the objective (and of
+        a data function): an objective that is mended is trained again.
+        """
+        settings = {k: v for k, v in sorted(self.settings.items()) if k not in _WATCHED}
+        return digest(
+            FORMAT, dipole.__version__, settings, self.seed, self.budget, self.quick,
+            _rows(str(self.settings.get("data", "")), self.test), self._sources(),
+        )  # fmt: skip
+
+    def run_settings(self) -> dict[str, Any]:
+        """What `fit` is given."""
+        return {**self.settings, **(self.budget or {}), "seed": self.seed}
+
+    def check(self) -> None:
+        """Raise InputError for settings that no run can have."""
+        from dipole.objectives.registry import objective_class
+
+        objective_class(make_config(**self.run_settings()).objective)
+
+    def _sources(self) -> list[str]:
+        from dipole.objectives.registry import objective_class
+
+        name = str(self.settings.get("objective", "infonce"))
+        sources = [inspect.getsource(inspect.getmodule(objective_class(name)))]  # type: ignore[arg-type]
+        data = str(self.settings.get("data", ""))
+        if ":" in data and "/" not in data and not Path(data).exists():
+            from dipole.claims.study.data import function_at
+
+            sources.append(inspect.getsource(function_at(data, "data")))
+        return sources
+
+    def to_json(self) -> str:
+        """What a worker reads."""
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Cell:
+        """The cell `to_json` wrote."""
+        read = json.loads(text)
+        return cls(**read | {"measures": tuple(read["measures"])})
+
+
+@dataclass
+class Cost:
+    """What a training took."""
+
+    seconds: float
+    steps: int
+    examples: int
+    examples_per_second: float
+    peak_mb: float
+
+
+def default_root() -> Path:
+    """Where claims keep their runs: claims that share a baseline train it once."""
+    return cache_folder() / "runs"
+
+
+def _readable(name: object) -> str:
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in str(name))
+
+
+def _rows(data: str, test: str | None) -> list[Any]:
+    """What tells whether the rows are the same: files by size and time of change."""
+    found: list[Any] = []
+    for source in (data, test):
+        path = Path(source).expanduser() if source else None
+        if path is not None and path.is_file():
+            found.append([str(source), path.stat().st_size, path.stat().st_mtime_ns])
+        else:
+            found.append(source)
+    if not data:
+        raise InputError("data: missing; expected a file, a name or module:function")
+    return found

@@ -1,0 +1,111 @@
+"""What a study trains and measures on: (training, test) examples of a name, file or function.
+
+A name or file is what `dipole train --data` takes. `fashion-mnist-14` is made here, and
+`module:function` is anyone's function (part, quick) -> examples, part "train" or "test".
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from dipole.data import Examples, Labeled
+from dipole.errors import InputError
+from dipole.training.build import build_objective, load_examples
+from dipole.training.config import Config
+
+# Rows that a quick run takes.
+QUICK_TRAIN, QUICK_TEST = 300, 120
+# Images of a class of `fashion-mnist-14`.
+PER_CLASS = {"train": 300, "test": 400}
+HELD_OUT = 0.2
+
+
+def load_study_data(
+    config: Config, test: str | None = None, *, quick: bool = False
+) -> tuple[Examples, Examples]:
+    """(training, test) examples.
+
+    test: a split of the data set (default "test"), or for a file another file or the fraction that
+    is held out (default 0.2; by content, so a text is never on both sides).
+    """
+    from dipole.training.towers import inputs_of
+    from dipole.training.validation import hold_out
+
+    made = _maker(config.data)
+    if made is not None:
+        return made("train", quick), made("test", quick)
+    inputs = inputs_of(build_objective(config))
+    train = load_examples(config, config.data, config.split, inputs)
+    if test is not None and Path(test).is_file():
+        held = load_examples(config, test, config.split, inputs)
+    elif Path(config.data).is_file() or (test is not None and _fraction(test)):
+        train, held = hold_out(train, _fraction(test or str(HELD_OUT)) or _no_test(test))
+    else:
+        held = load_examples(config, config.data, test or "test", inputs)
+    return (_head(train, QUICK_TRAIN), _head(held, QUICK_TEST)) if quick else (train, held)
+
+
+def fashion_mnist_14(part: str, quick: bool = False) -> Labeled:
+    """Fashion-MNIST, each 2 x 2 pixels averaged to one: 14 x 14, 3,000 to train, 4,000 to test.
+
+    The first 300 images of every class of the training set, the first 400 of the test set. A quick
+    run takes scikit-learn's digits instead, which need no data set to be installed.
+    """
+    from dipole.data import load_labeled
+
+    if quick:
+        rows = QUICK_TRAIN if part == "train" else QUICK_TEST
+        return cast(Labeled, _head(load_labeled("digits", split=part), rows))
+    whole = load_labeled("fashion-mnist", split=part)
+    labels = np.asarray(list(whole.column("label")))
+    kept = [np.flatnonzero(labels == c)[: PER_CLASS[part]] for c in np.unique(labels)]
+    chosen = whole.select(np.sort(np.concatenate(kept)))
+    images = np.stack(list(chosen.column("input"))).astype(np.float64)
+    pooled = images.reshape(len(images), 14, 2, 14, 2).mean((2, 4))
+    return Labeled.from_columns(
+        {"input": np.rint(pooled).astype(np.uint8), "label": list(chosen.column("label"))},
+        origin=f"Fashion-MNIST pooled to 14 x 14, the first {PER_CLASS[part]} of every class",
+    )
+
+
+DATA: dict[str, Callable[[str, bool], Examples]] = {"fashion-mnist-14": fashion_mnist_14}
+
+
+def function_at(place: str, what: str) -> Callable[..., object]:
+    """The function at `module:function`."""
+    module, _, name = place.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"{what}: found {place!r}, expected module:function ({error})") from None
+    return cast(Callable[..., object], found)
+
+
+def _maker(data: str) -> Callable[[str, bool], Examples] | None:
+    if data in DATA:
+        return DATA[data]
+    if ":" in data and "/" not in data and not Path(data).exists():
+        return cast(Callable[[str, bool], Examples], function_at(data, "data"))
+    return None
+
+
+def _fraction(text: str) -> float:
+    """The fraction a text says, or 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        return 0.0
+    return value if 0 < value < 1 else 0.0
+
+
+def _no_test(test: str | None) -> float:
+    raise InputError(f"test: {test!r}; expected a file, or a fraction between 0 and 1 to hold out")
+
+
+def _head(examples: Examples, rows: int) -> Examples:
+    return examples.select(np.arange(min(rows, len(examples))))

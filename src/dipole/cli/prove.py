@@ -1,0 +1,136 @@
+"""`dipole prove`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dipole.cli.live import watching
+from dipole.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dipole.claims.proof.prove import Proof
+
+
+def prove(
+    systems: Annotated[
+        list[str] | None, typer.Argument(help="Systems whose claims to run.", show_default=False)
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every claim there is.")] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(help="Two seeds of three steps on few rows: shows that it runs, no more."),
+    ] = False,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=1, help="Trainings of every arm; the claim's own if not given."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the pages.", show_default="docs/systems, else systems"),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Trainings at a time.", show_default="2")
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the runs, which claims share.", show_default="the user's cache"
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a claim and nothing else.")
+    ] = False,
+) -> None:
+    """Run the experiment of what a system promises: holds, does not hold, or undecided.
+
+    Trains baseline and treatment on the same data, budget and seeds, and writes a page with numbers
+    and picture. Stopped, it goes on where it was.
+
+    Example: dipole prove dcl
+    """
+    from rich.console import Console
+
+    from dipole.claims import claim_of, claimed_systems
+    from dipole.claims.catalogue.systems import pages_folder
+    from dipole.claims.proof.page import write_page
+    from dipole.claims.proof.prove import prove as run
+
+    if every == bool(systems):
+        raise InputError(
+            f"expected the systems to prove, or --all; there are claims of "
+            f"{', '.join(claimed_systems())}"
+        )
+    claims = [claim_of(system) for system in (systems or claimed_systems())]
+    console = Console(highlight=False, stderr=as_json)
+    failed: list[str] = []
+    for claim in claims:
+        try:
+            with watching(console) as watch:
+                proof = run(
+                    claim, quick=quick, seeds=seeds, jobs=jobs, root=cache, watch=watch,
+                    say=lambda line: console.print(line, markup=False),
+                )  # fmt: skip
+        except RunError as error:
+            if error.exit_code == 130 or len(claims) == 1:
+                raise
+            failed.append(claim.system)
+            console.print(f"[red]failed[/red] {error}", soft_wrap=True)
+            continue
+        page = None
+        if not quick:
+            extra = "" if seeds is None else f" --seeds {seeds}"
+            command = f"dipole prove {claim.system}{extra}"
+            page = write_page(proof, out or pages_folder(), command)
+        if as_json:
+            print(json.dumps(_json(proof, quick, page), ensure_ascii=False))
+        else:
+            _print(proof, quick, page, console)
+    if failed:
+        raise RunError(f"{len(failed)} of {len(claims)} claims failed: {', '.join(failed)}")
+
+
+def _print(proof: Proof, quick: bool, page: Path | None, console: Console) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from dipole.claims.proof.page import verdict_cells
+
+    claim = proof.claim
+    if quick:
+        console.print(f"{claim.system}: runs ({proof.seconds:.0f} s); a quick run decides nothing")
+        return
+    colours = {"holds": "green", "does not hold": "red", "undecided": "yellow"}
+    console.print(Text(f"{claim.system}: {claim.sentence}", style="bold"))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("what must hold", "margin", "95 % interval", "p", ""):
+        table.add_column(name, justify="right" if name in ("margin", "p") else "left")
+    for verdict in proof.verdicts:
+        *cells, word = verdict_cells(verdict)
+        table.add_row(*map(Text, cells), Text(word, style=colours[word]))
+    console.print(table)
+    console.print(
+        Text(proof.verdict, style=f"bold {colours[proof.verdict]}"),
+        f" page: {page}",
+        soft_wrap=True,
+    )
+
+
+def _json(proof: Proof, quick: bool, page: Path | None) -> dict[str, object]:
+    return {
+        "system": proof.claim.system,
+        "quick": quick,
+        "verdict": None if quick else proof.verdict,
+        "inequalities": [
+            {key: value for key, value in asdict(verdict).items() if key != "inequality"}
+            | {"says": verdict.inequality.says, "least": verdict.inequality.least}
+            for verdict in proof.verdicts
+        ],
+        "page": str(page) if page else None,
+    }

@@ -1,0 +1,78 @@
+"""`dipole systems`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dipole.errors import InputError
+
+_COLOURS = {
+    "missing": "dim", "built": "cyan", "holds": "green", "does not hold": "red",
+    "undecided": "yellow",
+}  # fmt: skip
+
+
+def systems(
+    group: Annotated[str | None, typer.Option(help="Only this group (text, vision, ...).")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only this state: missing, built, holds, ...")
+    ] = None,
+    pages: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the pages that dipole prove wrote.",
+            show_default="docs/systems, else systems",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the table as a markdown page to this file.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON list and nothing else.")
+    ] = False,
+) -> None:
+    """List the systems dipole means to have, and how far each is.
+
+    missing; built: its parts are there; holds, does not hold, undecided: its claim was run.
+
+    Example: dipole systems --group vision --state holds
+    """
+    from dipole.claims.catalogue.systems import states, table_page
+
+    found = states(pages)
+    for name, asked, known in (
+        ("--group", group, {s.group for s in found}),
+        ("--state", state, set(_COLOURS)),
+    ):
+        if asked is not None and asked not in known:
+            raise InputError(f"{name} {asked}: expected {', '.join(sorted(known))}")
+    if out is not None:
+        if not out.parent.is_dir():
+            raise InputError(f"{out}: no folder {out.parent}; expected one that exists")
+        out.write_text(table_page(found), encoding="utf-8")
+    found = [s for s in found if group in (None, s.group) and state in (None, s.state)]
+    if as_json:
+        print(json.dumps([s.to_json() for s in found], ensure_ascii=False, indent=1))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("system", "group", "state", "arXiv", "parts"):
+        table.add_column(column, no_wrap=column != "parts")
+    for s in found:
+        table.add_row(
+            s.id, s.group.replace("_", " "), Text(s.state, style=_COLOURS[s.state]),
+            s.paper.rpartition("/")[2], ", ".join(s.parts),
+        )  # fmt: skip
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 160
+    console.print(table)
+    counts = {name: sum(s.state == name for s in found) for name in _COLOURS}
+    console.print(", ".join(f"{count} {name}" for name, count in counts.items() if count))
