@@ -72,7 +72,7 @@ def _spearman(examples: Scored, encoder: Encoder) -> float:
 
 
 def _neighbours(examples: Labeled, known: Labeled, encoder: Encoder) -> float:
-    from dipole.evaluation.knn import NEIGHBOURS, evaluate_knn
+    from dipole.evaluation.neighbours import NEIGHBOURS, evaluate_knn
 
     # Neighbours from all over the training examples, as many as a visit has time for.
     rows = np.linspace(0, len(known) - 1, min(len(known), KNOWN)).astype(np.int64)
