@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dipole.errors import InputError, optional
-from dipole.evaluation.encoding import Encode, encode_function, finite
+from dipole.evaluation.encoding import ENCODE_ROWS, Encode, encode_function, vectors_of
 from dipole.evaluation.result import Result
 from dipole.evaluation.statistics import MEAN
 from dipole.kernels.topk import top_k
@@ -31,8 +31,6 @@ MEASURES = {
 }
 METRICS = tuple(MEASURES)
 DEPTH = 100  # the deepest cut above
-# Documents encoded at a time: their vectors are dropped before the next ones are made.
-ENCODE_ROWS = 65_536
 
 
 def evaluate_run(
@@ -49,6 +47,14 @@ def evaluate_run(
     >>> result.value("MRR@10"), result.value("Recall@1")
     (0.5, 0.0)
     """
+    return run_result("retrieval", run, qrels, MEASURES, system=system, seed=seed)
+
+
+def run_result(
+    task: str, run: Mapping[str, Mapping[str, float]], qrels: Qrels,
+    measures: Mapping[str, tuple[str, str]], *, system: str, seed: int,
+) -> Result:  # fmt: skip
+    """`evaluate_run` for any measures of trec_eval: our name -> (its measure, its key)."""
     pytrec_eval = optional("pytrec_eval", "search")
 
     _check_ids(qrels, "qrels")
@@ -61,16 +67,17 @@ def evaluate_run(
         )
     evaluator = pytrec_eval.RelevanceEvaluator(
         {q: {d: int(grade) for d, grade in qrels[q].items()} for q in ids},
-        {measure for measure, _ in MEASURES.values()},
+        {measure for measure, _ in measures.values()},
     )
     answered = {q: {d: float(s) for d, s in run[q].items()} for q in ids if run.get(q)}
     found = evaluator.evaluate(answered)
     per_item = {
         name: np.array([found[q][key] if q in found else 0.0 for q in ids])
-        for name, (_, key) in MEASURES.items()
+        for name, (_, key) in measures.items()
     }
-    # trec_eval has no cut for the reciprocal rank: 1/10 still counts, 1/11 no longer.
-    per_item["MRR@10"][per_item["MRR@10"] < 1 / 10.5] = 0.0
+    if "MRR@10" in per_item:
+        # trec_eval has no cut for the reciprocal rank: 1/10 still counts, 1/11 no longer.
+        per_item["MRR@10"][per_item["MRR@10"] < 1 / 10.5] = 0.0
     notes = []
     without = len(qrels) - len(ids) + sum(q not in qrels for q in run)
     if without:
@@ -79,7 +86,7 @@ def evaluate_run(
     if unanswered:
         notes.append(f"queries without an answer, counted as 0: {unanswered} of {len(ids)}")
     return Result(
-        "retrieval", system, "query", ids, per_item, METRICS, MEAN, tuple(notes),
+        task, system, "query", ids, per_item, tuple(measures), MEAN, tuple(notes),
         {q: dict(docs) for q, docs in run.items()}, seed,
     )  # fmt: skip
 
@@ -91,8 +98,8 @@ def evaluate_retrieval(
     """Encode queries and documents, search exactly (dot product), measure the k best of a query.
 
     Args:
-        encoder: an Encoder, or a function (texts, role) -> (n, dim) with role "query" or
-            "document". Documents are encoded 65,536 at a time, the whole corpus is never held.
+        encoder: whatever `encode_function` takes; the role is "query" or "document". Documents are
+            encoded 65,536 at a time, the vectors of the whole corpus are never held.
         data: corpus, queries and qrels. Queries without a relevant document are not searched.
         k: depth of the run, at least 100.
 
@@ -105,7 +112,7 @@ def evaluate_retrieval(
     encode = encode_function(encoder, show_progress)
     asked = answerable(data)
     doc_ids = list(data.corpus)
-    vectors = finite(encode(list(asked.values()), "query"), list(asked), "query", system)
+    vectors = vectors_of(encode, list(asked.values()), "query", list(asked), "query", system)
     blocks = _document_blocks(encode, data.corpus, doc_ids, system)
     scores, indices = top_k(vectors, blocks, k)
     run = {
@@ -145,9 +152,8 @@ def _document_blocks(
     texts = iter(corpus.values())
     for start in range(0, len(ids), ENCODE_ROWS):
         chosen = list(islice(texts, ENCODE_ROWS))
-        block = finite(
-            encode(chosen, "document"), ids[start : start + ENCODE_ROWS], "document", system
-        )
+        part = ids[start : start + ENCODE_ROWS]
+        block = vectors_of(encode, chosen, "document", part, "document", system)
         first = block[0].copy() if first is None else first
         # Unit vectors that differ by less than float32 rounding carry no order.
         differ = differ or bool((np.abs(block - first) > 1e-6).any())

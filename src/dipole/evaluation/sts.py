@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dipole.errors import InputError
-from dipole.evaluation.encoding import Encode, encode_function, finite
+from dipole.evaluation.encoding import Encode, encode_function, finite, unit
 from dipole.evaluation.result import Result
 from dipole.evaluation.statistics import Estimate, Statistic
 
@@ -31,7 +31,7 @@ def evaluate_sts(
     every resample is ranked anew.
 
     Args:
-        encoder: an Encoder, or a function (texts, role) -> (n, dim).
+        encoder: whatever `encode_function` takes.
 
     Raises InputError: fewer than two pairs, vectors that are not finite, scores or cosines that are
     all the same (no correlation exists).
@@ -41,19 +41,9 @@ def evaluate_sts(
         raise InputError(
             f"sts: found {n} pair{'s'[: n != 1]}; expected at least 2, else there is no correlation"
         )
-    encode = encode_function(encoder, show_progress)
-    ids = list(data.ids)
+    ids = data.ids
     gold = np.fromiter(data.column("score"), np.float64, n)
-    first, second = data.column("first"), data.column("second")
-    cosine = np.empty(n)
-    for start in range(0, n, ROWS):
-        rows = slice(start, start + ROWS)
-        texts = range(n)[rows]
-        a, b = (
-            _unit(encode, [column[i] for i in texts], ids[rows], system)
-            for column in (first, second)
-        )
-        cosine[rows] = (a * b).sum(1)
+    cosine = pair_cosines(encoder, data, system, show_progress)
     for column, what in ((gold, "scores"), (cosine, f"cosines of {system}")):
         # Cosines of equal vectors differ by rounding.
         if np.ptp(column) <= 1e-7 * np.abs(column).max():
@@ -64,10 +54,26 @@ def evaluate_sts(
     )  # fmt: skip
 
 
-def _unit(encode: Encode, texts: list[str], ids: list[str], system: str) -> np.ndarray:
-    vectors = finite(encode(texts, "query"), ids, "pair", system).astype(np.float64)
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+def pair_cosines(
+    encoder: Any, data: Scored, system: str, show_progress: bool = False
+) -> np.ndarray:
+    """The cosine of the two texts of each pair, (n,) float64; both in the role "query"."""
+    encode = encode_function(encoder, show_progress)
+    ids, n = data.ids, len(data)
+    first, second = data.column("first"), data.column("second")
+    cosine = np.empty(n)
+    for start in range(0, n, ROWS):
+        rows = slice(start, start + ROWS)
+        a, b = (
+            unit(_texts_of(encode, column[rows], ids[rows], system)) for column in (first, second)
+        )
+        cosine[rows] = np.einsum("nd,nd->n", a, b)
+    return cosine
+
+
+def _texts_of(encode: Encode, texts: list[str], ids: list[str], system: str) -> np.ndarray:
+    # An id names two texts here, so stored vectors are looked up by text.
+    return finite(encode(texts, "query"), ids, "pair", system).astype(np.float64)
 
 
 def correlations(values: np.ndarray) -> Estimate:
