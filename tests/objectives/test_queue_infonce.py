@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dipole.errors import InputError
-from dipole.objectives import InfoNCE, QueueInfoNCE
+from dipole.objectives import DualQueue, InfoNCE, QueueInfoNCE
 from support.battery import Battery
 from support.spec import Spec, cosine, lse
 
@@ -16,9 +16,11 @@ def oracle(
     candidates=None,
     ids=None,
     negative_ids=None,
+    mask=None,
     *,
     temperature,
     hardest,
+    skip,
     **_,
 ):
     rows = []
@@ -28,8 +30,9 @@ def oracle(
             for j in range(0 if negative is None else len(negative))
             if ids is None or negative_ids is None or negative_ids[j] != ids[i]
         ]
-        queue = sorted(queue, reverse=True)[:hardest]
+        queue = sorted(queue, reverse=True)[skip:][:hardest]
         mine = [] if candidates is None else candidates[i]
+        mine = mine if mask is None else mine[mask[i]] if len(mine) else mine
         score = cosine(anchor[i], positive[i]) / temperature
         rows.append(
             lse([score, *queue, *(cosine(anchor[i], c) / temperature for c in mine)]) - score
@@ -37,13 +40,56 @@ def oracle(
     return rows
 
 
+def padding(sizes, generator):
+    return {"mask": torch.rand(sizes.n, sizes.k, generator=generator) < 0.6}
+
+
+OWN = {"draw": padding, "shapes": {"mask": "n k"}}
+
+
 class TestQueueInfoNCE(Battery):
-    spec = Spec("queue-infonce", oracle, settings=({"temperature": 0.3},))
+    spec = Spec("queue-infonce", oracle, settings=({"temperature": 0.3},), **OWN)
 
 
 class TestHardest(Battery):
     spec = Spec(
-        "queue-infonce", oracle, settings=({"temperature": 0.3, "hardest": 2},), smooth=False
+        "queue-infonce",
+        oracle,
+        settings=(
+            {"temperature": 0.3, "hardest": 2},
+            {"temperature": 0.3, "hardest": 1, "skip": 1},
+        ),
+        smooth=False,
+        **OWN,
+    )
+
+
+def both_sides(
+    anchor,
+    positive,
+    teacher_anchor,
+    teacher_positive,
+    negative,
+    ids=None,
+    negative_ids=None,
+    *,
+    at,
+    **settings,
+):
+    more = {"negative": negative, "ids": ids, "negative_ids": negative_ids} | settings
+    return (
+        oracle(anchor, at["teacher_positive"], **more),
+        oracle(positive, at["teacher_anchor"], **more),
+    )
+
+
+class TestDualQueue(Battery):
+    spec = Spec(
+        "dual-queue",
+        both_sides,
+        settings=({"temperature": 0.3}, {"temperature": 0.3, "hardest": 2, "skip": 1}),
+        smooth=False,
+        detached=True,
     )
 
 
@@ -69,3 +115,33 @@ def test_all_of_the_queue_are_the_hardest_of_a_small_one():
 def test_hardest_is_at_least_one():
     with pytest.raises(InputError, match=r"^hardest: found 0, expected 1 or more"):
         QueueInfoNCE(hardest=0)
+
+
+def test_the_most_alike_are_left_out_with_skip():
+    """A false negative, the positive itself in the queue, is the nearest of all."""
+    a, queue = torch.eye(3)[:1], torch.eye(3)
+    found = QueueInfoNCE(1.0, hardest=1, skip=1)(a, a, negative=queue)
+    clean = QueueInfoNCE(1.0, hardest=1)(a, a, negative=queue[1:])
+    torch.testing.assert_close(found, clean)
+    assert QueueInfoNCE(1.0, hardest=1)(a, a, negative=queue) > found
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"skip": 2}, r"^skip: found 2, expected 0 without `hardest`"),
+        ({"hardest": 4, "skip": -1}, r"^skip: found -1, expected 0 or more"),
+    ],
+)
+def test_bad_skip(settings, message):
+    for cls in (QueueInfoNCE, DualQueue):
+        with pytest.raises(InputError, match=message):
+            cls(**settings)
+
+
+def test_padding_is_no_candidate():
+    a, p, own = torch.randn(2, 3), torch.randn(2, 3), torch.randn(2, 4, 3)
+    mask = torch.tensor([[True, True, False, False], [False] * 4])
+    found = QueueInfoNCE(reduction="none")(a, p, candidates=own, mask=mask)
+    torch.testing.assert_close(found[0], QueueInfoNCE()(a[:1], p[:1], candidates=own[:1, :2]))
+    assert found[1] == 0

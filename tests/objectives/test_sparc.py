@@ -12,6 +12,7 @@ SHAPES = {
     "positive": "n u d",
     "anchor_mask": "n t",
     "positive_mask": "n u",
+    "token_ids": "n u",
 }
 
 
@@ -21,6 +22,7 @@ def oracle(
     anchor_mask=None,
     positive_mask=None,
     ids=None,
+    token_ids=None,
     *,
     temperature,
     coarse,
@@ -32,6 +34,9 @@ def oracle(
 
     patches, words = kept(anchor, anchor_mask), kept(positive, positive_mask)
     n = len(patches)
+    if token_ids is None:
+        token_ids = [range(positive.shape[1])] * n
+    names = kept(np.array(token_ids), positive_mask)
     whole = [[x.mean(0) for x in patches], [x.mean(0) for x in words]]
     rows = []
     for i in range(n):
@@ -43,7 +48,8 @@ def oracle(
         groups = [grouped(word, patches[i]) for word in words[i]]
         u = [[cosine(c, t) / temperature for t in words[i]] for c in groups]
         for l in range(len(u)):
-            both = lse(u[l]) - u[l][l] + lse(row[l] for row in u) - u[l][l]
+            them = [m for m in range(len(u)) if m == l or names[i][m] != names[i][l]]
+            both = lse(u[l][m] for m in them) + lse(u[m][l] for m in them) - 2 * u[l][l]
             loss += fine * both / (2 * len(u))
         rows.append(loss)
     return rows
@@ -109,3 +115,13 @@ def test_a_word_finds_its_patch():
     c = grouped(words[0].numpy(), patches.numpy())
     np.testing.assert_allclose(c, words[0])
     assert SPARC(0.01, coarse=0)(patches[None], words[None]).item() < 1e-12
+
+
+def test_a_word_said_twice_is_not_its_own_negative():
+    """Two words of one name: nothing to tell apart, so no loss."""
+    anchor, positive = torch.randn(1, 4, 5), torch.randn(1, 2, 5)
+    objective = SPARC(0.1, coarse=0)
+    assert objective(anchor, positive, token_ids=torch.tensor([[7, 7]])).item() == 0
+    apart = objective(anchor, positive, token_ids=torch.tensor([[7, 8]]))
+    torch.testing.assert_close(apart, objective(anchor, positive))
+    assert apart.item() > 0

@@ -25,6 +25,7 @@ Inputs = dict[str, Tensor]
 Rows = float | list[float | None] | tuple[list[float | None], ...]
 EXAMPLES = 10_000  # how many an objective with a state per example is told there are
 VECTORS = ("anchor", "positive", "negative", "candidates", "views", "support")
+VECTORS += ("teacher_anchor", "teacher_positive", "teacher_candidates")
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,10 @@ def draw(name: str, s: Sizes, generator: torch.Generator) -> Tensor:
         "positive": lambda: shared + normal(s.n, s.d) / 2,
         "negative": lambda: normal(s.m, s.d),
         "candidates": lambda: normal(s.n, s.k, s.d),
+        "teacher_anchor": lambda: shared + normal(s.n, s.d) / 2,
+        "teacher_positive": lambda: shared + normal(s.n, s.d) / 2,
+        "teacher_candidates": lambda: normal(s.n, s.k, s.d),
+        "token_ids": lambda: integers(2, s.n, s.k),
         "views": lambda: shared + normal(s.v, s.n, s.d) / 2,
         "queue": lambda: normal(s.m, s.d),
         "support": lambda: normal(s.m, s.d),

@@ -20,6 +20,9 @@ SHAPES = {
     "negative": "m d",
     "candidates": "n k d",
     "views": "v n d",
+    "teacher_anchor": "n d",
+    "teacher_positive": "n d",
+    "teacher_candidates": "n k d",
     "queue": "m d",
     "support": "m d",
     "support_labels": "m",
@@ -34,13 +37,14 @@ SHAPES = {
     "relevance": "n k",
     "relation": "n c",
     "mask": "n c",
+    "token_ids": "n u",
     "anchor_mask": "n t",
     "positive_mask": "n u",
     "negative_mask": "m w",
     "teacher_scores": "n c",
 }
 INTEGER = {"labels", "positive_labels", "support_labels", "rows"}
-INTEGER |= {"ids", "negative_ids", "candidate_ids", "support_ids"}
+INTEGER |= {"ids", "negative_ids", "candidate_ids", "support_ids", "token_ids"}
 BOOLEAN = {"mask", "anchor_mask", "positive_mask", "negative_mask"}
 
 

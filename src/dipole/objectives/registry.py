@@ -36,6 +36,7 @@ OBJECTIVES = {
     "dclr": "dclr:DCLR",
     "dclw": "dcl:DCLW",
     "dse": "dse:DSE",
+    "dual-queue": "queue_infonce:DualQueue",
     "energy-hinge": "energy_hinge:EnergyHinge",
     "focal-infonce": "focal:FocalInfoNCE",
     "focal-sigmoid": "focal:FocalSigmoid",

@@ -27,9 +27,9 @@ def mix_negatives(
     concentration: tuple[float, float] = (2.0, 8.0),
     same: float = 0.0,
 ) -> Mixtures:
-    """m = a z_i + (1 - a) z_k for every k with |y_k - y_i| > same, `most` of them drawn if more,
+    """m = a z_i + (1 - a) z_k for every k with |y_k - y_i| > same, `most` drawn if there are more.
 
-    a ~ Beta(concentration), and the label a y_i + (1 - a) y_k. Mixtures keep the length they get.
+    a ~ Beta(concentration), and the label is a y_i + (1 - a) y_k. Mixtures keep their length.
     Shapes: anchor (n, d), label (n,); others (m, d), other_labels (m,).
     """
     order = torch.argsort(other_labels)
@@ -55,10 +55,10 @@ def mix_positives(
     window: float = torch.inf,
     same: float = 0.0,
 ) -> Mixtures:
-    """m = a z_j + (1 - a) z_k with a = (y_k - y_i) / (y_k - y_j), whose label is y_i, for every
+    """m = a z_j + (1 - a) z_k with a = (y_k - y_i) / (y_k - y_j), whose label is y_i.
 
-    (j, k) with y_j < y_i < y_k (by more than `same`), both less than `window` away; `most` of
-    them drawn if there are more. Shapes: label (n,); others (m, d), other_labels (m,).
+    For every (j, k) with y_j < y_i < y_k (by more than `same`), both less than `window` away;
+    `most` of them drawn if there are more. Shapes: label (n,); others (m, d), other_labels (m,).
     """
     order = torch.argsort(other_labels)
     line = other_labels[order].contiguous()

@@ -23,6 +23,7 @@ def sparc(
     anchor_mask: Tensor | None = None,
     positive_mask: Tensor | None = None,
     ids: Tensor | None = None,
+    token_ids: Tensor | None = None,
     *,
     temperature: float | Tensor = 0.07,
     coarse: float = 0.5,
@@ -39,9 +40,11 @@ def sparc(
     The fine part has no negatives from other pairs: memory O(n (T P + T^2)), and nothing is
     gathered. Gradients flow through a. A token that likes all patches alike groups all of them
     equally. One temperature for both parts, and their weights 0.5 and 1: the published text leaves
-    both open. Padding takes no part. Repeated words of a caption are each other's negatives.
+    both open. Padding takes no part. With `token_ids` a word repeated in a caption is none of its
+    own negatives.
     Shapes: anchor (n, P, d), patches; positive (n, T, d), tokens; masks (n, P) and (n, T), False
-    for padding, at least one each; ids (n,): equal ids never meet in the coarse part.
+    for padding, at least one each; ids (n,): equal ids never meet in the coarse part; token_ids
+    (n, T), integers that name the words.
     """
     check(
         anchor=anchor,
@@ -49,6 +52,7 @@ def sparc(
         anchor_mask=anchor_mask,
         positive_mask=positive_mask,
         ids=ids,
+        token_ids=token_ids,
         temperature=temperature,
         shapes=TOKENS,
     )
@@ -61,6 +65,8 @@ def sparc(
     u = grouped @ t_unit.transpose(1, 2) / temperature
     # Padding tokens meet nobody; their own rows are left out of the mean.
     out = ~(read[:, :, None] & read[:, None, :])
+    if token_ids is not None:
+        out = out | (token_ids[:, :, None] == token_ids[:, None, :])
     own = torch.eye(u.shape[1], dtype=torch.bool, device=u.device)
     u = u.masked_fill(out & ~own, -torch.inf)
     ways = [-F.log_softmax(u, axis).diagonal(dim1=1, dim2=2) for axis in (1, 2)]
@@ -125,6 +131,7 @@ class SPARC(Objective):
         anchor_mask: Tensor | None = None,
         positive_mask: Tensor | None = None,
         ids: Tensor | None = None,
+        token_ids: Tensor | None = None,
     ) -> Tensor:
         """The loss of a batch; see `sparc`."""
         return sparc(
@@ -133,6 +140,7 @@ class SPARC(Objective):
             anchor_mask,
             positive_mask,
             ids,
+            token_ids,
             temperature=self.temperature(),
             coarse=self.coarse,
             fine=self.fine,
