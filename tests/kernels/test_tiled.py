@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -12,19 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dipole.errors import InputError
-from dipole.kernels import lse, pairs, using
+from dipole.kernels import lse, pairs, plan, using
 from support.programs import EXTREMES, SUMS, Case, differences
 
+# Tiles are kept for the backward pass, or seen once more there.
+KEPT = st.sampled_from([0, 2**20])
 SIZES = st.integers(1, 13)
 TILES = st.tuples(st.integers(1, 6), st.integers(1, 6))
 
 
-@given(st.integers(0, 10**6), SIZES, SIZES, st.integers(1, 3), TILES)
-@settings(max_examples=80, deadline=None)
-def test_tiled_is_dense(seed, n, m, d, tile):
+@given(st.integers(0, 10**6), SIZES, SIZES, st.integers(1, 3), TILES, KEPT)
+@settings(max_examples=120, deadline=None)
+def test_tiled_is_dense(seed, n, m, d, tile, kept):
     case = Case.draw(seed, n, m, d)
     wanted = case.run(executor="dense")
-    with using(tile=tile):
+    with using(tile=tile), mock.patch.object(plan, "KEPT", kept):
         found = case.run(executor="tiled")
     off = differences(found, wanted)
     assert max(off.values()) < 1e-12, (case.score, case.row, case.column, case.all, off)
@@ -42,8 +45,10 @@ def test_tiled_is_dense_at_extreme_temperatures(seed, temperature):
     assert max(off.values()) < 1e-11, (case.score, case.row, case.column, case.all, off)
 
 
+@pytest.mark.parametrize("kept", [0, 2**20])
 @pytest.mark.parametrize("name", [*SUMS, *EXTREMES])
-def test_every_statistic_alone(name):
+def test_every_statistic_alone(name, kept, monkeypatch):
+    monkeypatch.setattr(plan, "KEPT", kept)
     for seed in range(3):
         case = Case.draw(seed, 7, 5, names=[name])
         case.row, case.column, case.all = [name], [name], [name] if name in SUMS else []

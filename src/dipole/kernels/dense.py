@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dipole.kernels.keep import These
+from dipole.kernels.looks import Look
 from dipole.kernels.modifiers import Extent
 from dipole.kernels.operands import Operands
 from dipole.kernels.program import Program
@@ -30,11 +32,17 @@ def whole(
     n, m = score.shape
     tile = Tile(0, n, 0, m, row_offset, column_offset)
     results: Results = {}
+    look = Look(tile, operands, score)
     for view in program.views:
-        keep = view.keep(score, operands, tile)
+        keep = look.keep(view)
         if keep is Extent.NONE:
-            keep = torch.zeros_like(score, dtype=torch.bool)
-        values = view.values(score, operands, tile, keep)
+            keep = These(torch.zeros_like(score, dtype=torch.bool))
+        inside = score
+        if view.mods and keep is not None:
+            # A modifier may have an infinite slope at a pair that does not take part (a distance
+            # to itself, say), and 0 * inf is nan: cut the way back there.
+            inside = torch.where(keep.tile(score.shape, score.device), score, score.detach())
+        values = view.values(inside, operands, tile)
         weight = view.weight(score, operands, tile)
         for use in view.uses:
             piece = piece_of(use, tile, values, keep, weight)

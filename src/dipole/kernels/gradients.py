@@ -2,118 +2,135 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from dipole.kernels.keep import Keep
+from dipole.kernels.looks import Look
 from dipole.kernels.modifiers import Extent
 from dipole.kernels.operands import Operands
 from dipole.kernels.reductions import Gradient
-from dipole.kernels.survey import Survey
 from dipole.kernels.tiles import Tile
 from dipole.kernels.views import Grads, Results, Use, View, piece_of, share
 
 
 class Leaves:
-    """A tile's operands as leaves for autograd, and where their gradients go."""
+    """A tile's operands as leaves for autograd."""
 
-    def __init__(
-        self, local: Operands, into: Sequence[Tensor | None], tile: Tile, *, by_hand: bool
-    ) -> None:
-        """`by_hand`: rows and columns themselves need no autograd."""
-        rows, columns, shared = local.layout
-        skip = {0, rows} if by_hand else set()
-        flat, self.leaves, self.sinks = local.flat(), [], []
-        for k, sink in enumerate(into):
-            if sink is None or k in skip:
-                continue
+    def __init__(self, local: Operands, wanted: Sequence[bool], *, by_hand: bool) -> None:
+        """`wanted` as `local.flat()`; `by_hand`: rows and columns themselves need no autograd."""
+        skip = {0, len(local.row)} if by_hand else set()
+        flat = local.flat()
+        self.numbers = [k for k, asked in enumerate(wanted) if asked and k not in skip]
+        for k in self.numbers:
             flat[k] = flat[k].detach().requires_grad_()
-            self.leaves.append(flat[k])
+        self.operands = Operands.fill(local.layout, flat) if self.numbers else local
+        self.tensors = [flat[k] for k in self.numbers]
+
+    def pull(
+        self, output: Tensor | None, above: Tensor, into: Sequence[Tensor | None], tile: Tile
+    ) -> None:
+        """The gradient of an output of theirs."""
+        if output is not None and output.requires_grad:
+            found = torch.autograd.grad(
+                output, self.tensors, above, allow_unused=True, retain_graph=True
+            )
+            self.take(found, into, tile)
+
+    def take(
+        self, found: Iterable[Tensor | None], into: Sequence[Tensor | None], tile: Tile
+    ) -> None:
+        """Their gradients, to where they belong."""
+        rows, columns, shared = self.operands.layout
+        for k, grad in zip(self.numbers, found, strict=True):
+            sink = into[k]
+            if grad is None or sink is None:
+                continue
             if k < rows:
                 sink = sink[tile.rows]
             elif k < rows + columns:
                 sink = sink[tile.columns]
             elif k >= rows + columns + shared:
                 sink = sink[tile.rows, tile.columns]
-            self.sinks.append(sink)
-        self.operands = Operands.fill(local.layout, flat)
+            sink.add_(grad)
 
-    def add(self, output: Tensor, above: Tensor) -> None:
-        """The gradient of one output, to the sinks."""
-        if output.requires_grad and self.leaves:
-            found = torch.autograd.grad(output, self.leaves, above, allow_unused=True)
-            self.take(found)
 
-    def take(self, found: Sequence[Tensor | None]) -> None:
-        for sink, grad in zip(self.sinks, found, strict=True):
-            if grad is not None:
-                sink.add_(grad)
+class Trace(NamedTuple):
+    """A view on a tile, computed under autograd from a leaf of its own that holds the scores."""
+
+    view: View
+    keep: Keep | None
+    leaf: Tensor
+    values: Tensor
+    weight: Tensor | None
+
+
+def trace(views: Sequence[View], look: Look, leaves: Leaves, *, follow: bool) -> list[Trace]:
+    """The views that take part in this tile; without `follow` there will be no way back."""
+    found = []
+    for view in views:
+        keep = look.keep(view)
+        if keep is Extent.NONE:
+            continue
+        with torch.set_grad_enabled(follow):
+            leaf = look.score.detach().requires_grad_(follow)
+            values = view.values(leaf, leaves.operands, look.tile)
+            weight = look.weight(view, keep, leaf, leaves.operands)
+        found.append(Trace(view, keep, leaf, values, weight))
+    return found
+
+
+def traced_gradient(
+    traces: Sequence[Trace],
+    leaves: Leaves,
+    tile: Tile,
+    results: Results,
+    grads: Grads,
+    into: Sequence[Tensor | None],
+) -> Iterator[Tensor]:
+    """The gradient at the scores, trace by trace, each a new tensor; the operands' to `into`."""
+    for view, keep, leaf, values, weight in traces:
+        uses = [use for use in view.uses if use.key in grads]
+        takers = [t for t in (values, weight) if t is not None and t.requires_grad]
+        if not uses or not takers:
+            continue
+        parts = [
+            _of_use(use, tile, values.detach(), keep, _detached(weight), results, grads)
+            for use in uses
+        ]
+        above = [_sum([part.values for part in parts])] if values.requires_grad else []
+        if weight is not None and weight.requires_grad:
+            above.append(_sum([part.weight for part in parts if part.weight is not None]))
+        at_score, *found = torch.autograd.grad(
+            takers, [leaf, *leaves.tensors], above, allow_unused=True, retain_graph=True
+        )
+        leaves.take(found, into, tile)
+        if at_score is not None:
+            # A modifier may have an infinite slope at a pair that does not take part (a distance
+            # to itself, say), and 0 * inf is nan.
+            yield at_score if keep is None else keep.fill_(at_score.contiguous(), 0)
 
 
 def plain_gradient(
-    view: View,
-    score: Tensor,
-    local: Operands,
-    tile: Tile,
-    survey: Survey,
-    results: Results,
-    grads: Grads,
+    views: Sequence[View], look: Look, results: Results, grads: Grads
 ) -> Iterator[Tensor]:
     """The gradient at the scores of a tile, use by use, each a new tensor."""
-    uses = [use for use in view.uses if use.key in grads]
-    keep = view.keep(score, local, tile, survey) if uses else Extent.NONE
-    if keep is not Extent.NONE:
-        for use in uses:
-            yield _of_use(use, tile, score, keep, None, results, grads).values
-
-
-def modified_gradient(
-    views: Sequence[View],
-    score: Tensor,
-    leaves: Leaves,
-    tile: Tile,
-    survey: Survey,
-    results: Results,
-    grads: Grads,
-) -> Tensor | None:
-    """The gradient at the scores of a tile, by autograd through the modifiers and weights."""
-    outputs: list[Tensor] = []
-    above: list[Tensor] = []
-    with torch.enable_grad():
-        leaf = score.requires_grad_()
-        for view in views:
-            uses = [use for use in view.uses if use.key in grads]
-            keep = view.keep(score.detach(), leaves.operands, tile, survey) if uses else Extent.NONE
-            if keep is Extent.NONE:
-                continue
-            values = view.values(leaf, leaves.operands, tile, keep)
-            weight = view.weight(leaf, leaves.operands, tile)
-            takers = [t for t in (values, weight) if t is not None and t.requires_grad]
-            if not takers:
-                continue
-            with torch.no_grad():
-                parts = [_of_use(use, tile, values, keep, weight, results, grads) for use in uses]
-                if values.requires_grad:
-                    outputs.append(values)
-                    above.append(_sum([part.values for part in parts]))
-                if weight is not None and weight.requires_grad:
-                    outputs.append(weight)
-                    above.append(_sum([part.weight for part in parts if part.weight is not None]))
-        if not outputs:
-            return None
-        at_score, *found = torch.autograd.grad(
-            outputs, [leaf, *leaves.leaves], above, allow_unused=True
-        )
-    leaves.take(found)
-    return at_score
+    for view in views:
+        uses = [use for use in view.uses if use.key in grads]
+        keep = look.keep(view) if uses else Extent.NONE
+        if keep is not Extent.NONE:
+            for use in uses:
+                yield _of_use(use, look.tile, look.score, keep, None, results, grads).values
 
 
 def _of_use(
     use: Use,
     tile: Tile,
     values: Tensor,
-    keep: Tensor | None,
+    keep: Keep | None,
     weight: Tensor | None,
     results: Results,
     grads: Grads,
@@ -133,3 +150,7 @@ def _of_use(
 
 def _sum(parts: list[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)
+
+
+def _detached(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.detach()

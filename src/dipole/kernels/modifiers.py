@@ -55,6 +55,8 @@ class TileFunction:
     `support` is a promise that makes most tiles free: ((0, 0), (1, 1)) says that this mask or
     weight never looks at the score and can differ from `outside` only at pairs (i, j) with
     row[0][i] = column[0][j] or row[1][i] = column[1][j]. The diagonal is the support of INDEX.
+    There it is called with a list of pairs: b of them in place of rows, their column operands
+    (b, 1). `exact` promises that it does differ at every one of them: it is not called at all.
     """
 
     fn: Callable[..., Tensor]
@@ -64,6 +66,7 @@ class TileFunction:
     grid: tuple[Tensor, ...]
     support: tuple[tuple[int, int], ...] | None
     outside: Extent
+    exact: bool
 
     def __init__(
         self,
@@ -75,6 +78,7 @@ class TileFunction:
         grid: Tensor | Sequence[Tensor] = (),
         support: Sequence[tuple[int, int]] | None = None,
         outside: Extent = Extent.SOME,
+        exact: bool = False,
     ) -> None:
         set_ = object.__setattr__
         set_(self, "fn", fn)
@@ -82,6 +86,7 @@ class TileFunction:
             set_(self, name, (operands,) if isinstance(operands, _ONE) else tuple(operands))
         set_(self, "support", None if support is None else tuple(support))
         set_(self, "outside", outside)
+        set_(self, "exact", exact)
 
 
 _ONE = (Tensor, Index)
@@ -103,10 +108,20 @@ class Mask(TileFunction):
 _EQUAL = ((0, 0),)
 # One object each: statistics that share a mask share the work.
 _DIAGONAL = Mask(
-    lambda _, i, j: i == j, row=INDEX, column=INDEX, support=_EQUAL, outside=Extent.NONE
+    lambda _, i, j: i == j,
+    row=INDEX,
+    column=INDEX,
+    support=_EQUAL,
+    outside=Extent.NONE,
+    exact=True,
 )
 _OFF_DIAGONAL = Mask(
-    lambda _, i, j: i != j, row=INDEX, column=INDEX, support=_EQUAL, outside=Extent.ALL
+    lambda _, i, j: i != j,
+    row=INDEX,
+    column=INDEX,
+    support=_EQUAL,
+    outside=Extent.ALL,
+    exact=True,
 )
 
 
@@ -128,6 +143,7 @@ def same(row: Tensor, column: Tensor | None = None) -> Mask:
         column=row if column is None else column,
         support=_EQUAL,
         outside=Extent.NONE,
+        exact=True,
     )
 
 
@@ -139,6 +155,7 @@ def different(row: Tensor, column: Tensor | None = None) -> Mask:
         column=row if column is None else column,
         support=_EQUAL,
         outside=Extent.ALL,
+        exact=True,
     )
 
 

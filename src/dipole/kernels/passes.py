@@ -17,15 +17,15 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from dipole.kernels import powers
-from dipole.kernels.gradients import Leaves, modified_gradient, plain_gradient
+from dipole.kernels.gradients import plain_gradient, traced_gradient
+from dipole.kernels.keep import Keep
 from dipole.kernels.modifiers import Extent
 from dipole.kernels.operands import Operands
 from dipole.kernels.plan import Plan
 from dipole.kernels.program import Program
-from dipole.kernels.scoring import Scores
-from dipole.kernels.survey import Survey
-from dipole.kernels.tiles import tiles
-from dipole.kernels.views import Grads, Results, States, piece_of, share
+from dipole.kernels.scoring import Scores, Seen
+from dipole.kernels.tiles import Tile
+from dipole.kernels.views import Grads, Results, States, View, piece_of, share
 
 
 def start(program: Program, direction: str, n: int, like: Tensor) -> States:
@@ -40,34 +40,31 @@ def forward_pass(
     operands: Operands,
     states: States,
     plan: Plan,
-    row_offset: int = 0,
-    column_offset: int = 0,
-) -> Tensor | None:
+    offsets: tuple[int, int] = (0, 0),
+    wanted: Sequence[bool] = (),
+) -> list[Seen]:
     """Let every tile of (rows x columns) pass by the states.
 
-    Returns the scores where one tile holds them all: the backward pass need not compute them again.
+    `wanted`, laid out as `operands.flat()`, says which gradients will be asked for: then the tiles
+    are returned, and the backward pass need not compute them again.
     """
-    kept: Tensor | None = None
-    survey = Survey(program.views, operands, plan.size)
-    bounded, others = plan.split(program)
+    seen: list[Seen] = []
+    bounded, plain, modified = plan.split(program)
     powers.set_peaks(bounded, states)
-    scores = Scores(program, operands, plan)
-    for tile in tiles(*operands.size, plan.size, row_offset, column_offset):
-        local = operands.on(tile)
-        score, exponentials = scores.on(tile, local)
-        if exponentials is not None:
-            powers.add_powers(bounded, states, exponentials, score, local, tile, survey)
-        for view in others:
-            keep = view.keep(score, local, tile, survey)
-            if keep is Extent.NONE:
-                continue
-            values = view.values(score, local, tile, keep)
-            weight = view.weight(score, local, tile)
-            for use in view.uses:
-                state = [share(t, use, tile) for t in states[use.key]]
-                use.reduction.update(state, piece_of(use, tile, values, keep, weight))
-        kept = scores.keep(score, operands)
-    return kept
+    for one in Scores(program, operands, plan).tiles(modified, wanted, offsets):
+        look = one.look
+        if bounded:
+            powers.add_powers(bounded, states, look)
+        for view in plain:
+            keep = look.keep(view)
+            if keep is not Extent.NONE:
+                _update(view, look.tile, look.score, keep, None, states)
+        for view, keep, _, values, weight in one.traces:
+            detached = None if weight is None else weight.detach()
+            _update(view, look.tile, values.detach(), keep, detached, states)
+        if wanted:
+            seen.append(one)
+    return seen
 
 
 def backward_pass(
@@ -77,45 +74,50 @@ def backward_pass(
     grads: Grads,
     into: Sequence[Tensor | None],
     plan: Plan,
-    kept: Tensor | None,
-    row_offset: int = 0,
-    column_offset: int = 0,
+    offsets: tuple[int, int] = (0, 0),
+    seen: Sequence[Seen] = (),
 ) -> None:
     """Add the gradient of every operand to `into`, laid out as `operands.flat()`.
 
-    `kept` is what the forward pass returned.
+    `seen` is what the forward pass returned.
     """
-    survey = Survey(program.views, operands, plan.size)
-    bounded, others = plan.split(program)
-    plain = [view for view in others if view.plain]
-    modified = [view for view in others if not view.plain]
+    bounded, plain, modified = plan.split(program)
     factor = powers.factors(bounded, results, grads)
+    modified = [view for view in modified if any(use.key in grads for use in view.uses)]
     scores = Scores(program, operands, plan)
-    rows_sink, columns_sink = into[0], into[len(operands.row)]
-    for tile in tiles(*operands.size, plan.size, row_offset, column_offset):
-        local = operands.on(tile)
-        leaves = Leaves(local, into, tile, by_hand=scores.dot is not None)
-        score, exponentials = scores.on(tile, local if scores.dot else leaves.operands, kept)
-        at_score: Tensor | None = None
-        if exponentials is not None:
-            by = powers.coefficients(bounded, factor, score, local, tile, survey)
-            if by is not None:
-                # What was kept may be needed once more.
-                at_score = exponentials.mul_(by) if kept is None else exponentials * by
-        for view in plain:
-            for grad in plain_gradient(view, score.detach(), local, tile, survey, results, grads):
-                at_score = grad if at_score is None else at_score.add_(grad)
-        more = modified_gradient(modified, score.detach(), leaves, tile, survey, results, grads)
-        if more is not None:
-            at_score = more if at_score is None else at_score.add_(more)
+    dot = scores.dot
+    into_rows, into_columns = into[0], into[len(operands.row)]
+    wanted = [sink is not None for sink in into]
+    for look, leaves, traces, output in seen or scores.tiles(modified, wanted, offsets):
+        tile = look.tile
+        at_score = powers.powers_gradient(bounded, factor, look) if factor else None
+        for part in (
+            *plain_gradient(plain, look, results, grads),
+            *traced_gradient(traces, leaves, tile, results, grads, into),
+        ):
+            at_score = part if at_score is None else at_score.add_(part)
         if at_score is None:
             continue
-        if scores.dot is None:
-            leaves.add(score, at_score)
+        if dot is None:
+            leaves.pull(output, at_score, into, tile)
             continue
-        if rows_sink is not None:
-            scores.dot.add_rows(rows_sink, at_score, tile)
-        if columns_sink is not None:
-            scores.dot.add_columns(at_score, tile)
-    if scores.dot is not None and columns_sink is not None:
-        scores.dot.finish_columns(columns_sink)
+        if into_rows is not None:
+            dot.add_rows(into_rows, at_score, tile)
+        if into_columns is not None:
+            dot.add_columns(at_score, tile)
+    if dot is not None and into_columns is not None:
+        dot.finish_columns(into_columns)
+
+
+def _update(
+    view: View,
+    tile: Tile,
+    values: Tensor,
+    keep: Keep | None,
+    weight: Tensor | None,
+    states: States,
+) -> None:
+    """Show a view's values on a tile to all that is asked of it."""
+    for use in view.uses:
+        state = [share(t, use, tile) for t in states[use.key]]
+        use.reduction.update(state, piece_of(use, tile, values, keep, weight))

@@ -15,18 +15,30 @@ from dipole.kernels.settings import settings
 from dipole.kernels.tiles import tile_size
 from dipole.kernels.views import View
 
+# So many scores are kept from the forward to the backward pass, which is a matrix product less.
+KEPT = 2**21
+
 
 class Plan(NamedTuple):
-    """`bounded[k]`: the k-th view's exponentials cannot overflow (see `powers`)."""
+    """`small`: all tiles together may be kept from the forward to the backward pass.
+
+    `bounded[k]`: the k-th view's exponentials cannot overflow (see `powers`).
+    """
 
     size: tuple[int, int]
     bf16: bool
+    small: bool
     bounded: tuple[bool, ...]
 
-    def split(self, program: Program) -> tuple[list[View], list[View]]:
-        """The bounded views and the rest."""
+    def split(self, program: Program) -> tuple[list[View], list[View], list[View]]:
+        """The bounded views, the other plain ones, and those that autograd has to follow."""
         marked = list(zip(program.views, self.bounded, strict=True))
-        return [view for view, safe in marked if safe], [v for v, safe in marked if not safe]
+        rest = [view for view, safe in marked if not safe]
+        return (
+            [view for view, safe in marked if safe],
+            [view for view in rest if view.plain],
+            [view for view in rest if not view.plain],
+        )
 
 
 def make_plan(program: Program, operands: Operands, longest: Tensor, n: int, m: int) -> Plan:
@@ -42,7 +54,8 @@ def make_plan(program: Program, operands: Operands, longest: Tensor, n: int, m: 
     score = program.score
     cells = 1 if score.score is None else score.score.cells(*score.tensors(operands))
     size = chosen.tile or tile_size(operands.row[0], operands.column[0], cells)
-    return Plan(size, chosen.bf16 and operands.row[0].dtype is torch.float32, bounded)
+    bf16 = chosen.bf16 and operands.row[0].dtype is torch.float32
+    return Plan(size, bf16, n * m * cells <= KEPT, bounded)
 
 
 def norms(operands: Operands) -> Tensor:

@@ -13,13 +13,13 @@ is one exponential for both directions. Backward, with g the incoming gradients,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 
 from torch import Tensor
 
+from dipole.kernels.looks import Look
 from dipole.kernels.modifiers import Extent
-from dipole.kernels.operands import Operands
-from dipole.kernels.survey import Survey
-from dipole.kernels.tiles import Tile
 from dipole.kernels.views import COLUMN, ROW, Grads, Results, States, View
 
 
@@ -30,21 +30,21 @@ def set_peaks(views: Sequence[View], states: States) -> None:
             states[use.key][0].zero_()
 
 
-def add_powers(
-    views: Sequence[View],
-    states: States,
-    powers: Tensor,
-    score: Tensor,
-    local: Operands,
-    tile: Tile,
-    survey: Survey,
-) -> None:
+def add_powers(views: Sequence[View], states: States, look: Look) -> None:
     """Add a tile of E to the sums of every view."""
+    powers, tile = look.powers, look.tile
+    assert powers is not None
     for view in views:
-        keep = view.keep(score, local, tile, survey)
+        keep = look.keep(view)
         if keep is Extent.NONE:
             continue
-        kept = powers if keep is None else powers.masked_fill(~keep, 0)
+        if keep is None:
+            kept = powers
+        elif len(views) == 1:
+            # Nobody else looks: what takes no part is gone for the backward pass too.
+            kept = keep.fill_(powers, 0)
+        else:
+            kept = keep.fill(powers, 0)
         of_rows: Tensor | None = None
         for use in view.uses:
             sums = states[use.key][1]
@@ -69,28 +69,26 @@ def factors(views: Sequence[View], results: Results, grads: Grads) -> Grads:
     return found
 
 
-def coefficients(
-    views: Sequence[View],
-    factor: Grads,
-    score: Tensor,
-    local: Operands,
-    tile: Tile,
-    survey: Survey,
-) -> Tensor | None:
-    """G_ij / E_ij on a tile, broadcastable to it; None where nothing arrives."""
+def powers_gradient(views: Sequence[View], factor: Grads, look: Look) -> Tensor | None:
+    """The gradient at the scores of a tile; None where nothing arrives."""
+    tile, powers = look.tile, look.powers
+    assert powers is not None
     total: Tensor | None = None
     for view in views:
         arriving = [use for use in view.uses if use.key in factor]
-        keep = view.keep(score, local, tile, survey) if arriving else Extent.NONE
+        keep = look.keep(view) if arriving else Extent.NONE
         if keep is Extent.NONE:
             continue
-        for use in arriving:
-            part = factor[use.key]
-            if use.direction == ROW:
-                part = part[tile.rows, None]
-            elif use.direction == COLUMN:
-                part = part[None, tile.columns]
-            if keep is not None:
-                part = part.masked_fill(~keep, 0)
-            total = part if total is None else total + part
+        parts = [
+            factor[use.key][tile.rows, None]
+            if use.direction == ROW
+            else factor[use.key][None, tile.columns]
+            if use.direction == COLUMN
+            else factor[use.key]
+            for use in arriving
+        ]
+        grad = powers * reduce(add, parts)
+        if keep is not None:
+            keep.fill_(grad, 0)
+        total = grad if total is None else total.add_(grad)
     return total

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from dipole.kernels.keep import Keep, These
+
 LOG2E = math.log2(math.e)
 INF = math.inf
 
@@ -25,7 +27,7 @@ class Piece(NamedTuple):
     """What a reduction sees: (b, c) tiles, and the dimension that it removes."""
 
     values: Tensor
-    keep: Tensor | None = None
+    keep: Keep | None = None
     weight: Tensor | None = None
     dim: int = 0
     first: int = 0  # the position of the tile's first element along that dimension
@@ -35,11 +37,12 @@ class Piece(NamedTuple):
         return self.values.shape[self.dim]
 
     @property
-    def taking_part(self) -> Tensor | None:
+    def taking_part(self) -> Keep | None:
         """A pair of weight 0 does not take part: it must not decide the running maximum."""
         if self.weight is None:
             return self.keep
-        return self.weight > 0 if self.keep is None else self.keep & (self.weight > 0)
+        heavy = self.weight > 0
+        return These(heavy) if self.keep is None else self.keep.meet(heavy)
 
 
 class Gradient(NamedTuple):
@@ -106,7 +109,7 @@ class LogSumExp(Reduction):
         share = exp_(piece.values - result.unsqueeze(piece.dim)).mul_(grad.unsqueeze(piece.dim))
         taking_part = piece.taking_part
         if taking_part is not None:
-            share.masked_fill_(~taking_part, 0)
+            share = taking_part.fill_(share.contiguous(), 0)
         return Gradient(share) if piece.weight is None else Gradient(share * piece.weight, share)
 
     def whole(self, piece: Piece) -> tuple[Tensor, Tensor | None]:
@@ -138,7 +141,7 @@ class Total(Reduction):
     ) -> Gradient:
         share = grad.unsqueeze(piece.dim).expand_as(piece.values)
         if piece.weight is None:
-            return Gradient(share.clone() if piece.keep is None else share * piece.keep)
+            return Gradient(share.clone() if piece.keep is None else piece.keep.fill(share, 0))
         return Gradient(
             _outside(share * piece.weight, piece.keep, 0),
             _outside(share * piece.values, piece.keep, 0),
@@ -249,8 +252,8 @@ def exp_(x: Tensor) -> Tensor:
     return x.mul_(LOG2E).exp2_()
 
 
-def _outside(values: Tensor, keep: Tensor | None, fill: float) -> Tensor:
-    return values if keep is None else values.masked_fill(~keep, fill)
+def _outside(values: Tensor, keep: Keep | None, fill: float) -> Tensor:
+    return values if keep is None else keep.fill(values, fill)
 
 
 def _finite(peak: Tensor) -> Tensor:

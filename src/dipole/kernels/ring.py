@@ -89,7 +89,7 @@ class _Ring(torch.autograd.Function):
                 states[key] = [next(parts) for _ in state]
             if step < len(place.column_sizes):
                 local = _on(shard, operands, columns)
-                forward_pass(program, local, states, plan, place.row_offset, shard.start)
+                forward_pass(program, local, states, plan, (place.row_offset, shard.start))
         results = {use.key: use.reduction.finish(states[use.key]) for use in program.uses}
         for use in program.uses:
             if use.direction == ALL:
@@ -152,9 +152,7 @@ class _Ring(torch.autograd.Function):
                         ),
                     ],
                     ctx.plan,
-                    None,
-                    place.row_offset,
-                    shard.start,
+                    (place.row_offset, shard.start),
                 )
         return None, None, None, *once(into, [*flat, *above])
 

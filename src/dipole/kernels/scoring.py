@@ -1,23 +1,40 @@
-"""The scores of one tile at a time, and their exponentials."""
+"""Tile by tile: scores, their exponentials, and the views of them that autograd has to follow."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from dipole.kernels.gradients import Leaves, Trace, trace
+from dipole.kernels.looks import Look
 from dipole.kernels.operands import Operands
 from dipole.kernels.plan import Plan
 from dipole.kernels.products import Dot
 from dipole.kernels.program import Program
 from dipole.kernels.reductions import LOG2E, exp_
-from dipole.kernels.tiles import Tile
+from dipole.kernels.survey import Survey
+from dipole.kernels.tiles import Tile, tiles
+from dipole.kernels.views import View
+
+
+class Seen(NamedTuple):
+    """A tile as both passes see it; `output` is its score where autograd has to go through it."""
+
+    look: Look
+    leaves: Leaves
+    traces: list[Trace]
+    output: Tensor | None
 
 
 class Scores:
-    """The scores of one tile at a time, and their exponentials where some view is bounded."""
+    """The tiles of a pass."""
 
     def __init__(self, program: Program, operands: Operands, plan: Plan) -> None:
-        self.program = program
+        self.program, self.operands, self.plan = program, operands, plan
+        self.survey = Survey(program.views, operands, plan.size)
         self.powers = any(plan.bounded)
         # Nobody looks at the scores themselves: powers of 2, and no product with log2 e.
         self.alone = all(plan.bounded) and all(
@@ -28,21 +45,25 @@ class Scores:
             a, b = operands.row[0], operands.column[0]
             self.dot = Dot(a, b, factor=LOG2E if self.alone else 1.0, bf16=plan.bf16)
 
-    def on(
-        self, tile: Tile, local: Operands, kept: Tensor | None = None
-    ) -> tuple[Tensor, Tensor | None]:
-        """Scores and exponentials of a tile, from what `keep` kept if it did.
+    def tiles(
+        self, views: Sequence[View], wanted: Sequence[bool], offsets: tuple[int, int]
+    ) -> Iterator[Seen]:
+        """Every tile; `views` are to be followed, `wanted` says whose gradients are asked for."""
+        for tile in tiles(*self.operands.size, self.plan.size, *offsets):
+            local = self.operands.on(tile)
+            leaves = Leaves(local, wanted, by_hand=self.dot is not None)
+            score, powers, output = self._of(tile, leaves)
+            look = Look(tile, local, score, powers, self.survey)
+            yield Seen(look, leaves, trace(views, look, leaves, follow=any(wanted)), output)
 
-        With `alone` the two are one and the same tensor.
-        """
+    def _of(self, tile: Tile, leaves: Leaves) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """The scores, their exponentials (with `alone` one and the same tensor), the output."""
         if self.dot is None:
-            with torch.set_grad_enabled(any(t.requires_grad for t in local.flat())):
-                return self.program.score(local), None
-        score = self.dot.scores(tile) if kept is None else kept
+            with torch.set_grad_enabled(bool(leaves.tensors)):
+                output = self.program.score(leaves.operands)
+            return output.detach().contiguous(), None, output
+        score = self.dot.scores(tile)
         if self.alone:
-            return (score, score) if kept is not None else (score.exp2_(), score)
-        return score, exp_(score.clone()) if self.powers else None
-
-    def keep(self, score: Tensor, operands: Operands) -> Tensor | None:
-        """A tile for the backward pass, where it is all there is and was a product."""
-        return score if self.dot is not None and score.shape == operands.size else None
+            score.exp2_()
+            return score, score, None
+        return score, exp_(score.clone()) if self.powers else None, None

@@ -20,7 +20,8 @@ def tiled(
 ) -> Results:
     """Every statistic of the matrix of all rows against all columns."""
     offsets = row_offset, column_offset
-    flat = _Tiled.apply(program, operands.layout, offsets, *operands.flat())
+    follow = torch.is_grad_enabled()
+    flat = _Tiled.apply(program, operands.layout, offsets, follow, *operands.flat())
     return unflatten(program, flat)
 
 
@@ -33,6 +34,7 @@ class _Tiled(torch.autograd.Function):
         program: Program,
         layout: tuple[int, int, int],
         offsets: tuple[int, int],
+        follow: bool,
         *flat: Tensor,
     ) -> tuple[Tensor | None, ...]:
         operands = Operands.fill(layout, [t.detach() for t in flat])
@@ -43,7 +45,8 @@ class _Tiled(torch.autograd.Function):
             **start(program, COLUMN, len(b), a),
             **start(program, ALL, 1, a),
         }
-        ctx.kept = forward_pass(program, operands, states, plan, *offsets)
+        wanted = ctx.needs_input_grad[4:] if follow and plan.small else ()
+        ctx.seen = forward_pass(program, operands, states, plan, offsets, wanted)
         results = flatten(
             program,
             {use.key: use.reduction.finish(states[use.key]) for use in program.uses},
@@ -56,7 +59,7 @@ class _Tiled(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *above: Tensor | None) -> tuple[Tensor | None, ...]:
-        program, wanted = ctx.program, ctx.needs_input_grad[3:]
+        program, wanted = ctx.program, ctx.needs_input_grad[4:]
         flat = ctx.saved_tensors[: len(wanted)]
         into = [
             torch.zeros_like(t, memory_format=torch.contiguous_format) if asked else None
@@ -73,7 +76,7 @@ class _Tiled(torch.autograd.Function):
                 grads,
                 into,
                 ctx.plan,
-                ctx.kept,
-                *ctx.offsets,
+                ctx.offsets,
+                ctx.seen,
             )
-        return None, None, None, *once(into, [*flat, *above])
+        return None, None, None, None, *once(into, [*flat, *above])

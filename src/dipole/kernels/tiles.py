@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 
@@ -33,12 +34,15 @@ class Tile:
     def columns(self) -> slice:
         return slice(self.c0, self.c1)
 
-    @property
-    def meets_diagonal(self) -> bool:
-        """Whether some row of the tile finds its own column in it."""
+    def diagonal(self) -> Tensor | None:
+        """Where rows find their own columns: positions in the flattened tile, if there are any."""
         first = max(self.r0 + self.row_offset, self.c0 + self.column_offset)
         last = min(self.r1 + self.row_offset, self.c1 + self.column_offset)
-        return first < last
+        if first >= last:
+            return None
+        width = self.c1 - self.c0
+        start = (first - self.row_offset - self.r0) * width + first - self.column_offset - self.c0
+        return torch.arange(start, start + (last - first) * (width + 1), width + 1)
 
 
 def tiles(

@@ -7,15 +7,14 @@ view share its computation.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
-from dipole.kernels.modifiers import Extent, TileFunction
+from dipole.kernels.keep import Keep
+from dipole.kernels.modifiers import TileFunction
 from dipole.kernels.operands import Operands, as_columns, as_rows, positions
 from dipole.kernels.reductions import Piece, Reduction
-from dipole.kernels.survey import Survey
 from dipole.kernels.tiles import Tile
 
 ROW, COLUMN, ALL = "row", "column", "all"
@@ -84,29 +83,8 @@ class View:
         """The scores as they are, on a set of pairs: the gradient needs no autograd."""
         return not self.mods and not self.weights
 
-    def keep(
-        self, score: Tensor, operands: Operands, tile: Tile, survey: Survey | None = None
-    ) -> Tensor | Literal[Extent.NONE] | None:
-        """The pairs that take part: a bool tile, None for all of them, NONE for none."""
-        masks = list(self.masks)
-        if survey is not None:
-            extents = [survey.extent(bound, tile) for bound in (*self.masks, *self.weights)]
-            if Extent.NONE in extents:
-                return Extent.NONE
-            known = zip(self.masks, extents, strict=False)
-            masks = [bound for bound, extent in known if extent is Extent.SOME]
-        kept: Tensor | None = None
-        for bound in masks:
-            one = bound(score, operands, tile)
-            kept = one if kept is None else kept & one
-        return None if kept is None else kept.expand_as(score)
-
-    def values(self, score: Tensor, operands: Operands, tile: Tile, keep: Tensor | None) -> Tensor:
-        """mod(score); where the mask is False the value is meaningless, its gradient exactly 0."""
-        if self.mods and keep is not None and score.requires_grad:
-            # A modifier may have an infinite slope at a pair that does not take part (a distance
-            # to itself, say), and 0 * inf is nan: cut the way back there.
-            score = torch.where(keep, score, score.detach())
+    def values(self, score: Tensor, operands: Operands, tile: Tile) -> Tensor:
+        """mod(score); meaningless where a mask is False."""
         values = score
         for bound in self.mods:
             values = bound(values, operands, tile)
@@ -122,7 +100,7 @@ class View:
 
 
 def piece_of(
-    use: Use, tile: Tile, values: Tensor, keep: Tensor | None, weight: Tensor | None
+    use: Use, tile: Tile, values: Tensor, keep: Keep | None, weight: Tensor | None
 ) -> Piece:
     """A tile laid out as a use's reduction wants it."""
 
@@ -131,7 +109,7 @@ def piece_of(
 
     return Piece(
         along(values),
-        None if keep is None else along(keep),
+        keep.flat() if keep is not None and use.direction == ALL else keep,
         None if weight is None else along(weight),
         0 if use.direction == COLUMN else 1,
         tile.row_offset + tile.r0 if use.direction == COLUMN else tile.column_offset + tile.c0,
