@@ -77,6 +77,14 @@ class Config(BaseModel):
         0.999, ge=0, le=1, description="How much of an ema teacher stays at every step."
     )
 
+    sampler: Literal["unique", "clusters", "neighbours", "apart", "sources", "classes"] = Field(
+        "unique",
+        description="Who meets in a batch: unique (anyone, no text twice), clusters and neighbours "
+        "(hard negatives), apart (unlike ones), sources (one at a time), classes (some of each).",
+    )
+    sampler_options: dict[str, Any] = Field(
+        default_factory=dict, description="Setting of the sampler, KEY=VALUE; repeatable."
+    )
     batch_size: int | None = Field(
         None,
         ge=1,

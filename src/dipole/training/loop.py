@@ -15,8 +15,7 @@ from dipole.encoders.base import Encoder
 from dipole.errors import RunError
 from dipole.kernels import using
 from dipole.objectives.base import Objective
-from dipole.sampling.unique import UniqueBatches
-from dipole.training.batches import Batch, ahead, collate, unique_keys
+from dipole.training.batches import Batch, ahead, collate
 from dipole.training.checkpoints import (
     list_checkpoints,
     load_checkpoint,
@@ -29,6 +28,7 @@ from dipole.training.interrupts import Interrupts
 from dipole.training.parts import Part
 from dipole.training.progress import METRICS, Bar, Metrics, trim_metrics
 from dipole.training.rendering import render
+from dipole.training.samplers import make_sampler
 from dipole.training.schedule import rate_at, warmup_steps
 from dipole.training.seeding import seed_step
 from dipole.training.towers import Towers
@@ -84,7 +84,9 @@ class Trainer:
         self.validation = validation
         self.show_progress = show_progress
         assert config.batch_size is not None
-        self.sampler = UniqueBatches(unique_keys(examples), config.batch_size, seed=config.seed)
+        self.sampler = make_sampler(
+            config, examples, encoder, folder, accelerator, show_progress=show_progress
+        )
         self.total = self._total_steps()
         self.progress = Progress()
         if isinstance(objective, Objective):

@@ -1,0 +1,196 @@
+"""Samplers by name: who meets whom in a batch, from settings, examples and vectors."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dipole.errors import InputError
+from dipole.sampling.clusters import pseudo_classes
+from dipole.sampling.communities import communities, neighbour_graph
+from dipole.sampling.grouped import GroupsApart, GroupsTogether, OneSource, PerClass
+from dipole.sampling.plans import Plan
+from dipole.sampling.unique import UniqueBatches
+from dipole.training.batches import ENCODED, LISTS, VIEWED, unique_keys
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from dipole.data import Examples
+    from dipole.encoders.base import Encoder
+    from dipole.training.config import Config
+
+# What k-means or a graph found: a resumed run, or another process, must not find another.
+GROUPS = "sampler.npy"
+
+
+@dataclass
+class Material:
+    """What a sampler is made of; vectors are computed when one asks for them."""
+
+    examples: Examples
+    encoder: Encoder
+    batch_size: int
+    seed: int
+    show_progress: bool = False
+
+    @cached_property
+    def keys(self) -> np.ndarray:
+        """Content hashes that must not meet."""
+        return unique_keys(self.examples)
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def vectors(self, model: str | None) -> tuple[np.ndarray, np.ndarray]:
+        """Unit vectors of anchors and positives (n, dim): of `model`, or of the run's encoder as it
+        is before training. Examples without a partner give the same twice."""
+        encoder = self.encoder
+        if model is not None:
+            from dipole.encoders import load_encoder
+
+            encoder = load_encoder(model)
+        names = [n for n in self.examples.FIELDS if n in (*ENCODED, *VIEWED) and n not in LISTS]
+        roles = [ENCODED[name][1] if name in ENCODED else "document" for name in names]
+        found = [
+            _unit(
+                encoder.encode(self.examples.column(name), role, show_progress=self.show_progress)
+            )
+            for name, role in zip(names[:2], roles, strict=False)
+        ]
+        return found[0], found[-1]
+
+
+def unique(m: Material) -> Plan:
+    """Any rows, no text twice in a batch."""
+    return UniqueBatches(m.keys, m.batch_size, seed=m.seed)
+
+
+def clusters(m: Material, groups: np.ndarray) -> Plan:
+    """Batches from within clusters of similar positives."""
+    return GroupsTogether(groups, m.batch_size, keys=m.keys, seed=m.seed)
+
+
+def _clusters(m: Material, *, clusters: int | None = None, model: str | None = None) -> np.ndarray:
+    """clusters: how many; n / batch size, so that one fills a batch, if not given."""
+    _, positives = m.vectors(model)
+    count = clusters or max(len(m) // m.batch_size, 2)
+    return pseudo_classes(positives, min(count, len(m)), seed=m.seed)
+
+
+def _neighbours(
+    m: Material,
+    *,
+    community: int = 8,
+    skip: int = 2,
+    neighbours: int = 20,
+    model: str | None = None,
+) -> np.ndarray:
+    """community: rows of one; skip, neighbours: the ranks that are linked; see `sampling`."""
+    anchors, positives = m.vectors(model)
+    if community > m.batch_size:
+        raise InputError(
+            f"community: found {community}, expected at most the batch size, {m.batch_size}"
+        )
+    graph = neighbour_graph(anchors, positives, skip=skip, neighbours=neighbours, keys=m.keys)
+    return communities(graph, community, seed=m.seed)
+
+
+def apart(m: Material, groups: np.ndarray) -> Plan:
+    """Batches in which all rows are of different clusters."""
+    return GroupsApart(groups, m.batch_size, keys=m.keys, seed=m.seed)
+
+
+def _apart(m: Material, *, clusters: int | None = None, model: str | None = None) -> np.ndarray:
+    """clusters: how many; the batch size if not given. One of more than n / batch size rows is cut
+    in two, so that batches stay full."""
+    _, positives = m.vectors(model)
+    count = min(clusters or m.batch_size, len(m))
+    largest = -(-len(m) // m.batch_size)
+    return pseudo_classes(positives, count, largest=largest, seed=m.seed)
+
+
+def sources(m: Material, *, power: float = 1.0, key: str | None = None) -> Plan:
+    """Batches of one source each; power: see `OneSource`; key: what in a row's metadata names its
+    source, where the data are no mixture."""
+    found = getattr(m.examples, "sources", None)
+    if key is not None:
+        found = np.array([str(m.examples.metadata(i).get(key)) for i in range(len(m))])
+    if found is None:
+        raise InputError(
+            f"sampler: found 'sources' for {m.examples.origin}, which is one source; "
+            "expected several data sets, or --sampler-option key=NAME of their metadata"
+        )
+    return OneSource(np.asarray(found), m.batch_size, power=power, keys=m.keys, seed=m.seed)
+
+
+def classes(m: Material, *, per_class: int = 4) -> Plan:
+    """Batches of `per_class` rows of each class."""
+    if "label" not in m.examples.FIELDS:
+        raise InputError(
+            f"sampler: found 'classes' for {type(m.examples).__name__}; expected rows with a "
+            "class (--label)"
+        )
+    labels = m.examples.keys("label")
+    return PerClass(labels, m.batch_size, per_class=per_class, seed=m.seed)
+
+
+# Name -> the sampler, and for those that group rows by their vectors how.
+SAMPLERS: dict[str, tuple[Callable[..., Plan], Callable[..., np.ndarray] | None]] = {
+    "unique": (unique, None),
+    "clusters": (clusters, _clusters),
+    "neighbours": (clusters, _neighbours),
+    "apart": (apart, _apart),
+    "sources": (sources, None),
+    "classes": (classes, None),
+}
+
+
+def make_sampler(
+    config: Config,
+    examples: Examples,
+    encoder: Encoder,
+    folder: Path,
+    accelerator: Accelerator,
+    *,
+    show_progress: bool = False,
+) -> Plan:
+    """The sampler a run asks for; groups found by vectors are kept in RUN/sampler.npy."""
+    assert config.batch_size is not None
+    make, group = SAMPLERS[config.sampler]
+    options = dict(config.sampler_options)
+    _check_options(group or make, config.sampler, options)
+    material = Material(examples, encoder, config.batch_size, config.seed, show_progress)
+    if group is None:
+        return make(material, **options)
+    path = folder / GROUPS
+    if accelerator.is_main_process and not path.exists():
+        temporary = path.with_suffix(".new")
+        with temporary.open("wb") as file:
+            np.save(file, group(material, **options))
+        temporary.replace(path)
+    accelerator.wait_for_everyone()
+    return make(material, np.load(path))
+
+
+def _check_options(function: Callable[..., Any], name: str, options: dict[str, Any]) -> None:
+    parameters = inspect.signature(function).parameters.values()
+    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    for option in options:
+        if option not in known:
+            raise InputError(
+                f"sampler option {option!r}: {name} has no such setting; expected "
+                f"{'one of ' + ', '.join(known) if known else 'none'}"
+            )
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    found: np.ndarray = vectors / np.where(length == 0, 1, length)
+    return found
