@@ -1,0 +1,144 @@
+"""Vectors of a corpus made by many processes or machines, on Ray Data."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dipole.encoders.base import Encoder, Role
+from dipole.encoders.loading import load_encoder
+from dipole.errors import InputError, optional
+
+# Texts handed to a worker at once: enough to be sorted by length into full batches.
+ROWS = 1024
+READERS = {".parquet": "read_parquet", ".jsonl": "read_json", ".json": "read_json"}
+READERS |= {".csv": "read_csv", ".tsv": "read_csv"}
+
+
+def embed_corpus(
+    model: str | Path,
+    files: Sequence[str | Path],
+    out: str | Path,
+    *,
+    text: str = "text",
+    id: str = "id",
+    role: Role = "document",
+    workers: int = 2,
+    address: str | None = None,
+) -> list[Path]:
+    """Encode the texts of files into parquet folders `out/FILE.vectors`, columns `id`, `vector`.
+
+    Every worker holds one copy of the model; files stream through them block by block, so that a
+    corpus of any size takes the memory of some blocks. A folder appears when its file is done:
+    what is there already is not encoded again, so a stopped call goes on when repeated.
+
+    Args:
+        model: a run, a model folder or a hub id that every machine can read.
+        files: parquet, jsonl or csv; on many machines on storage that all of them see.
+        text, id: columns of the text and of its id.
+        workers: copies of the model; one GPU each where the cluster has GPUs.
+        address: of a running Ray cluster ("auto" or ray://host:port); None starts one here.
+
+    Raises:
+        InputError: no such file, column or model; a format that is not known.
+
+    Example:
+        >>> embed_corpus("runs/first", ["corpus.jsonl"], "vectors", workers=2)  # doctest: +SKIP
+        [PosixPath('vectors/corpus.jsonl.vectors')]
+    """
+    paths = [Path(file) for file in files]
+    targets = [Path(out) / f"{path.name}.vectors" for path in paths]
+    if len(set(targets)) < len(targets):
+        raise InputError("files: two have the same name; expected different names")
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; expected parquet, jsonl or csv")
+        if path.suffix not in READERS:
+            raise InputError(f"{path}: format {path.suffix!r}; expected {', '.join(READERS)}")
+    if workers < 1:
+        raise InputError(f"workers: found {workers}, expected at least 1")
+    load_encoder(model)  # a wrong path is said here, not by a worker
+    Path(out).mkdir(parents=True, exist_ok=True)
+    todo = [(p, t) for p, t in zip(paths, targets, strict=True) if not t.exists()]
+    if todo:
+        with cluster(address, workers) as ray:
+            for path, target in todo:
+                rows = _read(ray, path, [id, text])
+                found = rows.map_batches(
+                    _Embed,
+                    fn_constructor_args=(str(Path(model).resolve()), id, text, role),
+                    batch_format="pyarrow",
+                    batch_size=ROWS,
+                    **worker_options(ray, workers),
+                )
+                partial = target.with_name(f".{target.name}.partial")
+                shutil.rmtree(partial, ignore_errors=True)
+                found.write_parquet(str(partial.resolve()))
+                partial.rename(target)
+    return targets
+
+
+class _Embed:
+    """A worker: the model, loaded once."""
+
+    def __init__(self, model: str, id: str, text: str, role: Role) -> None:
+        self.encoder: Encoder = load_encoder(model)
+        self.id, self.text, self.role = id, text, role
+
+    def __call__(self, rows: Any) -> Any:
+        import pyarrow as pa
+
+        vectors = self.encoder.encode(rows[self.text].to_pylist(), role=self.role)
+        flat = pa.array(vectors.reshape(-1))
+        ids = [str(value) for value in rows[self.id].to_pylist()]
+        columns = [pa.array(ids), pa.FixedSizeListArray.from_arrays(flat, self.encoder.dim)]
+        return pa.table(columns, names=["id", "vector"])
+
+
+@contextmanager
+def cluster(address: str | None, workers: int) -> Iterator[Any]:
+    """Ray, connected: to the cluster at `address`, or to one that is started here and ended."""
+    ray = optional("ray", "ray")
+    optional("ray.data", "ray")
+    ours = not ray.is_initialized()
+    if ours:
+        # Workers wait for each other: one more place, so that reading and writing go on beside.
+        here = {} if address else {"num_cpus": workers + 2, "include_dashboard": False}
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        ray.init(address=address, logging_level="error", log_to_driver=False, **here)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = os.isatty(2)
+    context.print_on_execution_start = False
+    try:
+        yield ray
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def worker_options(ray: Any, workers: int) -> dict[str, Any]:
+    """How `map_batches` places the copies of a model."""
+    gpus = ray.cluster_resources().get("GPU", 0)
+    options: dict[str, Any] = {"concurrency": workers}
+    return options | ({"num_gpus": min(1, gpus / workers)} if gpus else {})
+
+
+def _read(ray: Any, path: Path, columns: list[str]) -> Any:
+    """A file as a stream of blocks with these columns."""
+    import pyarrow.csv
+
+    options: dict[str, Any] = {}
+    if path.suffix == ".tsv":
+        options["parse_options"] = pyarrow.csv.ParseOptions(delimiter="\t")
+    if path.suffix == ".jsonl":
+        options["lines"] = True
+    rows = getattr(ray.data, READERS[path.suffix])(str(path.resolve()), **options)
+    known = rows.schema().names
+    for column in columns:
+        if column not in known:
+            raise InputError(f"{path}: no column '{column}'; columns found: {', '.join(known)}")
+    return rows.select_columns(columns)
