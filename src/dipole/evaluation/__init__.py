@@ -9,18 +9,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dipole.evaluation.bitext import evaluate_bitext
+    from dipole.evaluation.clustering import clusters, evaluate_clustering
     from dipole.evaluation.corrections import benjamini_hochberg, corrected, holm
+    from dipole.evaluation.duplicates import duplicate_precision, evaluate_duplicates
     from dipole.evaluation.encoding import encode_function
+    from dipole.evaluation.few_shot import evaluate_few_shot, few_shot_accuracy
     from dipole.evaluation.neighbours import evaluate_knn, knn
     from dipole.evaluation.nested import NestedInterval, NestedTest, nested_interval, nested_test
+    from dipole.evaluation.pair_classification import evaluate_pair_classification
     from dipole.evaluation.probe import evaluate_probe, linear_probe
     from dipole.evaluation.report import print_report, report_json, write_per_item
+    from dipole.evaluation.reranking import evaluate_reranking
     from dipole.evaluation.result import Result, compare
     from dipole.evaluation.retrieval import answerable, evaluate_retrieval, evaluate_run
     from dipole.evaluation.standings import Place, leaderboard
     from dipole.evaluation.statistics import Interval, PairedTest, bootstrap_interval, paired_test
     from dipole.evaluation.stored import Stored, load_vectors
     from dipole.evaluation.sts import evaluate_sts
+    from dipole.evaluation.zero_shot import class_vectors, evaluate_zero_shot
 
 _NAMES = {
     "Interval": "statistics",
@@ -33,14 +40,25 @@ _NAMES = {
     "answerable": "retrieval",
     "benjamini_hochberg": "corrections",
     "bootstrap_interval": "statistics",
+    "class_vectors": "zero_shot",
+    "clusters": "clustering",
     "compare": "result",
     "corrected": "corrections",
+    "duplicate_precision": "duplicates",
     "encode_function": "encoding",
+    "evaluate_bitext": "bitext",
+    "evaluate_clustering": "clustering",
+    "evaluate_duplicates": "duplicates",
+    "evaluate_few_shot": "few_shot",
     "evaluate_knn": "neighbours",
+    "evaluate_pair_classification": "pair_classification",
     "evaluate_probe": "probe",
+    "evaluate_reranking": "reranking",
     "evaluate_retrieval": "retrieval",
     "evaluate_run": "retrieval",
     "evaluate_sts": "sts",
+    "evaluate_zero_shot": "zero_shot",
+    "few_shot_accuracy": "few_shot",
     "holm": "corrections",
     "knn": "neighbours",
     "leaderboard": "standings",
@@ -65,14 +83,25 @@ __all__ = [
     "answerable",
     "benjamini_hochberg",
     "bootstrap_interval",
+    "class_vectors",
+    "clusters",
     "compare",
     "corrected",
+    "duplicate_precision",
     "encode_function",
+    "evaluate_bitext",
+    "evaluate_clustering",
+    "evaluate_duplicates",
+    "evaluate_few_shot",
     "evaluate_knn",
+    "evaluate_pair_classification",
     "evaluate_probe",
+    "evaluate_reranking",
     "evaluate_retrieval",
     "evaluate_run",
     "evaluate_sts",
+    "evaluate_zero_shot",
+    "few_shot_accuracy",
     "holm",
     "knn",
     "leaderboard",
