@@ -39,6 +39,7 @@ class Encoder(nn.Module):
         "epochs": 1.0,
         "learning_rate": 2e-5,
         "schedule": "linear",
+        "precision": "fp32",
     }
 
     def prepare(self, inputs: Sequence[Any], role: Role = "document") -> Features:

@@ -40,7 +40,7 @@ class ImageEncoder(Encoder):
     Source: SimCLR, arXiv 2002.05709, section 4.2.
     """
 
-    training_defaults: ClassVar[dict[str, Any]] = {
+    training_defaults: ClassVar[dict[str, Any]] = Encoder.training_defaults | {
         "batch_size": 128,
         "epochs": 20.0,
         "learning_rate": 2e-3,

@@ -57,7 +57,7 @@ class StaticText(Encoder):
         (1, 64)
     """
 
-    training_defaults: ClassVar[dict[str, Any]] = {
+    training_defaults: ClassVar[dict[str, Any]] = Encoder.training_defaults | {
         "batch_size": 512,
         "epochs": 8.0,
         "learning_rate": 3e-3,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -41,6 +41,7 @@ class TransformerText(Encoder):
     """
 
     dtype: Precision = "auto"
+    training_defaults: ClassVar[dict[str, Any]] = Encoder.training_defaults | {"precision": "auto"}
     # Texts tokenised at once by `encode`, so that their exact lengths are known.
     window: int = 4096
 
