@@ -43,8 +43,9 @@ def judge(inequality: Inequality, outcome: Outcome) -> Verdict:
         return Verdict(inequality, float(per_seed.mean()), low, high, float("nan"), kept, seeds)
     test = nested_test(left, np.full_like(left, least), level=LEVEL)
     margin, low, high = test.difference[:3]
-    # nan (one seed of one number, seeds that do not differ at all) decides nothing.
+    # One seed says nothing of another; nan (seeds that do not differ at all) decides nothing.
     kept = HOLDS if low >= 0 else FAILS if high < 0 else UNDECIDED
+    kept = kept if seeds > 1 else UNDECIDED
     return Verdict(inequality, margin + least, low + least, high + least, test.p, kept, seeds)
 
 

@@ -101,10 +101,62 @@ def probe(model: Trained) -> Measured:
     return {"linear probe": 100.0 * found}
 
 
+def geometry(model: Trained) -> Measured:
+    """Of the test vectors: alignment of two views, uniformity, effective rank.
+
+        alignment       mean_i ||u_i - v_i||^2, u and v two views drawn as in training, per item
+        uniformity      log mean_{i != j} exp(-2 ||x_i - x_j||^2), x the inputs themselves
+        effective rank  exp(- sum_k p_k log p_k), p the singular values of (x_i) over their sum
+
+    Vectors have length 1; both are lower the better (Wang and Isola 2020, arXiv 2005.10242);
+    the rank is that of Roy and Vetterli 2007.
+    """
+    x = model.test_vectors
+    similar = 4 * (x @ x.T - 1)  # -2 ||x - y||^2
+    np.fill_diagonal(similar, -np.inf)
+    top = similar.max()
+    uniformity = top + np.log(np.exp(similar - top).sum() / (len(x) * (len(x) - 1)))
+    spectrum = np.linalg.svd(x, compute_uv=False)
+    share = spectrum[spectrum > 0] / spectrum.sum()
+    found: dict[str, np.ndarray | float] = {
+        "uniformity": float(uniformity),
+        "effective rank": float(np.exp(-(share * np.log(share)).sum())),
+    }
+    if model.config.view:
+        first, second = _two_views(model)
+        found["alignment"] = ((first - second) ** 2).sum(1)
+    return found
+
+
+def _two_views(model: Trained) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors of two views of every test input, drawn from seed 0."""
+    import torch
+
+    from dipole.training.seeding import seed_step
+    from dipole.views import build_views
+
+    view = build_views(model.config.view[:1], **model.config.view_options)[0]
+    if view.on != "features" or view.count != 1:
+        raise InputError(f"geometry: found view {model.config.view[0]}; expected one of images")
+    model.encoder.eval()
+    inputs = list(model.test.column("input"))
+    drawn: list[np.ndarray] = []
+    with torch.no_grad():
+        for draw in (0, 1):
+            seed_step(0, draw)
+            parts = [
+                model.encoder(view(model.encoder.prepare(inputs[i : i + 500])))
+                for i in range(0, len(inputs), 500)
+            ]
+            drawn.append(torch.cat(parts).double().numpy())
+    return drawn[0], drawn[1]
+
+
 MEASURES: dict[str, Callable[[Trained], Measured]] = {
     "retrieval": retrieval,
     "knn": knn,
     "probe": probe,
+    "geometry": geometry,
 }
 
 
