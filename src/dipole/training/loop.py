@@ -174,6 +174,10 @@ class Trainer:
         rank = 0 if batch.replicated else self.accelerator.process_index
         seed_step(self.config.seed, self.progress.step, rank)
         self.model.train()
+        for module in self.towers.objective.modules():
+            if hasattr(module, "progress"):  # a loss that changes from the first step to the last
+                done = self.progress.step / max(self.total - 1, 1)
+                module.progress = done  # type: ignore[assignment]
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(self.progress.step) * group["factor"]
         columns, tensors = send_to_device((batch.columns, batch.tensors), self.accelerator.device)
