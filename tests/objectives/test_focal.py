@@ -11,7 +11,7 @@ from support.battery import Battery
 from support.spec import Spec, cosine, lse
 
 
-def log_odds(x, y, negative, ids, negative_ids, temperature):
+def log_odds(x, y, negative, ids, negative_ids, temperature, own, mask):
     """log P / (1 - P) of every row: P = exp own / (exp own + sum exp negatives)."""
     n = len(x)
     for i in range(n):
@@ -23,6 +23,9 @@ def log_odds(x, y, negative, ids, negative_ids, temperature):
         for j in range(0 if negative is None else len(negative)):
             if ids is None or negative_ids is None or negative_ids[j] != ids[i]:
                 negatives.append(cosine(x[i], negative[j]) / temperature)
+        for k in range(0 if own is None else len(own[i])):
+            if mask is None or mask[i][k]:
+                negatives.append(cosine(x[i], own[i][k]) / temperature)
         yield cosine(x[i], y[i]) / temperature - lse(negatives)
 
 
@@ -36,6 +39,8 @@ def infonce_oracle(
     negative=None,
     ids=None,
     negative_ids=None,
+    candidates=None,
+    mask=None,
     *,
     temperature,
     gamma,
@@ -44,13 +49,15 @@ def infonce_oracle(
     at=None,
     **_,
 ):
-    at = at if detach else {"anchor": anchor, "positive": positive, "negative": negative}
-    directions = [(("anchor", "positive", "negative"))]
-    directions += [("positive", "anchor", None)] if symmetric else []
-    now, losses = {"anchor": anchor, "positive": positive, "negative": negative}, []
-    for x, y, extra in directions:
+    now = {"anchor": anchor, "positive": positive, "negative": negative, "candidates": candidates}
+    at = at if detach else now
+    directions = [("anchor", "positive", "negative", "candidates")]
+    directions += [("positive", "anchor", None, None)] if symmetric else []
+    losses = []
+    for x, y, extra, own in directions:
         odds, frozen = (
-            log_odds(v[x], v[y], v.get(extra), ids, negative_ids, temperature) for v in (now, at)
+            log_odds(v[x], v[y], v.get(extra), ids, negative_ids, temperature, v.get(own), mask)
+            for v in (now, at)
         )
         losses.append(
             [
@@ -74,11 +81,19 @@ def sigmoid_oracle(anchor, positive, ids=None, *, temperature, gamma, **_):
     return rows
 
 
+def padding(sizes, generator):
+    return {"mask": torch.rand(sizes.n, sizes.k, generator=generator) < 0.6}
+
+
+OWN = {"draw": padding, "shapes": {"mask": "n k"}}
+
+
 class TestFocalInfoNCE(Battery):
     spec = Spec(
         "focal-infonce",
         infonce_oracle,
         settings=({"temperature": 0.3}, {"temperature": 0.3, "symmetric": False, "gamma": 0.5}),
+        **OWN,
     )
 
 
@@ -88,6 +103,7 @@ class TestDetached(Battery):
         infonce_oracle,
         settings=({"temperature": 0.3, "gamma": 0.5, "detach": True, "symmetric": False},),
         detached=True,
+        **OWN,
     )
 
 

@@ -72,6 +72,7 @@ def test_build_with_settings():
     [
         ("infonse", {}, "objective: found 'infonse', expected 'infonce'"),
         ("qqq", {}, "objective: found 'qqq', expected one of "),
+        ("esimcse", {}, "objective: found 'esimcse', a system; expected its loss, InfoNCE(0.05, "),
         (
             "infonce",
             {"temprature": 1},

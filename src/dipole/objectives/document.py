@@ -9,6 +9,7 @@ from typing import Any
 
 from dipole.objectives.base import Objective, forward_inputs
 from dipole.objectives.registry import OBJECTIVES, objective_class, options
+from dipole.objectives.systems import SYSTEMS
 
 HEAD = """# Objectives
 
@@ -36,7 +37,10 @@ The inputs have the same names in every objective; those in brackets may be left
 | `relation` | (n, n) | a `Relation` or weights >= 0: who is positive, and how strongly |
 | `mask` | (n, ...) | booleans, True takes part |
 | `scores`, `relevance` | (n,), (n, k) | graded truth of a pair, of a list |
+| `queue`, `support` | (m, d) | vectors of earlier batches; with their `support_labels` |
 | `teacher_scores` | (n, ...) | what a teacher says |
+| `teacher_anchor`, ... | as without | the teacher's vectors of the same inputs |
+| `rows` | (n,) | numbers of the examples in the data, where every example has a state |
 
 Every objective has `reduction` ("mean", "sum", "none"; several processes: docs/engine.md) and
 `executor` (None chooses by size). A wrong input raises an error that names the argument, what it
@@ -50,8 +54,17 @@ def document() -> str:
     classes = [objective_class(name) for name in sorted(OBJECTIVES)]
     lines = ["| name | form | inputs | settings | related to |", "|---|---|---|---|---|"]
     lines += [_row(cls) for cls in classes]
+    systems = [
+        "## Systems",
+        "",
+        "The loss of every system, by its id; where two share an equation it is written once.",
+        "",
+        "| system | loss | what is fed to it |",
+        "|---|---|---|",
+        *(f"| `{name}` | `{call}` | {note} |" for name, (call, note) in sorted(SYSTEMS.items())),
+    ]
     papers = [f"- `{cls.name}` (`{cls.system}`): {_linked(cls.paper)}" for cls in classes]
-    return HEAD + "\n".join([*lines, "", "## Papers", "", *papers]) + "\n"
+    return HEAD + "\n".join([*lines, "", *systems, "", "## Papers", "", *papers]) + "\n"
 
 
 def _row(cls: type[Objective]) -> str:

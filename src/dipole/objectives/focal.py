@@ -13,6 +13,7 @@ from dipole.kernels import Modifier, lse, own, pairs, total
 from dipole.objectives.base import Common, Objective, Reduction, Temperature
 from dipole.objectives.checks import check
 from dipole.objectives.maths import log_add, others, reduce, unit, unlike
+from dipole.objectives.queue_infonce import OWN, own_rest
 from dipole.objectives.registry import register
 
 
@@ -22,6 +23,8 @@ def focal_infonce(
     negative: Tensor | None = None,
     ids: Tensor | None = None,
     negative_ids: Tensor | None = None,
+    candidates: Tensor | None = None,
+    mask: Tensor | None = None,
     *,
     temperature: float | Tensor = 0.05,
     gamma: float = 2.0,
@@ -33,12 +36,14 @@ def focal_infonce(
 
         L_i = -(1 - P_i)^gamma log P_i.
 
-    `detach` takes no gradient of the factor (KaLM-Embedding-V2, gamma = 0.5 there); with it the
-    method is a weight per row. gamma = 0 is InfoNCE. `symmetric` also lets the positives choose
-    among the anchors (no negatives there): the mean of both directions.
-    Shapes: anchor, positive (n, d); negative (m, d), candidates of every anchor; ids (n,): pairs of
-    equal ids are never negatives; negative_ids (m,): a negative with the id of an anchor's positive
-    is none of its negatives.
+    `detach` takes no gradient of the factor: it is a weight per row. gamma = 0 is InfoNCE.
+    `symmetric` also lets the positives choose among the anchors (no negatives there): the mean of
+    both directions. KaLM-Embedding-V2 is one direction at temperature 0.01 with gamma = 0.5 and
+    `detach`; its mixed negatives are `candidates`.
+    Shapes: anchor, positive (n, d); negative (m, d), candidates of every anchor; candidates
+    (n, k, d), an anchor's own, with mask (n, k), False for padding; ids (n,): pairs of equal ids
+    are never negatives; negative_ids (m,): a negative with the id of an anchor's positive is none
+    of its negatives.
     """
     check(
         anchor=anchor,
@@ -46,7 +51,10 @@ def focal_infonce(
         negative=negative,
         ids=ids,
         negative_ids=negative_ids,
+        candidates=candidates,
+        mask=mask,
         temperature=temperature,
+        shapes=OWN,
     )
     a, p = unit(anchor), unit(positive)
     asked = [lse(mask=others(ids))]
@@ -56,6 +64,8 @@ def focal_infonce(
     if negative is not None:
         far = [lse(mask=unlike(ids, negative_ids))]
         row = log_add(row, *pairs(a, unit(negative), temperature=temperature, row=far).row)
+    if candidates is not None and candidates.shape[1]:
+        row = log_add(row, own_rest(a, candidates, mask, temperature))
     directions = [row, *block.column]
     losses = [reduce(_focal(score - x, gamma, detach), reduction) for x in directions]
     return torch.stack(losses).mean(0)
@@ -139,6 +149,8 @@ class FocalInfoNCE(Objective):
         negative: Tensor | None = None,
         ids: Tensor | None = None,
         negative_ids: Tensor | None = None,
+        candidates: Tensor | None = None,
+        mask: Tensor | None = None,
     ) -> Tensor:
         """The loss of a batch; see `focal_infonce`."""
         return focal_infonce(
@@ -147,6 +159,8 @@ class FocalInfoNCE(Objective):
             negative,
             ids,
             negative_ids,
+            candidates,
+            mask,
             temperature=self.temperature(),
             gamma=self.gamma,
             detach=self.detach,

@@ -43,6 +43,14 @@ def listmle(
     )
     s = list_scores(unit(anchor), unit(candidates)) / temperature
     kept = torch.ones_like(s, dtype=torch.bool) if mask is None else mask
+    return reduce(plackett_luce(s, relevance, kept).sum(1), reduction, kept.any(1))
+
+
+def plackett_luce(s: Tensor, relevance: Tensor, kept: Tensor) -> Tensor:
+    """log sum_{l: y_il <= y_ik} exp s_il - s_ik for every k that is kept, else 0; (n, k).
+
+    The terms of a row are in another order than its candidates.
+    """
     # From the least relevant to the most, padding last: nothing sums over it.
     order = relevance.double().masked_fill(~kept, torch.inf).argsort(1)
     s, y, kept = (x.gather(1, order) for x in (s, relevance, kept))
@@ -52,7 +60,7 @@ def listmle(
     place = torch.arange(s.shape[1], device=s.device).expand_as(s)
     end = place.masked_fill(~last, s.shape[1]).flip(1).cummin(1).values.flip(1)
     rest = torch.logcumsumexp(s, 1).gather(1, end)
-    return reduce(torch.where(kept, rest - s, 0).sum(1), reduction, kept.any(1))
+    return torch.where(kept, rest - s, 0)
 
 
 def order_refined(teacher: Tensor, omega: float = 0.5) -> Tensor:

@@ -65,9 +65,18 @@ def queue_infonce(
         (found,) = pairs(a, queue, temperature=temperature, row=[asked]).row
         log_z.append(found if hardest is None else log_add(*found.unbind(1)[skip:]))
     if candidates is not None and candidates.shape[1]:
-        there = () if mask is None else Mask(lambda _, there: there, column=mask)
-        log_z += lists(a, unit(candidates), temperature=temperature, row=[lse(mask=there)])
+        log_z.append(own_rest(a, candidates, mask, temperature))
     return reduce(one_against(score, log_add(*log_z)), reduction)
+
+
+def own_rest(
+    a: Tensor, candidates: Tensor, mask: Tensor | None, temperature: float | Tensor
+) -> Tensor:
+    """log sum_c exp(a_i . c / temperature) over a unit anchor's own candidates that are there."""
+    there = () if mask is None else Mask(lambda _, there: there, column=mask)
+    asked = [lse(mask=there)]
+    (log_z,) = lists(a, unit(candidates), temperature=temperature, row=asked)
+    return log_z
 
 
 def dual_queue(

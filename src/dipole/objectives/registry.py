@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from dipole.errors import InputError
 from dipole.kernels.settings import EXECUTORS
 from dipole.objectives.base import Objective
+from dipole.objectives.systems import SYSTEMS
 
 # Registered name -> module:class in this package. A module is imported when its name is used.
 OBJECTIVES = {
@@ -74,6 +75,7 @@ OBJECTIVES = {
     "prototypical": "prototypical:Prototypical",
     "queue-infonce": "queue_infonce:QueueInfoNCE",
     "rank-kl": "codiemb:RankKL",
+    "rank-n-contrast": "rank_n_contrast:RankNContrast",
     "siamese": "siamese:Siamese",
     "siglip": "sigmoid:Sigmoid",
     "sogclr": "isogclr:SogCLR",
@@ -129,6 +131,12 @@ def objective_class(name: str) -> type[Objective]:
     """The class registered as `name`, or at `module:class`; an InputError suggests close names."""
     if name in _registered:
         return _registered[name]
+    if name in SYSTEMS and name not in OBJECTIVES:
+        call, note = SYSTEMS[name]
+        raise InputError(
+            f"objective: found '{name}', a system; expected its loss, {call}"
+            + (f" ({note})" if note else "")
+        )
     if ":" not in name and name not in OBJECTIVES:
         raise InputError(
             f"objective: found '{name}', expected {_suggest(name, {**OBJECTIVES, **_registered})}"
