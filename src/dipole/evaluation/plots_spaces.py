@@ -168,7 +168,7 @@ def draw_map(
     if len(table) > MAP_POINTS:
         chosen = np.sort(np.random.default_rng(seed).choice(len(table), MAP_POINTS, False))
     points, names = flattened(table[chosen], method, seed)
-    named = None if labels is None else [str(labels[i]) for i in chosen]
+    named = None if labels is None else [str(labels[i]) for i in chosen.tolist()]
     with drawing(path, height=5.0) as (axes,):
         size = float(np.clip(15000 / len(points), 6, 40))
         if named is None:
