@@ -54,6 +54,11 @@ class TinyEncoder(Encoder):
         return encoder
 
 
+def load_tiny(folder):
+    """In place of `load_encoder`: the tiny tower of a folder or a run."""
+    return TinyEncoder.load(folder / "model" if (folder / "model").exists() else folder)
+
+
 def word_pairs(count=50):
     """Pairs of words that share letters."""
     rng = np.random.default_rng(0)

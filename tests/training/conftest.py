@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from support.tiny import TinyEncoder, word_pairs
+from support.tiny import TinyEncoder, load_tiny, word_pairs
 
 
 @pytest.fixture
@@ -11,9 +11,7 @@ def tiny_encoder(monkeypatch):
     """A fresh tiny tower; runs made with it load again."""
     import dipole.encoders
 
-    monkeypatch.setattr(
-        dipole.encoders, "load_encoder", lambda folder: TinyEncoder.load(folder / "model")
-    )
+    monkeypatch.setattr(dipole.encoders, "load_encoder", load_tiny)
     torch.manual_seed(0)
     return TinyEncoder()
 

@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 
 from support import distributed
-from support.tiny import TinyEncoder, word_pairs
+from support.tiny import TinyEncoder, load_tiny, word_pairs
 
 # What is trained, as settings of `fit`; every one with uneven last batches (44 = 5 x 8 + 4).
 RUNS = {
@@ -18,7 +18,10 @@ RUNS = {
     "teacher scores": {"teacher": "frozen", "objective": "dclr"},
     "frozen teacher": {"objective": "queue-infonce", "queue": 16, "teacher": "frozen"},
     "state of examples": {"objective": "isogclr", "objective_options": {"rho": 0.5}},
-    "one row per process": {"batch_size": 2},
+    "fewer rows than processes": {"batch_size": 2, "queue": 5},
+    "stages": {
+        "stages": [{"queue": 9, "epochs": 1}, {"objective": "siglip", "chunk": 2, "max_steps": 4}]
+    },
 }
 
 
@@ -33,7 +36,7 @@ def job(out, settings, rank=0, processes=1):
     os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": "1"}  # the group is there already
     AcceleratorState._reset_state(True)
     PartialState._reset_state()
-    dipole.encoders.load_encoder = lambda folder: TinyEncoder.load(folder / "model")
+    dipole.encoders.load_encoder = load_tiny
     torch.manual_seed(0)
     encoder = TinyEncoder()
     encoder.dropout.p = 0.0  # every process draws its own numbers

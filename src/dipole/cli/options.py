@@ -23,16 +23,15 @@ def with_options(model: type[BaseModel]) -> Callable[[Callable[..., None]], Call
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(command, eval_str=True).parameters
         fixed = [p for p in own.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-        made = [_option(name, field) for name, field in model.model_fields.items()]
+        fields = {n: f for n, f in model.model_fields.items() if not _is_nested(f.annotation)}
+        made = [_option(name, field) for name, field in fields.items()]
 
         def run(**arguments: Any) -> None:
             settings = {
-                name: arguments.pop(name)
-                for name in model.model_fields
-                if arguments[name] not in (None, [])
+                name: arguments.pop(name) for name in fields if arguments[name] not in (None, [])
             }
-            rest = {n: v for n, v in arguments.items() if n not in model.model_fields}
-            for name, field in model.model_fields.items():
+            rest = {n: v for n, v in arguments.items() if n not in fields}
+            for name, field in fields.items():
                 if name in settings and _plain(field.annotation) is dict:
                     settings[name] = key_values(settings[name], _flag(name, field))
             command(**rest, **settings)
@@ -85,6 +84,11 @@ def _flag(name: str, field: FieldInfo) -> str:
     if _plain(field.annotation) is dict:
         name = name.removesuffix("s")
     return "--" + name.replace("_", "-")
+
+
+def _is_nested(annotation: Any) -> bool:
+    """Whether a field has no place on a command line: a list of settings, for a recipe file."""
+    return get_origin(annotation) is list and get_origin(get_args(annotation)[0]) is dict
 
 
 def _plain(annotation: Any) -> Any:

@@ -99,6 +99,10 @@ def build_parts(config: Config, encoder: Encoder, inputs: Mapping[str, bool]) ->
         parts.append(queue := Queue(config.queue, inputs))
         if config.mixed:
             parts.append(Mixed(queue, inputs, **config.mixed))
+    if config.centroids is not None:
+        from dipole.training.centroids import Centroids
+
+        parts.append(Centroids(config.centroids, inputs, start=config.centroids_start))
     return parts
 
 

@@ -68,6 +68,15 @@ class Config(BaseModel):
         description="Mixtures of the queue's hardest as negatives, KEY=VALUE: mixes, with_anchor, "
         "hardest; repeatable.",
     )
+    centroids: int | None = Field(
+        None,
+        ge=2,
+        description="Centroids that follow the training: each anchor's second nearest is a "
+        "negative, its nearest is its label (infonce + 0.001 bidirectional-margin).",
+    )
+    centroids_start: float = Field(
+        0.4, description="They start when the mean cosine of a batch's anchors is below this."
+    )
     teacher: Literal["ema", "frozen", "self"] | None = Field(
         None,
         description="A copy of the encoder that makes the positives (or the teacher scores an "
@@ -85,6 +94,11 @@ class Config(BaseModel):
     sampler_options: dict[str, Any] = Field(
         default_factory=dict, description="Setting of the sampler, KEY=VALUE; repeatable."
     )
+    stages: list[dict[str, Any]] = Field(
+        default_factory=list,
+        description="Trainings one after another, each with settings of its own (in a recipe).",
+    )
+
     batch_size: int | None = Field(
         None,
         ge=1,
@@ -112,7 +126,11 @@ class Config(BaseModel):
     clip_norm: float | None = Field(
         1.0, gt=0, description="Largest norm of the gradient; 0 on the command line for none."
     )
-    precision: Literal["fp32", "bf16"] = Field("fp32", description="Arithmetic of the encoder.")
+    precision: Literal["fp32", "bf16"] | None = Field(
+        None,
+        description="Arithmetic of the encoder; its own if not given (of a transformer bf16 where "
+        "the processor computes it faster).",
+    )
     seed: int = Field(0, ge=0, description="Seed of everything random.")
 
     validation: str | None = Field(
@@ -140,6 +158,9 @@ class Config(BaseModel):
 
 def make_config(**settings: Any) -> Config:
     """A checked `Config`; what is wrong is said in one line."""
+    stages = settings.get("stages")
+    if stages and isinstance(stages[0], dict) and "data" in stages[0]:
+        settings.setdefault("data", stages[0]["data"])
     try:
         return Config(**settings)
     except ValidationError as error:

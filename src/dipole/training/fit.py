@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import time
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,32 +12,17 @@ from dipole.errors import InputError
 from dipole.training.build import (
     build_encoder,
     build_objective,
-    build_parts,
-    build_views,
     load_examples,
     load_validation,
 )
-from dipole.training.checkpoints import recover_folder, write_folder
-from dipole.training.config import Config, make_config, read_config, write_config
+from dipole.training.config import Config, make_config, read_config
+from dipole.training.run import CONFIG, RESULT, Run, finished, train
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from dipole.training.validation import Validation
-
-RESULT = "result.json"
-CONFIG = "config.yaml"
 # Marks a setting of config.yaml that was an object of Python.
 _PYTHON = "python: "
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training and its folder: RUN/model, config.yaml, metrics.jsonl, result.json."""
-
-    folder: Path
-    encoder: Encoder
-    result: dict[str, Any] = field(default_factory=dict)
 
 
 def fit(
@@ -80,12 +61,36 @@ def fit(
         >>> run.encoder.encode(["read a file line by line"]).shape  # doctest: +SKIP
     """
     folder = Path(out)
-    objects = {"data": data, "encoder": encoder, "objective": objective, "validation": validation}
+    objects: dict[str, Any] = {
+        "data": data,
+        "encoder": encoder,
+        "objective": objective,
+        "validation": validation,
+    }
     config = _config_of_run(folder, _describe(**objects) | settings, resume=resume)
     if (folder / RESULT).exists():
-        return _finished(folder)
+        return finished(folder)
     _check_given_again(config, **objects)
+    if config.stages:
+        from dipole.training.stages import fit_stages
 
+        return fit_stages(config, folder, show_progress=show_progress, **objects)
+    return fit_one(config, folder, resume=resume, show_progress=show_progress, **objects)
+
+
+def fit_one(
+    config: Config,
+    folder: Path,
+    *,
+    data: Any,
+    encoder: Any,
+    objective: Any,
+    validation: Any,
+    resume: bool,
+    show_progress: bool,
+    keep_encoder: bool = False,
+) -> Run:
+    """`fit` with its settings checked: one training."""
     from dipole.training.towers import inputs_of
 
     # What can be wrong soonest comes first.
@@ -107,102 +112,17 @@ def fit(
     if not isinstance(encoder, Encoder):
         encoder = build_encoder(config, examples)
     config = _with_defaults(config, encoder)
-    return _train(config, encoder, objective, examples, held, folder, resume, show_progress)
-
-
-def _train(
-    config: Config,
-    encoder: Encoder,
-    objective: nn.Module,
-    examples: Examples,
-    held: Examples | None,
-    folder: Path,
-    resume: bool,
-    show_progress: bool,
-) -> Run:
-    import torch
-    from accelerate import Accelerator
-    from accelerate.utils import DistributedDataParallelKwargs
-
-    from dipole.training.loop import Trainer
-    from dipole.training.towers import inputs_of
-    from dipole.training.validation import make_validation
-
-    inputs = inputs_of(objective)
-    views = build_views(config, examples, inputs)
-    parts = build_parts(config, encoder, inputs)
-    accelerator = Accelerator(
-        # Without this accelerate overlooks several processes on CPUs.
-        cpu=not torch.accelerator.is_available(),
-        mixed_precision="bf16" if config.precision == "bf16" else "no",
-        log_with=list(config.track) or None,
-        project_dir=str(folder),
-        # Queues, teachers and per-example state are the same everywhere: nothing to send.
-        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
-    )
-    accelerator.wait_for_everyone()  # all have seen that the folder is new
-    if accelerator.is_main_process:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_config(config, folder / CONFIG)
-    accelerator.wait_for_everyone()
-    if config.track:
-        accelerator.init_trackers(folder.name, config=_flat(config))
-    validation: Validation | None = None if held is None else make_validation(held, examples)
-    trainer = Trainer(
+    return train(
         config,
         encoder,
         objective,
         examples,
+        held,
         folder,
-        accelerator,
-        validation,
-        views=views,
-        parts=parts,
-        show_progress=show_progress and accelerator.is_main_process,
+        resume=resume,
+        show_progress=show_progress,
+        keep_encoder=keep_encoder,
     )
-    if resume:
-        trainer.restore()
-    started = time.monotonic()
-    try:
-        progress = trainer.run()
-    finally:
-        if config.track:
-            accelerator.end_training()
-    result = asdict(progress) | {
-        "measure": validation[0] if validation else None,
-        "examples": len(examples),
-        "seconds": round(time.monotonic() - started, 3),
-    }
-    if accelerator.is_main_process:
-        _finish(folder, encoder, result)
-    accelerator.wait_for_everyone()
-    return _finished(folder)
-
-
-def _finish(folder: Path, encoder: Encoder, result: dict[str, Any]) -> None:
-    """RUN/model is the best model of the validation, or the last one; then the run is finished."""
-    best = folder / "best"
-    if best.exists():
-        write_folder(folder / "model", lambda new: _copy(best, new))
-    else:
-        write_folder(folder / "model", encoder.save)
-    temporary = folder / f".{RESULT}"
-    temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(folder / RESULT)
-    shutil.rmtree(best, ignore_errors=True)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-
-
-def _copy(source: Path, target: Path) -> None:
-    shutil.copytree(source, target, dirs_exist_ok=True)
-
-
-def _finished(folder: Path) -> Run:
-    from dipole.encoders import load_encoder
-
-    recover_folder(folder / "model")
-    result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    return Run(folder, load_encoder(folder), result)
 
 
 def _describe(**arguments: Any) -> dict[str, Any]:
@@ -272,12 +192,17 @@ def _with_defaults(config: Config, encoder: Encoder) -> Config:
         for name, value in encoder.training_defaults.items()
         if getattr(config, name) is None
     }
+    if missing.get("precision") == "auto":  # settled once: a resumed run computes as it began
+        from dipole.encoders.precision import bfloat16_is_faster
+
+        device = torch_device()
+        missing["precision"] = "bf16" if bfloat16_is_faster(device) else "fp32"
     return config.model_copy(update=missing)
 
 
-def _flat(config: Config) -> dict[str, Any]:
-    """Settings as trackers take them: plain values."""
-    return {
-        name: value if isinstance(value, int | float | str | bool) else json.dumps(value)
-        for name, value in config.model_dump().items()
-    }
+def torch_device() -> str:
+    """The type of device that a training runs on."""
+    import torch
+
+    found = torch.accelerator.current_accelerator()
+    return found.type if found is not None else "cpu"

@@ -1,0 +1,83 @@
+"""Centroids that follow the training: hard negatives, and clusters of likely false ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dipole.errors import InputError
+from dipole.objectives.maths import everywhere
+from dipole.sampling.online_kmeans import assign, farthest_first, follow, mean_cosine
+from dipole.training.parts import Part
+
+
+class Centroids(Part):
+    """Gives the objective each anchor's second nearest of `count` centroids as a `negative`, and
+    the cluster it is in as its `labels`.
+
+    Centroids start as a chain of unlike anchors of a batch (`farthest_first`), as soon as the mean
+    cosine of its anchors falls below `start`: before, clusters mean nothing, and every anchor is
+    its own. They follow the anchors of all processes by `rate`. For
+    `InfoNCE(symmetric=False) + 1e-3 * BidirectionalMargin()`.
+
+    Source: Deng et al. 2023, ClusterNS, arXiv 2305.09892 (128 centroids for batches of 256, start
+    0.4, rate 1e-3; the mean of the assigned anchors, where the released code takes their sum).
+    """
+
+    def __init__(
+        self, count: int, inputs: Mapping[str, bool], *, start: float = 0.4, rate: float = 1e-3
+    ) -> None:
+        super().__init__()
+        if "negative" not in inputs:
+            raise InputError(
+                "centroids: the objective takes no negatives; expected one with 'negative', as "
+                "infonce + 0.001 bidirectional-margin"
+            )
+        self.count, self.start, self.rate = count, start, rate
+        self.vectors: Tensor
+        self.register_buffer("vectors", torch.zeros(0, 0))
+        self._arriving: tuple[Tensor, Tensor] | None = None
+
+    def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        anchors = F.normalize(batch["anchor"].detach().float(), dim=-1)
+        self._arriving = anchors, batch["ids"]
+        # A cluster of one's own: no other row has this number.
+        labels = -1 - batch["rows"]
+        if not len(self.vectors):
+            return batch | {"labels": labels}
+        nearest, second = assign(anchors, self.vectors)
+        more = {"negative": self.vectors[second].to(batch["anchor"])}
+        if "negative" in batch:
+            more["negative"] = torch.cat([batch["negative"], more["negative"]])
+        if "negative_ids" in batch:  # a centroid is a copy of nothing
+            none = batch["negative_ids"].new_full((len(second),), -1)
+            more["negative_ids"] = torch.cat([batch["negative_ids"], none])
+        return batch | more | {"labels": nearest}
+
+    def after_step(self) -> None:
+        assert self._arriving is not None
+        anchors, ids = (everywhere(x) for x in self._arriving)
+        self._arriving = None
+        if len(self.vectors):
+            self.vectors = follow(self.vectors, anchors, self.rate)
+            return
+        chosen = anchors[_first_of_each(ids)]
+        if len(chosen) >= self.count and mean_cosine(chosen) < self.start:
+            self.vectors = farthest_first(chosen, self.count)
+
+    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+        # There are none before they start.
+        self.vectors = torch.empty_like(state[f"{prefix}vectors"], device=self.vectors.device)
+        super()._load_from_state_dict(state, prefix, *rest)
+
+
+def _first_of_each(ids: Tensor) -> Tensor:
+    """The first row of every different id, in the order of the rows."""
+    values, inverse = torch.unique(ids, return_inverse=True)
+    rows = torch.arange(len(ids), device=ids.device)
+    first = torch.full_like(values, len(ids)).scatter_reduce_(0, inverse, rows, "amin")
+    return first.sort().values

@@ -1,0 +1,136 @@
+"""One training after another on the same encoder, each with its own data, objective and settings.
+
+A stage is a run of its own in RUN/stages/1, RUN/stages/2, ..., so whatever a run can do (views,
+queue, validation, checkpoints, resuming) a stage can do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dipole.encoders.base import Encoder
+from dipole.errors import InputError
+from dipole.training.build import build_encoder, load_examples
+from dipole.training.config import Config, make_config, write_config
+from dipole.training.progress import METRICS
+from dipole.training.run import (
+    CONFIG,
+    ENCODER,
+    RESULT,
+    Run,
+    copy_folder,
+    everyone,
+    finished,
+    read_result,
+    write_result,
+)
+
+# The encoder belongs to all stages.
+SHARED = ("encoder", "encoder_options", "stages")
+
+
+def fit_stages(
+    config: Config, folder: Path, *, encoder: Any, show_progress: bool, **given: Any
+) -> Run:
+    """`fit` with `stages`; those that are finished are not run again."""
+    from dipole.training.fit import fit_one
+    from dipole.training.loop import InterruptedRunError
+
+    stages = stage_configs(config)
+    if not isinstance(encoder, Encoder):
+        with in_stage(1):
+            encoder = _first_encoder(stages[0], given["data"])
+    with everyone() as main:
+        if main:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_config(config, folder / CONFIG)
+    for number, (stage, own) in enumerate(zip(stages, config.stages, strict=True), 1):
+        out = folder / "stages" / str(number)
+        if (out / RESULT).exists():
+            if number < len(stages):
+                state = torch.load(out / ENCODER, map_location="cpu", weights_only=True)
+                encoder.load_state_dict(state)
+            continue
+        objects = {name: None if name in own else value for name, value in given.items()}
+        try:
+            with in_stage(number):
+                fit_one(
+                    stage,
+                    out,
+                    encoder=encoder,
+                    resume=True,
+                    show_progress=show_progress,
+                    keep_encoder=number < len(stages),
+                    **objects,
+                )
+        except InterruptedRunError as error:
+            text = str(error).replace(str(out), str(folder))
+            raise InterruptedRunError(f"stage {number}: {text}") from None
+    with everyone() as main:
+        if main:
+            _join(folder, len(stages))
+    return finished(folder)
+
+
+def stage_configs(config: Config) -> list[Config]:
+    """The settings of every stage: those of the run, and on top what the stage says itself."""
+    common = config.model_dump() | {"stages": []}
+    configs = []
+    for number, stage in enumerate(config.stages, 1):
+        with in_stage(number):
+            for name in SHARED:
+                if name in stage:
+                    raise InputError(f"{name}: expected for the whole run, not for a stage")
+            configs.append(make_config(**(common | stage)))
+    return configs
+
+
+@contextmanager
+def in_stage(number: int) -> Iterator[None]:
+    """Say in which stage a setting or a file is wrong."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"stage {number}: {error}") from None
+
+
+def _first_encoder(stage: Config, data: Any) -> Encoder:
+    """Made for the examples of the first stage."""
+    from dipole.training.build import build_objective
+    from dipole.training.towers import inputs_of
+
+    if data is None or isinstance(data, str | Path):
+        inputs = inputs_of(build_objective(stage))
+        data = load_examples(stage, stage.data, stage.split, inputs)
+    return build_encoder(stage, data)
+
+
+def _join(folder: Path, count: int) -> None:
+    """RUN/model, metrics.jsonl and result.json of all stages; steps are counted through."""
+    lines, results, before = [], [], 0
+    for number in range(1, count + 1):
+        stage = folder / "stages" / str(number)
+        results.append(read_result(stage))
+        for line in map(json.loads, (stage / METRICS).read_text(encoding="utf-8").splitlines()):
+            lines.append(json.dumps(line | {"step": before + line["step"], "stage": number}))
+        before += results[-1]["step"]
+        (stage / ENCODER).unlink(missing_ok=True)
+    (folder / METRICS).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    copy_folder(folder / "stages" / str(count) / "model", folder / "model")
+    last = results[-1]
+    write_result(
+        folder,
+        last
+        | {
+            "step": before,
+            "best_step": before - last["step"] + last["best_step"],
+            "seconds": round(sum(result["seconds"] for result in results), 3),
+            "stages": results,
+        },
+    )

@@ -1,0 +1,113 @@
+"""Stages: each trains on with its own settings; killed and resumed anywhere, the same weights."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from dipole.errors import InputError
+from dipole.training.config import make_config
+from dipole.training.fit import fit
+from dipole.training.loop import Trainer
+from dipole.training.stages import stage_configs
+
+STAGES = [
+    {"objective": "infonce", "queue": 20, "temperature": 0.1, "epochs": 1},
+    {"objective": "siglip", "learning_rate": 1e-3, "max_steps": 5, "chunk": 3},
+    {"objective": "dcl", "epochs": 1, "teacher": "ema"},
+]
+
+
+@pytest.fixture
+def train(tiny_encoder, pairs, tmp_path):
+    start = {name: value.clone() for name, value in tiny_encoder.state_dict().items()}
+
+    def run(name, stages=STAGES, **settings):
+        tiny_encoder.load_state_dict(start)
+        settings = {"log_every": 1, "checkpoint_every": 2} | settings
+        return fit(
+            pairs, tiny_encoder, out=tmp_path / name, stages=stages, show_progress=False, **settings
+        )
+
+    return run
+
+
+def weights(run):
+    return load_file(run.folder / "model" / "model.safetensors")
+
+
+@pytest.fixture
+def kill_at(monkeypatch):
+    """Ends the run in the middle of its n-th step."""
+
+    def run(step, function, *args, **settings):
+        whole, left = Trainer._step, [step]
+
+        def until(trainer, batch):
+            left[0] -= 1
+            if not left[0]:
+                raise KeyboardInterrupt
+            return whole(trainer, batch)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Trainer, "_step", until)
+            with pytest.raises(KeyboardInterrupt):
+                function(*args, **settings)
+
+    return run
+
+
+@pytest.mark.parametrize("step", [1, 8, 15])
+def test_a_killed_run_is_resumed_to_the_bit(train, kill_at, step):
+    whole = train("whole")
+    kill_at(step, train, "killed")
+    resumed = train("killed", resume=True)
+    expected, found = weights(whole), weights(resumed)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_stages_are_one_run(train):
+    run = train("run")
+    lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(1, 7 + 5 + 7 + 1))
+    assert [line["stage"] for line in lines] == [1] * 7 + [2] * 5 + [3] * 7
+    assert run.result["step"] == 19
+    assert [stage["step"] for stage in run.result["stages"]] == [7, 5, 7]
+
+
+def test_stages_by_hand_are_the_stages(train, tiny_encoder, pairs, tmp_path):
+    """Three trainings of one encoder, one after the other."""
+    run = train("run")
+    torch.manual_seed(0)
+    encoder = type(tiny_encoder)()
+    for number, stage in enumerate(STAGES):
+        fit(pairs, encoder, out=tmp_path / f"hand{number}", show_progress=False, **stage)
+    for name, value in weights(run).items():
+        assert torch.equal(value, encoder.state_dict()[name])
+
+
+def test_the_next_stage_goes_on_from_the_best_of_the_validation(train, pairs):
+    stages = [{"epochs": 6, "learning_rate": 0.1}, {"max_steps": 1, "learning_rate": 1e-12}]
+    run = train("run", stages, validation=pairs.select(range(20)), validate_every=1, patience=None)
+    first, second = run.result["stages"]
+    assert first["best_step"] < first["step"]  # or this test would see nothing
+    assert second["best"] == pytest.approx(first["best"], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        ({"epoch": 1}, "stage 2: epoch: no such setting; did you mean epochs"),
+        ({"encoder": "static"}, "stage 2: encoder: expected for the whole run"),
+        ({"temperature": "warm"}, "stage 2: temperature: 'warm'"),
+    ],
+)
+def test_a_wrong_stage_is_named(stage, message):
+    with pytest.raises(InputError, match=message):
+        stage_configs(make_config(data="x", stages=[{}, stage]))
+
+
+def test_the_data_of_the_first_stage_are_the_runs():
+    config = make_config(stages=[{"data": "a.csv"}, {"data": "b.csv"}])
+    assert [stage.data for stage in stage_configs(config)] == ["a.csv", "b.csv"]
