@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from dipole.evaluation.duplicates import duplicate_precision, evaluate_duplicates
     from dipole.evaluation.encoding import encode_function
     from dipole.evaluation.few_shot import evaluate_few_shot, few_shot_accuracy
+    from dipole.evaluation.geometry import Geometry, evaluate_geometry, measure_geometry
+    from dipole.evaluation.geometry_report import draw_geometry, geometry_json, print_geometry
     from dipole.evaluation.neighbours import evaluate_knn, knn
     from dipole.evaluation.nested import NestedInterval, NestedTest, nested_interval, nested_test
     from dipole.evaluation.pair_classification import evaluate_pair_classification
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from dipole.evaluation.zero_shot import class_vectors, evaluate_zero_shot
 
 _NAMES = {
+    "Geometry": "geometry",
     "Interval": "statistics",
     "NestedInterval": "nested",
     "NestedTest": "nested",
@@ -44,12 +47,14 @@ _NAMES = {
     "clusters": "clustering",
     "compare": "result",
     "corrected": "corrections",
+    "draw_geometry": "geometry_report",
     "duplicate_precision": "duplicates",
     "encode_function": "encoding",
     "evaluate_bitext": "bitext",
     "evaluate_clustering": "clustering",
     "evaluate_duplicates": "duplicates",
     "evaluate_few_shot": "few_shot",
+    "evaluate_geometry": "geometry",
     "evaluate_knn": "neighbours",
     "evaluate_pair_classification": "pair_classification",
     "evaluate_probe": "probe",
@@ -59,20 +64,24 @@ _NAMES = {
     "evaluate_sts": "sts",
     "evaluate_zero_shot": "zero_shot",
     "few_shot_accuracy": "few_shot",
+    "geometry_json": "geometry_report",
     "holm": "corrections",
     "knn": "neighbours",
     "leaderboard": "standings",
     "linear_probe": "probe",
     "load_vectors": "stored",
+    "measure_geometry": "geometry",
     "nested_interval": "nested",
     "nested_test": "nested",
     "paired_test": "statistics",
+    "print_geometry": "geometry_report",
     "print_report": "report",
     "report_json": "report",
     "write_per_item": "report",
 }
 
 __all__ = [
+    "Geometry",
     "Interval",
     "NestedInterval",
     "NestedTest",
@@ -87,12 +96,14 @@ __all__ = [
     "clusters",
     "compare",
     "corrected",
+    "draw_geometry",
     "duplicate_precision",
     "encode_function",
     "evaluate_bitext",
     "evaluate_clustering",
     "evaluate_duplicates",
     "evaluate_few_shot",
+    "evaluate_geometry",
     "evaluate_knn",
     "evaluate_pair_classification",
     "evaluate_probe",
@@ -102,14 +113,17 @@ __all__ = [
     "evaluate_sts",
     "evaluate_zero_shot",
     "few_shot_accuracy",
+    "geometry_json",
     "holm",
     "knn",
     "leaderboard",
     "linear_probe",
     "load_vectors",
+    "measure_geometry",
     "nested_interval",
     "nested_test",
     "paired_test",
+    "print_geometry",
     "print_report",
     "report_json",
     "write_per_item",
