@@ -161,13 +161,19 @@ def test_columns_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        (["good", "--task", "sums"], "--task sums: no such task; expected retrieval or sts"),
+        (
+            ["good", "--task", "sums"],
+            "--task sums: no such task; expected retrieval, sts, reranking, ",
+        ),
         (["none", "--data", "{beir}"], "none: no such folder"),
         (["good", "--data", "{beir}", "--baseline", "bm52"], "bm52: no such folder"),
         (["good", "--data", "{beir}", "--baseline", "good"], "good: given twice"),
         (["good", "--task", "sts", "--data", "{pairs}", "--baseline", "bm25"], "finds documents"),
         (["good", "--task", "sts", "--data", "{pairs}", "--trec-run", "x"], "ranks nothing"),
-        (["good", "--data", "{beir}", "--score", "x"], "columns of pairs; expected --task sts"),
+        (
+            ["good", "--data", "{beir}", "--score", "x"],
+            "--score: a column that retrieval does not have; expected --task sts or pair-",
+        ),
         (["good", "--data", "{beir}", "--per-query", "x.csv"], "expected .jsonl or .tsv"),
         (["good", "--data", "{beir}", "--trec-run", "no/x"], "no folder no"),
         (["good", "--data", "{beir}", "--split", "dev"], "dev"),

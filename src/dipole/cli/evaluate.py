@@ -3,49 +3,110 @@
 from __future__ import annotations
 
 import json
-import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from dipole.cli.evaluated import measure, noted, split_seed, systems_of
 from dipole.errors import InputError
 
-if TYPE_CHECKING:
-    from dipole.evaluation.result import Result
-
-TASKS = ("retrieval", "sts")
-BM25_NAME = "bm25"
+COLUMNS = "Columns of the data, where they are not plain"
+SETTINGS = "Settings of a task"
 
 
 def evaluate(
-    run: Annotated[str, typer.Argument(help="Run, model folder or hub id.")],
-    task: Annotated[str, typer.Option(help="retrieval or sts.")] = "retrieval",
-    data: Annotated[
+    run: Annotated[str, typer.Argument(help="Run, model folder, hub id, or vectors (.npy, .npz).")],
+    task: Annotated[
         str,
         typer.Option(
-            help="retrieval: a BEIR folder, a file of pairs or a name; sts: a file or a name."
+            help="retrieval, sts, reranking, pair-classification, knn, probe, few-shot, zero-shot, "
+            "clustering, bitext, duplicates or geometry."
         ),
-    ] = "stdlib-code",
+    ] = "retrieval",
+    data: Annotated[
+        str | None,
+        typer.Option(help="File, folder, name or hub id. Default: stdlib-code, for retrieval."),
+    ] = None,
     split: Annotated[str, typer.Option(help="Split of the data to measure on.")] = "test",
+    train: Annotated[
+        str | None,
+        typer.Option(help="knn, probe: labelled data to learn from. Default: split train of DATA."),
+    ] = None,
     baseline: Annotated[
         list[str] | None,
-        typer.Option(help="bm25, or another run or model, tested against RUN; repeatable."),
+        typer.Option(
+            help="bm25 (retrieval), pixels (images), or another run or model, tested against RUN; "
+            "repeatable."
+        ),
     ] = None,
-    first: Annotated[str | None, typer.Option(help="sts: column of the first texts.")] = None,
-    second: Annotated[str | None, typer.Option(help="sts: column of the second texts.")] = None,
-    score: Annotated[str | None, typer.Option(help="sts: column of the scores.")] = None,
+    first: Annotated[
+        str | None, typer.Option(rich_help_panel=COLUMNS, help="Scored pairs: first texts.")
+    ] = None,
+    second: Annotated[
+        str | None, typer.Option(rich_help_panel=COLUMNS, help="Scored pairs: second texts.")
+    ] = None,
+    score: Annotated[
+        str | None, typer.Option(rich_help_panel=COLUMNS, help="Scored pairs: scores.")
+    ] = None,
+    input: Annotated[
+        str | None, typer.Option(rich_help_panel=COLUMNS, help="Labelled data: inputs.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(rich_help_panel=COLUMNS, help="Labelled data: labels.")
+    ] = None,
+    anchor: Annotated[
+        str | None, typer.Option(rich_help_panel=COLUMNS, help="Pairs: first texts.")
+    ] = None,
+    positive: Annotated[
+        str | None, typer.Option(rich_help_panel=COLUMNS, help="Pairs: second texts.")
+    ] = None,
+    k: Annotated[
+        int | None, typer.Option(rich_help_panel=SETTINGS, help="knn: neighbours. Default: 20.")
+    ] = None,
+    ways: Annotated[
+        int | None, typer.Option(rich_help_panel=SETTINGS, help="few-shot: classes. Default: 5.")
+    ] = None,
+    shots: Annotated[
+        int | None,
+        typer.Option(rich_help_panel=SETTINGS, help="few-shot: examples of a class. Default: 5."),
+    ] = None,
+    episodes: Annotated[
+        int | None, typer.Option(rich_help_panel=SETTINGS, help="few-shot: how many. Default: 600.")
+    ] = None,
+    names: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=SETTINGS,
+            help="zero-shot: names of the classes, separated by commas, in the order of the sorted "
+            "labels. Default: the labels.",
+        ),
+    ] = None,
+    template: Annotated[
+        list[str] | None,
+        typer.Option(
+            rich_help_panel=SETTINGS,
+            help="zero-shot: a prompt with {} for the name; repeatable, the vectors are averaged.",
+        ),
+    ] = None,
+    role: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=SETTINGS,
+            help="query or document: the tower of labelled inputs. Default: query.",
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
             min=0,
-            help="Seed of a split by chance (default: the split RUN was trained on, else 0) "
-            "and of the resampling.",
+            help="Seed of a split by chance (default: the split RUN was trained on, else 0), "
+            "of what a task draws, and of the resampling.",
         ),
     ] = None,
     per_query: Annotated[
-        Path | None, typer.Option(help="Write every query's (pair's) numbers: .jsonl or .tsv.")
+        Path | None,
+        typer.Option(help="Write the numbers of every query, pair or example: .jsonl or .tsv."),
     ] = None,
     trec_run: Annotated[
         Path | None, typer.Option(help="Write RUN's ranking as a TREC run file.")
@@ -58,32 +119,59 @@ def evaluate(
 
     Example: dipole evaluate runs/first --data stdlib-code --baseline bm25
     """
-    from dipole.evaluation.report import (
-        check_folder,
-        check_per_item_path,
-        print_report,
-        report_json,
-        write_per_item,
-    )
+    from dipole.evaluation.report import check_folder, check_per_item_path
+    from dipole.evaluation.tasks import TASKS, Wanted
 
     if task not in TASKS:
-        raise InputError(f"--task {task}: no such task; expected {' or '.join(TASKS)}")
-    columns = (first, second, score)
-    if task != "sts" and any(columns):
-        raise InputError("--first, --second, --score: columns of pairs; expected --task sts")
-    systems = _systems(run, baseline or [], task)
+        raise InputError(f"--task {task}: no such task; expected {', '.join(TASKS)}")
+    columns: dict[str, Any] = {
+        "first": first, "second": second, "score": score, "input": input, "label": label,
+        "anchor": anchor, "positive": positive,
+    }  # fmt: skip
+    listed = [name.strip() for name in names.split(",")] if names is not None else None
+    settings: dict[str, Any] = {
+        "k": k, "ways": ways, "shots": shots, "episodes": episodes, "names": listed,
+        "templates": template or None,
+    }  # fmt: skip
+    columns = {name: value for name, value in columns.items() if value is not None}
+    settings = {name: value for name, value in settings.items() if value is not None}
+    _check_options(task, columns, settings, train, role)
+    systems = systems_of(run, baseline or [], task)
     if per_query is not None:
+        if task == "geometry":
+            raise InputError("--per-query: geometry measures no single items; expected a task")
         check_per_item_path(per_query)
     if trec_run is not None:
         if task != "retrieval":
             raise InputError(f"--trec-run: task {task} ranks nothing; expected --task retrieval")
         check_folder(trec_run)
-    seed = _split_seed(systems, data, seed)
+    if data is None:
+        if task not in ("retrieval", "geometry"):
+            raise InputError(f"--task {task}: no data; expected --data, {_wants(task)}")
+        data = "stdlib-code"
+    seed = split_seed(systems, data, seed)
+    wanted = Wanted(data, split, train, columns, seed)
 
-    results = _measure(systems, task, data, split, columns, seed, show_progress=not as_json)
-    results = [_noted(result, data, split) for result in results]
+    results = measure(systems, task, wanted, settings, role, show_progress=not as_json)
     part = None if Path(data).is_file() else split  # a file has no splits
-    report = report_json(results, data=data, split=part, seed=seed)
+    _report(results, task, data, part, seed, per_query, trec_run, as_json)
+
+
+def _report(
+    results: list[Any], task: str, data: str, part: str | None, seed: int, per_query: Path | None,
+    trec_run: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Write the files that were asked for, then print the tables or the JSON object."""
+    from dipole.evaluation.report import print_report, report_json, write_per_item
+
+    about: dict[str, Any] = {"data": data, "split": part, "seed": seed}
+    if task == "geometry":
+        from dipole.evaluation.geometry_report import geometry_json, print_geometry
+
+        report, show = geometry_json(results, **about), print_geometry
+    else:
+        results = [noted(result, data, part or "") for result in results]
+        report, show = report_json(results, **about), print_report
     if per_query is not None:
         write_per_item(per_query, results)
     if trec_run is not None:
@@ -97,100 +185,40 @@ def evaluate(
 
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = 40 + 40 * len(results)  # a file or a pipe has no edge to wrap at
-    print_report(report, console, title=f"{task} on {data}" + (f" ({part})" if part else ""))
+        console.width = 60 + 40 * len(results)  # a file or a pipe has no edge to wrap at
+    show(report, console, title=f"{task} on {data}" + (f" ({part})" if part else ""))
 
 
-def _systems(run: str, baselines: list[str], task: str) -> list[str]:
-    """RUN first, then the baselines; each once, each one that can do the task."""
-    systems = [run, *baselines]
-    for position, system in enumerate(systems):
-        if system in systems[:position]:
-            raise InputError(f"{system}: given twice; expected every system once")
-        if system == BM25_NAME and position and task != "retrieval":
-            raise InputError(f"--baseline {BM25_NAME}: finds documents; expected --task retrieval")
-    return systems
+def _wants(task: str) -> str:
+    from dipole.evaluation.tasks import DATA, TASKS
+
+    return DATA[TASKS[task].data].about
 
 
-def _split_seed(systems: list[str], data: str, asked: int | None) -> int:
-    """The seed of the split; an error if a run was trained on what would be measured.
+def _check_options(
+    task: str, columns: dict[str, Any], settings: dict[str, Any], train: str | None,
+    role: str | None,
+) -> None:  # fmt: skip
+    """An option that the task does not have is an error, not ignored."""
+    from dipole.evaluation.tasks import DATA, TASKS, tasks_that
 
-    A run that was trained on one split by chance has seen test examples of another.
-    """
-    seed = asked
-    for system in systems:
-        trained = _training_of(system)
-        if trained.get("data") != data or "split_seed" not in trained:
-            continue
-        if seed is None:
-            seed = int(trained["split_seed"])
-        elif seed != trained["split_seed"]:
+    for name in columns:
+        if name not in DATA[TASKS[task].data].fields:
+            others = tasks_that(lambda t, name=name: name in DATA[t.data].fields)  # type: ignore[misc]
             raise InputError(
-                f"{system}: trained on {data} split by seed {trained['split_seed']}, measured on "
-                f"the split by seed {seed}; expected the same seed, else it has seen the answers"
+                f"--{name}: a column that {task} does not have; expected --task {others}"
             )
-    return seed or 0
-
-
-def _noted(result: Result, data: str, split: str) -> Result:
-    """The result with a note, if its system was trained on the very examples that are measured."""
-    trained = _training_of(result.system)
-    same = trained.get("data") == data and (trained.get("split") == split or Path(data).is_file())
-    if not same:
-        return result
-    note = "trained on the examples measured here: this says how well it remembers"
-    return replace(result, notes=(*result.notes, note))
-
-
-def _training_of(system: str) -> dict[str, Any]:
-    """The settings a run was trained with; {} for a model that is no run of ours."""
-    import yaml
-
-    path = Path(system, "config.yaml")
-    if not path.is_file():
-        return {}
-    try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}  # whether the run is broken is for load_encoder to say
-    return settings if isinstance(settings, dict) else {}
-
-
-def _measure(
-    systems: list[str],
-    task: str,
-    data: str,
-    split: str,
-    columns: tuple[str | None, str | None, str | None],
-    seed: int,
-    *,
-    show_progress: bool,
-) -> list[Result]:
-    """One result per system. The encoders are loaded first: a wrong path is said at once."""
-    from dipole.encoders import load_encoder
-    from dipole.evaluation import answerable, evaluate_retrieval, evaluate_run, evaluate_sts
-
-    show_progress = show_progress and sys.stderr.isatty()
-    encoders = {s: load_encoder(s) for i, s in enumerate(systems) if i == 0 or s != BM25_NAME}
-    settings: dict[str, Any] = {"seed": seed, "show_progress": show_progress}
-    if task == "sts":
-        from dipole.data import load_scored
-
-        pairs = load_scored(data, *columns, split=split)
-        return [evaluate_sts(encoders[s], pairs, system=s, **settings) for s in systems]
-
-    from dipole.data import load_retrieval
-
-    documents = load_retrieval(data, split=split, seed=seed)
-    results = []
-    for system in systems:
-        if system in encoders:
-            result = evaluate_retrieval(encoders[system], documents, system=system, **settings)
-        else:
-            from dipole.scores.bm25 import BM25
-
-            found = BM25(documents.corpus).search(answerable(documents))
-            qrels = {q: documents.qrels.get(q, {}) for q in documents.queries}
-            result = evaluate_run(found, qrels, system=system, seed=seed)
-        results.append(result)
-    return results
+    for name in settings:
+        if name not in TASKS[task].settings:
+            others = tasks_that(lambda t, name=name: name in t.settings)  # type: ignore[misc]
+            option = name.removesuffix("s") if name == "templates" else name
+            raise InputError(f"--{option}: a setting of --task {others}, not of {task}")
+    if train is not None and TASKS[task].data != "train and test":
+        others = tasks_that(lambda t: t.data == "train and test")
+        raise InputError(f"--train: {task} learns nothing; expected --task {others}")
+    if role is not None:
+        if role not in ("query", "document"):
+            raise InputError(f"--role {role}: expected query or document")
+        if "label" not in DATA[TASKS[task].data].fields:
+            others = tasks_that(lambda t: "label" in DATA[t.data].fields)
+            raise InputError(f"--role: {task} knows its roles; expected --task {others}")

@@ -101,7 +101,9 @@ def evaluate_duplicates(
         "duplicates": found.duplicates.astype(float),
     }
     alone = len(ids) - len(found.rows)
-    notes = (f"examples without a duplicate, only to be told apart: {alone}",) if alone else ()
+    notes: tuple[str, ...] = ("AP has no interval: it is one ranking of pairs that share examples",)
+    if alone:
+        notes += (f"examples without a duplicate, only to be told apart: {alone}",)
     return Result(
         "duplicates", system, "example", [ids[row] for row in found.rows], columns, METRICS,
         DUPLICATES, notes, seed=seed,

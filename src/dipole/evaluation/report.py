@@ -83,9 +83,9 @@ def print_report(report: dict[str, Any], console: Console, title: str = "") -> N
             tests.add_row(Text(f"{shown[first]} minus {shown[other]}", style="bold"))
             for metric, test in found.items():
                 cell = _with_interval(test, "difference", sign="+")
-                tests.add_row(metric, cell, p_text(test["p_permutation"]))
+                tests.add_row(metric, cell, _p_cell(test))
         console.print(tests)
-    unit = {"query": "queries", "pair": "pairs"}[report["item"]]
+    unit = "queries" if report["item"] == "query" else f"{report['item']}s"
     console.print(
         Text(f"{report['items']} {unit}; [95 % bootstrap interval over {unit}]"), soft_wrap=True
     )
@@ -94,12 +94,20 @@ def print_report(report: dict[str, Any], console: Console, title: str = "") -> N
             Text("p: paired permutation test, two-sided, not corrected for many metrics"),
             soft_wrap=True,
         )
+    if any("(b)" in _p_cell(t) for found in report["tests"].values() for t in found.values()):
+        console.print(
+            Text("(b): paired bootstrap, where no exchange of items tests the metric"),
+            soft_wrap=True,
+        )
     for system, found in systems.items():
         for note in found["notes"]:
             console.print(Text(f"note: {shown[system]}: {note}"), soft_wrap=True)
     if any(m["low"] is None for s in systems.values() for m in s["metrics"].values()):
         console.print(
-            Text(f"n/a: no interval from one of the {unit}, or where all have the same value"),
+            Text(
+                f"n/a: no interval from one of the {unit}, where all have the same value, or where "
+                "the metric has none"
+            ),
             soft_wrap=True,
         )
 
@@ -169,6 +177,13 @@ def _with_interval(found: dict[str, float | None], key: str, sign: str = "") -> 
         "n/a" if found[end] is None else format(found[end], f"{sign}.3f") for end in ("low", "high")
     )
     return f"{value} \\[{low}, {high}]" if low != "n/a" else f"{value} \\[n/a]"
+
+
+def _p_cell(test: dict[str, float | None]) -> str:
+    """The p-value of the permutation test; where there is none, that of the bootstrap, marked."""
+    if test["p_permutation"] is None and test["p_bootstrap"] is not None:
+        return p_text(test["p_bootstrap"]) + " (b)"
+    return p_text(test["p_permutation"])
 
 
 def p_text(p: float | None) -> str:
