@@ -8,6 +8,7 @@ import sys
 import typer
 
 import dipole
+from dipole.cli.compare import compare
 from dipole.cli.demo import demo
 from dipole.cli.evaluate import evaluate
 from dipole.cli.index import index
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, mine, train, evaluate, index, search, prove, systems):
+for command in (demo, mine, train, evaluate, index, search, compare, prove, systems):
     app.command()(command)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from dipole.claims.study.data import function_at
-from dipole.data import Examples, Labeled, Pairs, Triplets
+from dipole.data import Examples, Labeled, Pairs, Scored, Triplets
 from dipole.errors import InputError
 
 if TYPE_CHECKING:
@@ -81,6 +81,15 @@ def retrieval(model: Trained) -> Measured:
         name: 100 * np.asarray(result.per_item[name])
         for name in ("MRR@10", "nDCG@10", "Recall@1", "Recall@10")
     }
+
+
+def sts(model: Trained) -> Measured:
+    """Spearman correlation of cosines with the scores of test pairs, in points."""
+    from dipole.evaluation.sts import evaluate_sts
+
+    if not isinstance(model.test, Scored):
+        raise InputError(f"sts: found {type(model.test).__name__}; expected scored pairs")
+    return {"Spearman": 100 * evaluate_sts(model.encoder, model.test).value("Spearman")}
 
 
 def knn(model: Trained) -> Measured:
@@ -154,6 +163,7 @@ def _two_views(model: Trained) -> tuple[np.ndarray, np.ndarray]:
 
 MEASURES: dict[str, Callable[[Trained], Measured]] = {
     "retrieval": retrieval,
+    "sts": sts,
     "knn": knn,
     "probe": probe,
     "geometry": geometry,

@@ -1,0 +1,186 @@
+"""Objectives or recipes under one budget, with the same batches, seeds and measure."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dipole.claims.study.budget import Budget
+from dipole.claims.study.cells import Cell
+from dipole.claims.study.data import DATA, load_study_data
+from dipole.claims.study.machine import machine, versions
+from dipole.claims.study.running import DONE, FAILED, Row, Watch, collect, run_study
+from dipole.data import Examples, Labeled, Pairs, Scored, Triplets
+from dipole.data.named import NAMED
+from dipole.errors import InputError, RunError
+from dipole.training.config import make_config
+
+if TYPE_CHECKING:
+    from dipole.evaluation.standings import Place
+
+# What is compared where nothing is named: they take two texts or two views and nothing else.
+OBJECTIVES = (
+    "infonce", "ntxent", "dcl", "siglip", "hn-nce", "align-uniform", "triplet-batch", "vicreg",
+)  # fmt: skip
+IMAGES = {"encoder": "conv", "view": ["simclr"]}
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Arms, where they stand, and what it took."""
+
+    data: str
+    metric: str
+    budget: Budget
+    seeds: int
+    places: Sequence[Place]
+    outcome: Mapping[str, Mapping[str, np.ndarray]]
+    rows: Sequence[Row]
+    command: str
+    seconds: float
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Arm -> why it is not in the table."""
+        return {row.cell.arm: row.error for row in reversed(self.rows) if row.state == FAILED}
+
+    def done(self, arm: str) -> list[Row]:
+        """The finished runs of an arm."""
+        return [row for row in self.rows if row.cell.arm == arm and row.state == DONE]
+
+    def cost(self, arm: str) -> dict[str, float]:
+        """Means over the seeds: steps, seconds, examples per second, and the largest peak in MB."""
+        costs = [row.cost for row in self.done(arm)]
+        return {
+            "steps": float(np.mean([cost.steps for cost in costs])),
+            "seconds": float(np.mean([cost.seconds for cost in costs])),
+            "examples_per_second": float(np.mean([cost.examples_per_second for cost in costs])),
+            "peak_mb": float(np.max([cost.peak_mb for cost in costs])),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain values: what results.json holds."""
+        arms = []
+        for rank, place in enumerate(self.places, 1):
+            shown = {
+                "arm": place.system,
+                "rank": rank,
+                "tied_with_best": place.tied,
+                **_interval("score", place.score),
+                "per_seed": list(place.score.per_seed),
+                **_interval("behind_best", place.behind),
+                "p": _number(place.p),
+                "metrics": {m: float(v.mean()) for m, v in self.outcome[place.system].items()},
+                **self.cost(place.system),
+                "settings": dict(self.done(place.system)[0].cell.settings),
+                "model": str(self.done(place.system)[0].folder / "run" / "model"),
+            }
+            arms.append(shown)
+        return {
+            "data": self.data, "metric": self.metric, "budget": str(self.budget),
+            "seeds": self.seeds, "items": self.places[0].score.items, "arms": arms,
+            "failures": self.failures, "command": self.command,
+            "date": datetime.now(UTC).date().isoformat(), "machine": machine(),
+            "versions": versions(),
+        }  # fmt: skip
+
+
+def compare(
+    arms: Mapping[str, Mapping[str, Any]],
+    budget: Budget,
+    out: Path,
+    *,
+    seeds: int = 3,
+    test: str | None = None,
+    jobs: int | None = None,
+    watch: Watch | None = None,
+    command: str = "",
+) -> Comparison:
+    """Train every arm (name -> settings of `dipole train`) at every seed, and rank the arms.
+
+    Runs lie in `out`; the same call again goes on where it was. An arm one of whose runs fails is
+    in `failures` and not in the ranking.
+
+    Raises InputError for data that nothing can be measured on; RunError where no arm is left.
+    """
+    started = time.monotonic()
+    first = next(iter(arms.values()))
+    data = str(first["data"])
+    measure, metric = measure_for(_examples_of(first, test))
+    cells = [
+        # One model of each arm is kept, that of the first seed.
+        Cell(arm, seed, settings, (measure,), test=test, keep_model=seed == 0)
+        for seed in range(seeds)
+        for arm, settings in arms.items()
+    ]
+    rows = run_study(cells, budget, out / "runs", jobs=jobs, watch=watch)
+    outcome = collect(rows)
+    if not outcome:
+        name, error = next((r.cell.arm, r.error) for r in rows if r.state == FAILED)
+        raise RunError(f"no arm could be trained; {name}: {error}")
+    from dipole.evaluation.standings import leaderboard
+
+    places = leaderboard({arm: found[metric] for arm, found in outcome.items()}, level=LEVEL)
+    seconds = time.monotonic() - started
+    return Comparison(data, metric, budget, seeds, places, outcome, rows, command, seconds)
+
+
+def defaults_for(data: str) -> dict[str, Any]:
+    """Encoder and views of built-in images; text needs none said."""
+    is_image = data in DATA or (data in NAMED and NAMED[data].kind == "labeled")
+    return dict(IMAGES) if is_image else {}
+
+
+def measure_for(test: Examples) -> tuple[str, str]:
+    """(measure, its metric that ranks) of these test examples."""
+    if isinstance(test, Pairs | Triplets):
+        return "retrieval", "MRR@10"
+    if isinstance(test, Labeled):
+        return "knn", "kNN accuracy"
+    if isinstance(test, Scored):
+        return "sts", "Spearman"
+    raise InputError(
+        f"compare: {test!r} has nothing to measure on; expected pairs, labels or scored pairs"
+    )
+
+
+def write_results(comparison: Comparison, out: Path) -> None:
+    """results.json, leaderboard.png and .svg, report.html in `out`."""
+    from dipole.claims.comparison.html import report_html
+    from dipole.evaluation.plots_results import draw_leaderboard
+
+    text = json.dumps(comparison.to_json(), indent=1, ensure_ascii=False)
+    (out / "results.json").write_text(text + "\n", encoding="utf-8")
+    draw_leaderboard(
+        out / "leaderboard",
+        {place.system: place.score[:3] for place in comparison.places},
+        tied=[place.system for place in comparison.places if place.tied],
+        title=f"{comparison.data}, {comparison.budget}, {comparison.seeds} seeds",
+        x=comparison.metric,
+        level=LEVEL,
+    )
+    (out / "report.html").write_text(report_html(comparison), encoding="utf-8")
+
+
+def _examples_of(settings: Mapping[str, Any], test: str | None) -> Examples:
+    return load_study_data(make_config(**settings), test)[1]
+
+
+def _interval(name: str, interval: Any) -> dict[str, float | None]:
+    return {
+        name: _number(interval.value),
+        f"{name}_low": _number(interval.low),
+        f"{name}_high": _number(interval.high),
+    }
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,161 @@
+"""`dipole compare`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from pydantic import create_model
+
+from dipole.cli.live import watching
+from dipole.cli.options import with_options
+from dipole.errors import InputError
+from dipole.training.config import Config
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dipole.claims.comparison.compare import Comparison
+
+# Settings that compare decides itself, or that say nothing where runs are short and many.
+_OWN = {
+    "data", "objective", "seed", "epochs", "max_steps", "validation", "validate_every", "patience",
+    "checkpoint_every", "log_every", "track",
+}  # fmt: skip
+Shared = create_model(  # type: ignore[call-overload]
+    "Shared",
+    **{n: (f.annotation, f) for n, f in Config.model_fields.items() if n not in _OWN},
+)
+
+
+@with_options(Shared)
+def compare(
+    data: Annotated[
+        str, typer.Option(help="What to train on; its test split is measured.")
+    ] = "stdlib-code",
+    objectives: Annotated[
+        str | None, typer.Option(help="Names with commas between.", show_default="eight of them")
+    ] = None,
+    recipes: Annotated[
+        str | None, typer.Option(help="Recipes instead: names or yaml files, commas between.")
+    ] = None,
+    budget: Annotated[
+        str, typer.Option(help="Training of each: 60s, 2000steps or 10epochs.")
+    ] = "30s",
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each.")] = 3,
+    test: Annotated[
+        str | None,
+        typer.Option(
+            help="Split, file or fraction that is measured.",
+            show_default="test, of a file 0.2 of the rows",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the runs and the report.")] = Path(
+        "runs/compare"
+    ),
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Trainings at a time.", show_default="2")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
+    ] = False,
+    **settings: Any,
+) -> None:
+    """Train several objectives or recipes alike, and say which is best and which are tied.
+
+    The same data, batches, seeds and budget; every number with its interval. Writes report.html.
+    Stopped, the same command goes on where it was.
+
+    Example: dipole compare --objectives infonce,dcl,siglip --budget 60s
+    """
+    from rich.console import Console
+
+    from dipole.claims.comparison.compare import compare as run
+    from dipole.claims.comparison.compare import write_results
+    from dipole.claims.study.budget import parse_budget
+
+    allowed = parse_budget(budget)
+    arms = _arms(data, objectives, recipes, settings)
+    console = Console(highlight=False, stderr=as_json)
+    with watching(console) as watch:
+        comparison = run(
+            arms, allowed, out, seeds=seeds, test=test, jobs=jobs, watch=watch,
+            command=_command(),
+        )  # fmt: skip
+    write_results(comparison, out)
+    if as_json:
+        print(json.dumps(comparison.to_json(), ensure_ascii=False, indent=1))
+        return
+    _print(comparison, out, console)
+
+
+def _arms(
+    data: str, objectives: str | None, recipes: str | None, given: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Name -> settings: what is given beats a recipe, a recipe beats the defaults of the data."""
+    from dipole.claims.comparison.compare import OBJECTIVES, defaults_for
+    from dipole.objectives.registry import objective_class
+
+    if objectives and recipes:
+        raise InputError("--objectives and --recipes: found both; expected one of them")
+    base = {"data": data} | defaults_for(data)
+    if recipes:
+        from dipole.recipes import read
+
+        arms = {Path(n).stem: base | read(n) | given for n in _names(recipes, "--recipes")}
+        # Another data set would be another question.
+        return {name: settings | {"data": data} for name, settings in arms.items()}
+    names = _names(objectives, "--objectives") if objectives else list(OBJECTIVES)
+    for name in names:
+        objective_class(name)
+    return {name: base | {"objective": name} | given for name in names}
+
+
+def _names(text: str, option: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise InputError(f"{option}: {text!r}; expected at least two different ones")
+    return names
+
+
+def _command() -> str:
+    return shlex.join(["dipole", *sys.argv[1:]])
+
+
+def _print(comparison: Comparison, out: Path, console: Console) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from dipole.evaluation.report import p_text
+
+    table = Table(
+        title=f"{comparison.metric} on {comparison.data}, {comparison.budget}, "
+        f"{comparison.seeds} seeds",
+        box=None, pad_edge=False, header_style="bold", title_justify="left",
+    )  # fmt: skip
+    for name in ("", comparison.metric, "95 % interval", "behind the best", "p", "steps", "s",
+                 "examples/s", "MB"):  # fmt: skip
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for place in comparison.places:
+        cost = comparison.cost(place.system)
+        is_best = place is comparison.places[0]
+        score, behind = place.score, place.behind
+        mark = " =" if place.tied and not is_best else ""
+        arm = Text(place.system + mark, style="bold green" if place.tied else "")
+        table.add_row(
+            arm, f"{score.value:.2f}", f"{score.low:.2f} to {score.high:.2f}",
+            "" if is_best else f"{behind.value:+.2f}", "" if is_best else p_text(place.p),
+            f"{cost['steps']:,.0f}", f"{cost['seconds']:.0f}",
+            f"{cost['examples_per_second']:,.0f}", f"{cost['peak_mb']:,.0f}",
+        )  # fmt: skip
+    if not console.is_terminal:
+        console.width = max(console.width, 110)
+    console.print(table)
+    console.print("=: not separable from the best (p > 0.05, corrected for the number of arms)")
+    for failed, error in comparison.failures.items():
+        console.print(Text(f"failed: {failed}: {error}", style="red"), soft_wrap=True)
+    console.print(f"report: {out / 'report.html'}", soft_wrap=True)
