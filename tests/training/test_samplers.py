@@ -8,6 +8,7 @@ from accelerate import Accelerator
 
 import dipole
 from dipole.data import Labeled, Pairs
+from dipole.data.joining import joined
 from dipole.errors import InputError
 from dipole.training.config import make_config
 from dipole.training.samplers import GROUPS, SAMPLERS, make_sampler
@@ -79,7 +80,7 @@ def test_classes(planted, tiny_encoder, tmp_path):
         ("unique", {"x": 1}, "sampler option 'x': unique has no such setting; expected none"),
         ("apart", {"skip": 1}, "apart has no such setting; expected one of clusters, model"),
         ("neighbours", {"community": 9}, "community: found 9, expected at most the batch size, 8"),
-        ("sources", {}, "sampler: found 'sources' for python values, which is one source"),
+        ("sources", {}, "sampler: found one source, python values; expected more data"),
         ("classes", {}, "sampler: found 'classes' for Pairs; expected rows with a class"),
     ],
 )
@@ -88,7 +89,9 @@ def test_what_cannot_be_is_said(planted, tiny_encoder, tmp_path, name, options, 
         made(planted, tiny_encoder, tmp_path, name, **options)
 
 
-@pytest.mark.parametrize("name", [name for name in SAMPLERS if name not in ("sources", "classes")])
+@pytest.mark.parametrize(
+    "name", [name for name in SAMPLERS if name not in ("sources", "shares", "classes")]
+)
 def test_a_run_with_it_stopped_and_resumed_ends_the_same(
     planted, tiny_encoder, tmp_path, name, monkeypatch
 ):
@@ -116,3 +119,18 @@ def test_a_run_with_it_stopped_and_resumed_ends_the_same(
     resumed = dipole.fit(planted, copy.deepcopy(tiny_encoder), out=out, resume=True, **settings)
     for a, b in zip(whole.encoder.parameters(), resumed.encoder.parameters(), strict=True):
         assert a.equal(b)
+
+
+def test_shares_are_in_the_order_of_the_data(planted, tiny_encoder, tmp_path):
+    both = joined([planted.select(range(16)), planted.select(range(16, 64))], ["z", "a"])
+    plan = made(both, tiny_encoder, tmp_path, "shares", shares=[3, 1])
+    counts = [Counter(both.sources[batch].tolist()) for batch in plan.epoch(0)]
+    assert all(count == {"z": 6, "a": 2} for count in counts)
+
+
+def test_a_curriculum_by_length(tiny_encoder, tmp_path):
+    words = ["x" * n for n in range(1, 41)]
+    pairs = Pairs.from_columns({"anchor": words, "positive": [w + "y" for w in words]})
+    plan = made(pairs, tiny_encoder, tmp_path, "curriculum", start=0.5, over=2)
+    assert max(row for batch in plan.epoch(0) for row in batch) == 19
+    assert max(row for batch in plan.epoch(2) for row in batch) == 39

@@ -226,6 +226,11 @@ class Examples:
         """Every id, in order; `column("id")` is the same without holding them all."""
         return list(self._columns["id"])
 
+    @property
+    def sources(self) -> np.ndarray | None:
+        """(n,) the name of the set that each row came from, of examples that were `joined`."""
+        return np.array(list(self._columns["source"])) if "source" in self._columns else None
+
     def column(self, name: str) -> Column:
         """The field `name` (or "id") as a sequence that reads rows where they are touched."""
         if name not in self._columns:

@@ -106,6 +106,15 @@ def build_parts(config: Config, encoder: Encoder, inputs: Mapping[str, bool]) ->
     return parts
 
 
+def load_training(config: Config, inputs: Mapping[str, bool]) -> Examples:
+    """The examples of --data, and of --more-data behind them."""
+    from dipole.data.joining import joined
+
+    sources = [config.data, *config.more_data]
+    parts = [load_examples(config, source, config.split, inputs) for source in sources]
+    return joined(parts, sources) if len(parts) > 1 else parts[0]
+
+
 def load_validation(config: Config, examples: Examples) -> tuple[Examples, Examples | None]:
     """(training, validation) examples: a fraction held out, a file, or another split."""
     from dipole.training.validation import hold_out

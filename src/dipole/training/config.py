@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from dipole.errors import InputError
 
 Tracker = Literal["tensorboard", "wandb", "trackio"]
+Sampler = Literal[
+    "unique", "clusters", "neighbours", "apart", "sources", "shares", "classes", "curriculum"
+]
 
 
 class Config(BaseModel):
@@ -20,6 +23,10 @@ class Config(BaseModel):
 
     data: str = Field(
         description="File (jsonl, csv, tsv, parquet), folder, data set name or hub id."
+    )
+    more_data: list[str] = Field(
+        default_factory=list,
+        description="Other data to train on beside --data; repeatable. See --sampler shares.",
     )
     split: str = Field("train", description="Split of the data set to train on.")
     split_seed: int = Field(
@@ -86,10 +93,13 @@ class Config(BaseModel):
         0.999, ge=0, le=1, description="How much of an ema teacher stays at every step."
     )
 
-    sampler: Literal["unique", "clusters", "neighbours", "apart", "sources", "classes"] = Field(
+    sampler: Literal[
+        "unique", "clusters", "neighbours", "apart", "sources", "shares", "classes", "curriculum"
+    ] = Field(
         "unique",
         description="Who meets in a batch: unique (anyone, no text twice), clusters and neighbours "
-        "(hard negatives), apart (unlike ones), sources (one at a time), classes (some of each).",
+        "(hard negatives), apart (unlike ones), sources (one at a time), shares (some "
+        "of each source), classes (some of each), curriculum (the easiest first).",
     )
     sampler_options: dict[str, Any] = Field(
         default_factory=dict, description="Setting of the sampler, KEY=VALUE; repeatable."

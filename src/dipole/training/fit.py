@@ -12,7 +12,7 @@ from dipole.errors import InputError
 from dipole.training.build import (
     build_encoder,
     build_objective,
-    load_examples,
+    load_training,
     load_validation,
 )
 from dipole.training.config import Config, make_config, read_config
@@ -96,11 +96,7 @@ def fit_one(
     # What can be wrong soonest comes first.
     if objective is None or isinstance(objective, str):
         objective = build_objective(config)
-    examples = (
-        data
-        if isinstance(data, Examples)
-        else load_examples(config, config.data, config.split, inputs_of(objective))
-    )
+    examples = data if isinstance(data, Examples) else load_training(config, inputs_of(objective))
     if isinstance(validation, Examples):
         held: Examples | None = validation
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +14,10 @@ import numpy as np
 from dipole.errors import InputError
 from dipole.sampling.clusters import pseudo_classes
 from dipole.sampling.communities import communities, neighbour_graph
+from dipole.sampling.curriculum import Curriculum
 from dipole.sampling.grouped import GroupsApart, GroupsTogether, OneSource, PerClass
 from dipole.sampling.plans import Plan
+from dipole.sampling.shares import Shares
 from dipole.sampling.unique import UniqueBatches
 from dipole.training.batches import ENCODED, LISTS, VIEWED, unique_keys
 
@@ -119,15 +121,47 @@ def _apart(m: Material, *, clusters: int | None = None, model: str | None = None
 def sources(m: Material, *, power: float = 1.0, key: str | None = None) -> Plan:
     """Batches of one source each; power: see `OneSource`; key: what in a row's metadata names its
     source, where the data are no mixture."""
-    found = getattr(m.examples, "sources", None)
+    return OneSource(_sources(m, key), m.batch_size, power=power, keys=m.keys, seed=m.seed)
+
+
+def shares(m: Material, *, shares: Sequence[float] | None = None, key: str | None = None) -> Plan:
+    """Batches with exact shares of every source: of --data, then --more-data in their order; equal
+    ones if not given. key: as for `sources`, which are then in alphabetical order."""
+    groups = _sources(m, key)
+    if key is None:  # in the order in which they stand
+        names = list(dict.fromkeys(groups.tolist()))
+        groups = np.array([names.index(name) for name in groups.tolist()])
+    given = shares or [1.0] * len(np.unique(groups))
+    return Shares(groups, given, m.batch_size, keys=m.keys, seed=m.seed)
+
+
+def curriculum(m: Material, *, by: str = "length", start: float = 0.2, over: float = 4) -> Plan:
+    """Easy rows first; by: length (of the anchors' texts), or a number in a row's metadata."""
+    if by == "length":
+        name = next(field for field in (*ENCODED, *VIEWED) if field in m.examples.FIELDS)
+        difficulty: list[Any] = [len(text) for text in m.examples.column(name)]
+    else:
+        found = [m.examples.metadata(i).get(by) for i in range(len(m))]
+        if not all(isinstance(value, int | float) for value in found):
+            raise InputError(
+                f"by: found no number '{by}' in every row's metadata; expected length or its name"
+            )
+        difficulty = found
+    return Curriculum(
+        np.array(difficulty), m.batch_size, start=start, over=over, keys=m.keys, seed=m.seed
+    )
+
+
+def _sources(m: Material, key: str | None) -> np.ndarray:
+    found = m.examples.sources
     if key is not None:
         found = np.array([str(m.examples.metadata(i).get(key)) for i in range(len(m))])
     if found is None:
         raise InputError(
-            f"sampler: found 'sources' for {m.examples.origin}, which is one source; "
-            "expected several data sets, or --sampler-option key=NAME of their metadata"
+            f"sampler: found one source, {m.examples.origin}; expected more data, or key, the "
+            "name of the source in the rows' metadata"
         )
-    return OneSource(np.asarray(found), m.batch_size, power=power, keys=m.keys, seed=m.seed)
+    return found
 
 
 def classes(m: Material, *, per_class: int = 4) -> Plan:
@@ -148,6 +182,8 @@ SAMPLERS: dict[str, tuple[Callable[..., Plan], Callable[..., np.ndarray] | None]
     "neighbours": (clusters, _neighbours),
     "apart": (apart, _apart),
     "sources": (sources, None),
+    "shares": (shares, None),
+    "curriculum": (curriculum, None),
     "classes": (classes, None),
 }
 

@@ -16,7 +16,7 @@ import torch
 
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
-from dipole.training.build import build_encoder, load_examples
+from dipole.training.build import build_encoder, load_training
 from dipole.training.config import Config, make_config, write_config
 from dipole.training.progress import METRICS
 from dipole.training.run import (
@@ -107,7 +107,7 @@ def _first_encoder(stage: Config, data: Any) -> Encoder:
 
     if data is None or isinstance(data, str | Path):
         inputs = inputs_of(build_objective(stage))
-        data = load_examples(stage, stage.data, stage.split, inputs)
+        data = load_training(stage, inputs)
     return build_encoder(stage, data)
 
 
