@@ -10,7 +10,7 @@ from support.battery import Battery
 from support.spec import Spec, cosine, lse
 
 
-def oracle(views, ids=None, *, temperature, centre, learn_temperature):
+def oracle(views, ids=None, *, temperature, centre, within, learn_temperature):
     v, n = len(views), len(views[0])
     directions = []
     for u in range(v):
@@ -21,7 +21,8 @@ def oracle(views, ids=None, *, temperature, centre, learn_temperature):
             for i in range(n):
                 seen = [j for j in range(n) if j == i or ids is None or ids[i] != ids[j]]
                 logits = {j: cosine(views[u][i], views[w][j]) / temperature for j in seen}
-                rows.append(lse(logits.values()) - logits[i])
+                own = [cosine(views[u][i], views[u][j]) / temperature for j in seen if j != i]
+                rows.append(lse([*logits.values(), *(own if within else ())]) - logits[i])
             directions.append(rows)
     return np.mean(directions, axis=0).tolist()
 
@@ -30,7 +31,11 @@ class TestModalities(Battery):
     spec = Spec(
         "modalities",
         oracle,
-        settings=({"temperature": 0.3}, {"temperature": 0.3, "centre": True}),
+        settings=(
+            {"temperature": 0.3},
+            {"temperature": 0.3, "centre": True},
+            {"temperature": 0.3, "within": True},
+        ),
     )
 
 

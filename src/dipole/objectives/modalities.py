@@ -12,6 +12,7 @@ from dipole.errors import InputError
 from dipole.objectives.base import Common, Objective, Reduction, Temperature
 from dipole.objectives.checks import check
 from dipole.objectives.infonce import infonce
+from dipole.objectives.ntxent import ntxent
 from dipole.objectives.registry import register
 
 
@@ -21,18 +22,22 @@ def modalities(
     *,
     temperature: float | Tensor = 0.07,
     centre: bool = False,
+    within: bool = False,
     reduction: Reduction = "mean",
 ) -> Tensor:
     """L = mean over pairs of modalities u < w of InfoNCE(views[u], views[w]), both directions.
 
-    `centre` takes the pairs with the first modality only: the others meet through it.
+    `centre` takes the pairs with the first modality only: the others meet through it. `within`
+    takes NT-Xent in the place of InfoNCE: an anchor's own modality has negatives too, as it should
+    where the modalities are views of one kind.
     Shapes: views (v, n, d), v >= 2 modalities; ids (n,): equal ids never meet, save for i = j.
     """
     check(views=views, ids=ids, temperature=temperature)
     if len(views) < 2:
         raise InputError(f"views: found {len(views)}, expected 2 modalities or more")
+    pair = ntxent if within else infonce
     parts = [
-        infonce(views[u], views[w], ids=ids, temperature=temperature, reduction=reduction)
+        pair(views[u], views[w], ids=ids, temperature=temperature, reduction=reduction)
         for u, w in combinations(range(len(views)), 2)
         if u == 0 or not centre
     ]
@@ -62,11 +67,13 @@ class Modalities(Objective):
         *,
         learn_temperature: bool = False,
         centre: bool = False,
+        within: bool = False,
         **common: Unpack[Common],
     ) -> None:
         super().__init__(**common)
         self.temperature = Temperature(temperature, learn_temperature)
         self.centre = centre
+        self.within = within
 
     def forward(self, views: Tensor, ids: Tensor | None = None) -> Tensor:
         """The loss of a batch; see `modalities`."""
@@ -75,5 +82,6 @@ class Modalities(Objective):
             ids,
             temperature=self.temperature(),
             centre=self.centre,
+            within=self.within,
             reduction=self.reduction,
         )
