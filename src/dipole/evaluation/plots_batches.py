@@ -61,13 +61,13 @@ def draw_all(folder: Path) -> list[str]:
     keys = np.arange(len(places), dtype=np.uint64)[:, None]
     found = pseudo_classes(vectors, 24)
     graph = neighbour_graph(vectors, vectors, skip=1, neighbours=12)
-    near = communities(graph, 6)
+    near = communities(graph, 5)
     fine = pseudo_classes(vectors, 24, largest=15)
     sources = (places[:, 0] > -0.3).astype(int) + (places[:, 0] > 0.5)
     plans: dict[str, tuple[Plan, np.ndarray | None]] = {
         "unique": (UniqueBatches(keys, 24), None),
         "clusters": (GroupsTogether(found, 24), found),
-        "neighbours": (GroupsTogether(near, 24), near),
+        "neighbours": (GroupsTogether(near, 25), near),
         "apart": (GroupsApart(fine, 24), fine),
         "sources": (OneSource(sources, 24), sources),
         "classes": (PerClass(clouds, 24, per_class=4), clouds),
