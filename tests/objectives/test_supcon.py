@@ -73,3 +73,16 @@ def test_four_vectors_by_hand():
 def test_a_form_that_does_not_exist():
     with pytest.raises(InputError, match="variant: found 'both', expected 'out' or 'in'"):
         SupCon(variant="both")
+
+
+@pytest.mark.parametrize("variant", ["out", "in"])
+@pytest.mark.parametrize("executor", ["dense", "tiled"])
+def test_one_easy_positive_keeps_its_small_gradient(variant, executor):
+    views = torch.eye(8).double() + 0.03 * torch.randn(2, 8, 8).double()
+    gradients = []
+    for leaf in (views.clone().requires_grad_(), views.float().requires_grad_()):
+        loss = SupCon(0.05, variant=variant, executor=executor)(leaf)
+        gradients.append(torch.autograd.grad(loss, leaf)[0].double())
+    wanted, found = gradients
+    assert wanted.norm() < 1e-5
+    assert (found - wanted).norm() < 1e-3 * wanted.norm()

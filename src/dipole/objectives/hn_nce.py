@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Unpack
 
 import torch
@@ -11,7 +12,7 @@ from dipole.errors import InputError
 from dipole.kernels import Modifier, Stats, count, lse, own, pairs, scale
 from dipole.objectives.base import Common, Objective, Reduction, Temperature
 from dipole.objectives.checks import check
-from dipole.objectives.maths import log_add, others, reduce, unit
+from dipole.objectives.maths import one_against, others, reduce, unit
 from dipole.objectives.registry import register
 
 
@@ -55,12 +56,13 @@ def hn_nce(
         column=[lse(mod=Modifier(harder, column=shifts[1]), mask=mask)],
     )
     score = own(a, p, temperature=temperature)
-    log_alpha = torch.tensor(alpha, dtype=a.dtype, device=a.device).log()
 
     def loss(negatives: Tensor) -> Tensor:
         """One direction."""
-        log_z = log_add(score + log_alpha, negatives)
-        return reduce(log_z - score, reduction, counted=torch.isfinite(log_z))
+        if alpha == 0:
+            counted = torch.isfinite(negatives)
+            return reduce(torch.where(counted, negatives - score, 0), reduction, counted)
+        return reduce(one_against(score + math.log(alpha), negatives) + math.log(alpha), reduction)
 
     return (loss(second.row[0]) + loss(second.column[0])) / 2
 

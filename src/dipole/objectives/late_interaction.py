@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from dipole.errors import InputError
-from dipole.kernels import Score, candidates, diagonal, lse, pairs, settings, total, using
+from dipole.kernels import Score, diagonal, lse, pairs, settings, total, using
 from dipole.kernels import late_interaction as summed
 from dipole.objectives.base import Common, Objective, Reduction, Temperature
 from dipole.objectives.checks import check
-from dipole.objectives.maths import as_relation, log_add, reduce, unit
+from dipole.objectives.maths import log_add, one_against, others, reduce, unit
 from dipole.objectives.registry import register
 
 TOKENS = {
@@ -86,15 +86,15 @@ def late_interaction(
     compare = score or summed()
     rows = tokens("anchor", anchor, anchor_mask)
     columns = tokens("positive", positive, positive_mask)
-    asked = [lse(mask=candidates(as_relation(None, ids))), total(mask=diagonal())]
+    asked = [lse(mask=others(ids)), total(mask=diagonal())]
     with _tile(anchor, positive):
-        log_z, own = pairs(rows, columns, score=compare, temperature=temperature, row=asked).row
+        rest, own = pairs(rows, columns, score=compare, temperature=temperature, row=asked).row
     if negative is not None:
-        others = tokens("negative", negative, negative_mask)
+        more = tokens("negative", negative, negative_mask)
         with _tile(anchor, negative):
-            found = pairs(rows, others, score=compare, temperature=temperature, row=[lse()])
-        log_z = log_add(log_z, found.row[0])
-    return reduce(log_z - own, reduction)
+            found = pairs(rows, more, score=compare, temperature=temperature, row=[lse()])
+        rest = log_add(rest, found.row[0])
+    return reduce(one_against(own, rest), reduction)
 
 
 def tokens(name: str, x: Tensor, mask: Tensor | None) -> list[Tensor]:

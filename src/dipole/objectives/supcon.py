@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from dipole.errors import InputError
-from dipole.kernels import INDEX, Mask, count, lse, off_diagonal, pairs, same, total
+from dipole.kernels import INDEX, Mask, count, different, lse, off_diagonal, pairs, same, total
 from dipole.objectives.base import Common, Objective, Reduction, Temperature
 from dipole.objectives.checks import check
-from dipole.objectives.maths import reduce, unit
+from dipole.objectives.maths import one_against, reduce, unit
 from dipole.objectives.registry import register
 
 Variant = Literal["out", "in"]
@@ -41,30 +41,23 @@ def supcon(
     z = unit(views.transpose(0, 1).reshape(n * v, -1))
     if labels is None:
         alike = Mask(lambda _, i, j: i // v == j // v, row=INDEX, column=INDEX)
+        unlike = Mask(lambda _, i, j: i // v != j // v, row=INDEX, column=INDEX)
     else:
-        alike = same(labels.repeat_interleave(v))
-    candidates: list[Mask] = [off_diagonal()]
-    if ids is not None:
-        candidates.append(_not_twins(ids.repeat_interleave(v), alike))
+        classes = labels.repeat_interleave(v)
+        alike, unlike = same(classes), different(classes)
     positives = [off_diagonal(), alike]
-    numerator = total(mask=positives) if variant == "out" else lse(mask=positives)
-    asked = [lse(mask=candidates), numerator, count(positives)]
-    log_z, hit, size = pairs(z, z, temperature=temperature, row=asked).row
+    negatives = [unlike] if ids is None else [unlike, different(ids.repeat_interleave(v))]
+    asked = [lse(mask=negatives), lse(mask=positives), count(positives)]
+    if variant == "out":
+        asked.append(total(mask=positives))
+    far, near, size, *hit = pairs(z, z, temperature=temperature, row=asked).row
     counted, size = size > 0, size.clamp(min=1)
-    hit = hit / size if variant == "out" else hit - size.log()
-    rows = torch.where(counted, log_z - hit, 0)
+    near = torch.where(counted, near, 0)
+    # The positives' log-sum-exp, less their mean: nothing for one positive, whose small gradient
+    # would drown in the rounding of 1 - 1.
+    spread = torch.where(size > 1, near - hit[0] / size, 0) if hit else size.log()
+    rows = one_against(near, far) + spread
     return reduce(rows.view(n, v).T, reduction, counted.view(n, v).T)
-
-
-def _not_twins(ids: Tensor, alike: Mask) -> Mask:
-    """Equal ids only where both are positives of each other."""
-    k = len(alike.row)
-
-    def keep(score: Tensor, a: Tensor, *rest: Tensor) -> Tensor:
-        row, b, column = rest[:k], rest[k], rest[k + 1 :]
-        return (a != b) | alike.fn(score, *row, *column)
-
-    return Mask(keep, row=(ids, *alike.row), column=(ids, *alike.column))
 
 
 @register(

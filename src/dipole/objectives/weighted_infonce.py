@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from dipole.errors import InputError
-from dipole.kernels import candidates, lse, own, pairs
+from dipole.kernels import lse, own, pairs
 from dipole.objectives.base import Common, Objective, Reduction, Temperature
 from dipole.objectives.checks import check, check_above_zero
-from dipole.objectives.maths import as_relation, everywhere, reduce, unit
+from dipole.objectives.maths import everywhere, one_against, others, reduce, unit
 from dipole.objectives.registry import register
 
 WeightOf = Literal["linear", "log", "inverse", "constant"]
@@ -43,10 +43,11 @@ def weighted_infonce(
     weight = _weights(scores.to(a.dtype), weight_of, highest)
     mean = everywhere(weight).mean()
     weight = torch.where(mean > 0, weight / torch.where(mean > 0, mean, 1), 0)
-    asked = [lse(mask=candidates(as_relation(None, ids)))]
+    asked = [lse(mask=others(ids))]
     block = pairs(a, p, temperature=temperature, row=asked, column=asked)
     score = own(a, p, temperature=temperature)
-    return reduce(weight * ((block.row[0] + block.column[0]) / 2 - score), reduction)
+    sides = [one_against(score, rest) for rest in (block.row[0], block.column[0])]
+    return reduce(weight * torch.stack(sides).mean(0), reduction)
 
 
 def _weights(scores: Tensor, weight_of: WeightOf, highest: float) -> Tensor:
