@@ -7,15 +7,41 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dipole.data import content_key
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.encoders.folder import read_json, read_weights, require, write_json, write_weights
 from dipole.encoders.registry import make_encoder
 from dipole.errors import InputError
 
 ROLES: tuple[Role, Role] = ("query", "document")
+
+
+class Stored:
+    """Vectors of inputs by their content, in place of a tower that does not change."""
+
+    def __init__(self, keys: np.ndarray, vectors: np.ndarray) -> None:
+        self.keys, self.vectors = keys, vectors
+
+    @classmethod
+    def of(
+        cls, tower: Encoder, inputs: Sequence[Any], role: Role, *, show_progress: bool = False
+    ) -> Stored:
+        """Every different input encoded once, in an order that does not depend on theirs."""
+        keys, first = np.unique(_keys(inputs), return_index=True)
+        different = [inputs[int(i)] for i in first]
+        return cls(keys, tower.encode(different, role, show_progress=show_progress))
+
+    def __call__(self, inputs: Sequence[Any]) -> Tensor:
+        """(n, dim)."""
+        keys = _keys(inputs)
+        places = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
+        if (self.keys[places] != keys).any():
+            raise InputError("a locked tower: found an input that was not encoded before training")
+        return torch.from_numpy(self.vectors[places])
 
 
 class TwoTowers(Encoder):
@@ -44,15 +70,17 @@ class TwoTowers(Encoder):
         self.dim = dim or query.dim
         self.maps = nn.ModuleDict()
         if dim is not None:
-            self.maps.update({r: nn.Linear(self._of(r).dim, dim, bias=False) for r in ROLES})
+            self.maps.update({r: nn.Linear(self.tower(r).dim, dim, bias=False) for r in ROLES})
         self.dtype = "auto" if "auto" in (query.dtype, document.dtype) else query.dtype
+        # Of a tower that is locked: what it would say.
+        self.stored: dict[Role, Stored] = {}
         # A pretrained tower must not be trained at the pace of one from scratch.
         slower = min((query, document), key=lambda t: t.training_defaults["learning_rate"])
         self.training_defaults = slower.training_defaults  # type: ignore[misc]
         self.rate_factors = {
             f"{role}.{name}": factor
             for role in ROLES
-            for name, factor in getattr(self._of(role), "rate_factors", {}).items()
+            for name, factor in getattr(self.tower(role), "rate_factors", {}).items()
         }
 
     @classmethod
@@ -74,13 +102,15 @@ class TwoTowers(Encoder):
 
     def prepare(self, inputs: Sequence[Any], role: Role = "document") -> Features:
         """The features of the role's tower, each name behind the role."""
-        return _marked(role, self._of(role).prepare(inputs, role))
+        if role in self.stored:
+            return {f"{role}.stored": self.stored[role](inputs)}
+        return _marked(role, self.tower(role).prepare(inputs, role))
 
     def forward(self, features: Features) -> Tensor:
         """Vectors of the tower whose features these are, (n, dim)."""
         role, _, _ = next(iter(features)).partition(".")
         own = {name.partition(".")[2]: tensor for name, tensor in features.items()}
-        vectors: Tensor = self._of(role)(own)
+        vectors: Tensor = own["stored"] if "stored" in own else self.tower(role)(own)
         if self.maps:
             vectors = F.normalize(self.maps[role](vectors), dim=-1)
         return vectors
@@ -89,7 +119,7 @@ class TwoTowers(Encoder):
         self, inputs: Sequence[Any], role: Role, token_budget: int
     ) -> Iterator[tuple[np.ndarray, Features]]:
         """As the role's tower makes them."""
-        for indices, features in self._of(role).batches(inputs, role, token_budget):
+        for indices, features in self.tower(role).batches(inputs, role, token_budget):
             yield indices, _marked(role, features)
 
     def default_budget(self) -> int:
@@ -111,7 +141,7 @@ class TwoTowers(Encoder):
         return maps | {
             f"{role}.{name}": tensor
             for role in ROLES
-            for name, tensor in self._of(role).weights().items()
+            for name, tensor in self.tower(role).weights().items()
         }
 
     def save(self, folder: str | Path) -> None:
@@ -119,7 +149,7 @@ class TwoTowers(Encoder):
         folder = Path(folder)
         for role in ROLES:
             (folder / role).mkdir(parents=True, exist_ok=True)
-            self._of(role).save(folder / role)
+            self.tower(role).save(folder / role)
         if self.maps:
             write_weights(folder / "maps.safetensors", dict(self.maps.state_dict()))
         dim = self.dim if self.maps else None
@@ -141,8 +171,13 @@ class TwoTowers(Encoder):
                 raise InputError(f"{path}: {str(error).splitlines()[-1].strip()}") from None
         return towers
 
-    def _of(self, role: str) -> Encoder:
+    def tower(self, role: str) -> Encoder:
+        """One of the two."""
         return self.query if role == "query" else self.document
+
+
+def _keys(inputs: Sequence[Any]) -> np.ndarray:
+    return np.fromiter((content_key(value) for value in inputs), np.uint64, len(inputs))
 
 
 def _marked(role: Role, features: Features) -> Features:

@@ -145,17 +145,23 @@ class Sum(Objective):
 
     def forward(self, *args: Tensor, **inputs: Tensor | None) -> Tensor:
         """Positional arguments are named as in the first part."""
-        first, *_ = self.terms
-        assert isinstance(first, Objective)
-        batch = dict(zip(first.inputs(), args, strict=False)) | inputs
         total: Tensor | None = None
-        for name, weight, term in zip(self.names(), self.weights, self.terms, strict=True):
-            assert isinstance(term, Objective)
-            value: Tensor = term(**term.pick(batch))
-            self.parts[name] = value.detach()
+        for weight, value in zip(self.weights, self.values(*args, **inputs), strict=True):
             total = weight * value if total is None else total + weight * value
         assert total is not None
         return total
+
+    def values(self, *args: Tensor, **inputs: Tensor | None) -> list[Tensor]:
+        """What every part says of a batch, unweighted."""
+        first, *_ = self.terms
+        assert isinstance(first, Objective)
+        batch = dict(zip(first.inputs(), args, strict=False)) | inputs
+        values = []
+        for name, term in zip(self.names(), self.terms, strict=True):
+            assert isinstance(term, Objective)
+            values.append(term(**term.pick(batch)))
+            self.parts[name] = values[-1].detach()
+        return values
 
 
 class Temperature(nn.Module):

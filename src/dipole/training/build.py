@@ -158,14 +158,14 @@ def sides(examples: Examples) -> tuple[Sequence[Any], Sequence[Any]]:
 
 
 def build_objective(config: Config) -> Objective:
-    """The objective by its name and options."""
-    from dipole.objectives import build_objective
+    """The objective by its name and options, or the sum of several."""
+    from dipole.training.combining import build_sum
 
     seed_step(config.seed, 0)
     options = dict(config.objective_options)
     if config.temperature is not None:
         options["temperature"] = config.temperature
-    return build_objective(config.objective, **options)
+    return build_sum(config.objective, config.combine, options)
 
 
 def _is_labelled(source: str) -> bool:

@@ -51,12 +51,20 @@ class Config(BaseModel):
     encoder_options: dict[str, Any] = Field(
         default_factory=dict, description="Setting of the encoder, KEY=VALUE; repeatable."
     )
-    objective: str = Field("infonce", description="Name of the objective.")
+    objective: str = Field(
+        "infonce", description="Name of the objective, or a sum: infonce + 0.1 * vicreg."
+    )
+    combine: Literal["weights", "uncertainty", "mgda"] = Field(
+        "weights",
+        description="How several objectives (infonce + 0.1 * vicreg) are one: by their weights, "
+        "by learnt uncertainty, or by the common descent direction of their gradients.",
+    )
     temperature: float | None = Field(
         None, description="Temperature of the objective; its own default if not given."
     )
     objective_options: dict[str, Any] = Field(
-        default_factory=dict, description="Setting of the objective, KEY=VALUE; repeatable."
+        default_factory=dict,
+        description="Setting of the objective, KEY=VALUE, in a sum NAME.KEY=VALUE; repeatable.",
     )
 
     view: list[str] = Field(
@@ -107,6 +115,17 @@ class Config(BaseModel):
     stages: list[dict[str, Any]] = Field(
         default_factory=list,
         description="Trainings one after another, each with settings of its own (in a recipe).",
+    )
+
+    locked: list[str] = Field(
+        default_factory=list,
+        description="Weights of the encoder that stay, by the start of their name, as document "
+        "(of two-towers: its vectors are computed once); repeatable.",
+    )
+    alternate: list[str] = Field(
+        default_factory=list,
+        description="Weights that take turns, by the start of their name, as query, document, "
+        "objective: one at each step; the others go with the first. Repeatable.",
     )
 
     batch_size: int | None = Field(

@@ -189,6 +189,8 @@ class Trainer:
         value = float(self.accelerator.reduce(loss.detach(), "mean"))
         self._check_finite("loss", value, batch)
         self.accelerator.backward(loss)
+        if self.config.alternate:
+            self.towers.take_turn(self.config.alternate, self.progress.step)
         norm = None
         if self.config.clip_norm is not None:
             norm = float(

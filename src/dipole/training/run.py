@@ -54,6 +54,7 @@ def train(
     from accelerate import Accelerator
     from accelerate.utils import DistributedDataParallelKwargs
 
+    from dipole.training.locking import locked
     from dipole.training.loop import Trainer
     from dipole.training.towers import inputs_of
     from dipole.training.validation import make_validation
@@ -78,26 +79,29 @@ def train(
     if config.track:
         accelerator.init_trackers(folder.name, config=_flat(config))
     validation: Validation | None = None if held is None else make_validation(held, examples)
-    trainer = Trainer(
-        config,
-        encoder,
-        objective,
-        examples,
-        folder,
-        accelerator,
-        validation,
-        views=views,
-        parts=parts,
-        show_progress=show_progress and accelerator.is_main_process,
-    )
-    if resume:
-        trainer.restore()
+    encoder.to(accelerator.device)
+    shown = show_progress and accelerator.is_main_process
     started = time.monotonic()
-    try:
-        progress = trainer.run()
-    finally:
-        if config.track:
-            accelerator.end_training()
+    with locked(encoder, config.locked, examples, show_progress=shown):
+        trainer = Trainer(
+            config,
+            encoder,
+            objective,
+            examples,
+            folder,
+            accelerator,
+            validation,
+            views=views,
+            parts=parts,
+            show_progress=shown,
+        )
+        if resume:
+            trainer.restore()
+        try:
+            progress = trainer.run()
+        finally:
+            if config.track:
+                accelerator.end_training()
     result = asdict(progress) | {
         "measure": validation[0] if validation else None,
         "examples": len(examples),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
 from dipole.encoders.base import Encoder, Features
+from dipole.errors import InputError
 from dipole.objectives.base import Objective, forward_inputs
 from dipole.training.batches import padded
 from dipole.training.gradient_cache import encode_chunks
@@ -62,6 +63,24 @@ class Towers(nn.Module):
         """Let the parts follow a step of the optimiser."""
         for part in self.each_part():
             part.after_step()
+
+    def take_turn(self, names: Sequence[str], step: int) -> None:
+        """Drop the gradients of the weights whose turn it is not: their optimiser skips the step.
+
+        Step t belongs to `names[t mod k]`, the start of a name; what none of them names goes with
+        the first.
+        """
+        whose = {name: [] for name in names}  # type: dict[str, list[nn.Parameter]]
+        for own, parameter in self.named_parameters():
+            short = own.removeprefix("encoder.")
+            name = next((n for n in names if f"{short}.".startswith(f"{n.rstrip('.')}.")), names[0])
+            whose[name].append(parameter)
+        for name, parameters in whose.items():
+            if not parameters:
+                raise InputError(f"alternate: found '{name}'; no weights have such a name")
+            if name != names[step % len(names)]:
+                for parameter in parameters:
+                    parameter.grad = None
 
     def parameter_groups(self, weight_decay: float) -> list[dict[str, Any]]:
         """Matrices with weight decay; vectors, scalars and the objective's parameters without.

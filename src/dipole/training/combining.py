@@ -1,0 +1,159 @@
+"""Several objectives as one: by weights, by learnt uncertainty, by the common descent direction."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dipole.errors import InputError
+from dipole.objectives.base import Objective, Sum
+from dipole.objectives.maths import everywhere
+
+_TERM = re.compile(r"\s*(?:([0-9.eE-]+)\s*\*)?\s*([\w.:-]+)\s*")
+
+
+def read_sum(text: str) -> list[tuple[float, str]]:
+    """The weights and names of a sum of objectives.
+
+    >>> read_sum("infonce + 0.1 * align-uniform")
+    [(1.0, 'infonce'), (0.1, 'align-uniform')]
+    """
+    terms = []
+    for part in text.split("+"):
+        found = _TERM.fullmatch(part)
+        try:
+            weight = float(found[1] or 1) if found else 0.0
+        except ValueError:
+            weight = 0.0
+        if found is None or weight <= 0:
+            raise InputError(
+                f"objective: found {part.strip()!r} in {text!r}; expected NAME or WEIGHT * NAME, "
+                "WEIGHT above 0"
+            )
+        terms.append((weight, found[2]))
+    return terms
+
+
+def build_sum(text: str, combine: str, settings: dict[str, Any]) -> Objective:
+    """The objective that `text` speaks of; settings are KEY, or NAME.KEY in a sum.
+
+    A KEY without a name goes to every part that has such a setting.
+    """
+    from dipole.objectives.registry import build_objective, objective_class, options
+
+    terms = read_sum(text)
+    if len(terms) == 1:
+        if combine != "weights":
+            raise InputError(f"combine: found '{combine}' for one objective; expected a sum")
+        ((weight, name),) = terms
+        objective = build_objective(name, **settings)
+        return objective if weight == 1 else weight * objective
+    own: dict[str, dict[str, Any]] = {name: {} for _, name in terms}
+    for key, value in settings.items():
+        head, dot, tail = key.partition(".")
+        takes = [head] if dot else [n for n in own if key in options(objective_class(n))]
+        if not takes or takes[0] not in own:
+            raise InputError(
+                f"objective option '{key}': no such setting; expected NAME.KEY, NAME one of "
+                + ", ".join(own)
+            )
+        for name in takes:
+            own[name][tail or head] = value
+    parts = [(weight, build_objective(name, **own[name])) for weight, name in terms]
+    return {"weights": Sum, "uncertainty": Uncertainty, "mgda": MinNorm}[combine](parts)
+
+
+class Uncertainty(Sum):
+    """sum_i w_i exp(-s_i) L_i + s_i / 2, with a learnt s_i = log sigma_i^2 for every objective.
+
+    At the best s_i the weight of an objective is 1 / (2 L_i): one that is far from zero counts
+    less. Only for losses above 0; the weights w_i are where it starts.
+    Source: Kendall, Gal and Cipolla 2018, Multi-Task Learning Using Uncertainty to Weigh Losses,
+    arXiv 1705.07115, the form for softmax losses.
+    """
+
+    def __init__(self, terms: Iterable[tuple[float, Objective]]) -> None:
+        super().__init__(terms)
+        self.log_variance = nn.Parameter(torch.zeros(len(self.terms)))
+
+    def forward(self, *args: Tensor, **inputs: Tensor | None) -> Tensor:
+        """The weighted sum of a batch."""
+        values = self.values(*args, **inputs)
+        for name, value in zip(self.names(), values, strict=True):
+            if value <= 0:
+                raise InputError(
+                    f"uncertainty: found {name} at {value:.4g}; expected losses above 0, or "
+                    "--combine weights"
+                )
+        losses = torch.stack(values) * values[0].new_tensor(self.weights)
+        return (losses * (-self.log_variance).exp() + self.log_variance / 2).sum()
+
+
+class MinNorm(Sum):
+    """sum_i a_i L_i with the a on the simplex that make the shortest sum of gradients,
+
+        a = argmin || sum_i a_i g_i ||^2,   g_i = w_i d L_i / d vectors.
+
+    That sum d is a descent direction of every objective, d . g_i >= ||d||^2, and zero only where no
+    direction improves all of them. Gradients are those of the vectors the encoder made, of all
+    processes (an upper bound of the norm in the weights), so no extra pass through the encoder.
+    Source: Sener and Koltun 2018, Multi-Task Learning as Multi-Objective Optimization, arXiv
+    1810.04650; for contrast and topics: arXiv 2402.07577.
+    """
+
+    def forward(self, *args: Tensor, **inputs: Tensor | None) -> Tensor:
+        """The weighted sum of a batch; `parts` holds the weights too."""
+        first, *_ = self.terms
+        assert isinstance(first, Objective)
+        batch = dict(zip(first.inputs(), args, strict=False)) | inputs
+        values = self.values(**batch)
+        weights = values[0].new_tensor(self.weights)
+        vectors = [x for x in batch.values() if isinstance(x, Tensor) and x.requires_grad]
+        if vectors:
+            weights = weights * self._shares(values, weights, vectors)
+        return (torch.stack(values) * weights).sum()
+
+    def _shares(self, values: list[Tensor], weights: Tensor, vectors: list[Tensor]) -> Tensor:
+        rows = []
+        for value, weight in zip(values, weights, strict=True):
+            found = torch.autograd.grad(
+                weight * value,
+                vectors,
+                retain_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+            rows.append(torch.cat([gradient.reshape(-1).double() for gradient in found]))
+        stacked = torch.stack(rows)
+        # Every process has the gradients of its own rows: inner products add up.
+        gram = everywhere((stacked @ stacked.T)[None]).sum(0)
+        shares = values[0].new_tensor(min_norm(gram.cpu().numpy()))
+        self.parts |= {f"{n}_share": s for n, s in zip(self.names(), shares, strict=True)}
+        return shares
+
+
+def min_norm(gram: np.ndarray) -> np.ndarray:
+    """The a >= 0 with sum 1 that minimise a' G a, for the inner products G (k, k) of k vectors.
+
+    As non-negative least squares of || sum a_i g_i ||^2 + (sum a_i - 1)^2: its solution points
+    in the direction sought, whatever its length. Exact, and for two vectors
+    a_1 = clip((g_2 - g_1) . g_2 / ||g_2 - g_1||^2, 0, 1).
+
+    >>> min_norm(np.array([[1.0, 0.0], [0.0, 3.0]])).round(3).tolist()
+    [0.75, 0.25]
+    """
+    from scipy.optimize import nnls
+
+    largest = np.diag(gram).max()
+    if largest == 0:
+        return np.full(len(gram), 1 / len(gram))
+    values, vectors = np.linalg.eigh(gram / largest)
+    root = np.sqrt(values.clip(min=0))[:, None] * vectors.T
+    found, _ = nnls(np.vstack([root, np.ones(len(gram))]), np.append(np.zeros(len(gram)), 1.0))
+    shares: np.ndarray = found / found.sum()
+    return shares
