@@ -41,3 +41,13 @@ def test_is_infonce_of_unit_vectors_at_temperature_1():
 def test_a_weight_below_0():
     with pytest.raises(InputError, match="l2: found -1, expected a number of 0 or more"):
         NPair(l2=-1)
+
+
+def test_easy_pairs_keep_their_small_gradient():
+    a = 4 * torch.eye(6).double() + 0.1 * torch.randn(6, 6).double()
+    gradients = []
+    for leaf in (a.clone().requires_grad_(), a.float().requires_grad_()):
+        loss = NPair(l2=0.0)(leaf, leaf.detach())
+        gradients.append(torch.autograd.grad(loss, leaf)[0].double())
+    assert gradients[0].norm() < 1e-5
+    assert (gradients[1] - gradients[0]).norm() < 1e-3 * gradients[0].norm()

@@ -64,3 +64,13 @@ def test_one_shot_of_each_class_are_distances_to_the_support_itself():
 def test_a_choice_that_does_not_exist():
     with pytest.raises(InputError, match="wrong: found 'near', expected 'all' or 'hard'"):
         ProtoTriplet(wrong="near")
+
+
+def test_easy_queries_keep_their_small_gradient():
+    queries = 3 * torch.eye(6).double() + 0.1 * torch.randn(6, 6).double()
+    labels, gradients = torch.arange(6), []
+    for leaf in (queries.clone().requires_grad_(), queries.float().requires_grad_()):
+        loss = Prototypical()(leaf, labels, 3 * torch.eye(6, dtype=leaf.dtype), labels)
+        gradients.append(torch.autograd.grad(loss, leaf)[0].double())
+    assert gradients[0].norm() < 1e-5
+    assert (gradients[1] - gradients[0]).norm() < 1e-3 * gradients[0].norm()

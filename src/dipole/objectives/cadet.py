@@ -11,7 +11,7 @@ from dipole.kernels import INDEX, Mask, lse, own, pairs
 from dipole.objectives.base import Common, Objective, Reduction, Temperature
 from dipole.objectives.checks import check, check_above_zero
 from dipole.objectives.listwise import LIST, kl_listwise
-from dipole.objectives.maths import reduce, unit
+from dipole.objectives.maths import one_against, reduce, unit
 from dipole.objectives.registry import register
 
 
@@ -62,12 +62,12 @@ def cadet(
     mask = [_believed(doubted, candidate_ids)]
     asked = [lse(mask=mask)]
     found = pairs(a, c.flatten(0, 1), temperature=contrast_temperature, row=asked)
-    rows = found.row[0] - own(a, c[:, 0], temperature=contrast_temperature)
-    return listed + contrast * reduce(rows, reduction)
+    hit = own(a, c[:, 0], temperature=contrast_temperature)
+    return listed + contrast * reduce(one_against(hit, found.row[0]), reduction)
 
 
 def _believed(doubted: Tensor, ids: Tensor | None) -> Mask:
-    """The own positive, and what is none of the row's doubted documents."""
+    """What is none of the row's doubted documents, of which the positive is one."""
     k = doubted.shape[1]
 
     def keep(_: Tensor, i: Tensor, doubted: Tensor, *more: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ def _believed(doubted: Tensor, ids: Tensor | None) -> Mask:
         for one in range(k):
             same = mine[:, one : one + 1] == document
             hidden = hidden | (doubted[:, one : one + 1] & same)
-        return ~hidden | (j == i * k)
+        return ~hidden
 
     if ids is None:
         return Mask(keep, row=[INDEX, doubted], column=INDEX)

@@ -11,7 +11,7 @@ from dipole.errors import InputError
 from dipole.kernels import Score, candidates, count, diagonal, lse, pairs, total
 from dipole.objectives.base import Common, Objective, Reduction, Temperature
 from dipole.objectives.checks import check
-from dipole.objectives.maths import as_relation, reduce, unit
+from dipole.objectives.maths import as_relation, one_against, others, reduce, unit
 from dipole.objectives.moments import root
 from dipole.objectives.registry import register
 
@@ -41,14 +41,15 @@ def gram(
     a, *bundle = unit(views)
     basis, base = _span(bundle)
     mask = candidates(as_relation(None, ids))
-    asked = [lse(mask=mask), total(mask=mask), count(mask), total(mask=diagonal())]
+    asked = [lse(mask=others(ids)), total(mask=diagonal()), total(mask=mask), count(mask)]
     found = pairs(
         a, [basis, base], score=_volume(), temperature=temperature, row=asked, column=asked
     )
 
-    def loss(log_z: Tensor, spread: Tensor, size: Tensor, own: Tensor) -> Tensor:
-        hit = (1 - label_smoothing) * own + label_smoothing * spread / size
-        return reduce(log_z - hit, reduction)
+    def loss(rest: Tensor, own: Tensor, spread: Tensor, size: Tensor) -> Tensor:
+        """One direction."""
+        smooth = label_smoothing * (own - spread / size)
+        return reduce(one_against(own, rest) + smooth, reduction)
 
     return (loss(*found.row) + loss(*found.column)) / 2
 

@@ -8,10 +8,10 @@ from typing import Unpack
 from torch import Tensor
 
 from dipole.errors import InputError
-from dipole.kernels import candidates, lse, own, pairs
+from dipole.kernels import lse, own, pairs
 from dipole.objectives.base import Common, Objective, Reduction
 from dipole.objectives.checks import check
-from dipole.objectives.maths import as_relation, log_add, reduce, unlike
+from dipole.objectives.maths import log_add, one_against, others, reduce, unlike
 from dipole.objectives.registry import register
 
 
@@ -36,10 +36,10 @@ def n_pair(
     """
     check(anchor=anchor, positive=positive, negative=negative, ids=ids, negative_ids=negative_ids)
     a, p = (x.float() if x.element_size() < 4 else x for x in (anchor, positive))
-    (log_z,) = pairs(a, p, row=[lse(mask=candidates(as_relation(None, ids)))]).row
+    (rest,) = pairs(a, p, row=[lse(mask=others(ids))]).row
     if negative is not None:
-        log_z = log_add(log_z, *pairs(a, negative, row=[lse(mask=unlike(ids, negative_ids))]).row)
-    return reduce(log_z - own(a, p) + l2 * (own(a, a) + own(p, p)), reduction)
+        rest = log_add(rest, *pairs(a, negative, row=[lse(mask=unlike(ids, negative_ids))]).row)
+    return reduce(one_against(own(a, p), rest) + l2 * (own(a, a) + own(p, p)), reduction)
 
 
 @register(

@@ -22,7 +22,7 @@ from dipole.kernels import (
 )
 from dipole.objectives.base import Common, Objective, Reduction
 from dipole.objectives.checks import check, check_above_zero
-from dipole.objectives.maths import everywhere, reduce
+from dipole.objectives.maths import everywhere, one_against, reduce
 from dipole.objectives.moments import total_everywhere, wide
 from dipole.objectives.registry import register
 
@@ -55,14 +55,14 @@ def prototypical(
     """
     a, classes, means = _episode(anchor, labels, support, support_labels)
     right = same(labels, classes)
-    hit, found, log_z = pairs(
+    hit, found, rest = pairs(
         a,
         means,
         score=negative_squared_distance(),
-        row=[total(mask=right), count(right), lse()],
+        row=[total(mask=right), count(right), lse(mask=different(labels, classes))],
         replicated=True,
     ).row
-    return reduce(log_z - hit, reduction, counted=found > 0)
+    return reduce(one_against(hit, rest), reduction, counted=found > 0)
 
 
 def proto_triplet(
