@@ -12,6 +12,7 @@ from dipole.cli.compare import compare
 from dipole.cli.demo import demo
 from dipole.cli.evaluate import evaluate
 from dipole.cli.index import index
+from dipole.cli.merge import merge
 from dipole.cli.mine import mine
 from dipole.cli.prove import prove
 from dipole.cli.search import search
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, mine, train, evaluate, index, search, compare, prove, systems):
+for command in (demo, mine, merge, train, evaluate, index, search, compare, prove, systems):
     app.command()(command)
 
 
