@@ -236,8 +236,9 @@ class Battery:
                 )
             assert math.isfinite(value)
             assert all(g.isfinite().all() for g in gradients.values())
-            rows = max(v.numel() // 2 for k, v in low.items() if k in VECTORS and k != "negative")
-            matrix = rows * max(rows, m if "negative" in low else 0)
+            extra = {"negative", "support", "queue"} & set(low)
+            rows = max(v.numel() // 2 for k, v in low.items() if k in VECTORS and k not in extra)
+            matrix = rows * max(rows, m if extra else 0)
             assert largest.numel < matrix / 1.8 or matrix < 1e6
 
     def build(self, settings: Mapping[str, Any], executor: Any = None) -> Objective:
