@@ -17,7 +17,7 @@ from dipole.objectives.moments import wide
 from dipole.objectives.registry import register
 
 PAPER = (
-    "Liu et al. 2025, CoDiEmb: A Collaborative yet Distinct Framework for Unified Representation "
+    "Zhang et al. 2025, CoDiEmb: A Collaborative yet Distinct Framework for Unified Representation "
     "Learning in Information Retrieval and Semantic Textual Similarity, arXiv 2508.11442"
 )
 
