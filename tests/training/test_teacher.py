@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from dipole.objectives import DCLR, InfoNCE, KLListwise
+from dipole.training.lists import Scores
 from dipole.training.teacher import Teacher
 from dipole.training.towers import Towers
 
@@ -48,7 +49,7 @@ def test_keys_stand_in_for_the_positives_without_gradient(tiny_encoder):
 
 def test_scores_are_cosines_without_dropout(tiny_encoder):
     teacher = Teacher(tiny_encoder, 1.0, DCLR().inputs())
-    towers = Towers(tiny_encoder, DCLR(), [teacher]).train()
+    towers = Towers(tiny_encoder, DCLR(), [teacher, Scores()]).train()
     batch = towers.vectors(columns(tiny_encoder, anchor=["ab", "c"], positive=["a", "bc"]), {})
     tiny_encoder.eval()
     a, p = (tiny_encoder(tiny_encoder.prepare(t)).detach() for t in (["ab", "c"], ["a", "bc"]))
@@ -57,7 +58,7 @@ def test_scores_are_cosines_without_dropout(tiny_encoder):
 
 def test_scores_of_lists(tiny_encoder):
     teacher = Teacher(tiny_encoder, 1.0, KLListwise().inputs())
-    towers = Towers(tiny_encoder, KLListwise(), [teacher]).train()
+    towers = Towers(tiny_encoder, KLListwise(), [teacher, Scores()]).train()
     mask = torch.tensor([[True, True], [True, False]])
     lists = columns(tiny_encoder, anchor=["ab", "c"], candidates=["a", "b", "c"])
     batch = towers.vectors(lists, {"mask": mask})

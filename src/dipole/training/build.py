@@ -28,6 +28,7 @@ def load_examples(
     are views; lists if the objective (its `inputs`) needs them; otherwise pairs or triplets.
     """
     from dipole.data import load_inputs, load_labeled, load_pairs, load_ranked, load_scored
+    from dipole.training.lists import takes_lists
 
     if config.label is not None:
         return load_labeled(
@@ -48,7 +49,7 @@ def load_examples(
             split=split,
             on_bad_row=config.on_bad_row,
         )
-    if inputs and inputs.get("candidates") and not inputs.get("positive"):
+    if inputs and takes_lists(inputs) and config.teacher is None:
         return load_ranked(source, split=split, on_bad_row=config.on_bad_row)
     return load_pairs(
         source,
@@ -84,15 +85,25 @@ def build_views(config: Config, examples: Examples, inputs: Mapping[str, bool]) 
     return views
 
 
-def build_parts(config: Config, encoder: Encoder, inputs: Mapping[str, bool]) -> list[Part]:
-    """Teacher, queue and mixtures, in this order: the queue holds what the teacher makes."""
+def build_parts(
+    config: Config,
+    encoder: Encoder,
+    examples: Examples,
+    inputs: Mapping[str, bool],
+    *,
+    show_progress: bool = False,
+) -> list[Part]:
+    """Teacher, lists, queue and mixtures, in this order: the queue holds what the teacher makes."""
+    from dipole.training.lists import Lists, Scores, takes_lists
     from dipole.training.queue import Mixed, Queue
-    from dipole.training.teacher import Teacher
 
     parts: list[Part] = []
     if config.teacher is not None:
-        decay = {"frozen": 1.0, "self": 0.0}.get(config.teacher, config.teacher_decay)
-        parts.append(Teacher(encoder, decay, inputs))
+        parts.append(_teacher(config, encoder, examples, inputs, show_progress))
+    if takes_lists(inputs) and "candidates" not in examples.FIELDS:
+        parts.append(Lists())
+    if config.teacher is not None and "teacher_scores" in inputs:
+        parts.append(Scores())
     if config.mixed and config.queue is None:
         raise InputError("mixed: found no queue to mix; expected --queue too")
     if config.queue is not None:
@@ -104,6 +115,31 @@ def build_parts(config: Config, encoder: Encoder, inputs: Mapping[str, bool]) ->
 
         parts.append(Centroids(config.centroids, inputs, start=config.centroids_start))
     return parts
+
+
+def _teacher(
+    config: Config,
+    encoder: Encoder,
+    examples: Examples,
+    inputs: Mapping[str, bool],
+    show_progress: bool,
+) -> Part:
+    """A copy of the encoder, or another model."""
+    from dipole.training.teacher import Teacher
+
+    decays = {"ema": config.teacher_decay, "frozen": 1.0, "self": 0.0}
+    assert config.teacher is not None
+    if config.teacher in decays:
+        return Teacher(encoder, decays[config.teacher], inputs)
+    from dipole.encoders import load_encoder
+    from dipole.training.stored_teacher import StoredTeacher
+
+    if not Path(config.teacher).exists() and "/" not in config.teacher:
+        raise InputError(
+            f"teacher: found '{config.teacher}'; expected ema, frozen, self, a folder or a hub id"
+        )
+    other = load_encoder(config.teacher)
+    return StoredTeacher(other, examples, inputs, show_progress=show_progress)
 
 
 def load_training(config: Config, inputs: Mapping[str, bool]) -> Examples:

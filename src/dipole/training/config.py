@@ -92,10 +92,11 @@ class Config(BaseModel):
     centroids_start: float = Field(
         0.4, description="They start when the mean cosine of a batch's anchors is below this."
     )
-    teacher: Literal["ema", "frozen", "self"] | None = Field(
+    teacher: str | None = Field(
         None,
         description="A copy of the encoder that makes the positives (or the teacher scores an "
-        "objective takes): ema follows it, frozen stays, self is the encoder itself.",
+        "objective takes): ema follows it, frozen stays, self is the encoder itself. Or another "
+        "model, a folder or a hub id, for its scores.",
     )
     teacher_decay: float = Field(
         0.999, ge=0, le=1, description="How much of an ema teacher stays at every step."

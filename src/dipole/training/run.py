@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,7 +59,7 @@ def train(
 
     inputs = inputs_of(objective)
     views = build_views(config, examples, inputs)
-    parts = build_parts(config, encoder, inputs)
+    parts = build_parts(config, encoder, examples, inputs, show_progress=show_progress)
     accelerator = Accelerator(
         # Without this accelerate overlooks several processes on CPUs.
         cpu=not torch.accelerator.is_available(),
@@ -115,19 +113,6 @@ def train(
     accelerator.wait_for_everyone()
     accelerator.free_memory()
     return finished(folder)
-
-
-@contextmanager
-def everyone() -> Iterator[bool]:
-    """Whether this is the main process; all have arrived before, and wait for it after."""
-    import torch
-    from accelerate import PartialState
-
-    # Without this accelerate overlooks several processes on CPUs.
-    state = PartialState(cpu=not torch.accelerator.is_available())
-    state.wait_for_everyone()
-    yield state.is_main_process
-    state.wait_for_everyone()
 
 
 def save_encoder(encoder: Encoder, folder: Path) -> None:

@@ -18,6 +18,7 @@ from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.training.build import build_encoder, load_training
 from dipole.training.config import Config, make_config, write_config
+from dipole.training.processes import everyone
 from dipole.training.progress import METRICS
 from dipole.training.run import (
     CONFIG,
@@ -25,7 +26,6 @@ from dipole.training.run import (
     RESULT,
     Run,
     copy_folder,
-    everyone,
     finished,
     read_result,
     write_result,

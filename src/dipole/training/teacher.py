@@ -6,11 +6,9 @@ import copy
 from collections.abc import Mapping
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dipole.encoders.base import Encoder, Features
-from dipole.objectives.maths import everywhere
 from dipole.training.gradient_cache import encode_chunks
 from dipole.training.parts import Part
 
@@ -20,9 +18,9 @@ class Teacher(Part):
 
     decay 1 is a frozen copy, decay 0 the student itself (without dropout), 0.999 MoCo's.
 
-    It gives what the objective takes. Where that is `teacher_scores`: the cosines of its vectors,
-    anchors against the batch's positives (of all processes), or against each one's `candidates`.
-    Otherwise its vectors stand in for every column but the anchors, without gradient (MoCo's keys).
+    It gives what the objective takes. Where that is `teacher_scores`: `teacher_` vectors of every
+    column, of which `lists.Scores` makes cosines. Otherwise its vectors stand in for every column
+    but the anchors, without gradient (MoCo's keys).
 
     Sources: He et al. 2020, arXiv 1911.05722; Tarvainen and Valpola 2017, arXiv 1703.01780.
     """
@@ -45,19 +43,6 @@ class Teacher(Part):
         names = [name for name in columns if self.gives_scores or name != "anchor"]
         prefix = "teacher_" if self.gives_scores else ""
         return {prefix + name: encode_chunks(self.encoder, columns[name]) for name in names}
-
-    @torch.no_grad()
-    def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        if not self.gives_scores:
-            return batch
-        anchor = F.normalize(batch["teacher_anchor"].float(), dim=-1)
-        name = "candidates" if "candidates" in batch else "positive"
-        others = F.normalize(batch[f"teacher_{name}"].float(), dim=-1)
-        if name == "candidates":
-            scores = torch.einsum("nd,nkd->nk", anchor, others)
-        else:
-            scores = anchor @ everywhere(others).T
-        return batch | {"teacher_scores": scores}
 
     @torch.no_grad()
     def after_step(self) -> None:

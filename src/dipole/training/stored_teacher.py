@@ -1,0 +1,107 @@
+"""Another model as teacher: its vectors of all examples, computed once and used by every run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dipole.data.cache import cache_folder, digest, new_entry
+from dipole.encoders.base import Encoder, Role, fingerprint
+from dipole.errors import InputError
+from dipole.training.batches import ENCODED, LISTS, VIEWED, padded
+from dipole.training.parts import Part
+from dipole.training.processes import everyone
+from dipole.training.rendering import view_name
+
+if TYPE_CHECKING:
+    from dipole.data import Examples
+
+# Inputs that are encoded, and written, at a time.
+BLOCK = 16384
+
+
+class StoredTeacher(Part):
+    """The vectors of a frozen teacher as `teacher_anchor`, `teacher_positive` and so on.
+
+    They are made before the first step and kept in the cache folder under the teacher's
+    fingerprint, so another run with this teacher and data starts at once. In training they are
+    rows of a memory-mapped file: a large teacher costs nothing per step.
+    """
+
+    def __init__(
+        self,
+        teacher: Encoder,
+        examples: Examples,
+        inputs: Mapping[str, bool],
+        *,
+        show_progress: bool = False,
+    ) -> None:
+        super().__init__()
+        if "teacher_scores" not in inputs:
+            raise InputError(
+                "teacher: found a model, which gives scores, and an objective that takes none; "
+                "expected kl-listwise, margin-mse, cadet or dclr"
+            )
+        self._columns: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        fields = {f: ENCODED[f] for f in ENCODED if f in examples.FIELDS}
+        for field, (argument, role) in fields.items():
+            stored = _stored(teacher, examples, field, role, show_progress)
+            self._columns[argument] = stored, _starts(examples, field)
+        for field in (field for field in VIEWED if field in examples.FIELDS):
+            stored = _stored(teacher, examples, field, "document", show_progress)
+            for index in range(2):
+                self._columns[view_name(index)] = stored, _starts(examples, field)
+
+    def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        rows = batch["rows"].cpu().numpy()
+        made = {}
+        for name, (stored, starts) in self._columns.items():
+            places = [np.arange(starts[row], starts[row + 1]) for row in rows]
+            vectors = torch.from_numpy(np.asarray(stored[np.concatenate(places)]))
+            vectors = vectors.to(batch["rows"].device)
+            made[f"teacher_{name}"] = (
+                padded(vectors, batch["mask"]) if name == "candidates" else vectors
+            )
+        return batch | made
+
+
+def _starts(examples: Examples, field: str) -> np.ndarray:
+    """Where the inputs of every row begin among all inputs of a field, (n + 1,)."""
+    if field not in LISTS:
+        return np.arange(len(examples) + 1)
+    lengths = [len(row) for row in examples.column(field)]
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+
+
+def _stored(
+    teacher: Encoder, examples: Examples, field: str, role: Role, show_progress: bool
+) -> np.ndarray:
+    """The memory-mapped vectors of a field, made if nobody has."""
+    made_of = fingerprint(teacher), role, sha256(examples.keys(field).tobytes()).hexdigest()
+    name = f"{digest(*made_of)}-vectors"
+    path = cache_folder() / name / "vectors.npy"
+    with everyone() as main:
+        if main and not path.exists():
+            column: Any = examples.column(field)
+            if field in LISTS:
+                column = list(chain.from_iterable(column))
+            with new_entry(name) as folder:
+                _encode(teacher, column, role, folder / path.name, show_progress)
+    found: np.ndarray = np.load(path, mmap_mode="r")
+    return found
+
+
+def _encode(teacher: Encoder, inputs: Any, role: Role, path: Path, show_progress: bool) -> None:
+    shape = (len(inputs), teacher.dim)
+    out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    for start in range(0, len(inputs), BLOCK):
+        part = inputs[start : start + BLOCK]
+        out[start : start + BLOCK] = teacher.encode(part, role, show_progress=show_progress)
+    out.flush()

@@ -1,0 +1,86 @@
+"""A teacher's stored vectors are those it would give, and are made once."""
+
+import numpy as np
+import pytest
+import torch
+
+from dipole.data import Pairs, Ranked, Triplets
+from dipole.encoders import StaticText
+from dipole.errors import InputError
+from dipole.objectives import InfoNCE, KLListwise
+from dipole.training.fit import fit
+from dipole.training.stored_teacher import StoredTeacher
+
+TEXTS = ["open a file", "close the door", "read one line", "write it down"]
+
+
+@pytest.fixture
+def teacher():
+    torch.manual_seed(0)
+    return StaticText.from_texts(TEXTS, TEXTS, dim=8, shared=True)
+
+
+def rows(*numbers):
+    return {"rows": torch.tensor(numbers)}
+
+
+def test_rows_are_the_teachers_vectors(teacher):
+    pairs = Pairs.from_columns({"anchor": TEXTS, "positive": TEXTS[::-1]})
+    stored = StoredTeacher(teacher, pairs, KLListwise().inputs())
+    found = stored.before(rows(2, 0))
+    expected = teacher.encode([TEXTS[2], TEXTS[0]], "query")
+    np.testing.assert_array_equal(found["teacher_anchor"].numpy(), expected)
+    expected = teacher.encode([TEXTS[1], TEXTS[3]])
+    np.testing.assert_array_equal(found["teacher_positive"].numpy(), expected)
+
+
+def test_uneven_lists(teacher):
+    triplets = Triplets.from_columns(
+        {"anchor": TEXTS[:2], "positive": TEXTS[2:], "negatives": [TEXTS[:2], TEXTS[3:]]}
+    )
+    found = StoredTeacher(teacher, triplets, KLListwise().inputs()).before(rows(1, 0))
+    expected = teacher.encode([TEXTS[3], TEXTS[0], TEXTS[1]])
+    np.testing.assert_array_equal(found["teacher_negative"].numpy(), expected)
+    ranked = Ranked.from_columns(
+        {"query": TEXTS[:2], "candidates": [TEXTS, TEXTS[:1]], "relevance": [[1, 0, 0, 0], [1]]}
+    )
+    mask = torch.tensor([[True, False, False, False], [True] * 4])
+    stored = StoredTeacher(teacher, ranked, KLListwise().inputs())
+    found = stored.before(rows(1, 0) | {"mask": mask})["teacher_candidates"]
+    np.testing.assert_array_equal(found[1].numpy(), teacher.encode(TEXTS))
+    assert not found[0, 1:].any()
+
+
+def test_vectors_are_made_once(teacher, monkeypatch):
+    pairs = Pairs.from_columns({"anchor": ["once"], "positive": ["more"]})
+    first = StoredTeacher(teacher, pairs, KLListwise().inputs()).before(rows(0))
+    monkeypatch.setattr(teacher, "encode", None)
+    again = StoredTeacher(teacher, pairs, KLListwise().inputs()).before(rows(0))
+    assert torch.equal(first["teacher_anchor"], again["teacher_anchor"])
+
+
+def test_a_model_gives_scores_only(teacher):
+    pairs = Pairs.from_columns({"anchor": ["a"], "positive": ["b"]})
+    with pytest.raises(InputError, match="expected kl-listwise"):
+        StoredTeacher(teacher, pairs, InfoNCE().inputs())
+
+
+def test_a_student_learns_the_teachers_scores(teacher, tiny_encoder, pairs, tmp_path):
+    teacher.save(tmp_path / "teacher")
+    import dipole.encoders as encoders
+
+    tiny = encoders.load_encoder
+    encoders.load_encoder = lambda folder: teacher if "teacher" in str(folder) else tiny(folder)
+    run = fit(
+        pairs,
+        tiny_encoder,
+        "kl-listwise",
+        out=tmp_path / "run",
+        teacher=str(tmp_path / "teacher"),
+        epochs=30,
+        show_progress=False,
+        log_every=7,
+    )
+    lines = (run.folder / "metrics.jsonl").read_text().splitlines()
+    losses = [float(line.split('"loss": ')[1].split(",")[0]) for line in lines]
+    assert losses[-1] < 0.5 * losses[0]
