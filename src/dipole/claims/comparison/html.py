@@ -29,7 +29,8 @@ p { margin: .4rem 0; } .soft { color: var(--soft); font-size: .9rem; }
 .name { grid-area: name; font-weight: 600; overflow-wrap: anywhere; }
 .score { grid-area: score; text-align: right; font-variant-numeric: tabular-nums; }
 .score small { color: var(--soft); display: block; white-space: nowrap; }
-.bar { grid-area: bar; padding: 0 6px; } .bar svg { display: block; width: 100%; height: 26px; overflow: visible; }
+.bar { grid-area: bar; padding: 0 6px; }
+.bar svg { display: block; width: 100%; height: 26px; overflow: visible; }
 .cost { grid-area: cost; color: var(--soft); font-size: .82rem; }
 .tie { background: #e3f1f9; color: #00507e; border-radius: 3px; padding: 0 .4em;
   font-size: .75rem; font-weight: 600; margin-left: .4em; white-space: nowrap; }

@@ -45,7 +45,7 @@ class Inequality:
         for arm in self.weights:
             if arm not in outcome or self.on not in outcome[arm]:
                 found = ", ".join(outcome.get(arm, outcome)) or "nothing"
-                what = f"{self.on!r} of {arm!r}" if arm in outcome else f"an arm {arm!r}"
+                what = f"{self.on!r} of {arm!r}" if arm in outcome else f"arm {arm!r}"
                 raise InputError(f"claim: no {what}; found {found}")
         parts = [weight * outcome[arm][self.on] for arm, weight in self.weights.items()]
         if len({part.shape for part in parts}) > 1:  # means where arms have items of their own

@@ -61,9 +61,9 @@ class Cell:
 
     def check(self) -> None:
         """Raise InputError for settings that no run can have."""
-        from dipole.objectives.registry import objective_class
+        from dipole.training.build import build_objective
 
-        objective_class(make_config(**self.run_settings()).objective)
+        build_objective(make_config(**self.run_settings()))
 
     def _sources(self) -> list[str]:
         from dipole.objectives.registry import objective_class

@@ -1,0 +1,106 @@
+"""`dipole compare`: the report, what it refuses, and that it goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from dipole.cli import app
+from dipole.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def pairs_csv(tmp_path_factory):
+    """120 questions that share a rare word with their answers."""
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("data") / "pairs.csv"
+    words = ["".join(rng.choice(list("abcdefghijklmnop"), 5)) for _ in range(120)]
+    lines = [f"what does {word} do,the answer about {word} is here" for word in words]
+    path.write_text("anchor,positive\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def options(data, out, **more):
+    settings = {
+        "data": data, "out": out, "objectives": "infonce,dcl", "budget": "5steps", "seeds": 2,
+        "batch-size": 16, "encoder-option": "dim=16",
+    } | more  # fmt: skip
+    return [str(part) for name, value in settings.items() for part in (f"--{name}", value)]
+
+
+def compare(*arguments):
+    return CliRunner().invoke(app, ["compare", *map(str, arguments)], catch_exceptions=False)
+
+
+@pytest.mark.slow
+def test_a_comparison_and_its_folder(pairs_csv, tmp_path):
+    out = tmp_path / "out"
+    result = compare(*options(pairs_csv, out, objectives="infonce,dcl,margin-mse"))
+    assert "MRR@10" in result.output
+    assert "failed: margin-mse" in result.output
+    assert {"report.html", "leaderboard.png", "leaderboard.svg", "results.json", "runs"} <= {
+        path.name for path in out.iterdir()
+    }
+    found = json.loads((out / "results.json").read_text())
+    assert {arm["arm"] for arm in found["arms"]} == {"infonce", "dcl"}
+    assert {arm["steps"] for arm in found["arms"]} == {5}
+    assert all(os.path.isdir(arm["model"]) for arm in found["arms"])
+    # A recipe beside what is given, and nothing of the first is trained again.
+    started = time.monotonic()
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("objective: infonce\n")
+    again = compare(
+        "--recipes", f"{recipe},dcl", *options(pairs_csv, out, temperature=0.1)[:4],
+        *options(pairs_csv, out, temperature=0.1)[6:], "--json",
+    )  # fmt: skip
+    assert {arm["arm"] for arm in json.loads(again.stdout)["arms"]} == {"mine", "dcl"}
+    assert time.monotonic() - started < 120
+
+
+@pytest.mark.slow
+def test_interrupted_it_goes_on(pairs_csv, tmp_path):
+    """Ctrl-C in the middle, then the same command: the numbers of one that nothing disturbed."""
+    command = [sys.executable, "-m", "dipole", "compare"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    results = []
+    for name, stops in (("whole", False), ("stopped", True)):
+        arguments = options(pairs_csv, tmp_path / name, budget="60steps", seeds=1)
+        if stops:
+            process = subprocess.Popen(
+                command + arguments, env=environment, stderr=subprocess.PIPE, text=True
+            )
+            while not any((tmp_path / name).glob("runs/*/run/metrics.jsonl")):
+                time.sleep(0.05)
+                assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            _, error = process.communicate(timeout=120)
+            assert process.returncode == 130
+            assert "to go on: the same command again" in error
+        done = subprocess.run(command + arguments, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        found = json.loads((tmp_path / name / "results.json").read_text())
+        results.append({arm["arm"]: arm["score"] for arm in found["arms"]})
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--objectives", "infonce,dlc"], "objective: found 'dlc', expected 'dcl'"),
+        (["--objectives", "infonce"], "expected at least two different ones"),
+        (["--objectives", "a,b", "--recipes", "a,b"], "expected one of them"),
+        (["--recipes", "dcl,nope"], "recipe: found no 'nope'"),
+        (["--budget", "3parsecs"], "expected such as 60s"),
+        (["--data", "missing.csv"], "missing.csv: found no data set"),
+    ],
+)
+def test_wrong_input_is_said_before_anything_is_trained(arguments, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        compare("--out", tmp_path / "out", *arguments)
+    assert not (tmp_path / "out").exists()

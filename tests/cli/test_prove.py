@@ -1,0 +1,90 @@
+import json
+import sys
+import types
+
+import pytest
+from typer.testing import CliRunner
+
+import dipole.claims
+from dipole.claims import AtLeast, Claim, claimed_systems
+from dipole.cli import app
+from dipole.errors import InputError, RunError
+
+
+def experiment(seed, quick):
+    return {"gap": 1.0 + 0.1 * seed}
+
+
+def broken(seed, quick):
+    raise RunError("it broke")
+
+
+def prove(*arguments):
+    return CliRunner().invoke(app, ["prove", *map(str, arguments)], catch_exceptions=False)
+
+
+@pytest.fixture
+def claims(monkeypatch, tmp_path):
+    """Two claims: one that holds, one whose experiment breaks."""
+    plain = {"source": "someone", "sentence": "It holds.", "seeds": 3}
+    made = {
+        "dcl": Claim("dcl", holds=[AtLeast("gap", 0.5)], experiment=experiment, **plain),
+        "siglip": Claim("siglip", holds=[AtLeast("gap", 0.5)], experiment=broken, **plain),
+    }
+    monkeypatch.setattr(dipole.claims, "claimed_systems", lambda: sorted(made))
+    for name, claim in made.items():
+        module = types.ModuleType(f"dipole.claims.{name}")
+        module.CLAIM = claim
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return ["--cache", tmp_path / "cache", "--out", tmp_path / "pages"]
+
+
+def test_a_claim_is_judged_and_has_a_page(claims, tmp_path):
+    result = prove("dcl", *claims)
+    assert result.exit_code == 0
+    assert "gap >= 0.5" in result.output
+    assert "holds" in result.output
+    page = (tmp_path / "pages" / "dcl.md").read_text()
+    assert "`dipole prove dcl`" in page
+    assert (
+        json.loads((tmp_path / "pages" / "results.json").read_text())["dcl"]["verdict"] == "holds"
+    )
+
+
+def test_a_quick_run_says_that_it_runs_and_writes_nothing(claims, tmp_path):
+    result = prove("dcl", "--quick", *claims)
+    assert "decides nothing" in result.output
+    assert "holds" not in result.output
+    assert not (tmp_path / "pages").exists()
+    found = json.loads(prove("dcl", "--quick", "--json", *claims).stdout)
+    assert found["verdict"] is None
+
+
+def test_json(claims):
+    found = json.loads(prove("dcl", "--json", *claims).stdout)
+    assert found["verdict"] == "holds"
+    assert found["inequalities"][0]["says"] == "gap >= 0.5"
+
+
+def test_of_all_those_that_break_are_said_and_the_others_finish(claims, tmp_path):
+    with pytest.raises(RunError, match="1 of 2 claims failed: siglip"):
+        prove("--all", *claims)
+    assert (tmp_path / "pages" / "dcl.md").exists()
+    assert not (tmp_path / "pages" / "siglip.md").exists()
+
+
+def test_what_cannot_be_proved():
+    with pytest.raises(InputError, match="expected the systems to prove, or --all"):
+        prove()
+    with pytest.raises(InputError, match="or --all"):
+        prove("dcl", "--all")
+    with pytest.raises(InputError, match="found no claim of 'dlc'; expected dcl"):
+        prove("dlc")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("system", claimed_systems())
+def test_every_claim_runs(system, tmp_path_factory):
+    """In one cache: arms that claims share are trained once."""
+    cache = tmp_path_factory.getbasetemp() / "claims"
+    assert "decides nothing" in prove(system, "--quick", "--cache", cache).output
