@@ -103,6 +103,7 @@ def test_separability_of_one_cloud_and_of_two():
     x, y = rng.normal(size=(2, 300, 8))
     assert separability(x, y) == pytest.approx(0.5, abs=0.1)
     assert separability(x, y + np.array([3, 0, 0, 0, 0, 0, 0, 0])) > 0.9
+    assert separability(x, x + 0.01 * y) == pytest.approx(0.5, abs=0.1)  # partners nearly alike
     assert math.isnan(separability(x[:9], y[:9]))
 
 
