@@ -114,12 +114,14 @@ def test_a_grey_image_is_lightened_and_contrasted_only() -> None:
     spread = view.amax((1, 2, 3)) - view.amin((1, 2, 3))
     assert spread.max() < 1e-5
     assert view.mean((1, 2, 3)).std() > 0.01
+    black = SimCLR(strength=0.5)({"image": torch.zeros(16, 1, 14, 14)})["image"]
+    assert black.max() == 0  # brightness multiplies, as in the paper
 
 
 def test_small_images_are_not_blurred_and_large_ones_are() -> None:
-    assert len(SimCLR().colours(32, 32, 1)) == 2
-    assert len(SimCLR().colours(96, 96, 1)) == 3
-    assert len(SimCLR(blur=0.5).colours(32, 32, 1)) == 3
+    assert len(SimCLR().colours(32, 32, 1)) == 1
+    assert len(SimCLR().colours(96, 96, 1)) == 2
+    assert len(SimCLR(blur=0.5).colours(32, 32, 1)) == 2
 
 
 def test_strong_is_farther_from_the_image_than_weak() -> None:
