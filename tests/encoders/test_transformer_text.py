@@ -319,3 +319,31 @@ def test_a_large_batch_goes_in_parts_of_similar_length(tiny, sentences, monkeypa
     torch.testing.assert_close(parts[0], whole[0], atol=1e-5, rtol=1e-5)
     for found, wanted in zip(parts[1], whole[1], strict=True):
         torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
+
+
+def test_a_shallow_layer_is_shown_beside_the_last_and_can_be_cut_off(tiny, sentences):
+    """One pass gives what two encoders would: the whole one, and one of a single layer."""
+    encoder = TransformerText.load(tiny)
+    cut = encoder.cut(1)
+    assert (encoder.layers, cut.layers) == (2, 1)
+    assert next(cut.parameters()) is next(encoder.parameters())
+    deep, shallow = (e.encode(sentences, dtype="float32") for e in (encoder, cut))
+    encoder.train()
+    encoder.shallow = 1
+    for part in encoder.modules():
+        if isinstance(part, torch.nn.Dropout):
+            part.p = 0.0
+    with torch.no_grad():
+        both = encoder(encoder.prepare(sentences)).numpy()
+    np.testing.assert_allclose(both, np.concatenate([deep, shallow], axis=1), atol=1e-5)
+    assert encoder.encode(sentences).shape == (8, 32)  # only in training mode
+    with pytest.raises(InputError, match="layer: found 3, expected 1 to 2"):
+        encoder.cut(3)
+
+
+def test_a_cut_encoder_is_saved_and_loaded(tiny, sentences, tmp_path):
+    cut = TransformerText.load(tiny).cut(1)
+    cut.save(tmp_path / "cut")
+    np.testing.assert_allclose(
+        TransformerText.load(tmp_path / "cut").encode(sentences), cut.encode(sentences), atol=1e-6
+    )

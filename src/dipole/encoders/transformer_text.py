@@ -18,7 +18,12 @@ from dipole.encoders.hub import locate
 from dipole.encoders.pooling import Pooling, check_pooling, pool
 from dipole.encoders.precision import Precision
 from dipole.encoders.st_folder import read_settings, write_settings
-from dipole.encoders.transformers_io import quiet, read_tokenizer, read_transformer
+from dipole.encoders.transformers_io import (
+    cut_transformer,
+    quiet,
+    read_tokenizer,
+    read_transformer,
+)
 from dipole.errors import InputError
 
 # What a transformer's config says that does not change a vector.
@@ -42,6 +47,8 @@ class TransformerText(Encoder):
 
     dtype: Precision = "auto"
     training_defaults: ClassVar[dict[str, Any]] = Encoder.training_defaults | {"precision": "auto"}
+    # In training mode the vectors of this layer follow the last one's, (n, 2 dim).
+    shallow: int | None = None
     # Texts tokenised at once by `encode`, so that their exact lengths are known.
     window: int = 4096
 
@@ -129,6 +136,11 @@ class TransformerText(Encoder):
     def forward(self, features: Features) -> Tensor:
         """Vectors (n, dim); in training mode through the head, if there is one."""
         vectors = self._pooled(features)
+        if vectors.shape[1] == self.backbone_dim:
+            return self._finished(vectors)
+        return torch.cat([self._finished(v) for v in vectors.split(self.backbone_dim, 1)], 1)
+
+    def _finished(self, vectors: Tensor) -> Tensor:
         if self.head is not None and self.training:
             vectors = self.head(vectors).float()
         return nn.functional.normalize(vectors, dim=-1) if self.normalize else vectors
@@ -151,8 +163,32 @@ class TransformerText(Encoder):
         return torch.cat(parts)[order.argsort()]
 
     def _pooled_part(self, features: Features) -> Tensor:
-        tokens = self.transformer(**features).last_hidden_state
-        return pool(tokens, features["attention_mask"], self.pooling)
+        mask = features["attention_mask"]
+        if self.shallow is None or not self.training:
+            return pool(self.transformer(**features).last_hidden_state, mask, self.pooling)
+        found = self.transformer(**features, output_hidden_states=True)
+        both = (found.last_hidden_state, found.hidden_states[self.shallow])
+        return torch.cat([pool(tokens, mask, self.pooling) for tokens in both], 1)
+
+    @property
+    def layers(self) -> int:
+        """How many layers the transformer has."""
+        return int(self.transformer.config.num_hidden_layers)
+
+    def cut(self, layer: int) -> TransformerText:
+        """A new encoder that stops after this layer, 1 ... `layers`; it shares the weights.
+
+        The layer's output is what `shallow` shows, save in models with a normalisation after their
+        last layer, which then stands after this one.
+        """
+        return TransformerText(
+            cut_transformer(self.transformer, layer),
+            self.tokenizer,
+            pooling=self.pooling,
+            prompts=self.prompts,
+            max_length=self.max_length,
+            normalize=self.normalize,
+        )
 
     def default_budget(self) -> int:
         """On a CPU what the activations of one thread may take to stay in its cache."""

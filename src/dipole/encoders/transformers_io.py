@@ -91,6 +91,37 @@ def read_tokenizer(folder: Path, *, lower_case: bool = False) -> Any:
     return tokenizer
 
 
+def cut_transformer(transformer: Any, layer: int) -> Any:
+    """A copy of a transformer with its first layers only; the tensors are shared."""
+    import copy
+
+    from torch import nn
+
+    config = transformer.config
+    if not 1 <= layer <= config.num_hidden_layers:
+        raise InputError(f"layer: found {layer}, expected 1 to {config.num_hidden_layers}")
+    shared = {id(p): p for p in (*transformer.parameters(), *transformer.buffers())}
+    made = copy.deepcopy(transformer, dict(shared))
+    stacks = [
+        (parent, name)
+        for parent in made.modules()
+        for name, child in parent.named_children()
+        if isinstance(child, nn.ModuleList) and len(child) == config.num_hidden_layers
+    ]
+    if len(stacks) != 1:
+        raise InputError(
+            f"{type(transformer).__name__}: found {len(stacks)} stacks of "
+            f"{config.num_hidden_layers} layers; expected one to cut"
+        )
+    parent, name = stacks[0]
+    setattr(parent, name, getattr(parent, name)[:layer])
+    made.config.num_hidden_layers = layer
+    for key, value in made.config.to_dict().items():  # one word per layer, as layer_types
+        if isinstance(value, list) and len(value) == config.num_hidden_layers:
+            setattr(made.config, key, value[:layer])
+    return made
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """No progress bars and load reports of transformers: what they warn of is checked here."""

@@ -98,6 +98,10 @@ def build_parts(
     from dipole.training.queue import Mixed, Queue
 
     parts: list[Part] = []
+    if "anchor_shallow" in inputs:
+        from dipole.training.layers import Layers
+
+        parts.append(Layers(encoder, config.seed))
     if config.teacher is not None:
         parts.append(_teacher(config, encoder, examples, inputs, show_progress))
     if takes_lists(inputs) and "candidates" not in examples.FIELDS:
@@ -201,7 +205,12 @@ def build_objective(config: Config) -> Objective:
     options = dict(config.objective_options)
     if config.temperature is not None:
         options["temperature"] = config.temperature
-    return build_sum(config.objective, config.combine, options)
+    objective = build_sum(config.objective, config.combine, options)
+    if not config.matryoshka and not config.matryoshka_layers:
+        return objective
+    from dipole.objectives.matryoshka import Matryoshka
+
+    return Matryoshka(objective, config.matryoshka, layers=config.matryoshka_layers)
 
 
 def _is_labelled(source: str) -> bool:

@@ -67,6 +67,14 @@ class Config(BaseModel):
         description="Setting of the objective, KEY=VALUE, in a sum NAME.KEY=VALUE; repeatable.",
     )
 
+    matryoshka: list[int] = Field(
+        default_factory=list,
+        description="Dimensions at which the vectors are trained too: 32,64,128.",
+    )
+    matryoshka_layers: bool = Field(
+        False, description="Also train the vectors of a shallow layer, another at each step."
+    )
+
     view: list[str] = Field(
         default_factory=list,
         description="View of examples without a partner; repeatable, NAME*4 is four of them, "
@@ -179,6 +187,15 @@ class Config(BaseModel):
     track: list[Tracker] = Field(
         default_factory=list, description="Also log to tensorboard, wandb or trackio; repeatable."
     )
+
+    @field_validator("matryoshka", mode="before")
+    @classmethod
+    def _with_commas(cls, value: Any) -> Any:
+        words = [value] if isinstance(value, str) else value
+        if not isinstance(words, list):
+            return value
+        parts = [word.split(",") if isinstance(word, str) else [word] for word in words]
+        return [size for part in parts for size in part]
 
     @field_validator("clip_norm", mode="before")
     @classmethod

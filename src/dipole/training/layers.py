@@ -1,0 +1,54 @@
+"""A shallow layer of the tower, drawn for every step, from the same pass as the deep one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from dipole.encoders.base import Encoder, Features
+from dipole.errors import InputError
+from dipole.objectives.matryoshka import SHALLOW
+from dipole.training.parts import Part
+
+
+class Layers(Part):
+    """Gives every vector a companion NAME_shallow, of layer m uniform in 1 ... layers - 1.
+
+    The same m on every process; a counter in the checkpoint makes it the same after a resume.
+    Source: Li et al. 2024, 2D Matryoshka Sentence Embeddings, arXiv 2402.14776.
+    """
+
+    def __init__(self, encoder: Encoder, seed: int = 0) -> None:
+        super().__init__()
+        layers = getattr(encoder, "layers", 0)
+        if layers < 2:
+            raise InputError(
+                f"layers: found {type(encoder).__name__} with {layers or 'no'} layers to show; "
+                "expected a transformer of 2 or more"
+            )
+        self._encoder = [encoder]  # in a list: its weights are not this module's
+        self.count, self.seed = layers, seed
+        self.steps: Tensor
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    def encode(self, columns: Mapping[str, list[Features]]) -> dict[str, Tensor]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + int(self.steps))
+        layer = int(torch.randint(1, self.count, (), generator=generator))
+        (encoder,) = self._encoder
+        encoder.shallow = layer  # type: ignore[assignment]
+        return {}
+
+    def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        found = dict(batch)
+        for name in SHALLOW:  # a teacher's vectors have no companion
+            if name in batch and batch[name].shape[-1] == batch["anchor"].shape[-1]:
+                found[name], found[f"{name}_shallow"] = batch[name].chunk(2, dim=-1)
+        return found
+
+    def after_step(self) -> None:
+        # Not before: the gradient cache encodes again in the backward.
+        (encoder,) = self._encoder
+        encoder.shallow = None  # type: ignore[assignment]
+        self.steps += 1
