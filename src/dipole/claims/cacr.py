@@ -50,7 +50,7 @@ CLAIM = Claim(
         "align-uniform": {"objective": "align-uniform"},
     },
     measures=["knn"],
-    budget="300steps",
+    budget="200steps",
     seeds=4,
     holds=[
         Inequality(

@@ -94,7 +94,7 @@ CLAIM = Claim(
     },
     measures=["knn", f"{HERE}:spread"],
     derive=relations,
-    budget="10epochs",
+    budget="6epochs",
     seeds=4,
     holds=[
         AtLeast("correlation of temperature and tolerance", 0.9),

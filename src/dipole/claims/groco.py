@@ -42,7 +42,7 @@ CLAIM = Claim(
     },
     measures=["knn", "probe"],
     derive=gaps,
-    budget="8epochs",
+    budget="5epochs",
     seeds=4,
     holds=[
         *(AtLeast("groco", f"ntxent {t}", by=-0.3, on="kNN accuracy") for t in TEMPERATURES),

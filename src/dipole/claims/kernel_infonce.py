@@ -96,7 +96,7 @@ CLAIM = Claim(
     },
     measures=["knn"],
     experiment=experiment,
-    budget="10epochs",
+    budget="6epochs",
     seeds=4,
     holds=[
         AtMost("identity", 1e-9, every=True),

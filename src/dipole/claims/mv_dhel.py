@@ -5,7 +5,7 @@ from __future__ import annotations
 from dipole.claims import AtLeast, Claim, Inequality
 
 # An arm sees as many images as the arm of two views does in so many epochs.
-EPOCHS = 10
+EPOCHS = 6
 
 
 def views(count: int) -> dict[str, object]:
