@@ -46,6 +46,7 @@ OBJECTIVES = {
     "gml": "gml:GML",
     "gram": "gram:GRAM",
     "groco": "groco:GroCo",
+    "gte": "gte:GTE",
     "hn-nce": "hn_nce:HNNCE",
     "hydra": "hydra:Hydra",
     "icnn": "icnn:ICNN",

@@ -60,6 +60,7 @@ SYSTEMS: dict[str, tuple[str, str]] = {
     ),
     "gram": ("GRAM()", "pairwise sums over modalities: Modalities"),
     "groco": ("GroCo()", ""),
+    "gte": ("GTE()", ""),
     "hydra": ("Hydra()", "any pair is positive; `gated=False` is the control"),
     "infonce": ("InfoNCE()", ""),
     "isogclr": ("ISogCLR()", "`rows`; with one temperature for all: SogCLR"),
