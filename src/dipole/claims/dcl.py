@@ -16,8 +16,8 @@ CLAIM = Claim(
         for name in ("ntxent", "dcl")
     },
     measures=["knn"],
-    budget="10epochs",
-    seeds=5,
+    budget="6epochs",
+    seeds=4,
     holds=[
         AtLeast("dcl, batch 32", "ntxent, batch 32", by=1.0, on="kNN accuracy"),
         Inequality(
@@ -32,4 +32,9 @@ CLAIM = Claim(
             says="kNN accuracy: from batch 256 to 32 ntxent loses at least as much as dcl",
         ),
     ],
+    notes="The paper trains with momentum SGD (LARS for ImageNet), where the factor that DCL "
+    "removes, 1 - p(positive), shrinks every update. dipole trains with AdamW and clips the gradient's "
+    "norm, and both divide by its size: of the factor only its differences between examples are "
+    "left. First looks (one seed, 10 epochs, batch 32, kNN accuracy, NT-Xent / DCL): temperature "
+    "0.07 74.6 / 74.7, 0.1 75.1 / 73.1, 0.2 74.3 / 73.3, 0.5 72.8 / 72.4.",
 )
