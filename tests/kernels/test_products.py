@@ -29,7 +29,7 @@ def test_products(dtype, bf16, error, n, m, d, contiguous):
         part = grad[tile.rows, tile.columns]
         found[tile.rows, tile.columns] = dot.scores(tile)
         dot.add_rows(at_rows, part, tile)
-        dot.add_columns(part, tile)
+        dot.add_columns(at_columns, part, tile)
     dot.finish_columns(at_columns)
     for a, b in (
         (found, 1.5 * exact[0] @ exact[1].T),

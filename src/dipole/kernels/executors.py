@@ -25,13 +25,13 @@ def run(
     chosen = executor or settings().executor
     a, b = operands.row[0], operands.column[0]
     if chosen in ("dense", "tiled") or world()[1] == 1:
-        _check_grids(operands, len(b))
+        _check_grids(operands, b.shape[0])
         if chosen is None:
-            chosen = "dense" if len(a) * len(b) <= SMALL else "tiled"
+            chosen = "dense" if a.shape[0] * b.shape[0] <= SMALL else "tiled"
         return (dense if chosen == "dense" else tiled)(program, operands)
     place = find_place(len(a), len(b), a.device)
     if not together:
-        _check_grids(operands, len(b))
+        _check_grids(operands, b.shape[0])
         return replicated(program, operands, place)
     columns = sum(place.column_sizes)
     _check_grids(operands, columns)

@@ -50,9 +50,9 @@ class Leaves:
             if grad is None or sink is None:
                 continue
             if k < rows:
-                sink = sink[tile.rows]
+                sink = tile.of_rows(sink)
             elif k < rows + columns:
-                sink = sink[tile.columns]
+                sink = tile.of_columns(sink)
             elif k >= rows + columns + shared:
                 sink = sink[tile.rows, tile.columns]
             sink.add_(grad)
@@ -97,13 +97,12 @@ def traced_gradient(
         takers = [t for t in (values, weight) if t is not None and t.requires_grad]
         if not uses or not takers:
             continue
-        parts = [
-            _of_use(use, tile, values.detach(), keep, _detached(weight), results, grads)
-            for use in uses
-        ]
-        above = [_sum([part.values for part in parts])] if values.requires_grad else []
+        parts = [_of_use(use, tile, values, keep, weight, results, grads) for use in uses]
+        above = []
+        if values.requires_grad:
+            above.append(_sum([part.values for part in parts], values))
         if weight is not None and weight.requires_grad:
-            above.append(_sum([part.weight for part in parts if part.weight is not None]))
+            above.append(_sum([part.weight for part in parts], weight))
         at_score, *found = torch.autograd.grad(
             takers, [leaf, *leaves.tensors], above, allow_unused=True, retain_graph=True
         )
@@ -123,7 +122,9 @@ def plain_gradient(
         keep = look.keep(view) if uses else Extent.NONE
         if keep is not Extent.NONE:
             for use in uses:
-                yield _of_use(use, look.tile, look.score, keep, None, results, grads).values
+                part = _of_use(use, look.tile, look.score, keep, None, results, grads).values
+                if part is not None:
+                    yield part
 
 
 def _of_use(
@@ -138,19 +139,20 @@ def _of_use(
     """What one use sends back to a tile, laid out as the tile."""
     key = use.key
     result, index = results[key]
+    learnt = weight is not None and weight.requires_grad
+    weight = None if weight is None else weight.detach()
     found = use.reduction.gradient(
-        piece_of(use, tile, values, keep, weight),
+        piece_of(use, tile, values.detach(), keep, weight, learnt),
         share(result, use, tile),
         None if index is None else share(index, use, tile),
         share(grads[key], use, tile),
     )
-    at_weight = None if found.weight is None else found.weight.reshape(values.shape)
-    return Gradient(found.values.reshape(values.shape), at_weight)
+    return Gradient(*(None if t is None else t.reshape(values.shape) for t in found))
 
 
-def _sum(parts: list[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)
-
-
-def _detached(tensor: Tensor | None) -> Tensor | None:
-    return None if tensor is None else tensor.detach()
+def _sum(parts: Iterable[Tensor | None], like: Tensor) -> Tensor:
+    """A new tensor."""
+    there = [part for part in parts if part is not None]
+    if len(there) == 1:
+        return there[0]
+    return torch.stack(there).sum(0) if there else torch.zeros_like(like)

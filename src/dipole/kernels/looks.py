@@ -33,6 +33,7 @@ class Look:
         self._survey = survey
         self._kept: dict[tuple[Bound, ...], Kept] = {}
         self._whole: dict[Bound, Tensor] = {}
+        self._weights: dict[tuple[Bound, ...], Tensor] = {}
 
     def keep(self, view: View) -> Kept:
         """The pairs that take part in a view."""
@@ -78,6 +79,16 @@ class Look:
         self, view: View, keep: Keep | None, score: Tensor, operands: Operands
     ) -> Tensor | None:
         """The product of a view's weights, computed where it counts; None for 1."""
+        if view.weights and view.weights in self._weights:
+            return self._weights[view.weights]
+        product = self._weight(view, keep, score, operands)
+        if product is not None and not product.requires_grad and not isinstance(keep, Only):
+            self._weights[view.weights] = product
+        return product
+
+    def _weight(
+        self, view: View, keep: Keep | None, score: Tensor, operands: Operands
+    ) -> Tensor | None:
         if not isinstance(keep, Only) or not all(_pointwise(b, operands) for b in view.weights):
             return view.weight(score, operands, self.tile)
         product: Tensor | None = None

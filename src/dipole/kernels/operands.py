@@ -49,8 +49,8 @@ class Operands:
         if self.size == (tile.r1 - tile.r0, tile.c1 - tile.c0):
             return self
         return Operands(
-            [t[tile.rows] for t in self.row],
-            [t[tile.columns] for t in self.column],
+            [tile.of_rows(t) for t in self.row],
+            [tile.of_columns(t) for t in self.column],
             self.shared,
             [t[tile.rows, tile.columns] for t in self.grid],
         )

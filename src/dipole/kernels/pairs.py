@@ -126,11 +126,11 @@ def _prepare(
     all: Sequence[Statistic],
 ) -> tuple[Program, Operands]:
     for statistic in all:
-        if statistic.kind not in ("lse", "total"):
+        if statistic.kind not in ("lse", "total", "count"):
             raise InputError(f"pairs: {statistic.kind} in all=, expected lse, total or count")
     row_tensors = [rows] if isinstance(rows, Tensor) else list(rows)
     column_tensors = [columns] if isinstance(columns, Tensor) else list(columns)
-    n = len(row_tensors[0])
+    n = row_tensors[0].shape[0]
     if isinstance(temperature, Tensor) and temperature.shape not in {(), (1,), (n,)}:
         raise InputError(
             f"pairs: temperature has shape {tuple(temperature.shape)}, expected () or ({n},)"
@@ -150,9 +150,10 @@ def _prepare(
             raise InputError(
                 f"pairs: rows have {a.shape[1]} features, columns {b.shape[1]}; expected as many"
             )
-        # O(n d) instead of O(n m), and the temperature's gradient is plain autograd.
-        operands.row[0] = a / _per_row(temperature)
         bound = BoundScore(None, 1, 1)
+        if isinstance(temperature, Tensor):
+            # O(n d) instead of O(n m), and the temperature's gradient is plain autograd.
+            operands.row[0], temperature = a / _per_row(temperature), 1.0
     else:
         bound = BoundScore(score, len(row_tensors), len(column_tensors))
         bound.shared = tuple(range(len(score.shared)))
@@ -162,8 +163,8 @@ def _prepare(
             into = operands.row if kind == ROW else operands.shared
             into.append(temperature)
             bound.temperature = (kind, len(into) - 1)
-        else:
-            bound.temperature = float(temperature)
+    if not isinstance(temperature, Tensor):
+        bound.temperature = float(temperature)
     program = compile_program(bound, row, column, all, operands)
     _check_lengths(operands)
     return program, operands

@@ -12,7 +12,7 @@ Views without modifiers need no autograd; those that are log-sum-exps besides go
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from torch import Tensor
 
@@ -28,10 +28,24 @@ from dipole.kernels.tiles import Tile
 from dipole.kernels.views import Grads, Results, States, View, piece_of, share
 
 
-def start(program: Program, direction: str, n: int, like: Tensor) -> States:
-    """Empty states for every statistic of a direction, of n results each."""
+def start(program: Program, plan: Plan, sizes: Mapping[str, int], like: Tensor) -> States:
+    """Empty states for every statistic of some directions, of as many results each."""
     return {
-        use.key: use.reduction.start(n, like) for use in program.uses if use.direction == direction
+        use.key: powers.start(sizes[use.direction], like)
+        if safe
+        else use.reduction.start(sizes[use.direction], like)
+        for view, safe in zip(program.views, plan.bounded, strict=True)
+        for use in view.uses
+        if use.direction in sizes
+    }
+
+
+def finish(program: Program, plan: Plan, states: States) -> Results:
+    """Every statistic, from its state."""
+    return {
+        use.key: powers.finish(states[use.key]) if safe else use.reduction.finish(states[use.key])
+        for view, safe in zip(program.views, plan.bounded, strict=True)
+        for use in view.uses
     }
 
 
@@ -42,7 +56,7 @@ def forward_pass(
     plan: Plan,
     offsets: tuple[int, int] = (0, 0),
     wanted: Sequence[bool] = (),
-) -> list[Seen]:
+) -> tuple[Scores, list[Seen]] | None:
     """Let every tile of (rows x columns) pass by the states.
 
     `wanted`, laid out as `operands.flat()`, says which gradients will be asked for: then the tiles
@@ -50,8 +64,8 @@ def forward_pass(
     """
     seen: list[Seen] = []
     bounded, plain, modified = plan.split(program)
-    powers.set_peaks(bounded, states)
-    for one in Scores(program, operands, plan).tiles(modified, wanted, offsets):
+    scores = Scores(program, operands, plan)
+    for one in scores.tiles(modified, wanted, offsets):
         look = one.look
         if bounded:
             powers.add_powers(bounded, states, look)
@@ -64,7 +78,7 @@ def forward_pass(
             _update(view, look.tile, values.detach(), keep, detached, states)
         if wanted:
             seen.append(one)
-    return seen
+    return (scores, seen) if wanted else None
 
 
 def backward_pass(
@@ -75,20 +89,23 @@ def backward_pass(
     into: Sequence[Tensor | None],
     plan: Plan,
     offsets: tuple[int, int] = (0, 0),
-    seen: Sequence[Seen] = (),
+    kept: tuple[Scores, list[Seen]] | None = None,
 ) -> None:
     """Add the gradient of every operand to `into`, laid out as `operands.flat()`.
 
-    `seen` is what the forward pass returned.
+    `kept` is what the forward pass returned.
     """
     bounded, plain, modified = plan.split(program)
     factor = powers.factors(bounded, results, grads)
-    modified = [view for view in modified if any(use.key in grads for use in view.uses)]
-    scores = Scores(program, operands, plan)
+    if kept is None:
+        scores = Scores(program, operands, plan)
+        asked = [view for view in modified if any(use.key in grads for use in view.uses)]
+        seen: Iterable[Seen] = scores.tiles(asked, [sink is not None for sink in into], offsets)
+    else:
+        scores, seen = kept
     dot = scores.dot
     into_rows, into_columns = into[0], into[len(operands.row)]
-    wanted = [sink is not None for sink in into]
-    for look, leaves, traces, output in seen or scores.tiles(modified, wanted, offsets):
+    for look, leaves, traces, output in seen:
         tile = look.tile
         at_score = powers.powers_gradient(bounded, factor, look) if factor else None
         for part in (
@@ -104,7 +121,7 @@ def backward_pass(
         if into_rows is not None:
             dot.add_rows(into_rows, at_score, tile)
         if into_columns is not None:
-            dot.add_columns(at_score, tile)
+            dot.add_columns(into_columns, at_score, tile)
     if dot is not None and into_columns is not None:
         dot.finish_columns(into_columns)
 

@@ -41,27 +41,37 @@ class Plan(NamedTuple):
         )
 
 
-def make_plan(program: Program, operands: Operands, longest: Tensor, n: int, m: int) -> Plan:
+def make_plan(
+    program: Program, operands: Operands, longest: tuple[float, float], n: int, m: int
+) -> Plan:
     """For n rows and m columns in the whole job, none longer than `longest` says."""
     terms = n * m if program.all else max(n, m)
-    room = -math.log(torch.finfo(longest.dtype).tiny) - math.log(max(terms, 1)) - 1
-    safe = program.score.score is None and float(longest.prod()) < room
+    tiny = torch.finfo(operands.row[0].dtype).tiny
+    room = -math.log(tiny) - math.log(max(terms, 1)) - 1
+    score = program.score
+    sharpest = longest[0] * longest[1]
+    if isinstance(score.temperature, float):
+        sharpest /= score.temperature
+    safe = score.score is None and sharpest < room
     bounded = tuple(
         safe and view.plain and all(isinstance(use.reduction, LogSumExp) for use in view.uses)
         for view in program.views
     )
     chosen = settings()
-    score = program.score
     cells = 1 if score.score is None else score.score.cells(*score.tensors(operands))
     size = chosen.tile or tile_size(operands.row[0], operands.column[0], cells)
     bf16 = chosen.bf16 and operands.row[0].dtype is torch.float32
     return Plan(size, bf16, n * m * cells <= KEPT, bounded)
 
 
-def norms(operands: Operands) -> Tensor:
-    """max |q_i| and max |k_j|: their product bounds every dot product."""
-    longest = [
-        torch.linalg.vector_norm(t.flatten(1), dim=1).amax() if len(t) else t.new_zeros(())
-        for t in (operands.row[0], operands.column[0])
-    ]
-    return torch.stack(longest)
+def norms(operands: Operands) -> tuple[float, float]:
+    """max |q_i| and max |k_j|: their product bounds every dot product, before the temperature."""
+    row, column = operands.row[0], operands.column[0]
+    first = _longest(row)
+    return first, first if column is row else _longest(column)
+
+
+def _longest(vectors: Tensor) -> float:
+    if not vectors.shape[0]:
+        return 0.0
+    return float(torch.linalg.vector_norm(vectors.flatten(1), dim=1).amax())

@@ -23,11 +23,14 @@ from dipole.kernels.modifiers import Extent
 from dipole.kernels.views import COLUMN, ROW, Grads, Results, States, View
 
 
-def set_peaks(views: Sequence[View], states: States) -> None:
-    """A log-sum-exp's state is (peak, sum of e^(value - peak)): here every peak is 0."""
-    for view in views:
-        for use in view.uses:
-            states[use.key][0].zero_()
+def start(n: int, like: Tensor) -> list[Tensor]:
+    """The state of n log-sum-exps: sums of E, without a peak."""
+    return [like.new_zeros(n)]
+
+
+def finish(state: list[Tensor]) -> tuple[Tensor, None]:
+    """Their results."""
+    return state[0].log(), None
 
 
 def add_powers(views: Sequence[View], states: States, look: Look) -> None:
@@ -47,13 +50,13 @@ def add_powers(views: Sequence[View], states: States, look: Look) -> None:
             kept = keep.fill(powers, 0)
         of_rows: Tensor | None = None
         for use in view.uses:
-            sums = states[use.key][1]
+            (sums,) = states[use.key]
             if use.direction == COLUMN:
-                sums[tile.columns].add_(kept.sum(0))
+                tile.of_columns(sums).add_(kept.sum(0))
                 continue
             of_rows = kept.sum(1) if of_rows is None else of_rows
             if use.direction == ROW:
-                sums[tile.rows].add_(of_rows)
+                tile.of_rows(sums).add_(of_rows)
             else:
                 sums.add_(of_rows.sum())
 
@@ -80,9 +83,9 @@ def powers_gradient(views: Sequence[View], factor: Grads, look: Look) -> Tensor 
         if keep is Extent.NONE:
             continue
         parts = [
-            factor[use.key][tile.rows, None]
+            tile.of_rows(factor[use.key])[:, None]
             if use.direction == ROW
-            else factor[use.key][None, tile.columns]
+            else tile.of_columns(factor[use.key])
             if use.direction == COLUMN
             else factor[use.key]
             for use in arriving

@@ -18,7 +18,10 @@ from dipole.kernels.views import ALL, COLUMN, POSITIONS, ROW, Bound, Results, Us
 
 @dataclass
 class BoundScore:
-    """The score and temperature of a call, over numbered operands."""
+    """The score and temperature of a call, over numbered operands.
+
+    Of the dot product a learnt temperature, or one per row, has already divided the rows.
+    """
 
     score: Score | None
     rows: int
@@ -31,11 +34,12 @@ class BoundScore:
         return [*operands.row[: self.rows], *operands.column[: self.columns]]
 
     def __call__(self, operands: Operands) -> Tensor:
-        """One tile. The dot product's rows come already divided by the temperature."""
+        """One tile."""
         if self.score is None:
-            return operands.row[0] @ operands.column[0].t()
-        shared = (operands.shared[number] for number in self.shared)
-        tile = self.score.fn(*self.tensors(operands), *shared)
+            tile = operands.row[0] @ operands.column[0].t()
+        else:
+            shared = (operands.shared[number] for number in self.shared)
+            tile = self.score.fn(*self.tensors(operands), *shared)
         if isinstance(self.temperature, float):
             return tile if self.temperature == 1 else tile / self.temperature
         kind, number = self.temperature
@@ -59,10 +63,31 @@ class Program:
     def uses(self) -> Iterable[Use]:
         return (use for view in self.views for use in view.uses)
 
+    @property
+    def constants(self) -> list[tuple[str, int]]:
+        """The keys of statistics that no gradient goes through."""
+        return [
+            use.key
+            for view in self.views
+            for use in view.uses
+            if not use.reduction.differentiable and not view.weights
+        ]
+
 
 def flatten(program: Program, results: Results) -> list[Tensor | None]:
     """Results as a flat list, for autograd."""
     return [part for use in program.uses for part in results[use.key]]
+
+
+def fixed(program: Program, flat: Sequence[Tensor | None]) -> list[Tensor]:
+    """Those of `flatten` that have no gradient: positions, and statistics that are constants."""
+    constants = program.constants
+    values = (
+        value
+        for use, value in zip(program.uses, flat[::2], strict=True)
+        if value is not None and use.key in constants
+    )
+    return [*values, *(index for index in flat[1::2] if index is not None)]
 
 
 def unflatten(program: Program, flat: Sequence[Any]) -> dict[tuple[str, int], tuple[Any, Any]]:
@@ -105,6 +130,9 @@ def compile_program(
                 tuple(map(id, functions))
                 for functions in (statistic.mods, statistic.masks, statistic.weights)
             )
+            if not statistic.mods and not statistic.weights:
+                # Nothing to share but the masks, and log-sum-exps alone may go by `powers`.
+                key = (*key, (statistic.kind == "lse",))
             if key not in views:
                 views[key] = View(
                     tuple(map(bind, statistic.mods)),

@@ -31,6 +31,7 @@ class Piece(NamedTuple):
     weight: Tensor | None = None
     dim: int = 0
     first: int = 0  # the position of the tile's first element along that dimension
+    learnt: bool = False  # whether the weight takes a gradient
 
     @property
     def size(self) -> int:
@@ -46,14 +47,17 @@ class Piece(NamedTuple):
 
 
 class Gradient(NamedTuple):
-    """What a reduction sends back to the values and (if there are any) to the weights."""
+    """What a reduction sends back to the values and to the weights; None is nothing."""
 
-    values: Tensor
+    values: Tensor | None
     weight: Tensor | None = None
 
 
 class Reduction:
     """A statistic's arithmetic; `k` is for `top` alone."""
+
+    # Whether a gradient comes back to the values.
+    differentiable = True
 
     def __init__(self, k: int = 0) -> None:
         self.k = k
@@ -144,12 +148,31 @@ class Total(Reduction):
             return Gradient(share.clone() if piece.keep is None else piece.keep.fill(share, 0))
         return Gradient(
             _outside(share * piece.weight, piece.keep, 0),
-            _outside(share * piece.values, piece.keep, 0),
+            _outside(share * piece.values, piece.keep, 0) if piece.learnt else None,
         )
 
     def whole(self, piece: Piece) -> tuple[Tensor, Tensor | None]:
         terms = piece.values if piece.weight is None else piece.values * piece.weight
         return _outside(terms, piece.keep, 0).sum(piece.dim), None
+
+
+class Count(Total):
+    """State: the sum of the weights so far; the values do not matter."""
+
+    differentiable = False
+
+    def gradient(
+        self, piece: Piece, result: Tensor, index: Tensor | None, grad: Tensor
+    ) -> Gradient:
+        share = grad.unsqueeze(piece.dim).expand_as(piece.values)
+        return Gradient(None, share.clone() if piece.keep is None else piece.keep.fill(share, 0))
+
+    def whole(self, piece: Piece) -> tuple[Tensor, Tensor | None]:
+        terms = torch.ones_like(piece.values) if piece.weight is None else piece.weight
+        return _outside(terms, piece.keep, 0).sum(piece.dim), None
+
+    def merge(self, results: Tensor, index: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        return results.sum(0), None
 
 
 class Maximum(Reduction):
@@ -193,6 +216,41 @@ class Maximum(Reduction):
 
 class Minimum(Maximum):
     """The maximum of the negated values."""
+
+    sign = -1
+
+
+class Peak(Reduction):
+    """State: the best value so far. Without its place there is no gradient, and it is quick."""
+
+    differentiable = False
+    sign = 1
+
+    def start(self, n: int, like: Tensor) -> list[Tensor]:
+        return [like.new_full((n,), -INF)]
+
+    def update(self, state: list[Tensor], piece: Piece) -> None:
+        torch.maximum(state[0], self._best(piece), out=state[0])
+
+    def finish(self, state: list[Tensor]) -> tuple[Tensor, Tensor | None]:
+        return self.sign * state[0], None
+
+    def whole(self, piece: Piece) -> tuple[Tensor, Tensor | None]:
+        if piece.size == 0:
+            return piece.values.detach().sum(piece.dim) - self.sign * INF, None
+        return self.sign * self._best(piece), None
+
+    def _best(self, piece: Piece) -> Tensor:
+        values = piece.values.detach()
+        return self.sign * (
+            _outside(values, piece.keep, -INF).amax(piece.dim)
+            if self.sign > 0
+            else _outside(values, piece.keep, INF).amin(piece.dim)
+        )
+
+
+class Trough(Peak):
+    """The peak of the negated values."""
 
     sign = -1
 
@@ -241,8 +299,11 @@ class Top(Reduction):
 REDUCTIONS: dict[str, type[Reduction]] = {
     "lse": LogSumExp,
     "total": Total,
+    "count": Count,
     "maximum": Maximum,
     "minimum": Minimum,
+    "peak": Peak,
+    "trough": Trough,
     "top": Top,
 }
 

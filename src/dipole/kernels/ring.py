@@ -17,9 +17,9 @@ from torch import Tensor
 
 from dipole.kernels.collectives import Place, stack
 from dipole.kernels.operands import Operands
-from dipole.kernels.passes import backward_pass, forward_pass, start
+from dipole.kernels.passes import backward_pass, finish, forward_pass, start
 from dipole.kernels.plan import make_plan, norms
-from dipole.kernels.program import Program, flatten, unflatten
+from dipole.kernels.program import Program, fixed, flatten, unflatten
 from dipole.kernels.second import once
 from dipole.kernels.views import ALL, COLUMN, ROW, Results
 
@@ -76,12 +76,12 @@ class _Ring(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         operands = Operands.fill(layout, [t.detach() for t in flat])
         a, b = operands.row[0], operands.column[0]
-        longest = norms(operands)
+        longest = torch.tensor(norms(operands), dtype=torch.float64, device=a.device)
         dist.all_reduce(longest, dist.ReduceOp.MAX)
         n, m = sum(place.row_sizes), sum(place.column_sizes)
-        plan = make_plan(program, operands, longest, n, m)
-        states = {**start(program, ROW, len(a), a), **start(program, ALL, 1, a)}
-        of_columns = start(program, COLUMN, len(b), a)
+        plan = make_plan(program, operands, (float(longest[0]), float(longest[1])), n, m)
+        states = start(program, plan, {ROW: len(a), ALL: 1}, a)
+        of_columns = start(program, plan, {COLUMN: len(b)}, a)
         trip = _travel(place, operands.column, [t for state in of_columns.values() for t in state])
         for step, (shard, columns, moving) in enumerate(trip):
             parts = iter(moving)
@@ -90,7 +90,7 @@ class _Ring(torch.autograd.Function):
             if step < len(place.column_sizes):
                 local = _on(shard, operands, columns)
                 forward_pass(program, local, states, plan, (place.row_offset, shard.start))
-        results = {use.key: use.reduction.finish(states[use.key]) for use in program.uses}
+        results = finish(program, plan, states)
         for use in program.uses:
             if use.direction == ALL:
                 value, _ = results[ALL, use.slot]
@@ -98,7 +98,7 @@ class _Ring(torch.autograd.Function):
         found = flatten(program, results)
         ctx.program, ctx.layout, ctx.place, ctx.plan = program, layout, place, plan
         ctx.save_for_backward(*flat, *found)
-        ctx.mark_non_differentiable(*(t for t in found[1::2] if t is not None))
+        ctx.mark_non_differentiable(*fixed(program, found))
         ctx.set_materialize_grads(False)
         return tuple(found)
 

@@ -43,7 +43,14 @@ class Scores:
         self.dot: Dot | None = None
         if program.score.score is None:
             a, b = operands.row[0], operands.column[0]
-            self.dot = Dot(a, b, factor=LOG2E if self.alone else 1.0, bf16=plan.bf16)
+            assert isinstance(program.score.temperature, float)
+            self.dot = Dot(
+                a,
+                b,
+                temperature=program.score.temperature,
+                factor=LOG2E if self.alone else 1.0,
+                bf16=plan.bf16,
+            )
 
     def tiles(
         self, views: Sequence[View], wanted: Sequence[bool], offsets: tuple[int, int]

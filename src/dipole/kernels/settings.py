@@ -53,6 +53,9 @@ def using(
     """
     check_executor(executor)
     now = settings()
+    if executor is None and tile is None and bf16 is None:
+        yield now
+        return
     chosen = replace(
         now,
         executor=now.executor if executor is None else executor,

@@ -20,7 +20,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-import torch
 from torch import Tensor
 
 from dipole.errors import InputError
@@ -66,17 +65,30 @@ def count(
     weight: Weight | Sequence[Weight] | None = None,
 ) -> Statistic:
     """sum_j w_ij over the mask: how many, or how much weight."""
-    return Statistic("total", _mods(torch.ones_like), _all(mask, Mask), _all(weight, Weight))
+    return Statistic("count", (), _all(mask, Mask), _all(weight, Weight))
 
 
-def maximum(*, mod: Mods | None = None, mask: Mask | Sequence[Mask] | None = None) -> Statistic:
-    """max_j mod(l_ij) over the mask, with the position where it is (-1 over nothing)."""
-    return Statistic("maximum", _mods(mod), _all(mask, Mask))
+def maximum(
+    *,
+    mod: Mods | None = None,
+    mask: Mask | Sequence[Mask] | None = None,
+    place: bool = True,
+) -> Statistic:
+    """max_j mod(l_ij) over the mask, with the position where it is (-1 over nothing).
+
+    `place=False` looks for no position: ten times as fast, and without a gradient.
+    """
+    return Statistic("maximum" if place else "peak", _mods(mod), _all(mask, Mask))
 
 
-def minimum(*, mod: Mods | None = None, mask: Mask | Sequence[Mask] | None = None) -> Statistic:
-    """min_j mod(l_ij) over the mask, with the position where it is (-1 over nothing)."""
-    return Statistic("minimum", _mods(mod), _all(mask, Mask))
+def minimum(
+    *,
+    mod: Mods | None = None,
+    mask: Mask | Sequence[Mask] | None = None,
+    place: bool = True,
+) -> Statistic:
+    """min_j mod(l_ij) over the mask, with the position where it is; `place` as in `maximum`."""
+    return Statistic("minimum" if place else "trough", _mods(mod), _all(mask, Mask))
 
 
 def top(k: int, *, mod: Mods | None = None, mask: Mask | Sequence[Mask] | None = None) -> Statistic:

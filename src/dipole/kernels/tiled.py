@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from dipole.kernels.operands import Operands
-from dipole.kernels.passes import backward_pass, forward_pass, start
+from dipole.kernels.passes import backward_pass, finish, forward_pass, start
 from dipole.kernels.plan import make_plan, norms
-from dipole.kernels.program import Program, flatten, unflatten
+from dipole.kernels.program import Program, fixed, flatten, unflatten
 from dipole.kernels.second import once
 from dipole.kernels.views import ALL, COLUMN, ROW, Results
 
@@ -38,22 +38,15 @@ class _Tiled(torch.autograd.Function):
         *flat: Tensor,
     ) -> tuple[Tensor | None, ...]:
         operands = Operands.fill(layout, [t.detach() for t in flat])
-        a, b = operands.row[0], operands.column[0]
-        plan = make_plan(program, operands, norms(operands), *operands.size)
-        states = {
-            **start(program, ROW, len(a), a),
-            **start(program, COLUMN, len(b), a),
-            **start(program, ALL, 1, a),
-        }
+        a, (n, m) = operands.row[0], operands.size
+        plan = make_plan(program, operands, norms(operands), n, m)
+        states = start(program, plan, {ROW: n, COLUMN: m, ALL: 1}, a)
         wanted = ctx.needs_input_grad[4:] if follow and plan.small else ()
-        ctx.seen = forward_pass(program, operands, states, plan, offsets, wanted)
-        results = flatten(
-            program,
-            {use.key: use.reduction.finish(states[use.key]) for use in program.uses},
-        )
+        ctx.kept = forward_pass(program, operands, states, plan, offsets, wanted)
+        results = flatten(program, finish(program, plan, states))
         ctx.program, ctx.layout, ctx.offsets, ctx.plan = program, layout, offsets, plan
         ctx.save_for_backward(*flat, *results)
-        ctx.mark_non_differentiable(*(t for t in results[1::2] if t is not None))
+        ctx.mark_non_differentiable(*fixed(program, results))
         ctx.set_materialize_grads(False)
         return tuple(results)
 
@@ -77,6 +70,6 @@ class _Tiled(torch.autograd.Function):
                 into,
                 ctx.plan,
                 ctx.offsets,
-                ctx.seen,
+                ctx.kept,
             )
         return None, None, None, None, *once(into, [*flat, *above])

@@ -34,6 +34,14 @@ class Tile:
     def columns(self) -> slice:
         return slice(self.c0, self.c1)
 
+    def of_rows(self, tensor: Tensor) -> Tensor:
+        """The tile's share of a tensor with something for every row."""
+        return tensor if self.r1 - self.r0 == tensor.shape[0] else tensor[self.r0 : self.r1]
+
+    def of_columns(self, tensor: Tensor) -> Tensor:
+        """The tile's share of a tensor with something for every column."""
+        return tensor if self.c1 - self.c0 == tensor.shape[0] else tensor[self.c0 : self.c1]
+
     def diagonal(self) -> Tensor | None:
         """Where rows find their own columns: positions in the flattened tile, if there are any."""
         first = max(self.r0 + self.row_offset, self.c0 + self.column_offset)

@@ -100,7 +100,12 @@ class View:
 
 
 def piece_of(
-    use: Use, tile: Tile, values: Tensor, keep: Keep | None, weight: Tensor | None
+    use: Use,
+    tile: Tile,
+    values: Tensor,
+    keep: Keep | None,
+    weight: Tensor | None,
+    learnt: bool = False,
 ) -> Piece:
     """A tile laid out as a use's reduction wants it."""
 
@@ -113,6 +118,7 @@ def piece_of(
         None if weight is None else along(weight),
         0 if use.direction == COLUMN else 1,
         tile.row_offset + tile.r0 if use.direction == COLUMN else tile.column_offset + tile.c0,
+        learnt,
     )
 
 
@@ -120,4 +126,4 @@ def share(tensor: Tensor, use: Use, tile: Tile) -> Tensor:
     """The part of a statistic's results (or state) that a tile touches."""
     if use.direction == ALL:
         return tensor
-    return tensor[tile.rows if use.direction == ROW else tile.columns]
+    return tile.of_rows(tensor) if use.direction == ROW else tile.of_columns(tensor)

@@ -64,12 +64,13 @@ def infonce(
         temperature=temperature,
     )
     a, p = unit(anchor), unit(positive)
-    shift = margin / torch.as_tensor(temperature, dtype=a.dtype, device=a.device)
     if relation is None and not label_smoothing:
         n = None if negative is None else unit(negative)
-        hit = own(a, p, temperature=temperature) - shift
+        hit = own(a, p, temperature=temperature)
         sides = _others(a, p, n, ids, negative_ids, temperature, symmetric)
-        return mean([reduce(one_against(hit, side), reduction) for side in sides])
+        rows = one_against(hit - margin / temperature if margin else hit, torch.stack(sides))
+        return reduce(rows.mean(0), reduction)
+    shift = margin / torch.as_tensor(temperature, dtype=a.dtype, device=a.device)
     who = as_relation(relation, ids)
     mod, mask, weight = _margin(shift, who) if margin else None, candidates(who), positives(who)
     wanted = {"log_z": lse(mod=mod, mask=mask)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
@@ -15,9 +17,35 @@ from dipole.relations import Relation, diagonal, targets
 
 def unit(x: Tensor) -> Tensor:
     """Rows of length 1, computed in float32 at least; a zero row stays zero, with a gradient."""
-    x = x.float() if x.element_size() < 4 else x
-    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-    return x / length.masked_fill(length == 0, 1)
+    u, _ = _Unit.apply(x.float() if x.element_size() < 4 else x)
+    return u
+
+
+class _Unit(torch.autograd.Function):
+    """u = x / |x|, d(loss)/dx = (g - u (u . g)) / |x|: half the steps that autograd would take.
+
+    The length is a result too, so that the gradient can be differentiated again.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        length.masked_fill_(length == 0, 1)
+        u = x / length
+        ctx.save_for_backward(u, length)
+        ctx.set_materialize_grads(False)
+        return u, length
+
+    @staticmethod
+    def backward(ctx: Any, above: Tensor | None, above_length: Tensor | None) -> Tensor | None:
+        u, length = ctx.saved_tensors
+        grad = None
+        if above is not None:
+            along = (u * above).sum(-1, keepdim=True)
+            grad = torch.addcmul(above, u, along, value=-1) / length
+        if above_length is not None:
+            grad = u * above_length if grad is None else grad + u * above_length
+        return grad
 
 
 def log_add(*terms: Tensor) -> Tensor:
@@ -84,6 +112,8 @@ def reduce(rows: Tensor, reduction: Reduction, counted: Tensor | None = None) ->
     if reduction == "none":
         return rows
     processes = _processes()
+    if reduction == "mean" and counted is None and processes == 1:
+        return rows.mean()
     if reduction == "sum":
         return rows.sum() * processes
     count = rows.new_tensor(rows.numel()) if counted is None else counted.sum().to(rows.dtype)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Unpack
 
+import torch
 from torch import Tensor
 
 from dipole.kernels import lse, own, pairs
 from dipole.objectives.base import Common, Objective, Reduction, Temperature
 from dipole.objectives.checks import check
-from dipole.objectives.maths import log_add, mean, one_against, others, reduce, unit
+from dipole.objectives.maths import log_add, one_against, others, reduce, unit
 from dipole.objectives.registry import register
 
 
@@ -36,7 +37,7 @@ def ntxent(
     first = log_add(block.row[0], *pairs(a, a, temperature=temperature, row=[rest]).row)
     second = log_add(block.column[0], *pairs(p, p, temperature=temperature, row=[rest]).row)
     hit = own(a, p, temperature=temperature)
-    return mean([reduce(one_against(hit, side), reduction) for side in (first, second)])
+    return reduce(one_against(hit, torch.stack([first, second])).mean(0), reduction)
 
 
 @register(
