@@ -44,8 +44,11 @@ def diagnostic(outcome: Outcome) -> Mapping[str, np.ndarray]:
 
     accuracy = per_seed("kNN accuracy")
     both = rankdata(per_seed("alignment"), axis=0) + rankdata(per_seed("uniformity"), axis=0)
-    seeds = range(accuracy.shape[1])
-    return {"rank correlation": np.array([spearmanr(both[:, s], accuracy[:, s])[0] for s in seeds])}
+    found = []
+    for rank, value in zip(both.T, accuracy.T, strict=True):
+        differs = np.ptp(rank) > 0 and np.ptp(value) > 0  # else nothing rises with anything
+        found.append(float(spearmanr(rank, value)[0]) if differs else 0.0)
+    return {"rank correlation": np.array(found)}
 
 
 CLAIM = Claim(

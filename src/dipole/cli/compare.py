@@ -45,7 +45,7 @@ def compare(
     ] = None,
     budget: Annotated[
         str, typer.Option(help="Training of each: 60s, 2000steps or 10epochs.")
-    ] = "30s",
+    ] = "5epochs",
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each.")] = 3,
     test: Annotated[
         str | None,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -141,10 +143,16 @@ def read_results(folder: Path) -> dict[str, dict[str, str]]:
 
 def write_result(folder: Path, system: str, result: Mapping[str, str]) -> None:
     """Add a verdict to those of a folder."""
-    found = read_results(folder) | {system: dict(result)}
-    partial = folder / f".{RESULTS}"
-    partial.write_text(json.dumps(dict(sorted(found.items())), indent=1) + "\n", encoding="utf-8")
-    partial.replace(folder / RESULTS)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)  # other claims may end at the same time
+        found = read_results(folder) | {system: dict(result)}
+        text = json.dumps(dict(sorted(found.items())), indent=1) + "\n"
+        partial = folder / f".{RESULTS}"
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(folder / RESULTS)
+    finally:
+        os.close(handle)
 
 
 def table_page(found: list[State]) -> str:
