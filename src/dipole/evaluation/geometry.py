@@ -158,7 +158,8 @@ def measure_geometry(
         if positive is None and np.bincount(codes).max() > 1:
             one, another = _same_class(codes, seed)
             positive = cosines_of(first, one, first, another)
-            notes.append("positive: random pairs inside a class, random: of different classes")
+            notes.append("positive: random pairs inside a class")
+        notes.append("random: pairs of different classes")
         i, j = i[codes[i] != codes[j]], j[codes[i] != codes[j]]
     random = cosines_of(first, i, clouds[-1], j)
     found = None

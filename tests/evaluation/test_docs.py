@@ -1,0 +1,32 @@
+"""The examples of the pages run, one after the other, as a reader would run them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.mark.parametrize(
+    ("page", "blocks", "pictures"),
+    [
+        ("statistics.md", 4, []),
+        ("plots.md", 4, ["curves", "leaderboard", "map", "own", "paired", "plane", "similarities",
+                         "spectrum"]),
+        ("geometry.md", 5, ["lens"]),
+    ],
+)  # fmt: skip
+def test_page(page, blocks, pictures, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("sklearn")
+    monkeypatch.chdir(tmp_path)
+    text = (DOCS / page).read_text("utf-8")
+    code = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(code) == blocks
+    names: dict[str, object] = {}
+    for block in code:
+        exec(block, names)
+    assert sorted(file.stem for file in tmp_path.glob("*.png")) == pictures
+    for picture in re.findall(r"\]\((pictures/[^)]*)\)", text):
+        assert (DOCS / picture).exists()
