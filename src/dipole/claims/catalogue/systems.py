@@ -99,15 +99,20 @@ def states(folder: Path | None = None) -> list[State]:
 def built_parts() -> Mapping[str, tuple[str, ...]]:
     """System -> what is there of it: objectives by name, a recipe, places in the package.
 
-    An objective says which system it is of; what is no objective is said in places.tsv.
+    An objective says which system it is of, `objectives.systems` which calls make a system's loss;
+    what is no objective is said in places.tsv.
     """
     from dipole import recipes
     from dipole.claims import claimed_systems
     from dipole.objectives.registry import OBJECTIVES, objective_class
+    from dipole.objectives.systems import SYSTEMS
 
     parts: dict[str, list[str]] = {}
     for name in OBJECTIVES:
         parts.setdefault(objective_class(name).system, []).append(f"objective {name}")
+    for name, (call, _) in SYSTEMS.items():
+        if name not in parts:  # made of the objectives of others
+            parts[name] = [call]
     for name, place in places().items():
         parts.setdefault(name, []).append(place)
     for name in recipes.names():
