@@ -120,16 +120,12 @@ def geometry(model: Trained) -> Measured:
     Vectors have length 1; both are lower the better (Wang and Isola 2020, arXiv 2005.10242);
     the rank is that of Roy and Vetterli 2007.
     """
+    from dipole.evaluation.geometry_space import effective_rank, singular_values, uniformity
+
     x = model.test_vectors
-    similar = 4 * (x @ x.T - 1)  # -2 ||x - y||^2
-    np.fill_diagonal(similar, -np.inf)
-    top = similar.max()
-    uniformity = top + np.log(np.exp(similar - top).sum() / (len(x) * (len(x) - 1)))
-    spectrum = np.linalg.svd(x, compute_uv=False)
-    share = spectrum[spectrum > 0] / spectrum.sum()
     found: dict[str, np.ndarray | float] = {
-        "uniformity": float(uniformity),
-        "effective rank": float(np.exp(-(share * np.log(share)).sum())),
+        "uniformity": uniformity(x)[0],
+        "effective rank": effective_rank(singular_values(x.T @ x)),
     }
     if model.config.view:
         first, second = _two_views(model)
