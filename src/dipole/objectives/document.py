@@ -32,10 +32,11 @@ The inputs have the same names in every objective; those in brackets may be left
 | `negative` | (m, d) | candidates of every anchor |
 | `candidates` | (n, k, d) | an own list for every anchor |
 | `views` | (v, n, d) | v views of n examples; a trainer stacks anchor and positive |
-| `labels` | (n,) | integers, the classes |
+| `labels` | (n,) | integers, the classes; `positive_labels` where a pair has two |
 | `ids` | (n,) | integers that name contents: equal ids are never negatives of each other |
 | `relation` | (n, n) | a `Relation` or weights >= 0: who is positive, and how strongly |
-| `mask` | (n, ...) | booleans, True takes part |
+| `mask` | (n, ...) | booleans, True takes part; of tokens `anchor_mask`, `positive_mask` |
+| `token_ids` | (n, t) | integers that name the positive's words |
 | `scores`, `relevance` | (n,), (n, k) | graded truth of a pair, of a list |
 | `queue`, `support` | (m, d) | vectors of earlier batches; with their `support_labels` |
 | `teacher_scores` | (n, ...) | what a teacher says |
