@@ -27,13 +27,12 @@ def photos(n: int, channels: int, side: int) -> dict[str, Tensor]:
 
 def check_boxes(view: dict[str, Tensor], height: int, width: int) -> None:
     """Every pixel shows the place that the box says: the image's pixels are their places."""
-    image, (x0, y0, x1, y1) = view["image"], view["boxes"].T
-    for row in range(image.shape[2]):
-        for column in range(image.shape[3]):
-            x = x0 + (column + 0.5) / image.shape[3] * (x1 - x0)
-            y = y0 + (row + 0.5) / image.shape[2] * (y1 - y0)
-            torch.testing.assert_close(image[:, 0, row, column] * width, x, atol=1e-4, rtol=0)
-            torch.testing.assert_close(image[:, 1, row, column] * height, y, atol=1e-4, rtol=0)
+    image, (x0, y0, x1, y1) = view["image"], view["boxes"].T[..., None]
+    x = x0 + (torch.arange(image.shape[3]) + 0.5) / image.shape[3] * (x1 - x0)
+    y = y0 + (torch.arange(image.shape[2]) + 0.5) / image.shape[2] * (y1 - y0)
+    shown = image * torch.tensor([width, height])[:, None, None]
+    torch.testing.assert_close(shown[:, 0], x[:, None].expand_as(shown[:, 0]), atol=1e-4, rtol=0)
+    torch.testing.assert_close(shown[:, 1], y[..., None].expand_as(shown[:, 1]), atol=1e-4, rtol=0)
 
 
 def test_boxes_are_where_the_pixels_come_from() -> None:

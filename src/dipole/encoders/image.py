@@ -43,7 +43,7 @@ class ImageEncoder(Encoder):
     training_defaults: ClassVar[dict[str, Any]] = Encoder.training_defaults | {
         "batch_size": 128,
         "epochs": 20.0,
-        "learning_rate": 2e-3,
+        "learning_rate": 1e-3,
         "schedule": "cosine",
     }
     mean: Tensor

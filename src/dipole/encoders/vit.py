@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,10 +30,6 @@ class ViTImage(ImageEncoder):
         >>> encoder.tokens(features).shape, len(encoder.hidden_states(features, layer=2))
         (torch.Size([1, 16, 64]), 3)
     """
-
-    training_defaults: ClassVar[dict[str, Any]] = ImageEncoder.training_defaults | {
-        "learning_rate": 1e-3
-    }
 
     def __init__(
         self,
