@@ -27,3 +27,14 @@ def test_table_and_pictures(tmp_path):
         "alignment-uniformity.png", "similarities-1.png", "similarities-2.png", "spectrum.png",
     ]  # fmt: skip
     assert all(file.exists() for file in files)
+
+
+def test_names_and_what_does_not_exist():
+    x = np.ones((20, 4))
+    found = [measure_geometry(x, system=f"runs/{part}/first") for part in "ab"]
+    console = Console(record=True, width=120)
+    print_geometry(geometry_json(found), console)
+    printed = console.export_text()
+    assert "runs/a/first" in printed  # the last part alone would not tell them apart
+    assert "n/a: not defined here" in printed
+    assert "note: runs/b/first: all vectors point in one direction" in printed

@@ -41,8 +41,11 @@ def print_geometry(report: dict[str, Any], console: Console, title: str = "") ->
     systems = report["systems"]
     table = Table(title=Text(title) if title else None, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("measure", no_wrap=True)
+    shown = {name: Path(name).name or name for name in systems}
+    if len(set(shown.values())) < len(shown):
+        shown = {name: name for name in systems}
     for name in systems:
-        table.add_column(Text(Path(name).name or name), justify="right", no_wrap=True)
+        table.add_column(Text(shown[name]), justify="right", no_wrap=True)
     table.add_column("reading")
     measures: dict[str, str] = {}
     for one in systems.values():
@@ -53,9 +56,12 @@ def print_geometry(report: dict[str, Any], console: Console, title: str = "") ->
         table.add_row(measure, *cells, Text(measures[measure]))
     console.print(table)
     for name, one in systems.items():
-        console.print(Text(f"{name}: {one['vectors']:,} vectors of {one['dim']}"), soft_wrap=True)
+        size = f"{one['vectors']:,} vectors of {one['dim']}"
+        console.print(Text(f"{shown[name]}: {size}"), soft_wrap=True)
         for line in one["notes"]:
-            console.print(Text(f"note: {name}: {line}"), soft_wrap=True)
+            console.print(Text(f"note: {shown[name]}: {line}"), soft_wrap=True)
+    if any(None in one["numbers"].values() for one in systems.values()):
+        console.print(Text("n/a: not defined here (one dimension, norms or counts all alike)"))
 
 
 def draw_geometry(folder: str | Path, found: Sequence[Geometry]) -> list[Path]:
