@@ -46,7 +46,7 @@ class WordRepetition(TextView):
 
     Example:
         >>> WordRepetition(0.5)(["to be or not to be"], np.random.default_rng(1))
-        ['to be be or or not to be']
+        ['to to be or not to to be']
     """
 
     def __init__(self, rate: float = 0.32) -> None:
