@@ -88,7 +88,7 @@ CLAIM = Claim(
             says="kNN accuracy: from batch 256 to 16 ntxent loses at least as much as sogclr",
         ),
     ],
-    notes="Long-tailed training images (300 of the first class to 15 of the last), a balanced test. "
+    notes="Long-tailed training images (300 of the first class, 15 of the last), a balanced test. "
     "The step of the temperatures is ten times the paper's and rho is 1 instead of 6: an example "
     "is seen 20 times here and not 400, and KL cannot exceed the logarithm of the number of "
     "negatives in a batch.",

@@ -11,13 +11,14 @@ from torch import Tensor
 from dipole.claims import AtLeast, AtMost, Claim
 from dipole.claims.multi_similarity import right, unseen_classes
 from dipole.claims.study.loops import classes_of, descend
+from dipole.encoders.conv import ConvImage
 
 EACH, STEPS = 20, 200
 WEIGHT = 0.4
 
 
 def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
-    """Recall@1 on unseen classes with and without mixtures, and how near they lie to test images."""
+    """Recall@1 on unseen classes with and without mixtures, and how near these are to them."""
     train, test = (unseen_classes(part, quick) for part in ("train", "test"))
     images, labels = list(train.column("input")), np.asarray(list(train.column("label")))
     unseen, truth = list(test.column("input")), np.asarray(list(test.column("label")))
@@ -37,9 +38,10 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
     return found
 
 
-def trained(images, labels, name, mixes, seed, *, steps):  # type: ignore[no-untyped-def]
+def trained(
+    images: list[np.ndarray], labels: np.ndarray, name: str, mixes: bool, seed: int, *, steps: int
+) -> ConvImage:
     """A small convolutional tower."""
-    from dipole.encoders.conv import ConvImage
     from dipole.objectives import BatchContrastive, Metrix, MultiSimilarity
 
     torch.manual_seed(seed)

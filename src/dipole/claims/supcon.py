@@ -25,6 +25,8 @@ class CrossEntropy(Objective):
     Its ten classes are the numbers 0 to 9, which a run hands over as hashes.
     """
 
+    known: Tensor
+
     def __init__(self, dim: int = 128, **common: Unpack[Common]) -> None:
         from dipole.training.batches import content_ids
 
@@ -34,7 +36,7 @@ class CrossEntropy(Objective):
         self.register_buffer("known", content_ids(list(range(CLASSES))))
 
     def forward(self, views: Tensor, labels: Tensor) -> Tensor:
-        classes = (labels[:, None] == self.known).int().argmax(1)
+        classes = labels[:, None].eq(self.known).int().argmax(1)
         logits = self.classifier(views.flatten(0, 1) * self.log_scale.exp())
         rows = nn.functional.cross_entropy(logits, classes.repeat(len(views)), reduction="none")
         return reduce(rows, self.reduction)
