@@ -19,6 +19,13 @@ RUNS = {
     "frozen teacher": {"objective": "queue-infonce", "queue": 16, "teacher": "frozen"},
     "state of examples": {"objective": "isogclr", "objective_options": {"rho": 0.5}},
     "fewer rows than processes": {"batch_size": 2, "queue": 5},
+    "sharded": {"sharded": True, "teacher": "ema", "queue": 9, "chunk": 2, "clip_norm": 0.5},
+    "sharded objective": {
+        "sharded": True,
+        "objective": "infonce + 0.1 * siglip",
+        "objective_options": {"infonce.learn_temperature": True},
+        "combine": "mgda",
+    },
     "stages": {
         "stages": [{"queue": 9, "epochs": 1}, {"objective": "siglip", "chunk": 2, "max_steps": 4}]
     },
@@ -83,9 +90,10 @@ def test_several_processes_end_as_one(tmp_path, name, processes):
 
 
 @pytest.mark.parametrize("processes", [(2, 3), (3, 1)])
-def test_a_run_is_resumed_on_another_number_of_processes(tmp_path, processes):
+@pytest.mark.parametrize("name", ["teacher and queue", "sharded"])
+def test_a_run_is_resumed_on_another_number_of_processes(tmp_path, processes, name):
     before, after = processes
-    settings = RUNS["teacher and queue"] | {"checkpoint_every": 4}
+    settings = RUNS[name] | {"checkpoint_every": 4}
     (one,) = distributed.run(1, part, str(tmp_path / "one"), settings)
     distributed.run(before, killed_part, str(tmp_path / "killed"), settings, 7)
     resumed = distributed.run(after, part, str(tmp_path / "killed"), settings | {"resume": True})[0]

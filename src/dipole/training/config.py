@@ -51,6 +51,13 @@ class Config(BaseModel):
     encoder_options: dict[str, Any] = Field(
         default_factory=dict, description="Setting of the encoder, KEY=VALUE; repeatable."
     )
+    adapter: Literal["lora", "prefix", "prompt", "bottleneck"] | None = Field(
+        None,
+        description="Freeze the encoder and train an addition: lora, prefix, prompt, bottleneck.",
+    )
+    adapter_options: dict[str, Any] = Field(
+        default_factory=dict, description="Setting of the adapter, KEY=VALUE; repeatable."
+    )
     objective: str = Field(
         "infonce", description="Name of the objective, or a sum: infonce + 0.1 * vicreg."
     )
@@ -163,6 +170,10 @@ class Config(BaseModel):
     weight_decay: float = Field(0.01, ge=0, description="Weight decay of matrices (AdamW).")
     clip_norm: float | None = Field(
         1.0, gt=0, description="Largest norm of the gradient; 0 on the command line for none."
+    )
+    sharded: bool = Field(
+        False,
+        description="Several processes share weights, gradients and optimiser state (FSDP).",
     )
     precision: Literal["fp32", "bf16"] | None = Field(
         None,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from dipole.encoders.base import Encoder
 from dipole.errors import RunError
 from dipole.kernels import using
 from dipole.objectives.base import Objective
+from dipole.training import sharding
 from dipole.training.batches import Batch, ahead, collate
 from dipole.training.checkpoints import (
     list_checkpoints,
@@ -93,12 +94,17 @@ class Trainer:
             objective.bind(len(examples))
         self.views = [view.to(accelerator.device) for view in views]
         self.towers = Towers(encoder, objective, parts)
+        if config.sharded:
+            sharding.shard(self.towers.to(accelerator.device))
         optimizer = torch.optim.AdamW(
             self.towers.parameter_groups(config.weight_decay),
             lr=config.learning_rate or 0.0,
             fused=True,
         )
-        self.model, self.optimizer = accelerator.prepare(self.towers, optimizer)
+        self.model: torch.nn.Module = self.towers
+        self.optimizer: Any = optimizer
+        if not config.sharded:
+            self.model, self.optimizer = accelerator.prepare(self.towers, optimizer)
 
     def run(self) -> Progress:
         """Train to the end, or raise `RunError` (`InterruptedRunError`) saying how to go on."""
@@ -131,27 +137,31 @@ class Trainer:
                             f"stopped early: best {self._measure} at step {self.progress.best_step}"
                         )
                         break
-                if step < self.total and self._all_stop(asked.to_stop):
+                is_due = self._checkpoints_at(step, saved_at)
+                to_stop, is_due = self._agreed(asked.to_stop and step < self.total, is_due)
+                if to_stop:
                     self.save()
                     raise InterruptedRunError(
                         f"stopped at step {step} of {self.total}, saved; "
                         f"to go on: dipole train --out {self.folder} --resume"
                     )
-                if self._checkpoints_at(step, saved_at):
+                if is_due:
                     self.save()
                     saved_at = time.monotonic()
         return self.progress
 
     def save(self) -> None:
         """Write a checkpoint: weights, optimiser, and where the run stands."""
-        if not self.accelerator.is_main_process:
-            return
-        state = {
-            "towers": self.towers.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "progress": asdict(self.progress),
-        }
-        save_checkpoint(self.folder / "checkpoints", self.progress.step, state)
+        if self.config.sharded:
+            state = sharding.state_of(self.towers, self.optimizer)
+        elif self.accelerator.is_main_process:
+            state = {
+                "towers": self.towers.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+            }
+        if self.accelerator.is_main_process:
+            state["progress"] = asdict(self.progress)
+            save_checkpoint(self.folder / "checkpoints", self.progress.step, state)
 
     def restore(self) -> None:
         """Go back to the newest checkpoint, if there is one."""
@@ -160,8 +170,11 @@ class Trainer:
         found = list_checkpoints(self.folder / "checkpoints")
         if found:
             state = load_checkpoint(found[-1])
-            self.towers.load_state_dict(state["towers"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            if self.config.sharded:
+                sharding.load_state(self.towers, self.optimizer, state)
+            else:
+                self.towers.load_state_dict(state["towers"])
+                self.optimizer.load_state_dict(state["optimizer"])
             self.progress = Progress(**state["progress"])
         if self.accelerator.is_main_process:
             trim_metrics(self.folder / METRICS, self.progress.step)
@@ -189,13 +202,13 @@ class Trainer:
         value = float(self.accelerator.reduce(loss.detach(), "mean"))
         self._check_finite("loss", value, batch)
         self.accelerator.backward(loss)
+        if self.config.sharded:
+            sharding.average_kept(self.towers)
         if self.config.alternate:
             self.towers.take_turn(self.config.alternate, self.progress.step)
         norm = None
         if self.config.clip_norm is not None:
-            norm = float(
-                self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
-            )
+            norm = sharding.clip_norm(self.towers, self.config.clip_norm)
             self._check_finite("norm of the gradient", norm, batch)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -232,12 +245,12 @@ class Trainer:
                         yield index, rows
             step, epoch = step + length, epoch + 1
 
-    def _all_stop(self, asked: bool) -> bool:
-        """Whether any process was asked to stop: they must leave at the same step."""
+    def _agreed(self, *flags: bool) -> list[bool]:
+        """Each flag that any process raised: they must all do the same at the same step."""
         if self.accelerator.num_processes == 1:
-            return asked
-        flag = torch.tensor(float(asked), device=self.accelerator.device)
-        return bool(self.accelerator.reduce(flag, "sum") > 0)
+            return list(flags)
+        found = torch.tensor(flags, dtype=torch.float32, device=self.accelerator.device)
+        return (self.accelerator.reduce(found, "sum") > 0).tolist()
 
     def _total_steps(self) -> int:
         if self.config.max_steps is not None:
@@ -287,7 +300,8 @@ class Trainer:
         assert self.validation is not None
         name, measure = self.validation
         self.towers.eval()
-        value = measure(self.encoder)
+        with sharding.whole(self.encoder):
+            value = measure(self.encoder)
         step = self.progress.step
         metrics.write(step, {f"validation/{name}": value})
         is_best = self.progress.best is None or value > self.progress.best
@@ -296,8 +310,9 @@ class Trainer:
             self.progress.misses += 1
             return
         self.progress.best, self.progress.best_step, self.progress.misses = value, step, 0
-        if self.accelerator.is_main_process:
-            write_folder(self.folder / "best", self.encoder.save)
+        with sharding.whole(self.encoder):
+            if self.accelerator.is_main_process:
+                write_folder(self.folder / "best", self.encoder.save)
 
     def _is_out_of_patience(self) -> bool:
         return self.config.patience is not None and self.progress.misses >= self.config.patience

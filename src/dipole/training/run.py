@@ -54,6 +54,7 @@ def train(
 
     from dipole.training.locking import locked
     from dipole.training.loop import Trainer
+    from dipole.training.sharding import whole
     from dipole.training.towers import inputs_of
     from dipole.training.validation import make_validation
 
@@ -105,11 +106,12 @@ def train(
         "examples": len(examples),
         "seconds": round(time.monotonic() - started, 3),
     }
-    if accelerator.is_main_process:
-        if keep_encoder:
-            save_encoder(encoder, folder)
-        write_model(folder, encoder)
-        write_result(folder, result)
+    with whole(encoder):
+        if accelerator.is_main_process:
+            if keep_encoder:
+                save_encoder(encoder, folder)
+            write_model(folder, encoder)
+            write_result(folder, result)
     accelerator.wait_for_everyone()
     accelerator.free_memory()
     return finished(folder)
