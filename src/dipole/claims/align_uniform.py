@@ -75,7 +75,7 @@ CLAIM = Claim(
     experiment=experiment,
     derive=diagnostic,
     budget="10epochs",
-    seeds=4,
+    seeds=3,
     holds=[
         *(
             AtLeast("align-uniform", f"ntxent {t}", by=-1.0, on="kNN accuracy")

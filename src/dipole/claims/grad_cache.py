@@ -107,8 +107,8 @@ CLAIM = Claim(
     },
     measures=["retrieval"],
     experiment=experiment,
-    budget="8epochs",
-    seeds=4,
+    budget="4epochs",
+    seeds=3,
     holds=[
         *(AtMost(f"error, chunks of {chunk}", 1e-6, every=True) for chunk in CHUNKS),
         Inequality(

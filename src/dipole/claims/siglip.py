@@ -27,8 +27,8 @@ CLAIM = Claim(
         },
     },
     measures=["retrieval"],
-    budget="4epochs",
-    seeds=4,
+    budget="2epochs",
+    seeds=3,
     holds=[
         AtLeast("sigmoid, batch 16", "softmax, batch 16", by=-0.5, on="Recall@1"),
         Inequality(
