@@ -74,6 +74,7 @@ def linear_gap_bound(
         assumptions=(
             "the tuples are independent of each other (no in-batch negatives)",
             "the features are linear and their norm was fixed before looking at the data",
+            "no vector to come is longer than the longest given one (true of normalised ones)",
             f"with probability {1 - delta:g} over the training tuples",
         ),
         parts={"by norms": by_norms, "by parameters": by_parameters, "largest loss": largest},
