@@ -48,8 +48,9 @@ def nearest_centre_bound(
     if f.ndim != 3 or f.size == 0 or not np.isfinite(f).all():
         raise InputError(f"bound: views have shape {f.shape}; expected finite (v, n, d)")
     names, which = np.unique(np.asarray(labels), return_inverse=True)
-    if which.shape != (f.shape[1],):
-        raise InputError(f"bound: {len(which)} labels of {f.shape[1]} examples; expected as many")
+    n = len(f[0])
+    if which.shape != (n,):
+        raise InputError(f"bound: {len(which)} labels of {n} examples; expected as many")
     if len(names) < 2:
         raise InputError("bound: all labels are the same; expected at least 2 classes")
     counts = np.bincount(which)
@@ -63,7 +64,7 @@ def nearest_centre_bound(
     cosines = means @ means.T
     nearest = ((f[:, :, None] - means) ** 2).sum(-1).argmin(-1)
     measured = float((nearest != which).any(0).mean())
-    spread = np.array([_distances(f[:, [i]], f[:, [i]]).max() for i in range(f.shape[1])])
+    spread = np.array([_distances(f[:, [i]], f[:, [i]]).max() for i in range(n)])
     closest = np.where(np.eye(len(names), dtype=bool), -np.inf, cosines).max()
     room = 1 - (1 - np.diag(cosines).min()) / 2 - closest  # rho + sqrt(2 rho) must stay below
 
