@@ -1,0 +1,28 @@
+"""The page's example runs, and prints what it says."""
+
+import re
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "training.md"
+
+
+def test_the_examples_of_the_page_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    (tmp_path / "pairs.csv").write_text(
+        "question,answer\n" + "".join(f"how is {w},{w} is well\n" for w in "abcdefghijkl")
+    )
+    names = {}
+    for block in blocks:
+        exec(block, names)
+    assert capsys.readouterr().out.endswith("10 MRR@10\n")
+
+
+def test_every_option_of_the_page_is_one_of_the_command():
+    from dipole.training.config import Config
+
+    options = set(re.findall(r"--([a-z][a-z-]+)", PAGE.read_text("utf-8")))
+    known = {name.replace("_", "-") for name in Config.model_fields}
+    known |= {"encoder-option", "objective-option", "sampler-option", "view-option"}
+    known |= {"out", "config", "resume", "help", "nproc-per-node", "mixed"}
+    assert options - known - {"nproc"} == set()
