@@ -54,11 +54,11 @@ def merge(
         raise InputError(f"--method {method}: expected one of {', '.join(METHODS)}")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: exists; expected a new folder")
-    if len(runs) < 2:
+    if len(runs) < 2 and not (Path(runs[0]) / "model" / "adapter.safetensors").exists():
         raise InputError(f"found one model, {runs[0]}; expected two or more to merge")
     if method == "greedy" and validation is None:
         raise InputError("--method greedy: expected --validation DATA to measure on")
-    encoders = [load_encoder(run) for run in runs]
+    encoders = [_folded(load_encoder(run)) for run in runs]
     start = None if base is None else load_encoder(base)
     score = None if validation is None else _measure(validation, split)
     made = merged(
@@ -83,6 +83,11 @@ def merge(
         typer.echo(f"MRR@10 {score(made):.4f}  {out}")
     write_folder(out, write)
     typer.echo(f"merged {len(runs)} models ({method}) into {out}")
+
+
+def _folded(encoder: Any) -> Any:
+    """LoRA becomes part of the weights; other additions are merged as they are."""
+    return encoder.folded() if getattr(encoder, "kind", None) == "lora" else encoder
 
 
 def _measure(data: str, split: str) -> Callable[[Encoder], float]:

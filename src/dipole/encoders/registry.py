@@ -25,6 +25,7 @@ NEW = {
 SAVED = {
     "StaticText": "static_text",
     "TransformerText": "transformer_text",
+    "AdaptedText": "adapters",
     "ConvImage": "conv",
     "ResNetImage": "resnet",
     "ViTImage": "vit",
@@ -51,7 +52,7 @@ def make_encoder(
         from dipole.encoders.loading import load_encoder
 
         return load_encoder(name)
-    from dipole.encoders.heads import ProjectionHead
+    from dipole.encoders.heads import ExpertsHead, ProjectionHead
     from dipole.encoders.transformer_text import TransformerText
 
     head = options.pop("head", None)
@@ -59,7 +60,10 @@ def make_encoder(
     encoder = TransformerText.load(name, **options)
     if head is not None:
         size = {"out": head} if isinstance(head, int) else dict(head)
+        experts = {name: size.pop(name) for name in ("experts", "active") if name in size}
         encoder.head = ProjectionHead(encoder.backbone_dim, **size)
+        if experts:
+            encoder.head = ExpertsHead(encoder.head, **experts)
     return encoder
 
 

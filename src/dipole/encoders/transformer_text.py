@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.encoders.batching import pack
-from dipole.encoders.heads import ProjectionHead
+from dipole.encoders.heads import ExpertsHead, ProjectionHead
 from dipole.encoders.hub import locate
 from dipole.encoders.pooling import Pooling, check_pooling, pool
 from dipole.encoders.precision import Precision
@@ -61,7 +61,7 @@ class TransformerText(Encoder):
         prompts: dict[str, str] | None = None,
         max_length: int | None = None,
         normalize: bool = True,
-        head: ProjectionHead | None = None,
+        head: ProjectionHead | ExpertsHead | None = None,
     ) -> None:
         super().__init__()
         self.transformer = transformer
@@ -73,7 +73,7 @@ class TransformerText(Encoder):
         self.backbone_dim = int(transformer.config.hidden_size)
         if head is not None and head.dim != self.backbone_dim:
             raise InputError(f"head takes {head.dim} values; expected {self.backbone_dim}")
-        self.head = head
+        self.head: ProjectionHead | ExpertsHead | None = head
         self.dim = self.backbone_dim
         self._tokens = _own_tokenizer(tokenizer, self.max_length)
         self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0

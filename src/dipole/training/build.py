@@ -185,7 +185,20 @@ def build_encoder(config: Config, examples: Examples) -> Encoder:
 
     seed_step(config.seed, 0)
     queries, documents = sides(examples)
-    return make_encoder(config.encoder, queries, documents, **config.encoder_options)
+    encoder = make_encoder(config.encoder, queries, documents, **config.encoder_options)
+    if config.adapter is None:
+        if config.adapter_options:
+            raise InputError("adapter-option: found no adapter; expected --adapter too")
+        return encoder
+    from dipole.encoders.adapters import AdaptedText
+    from dipole.encoders.transformer_text import TransformerText
+
+    if not isinstance(encoder, TransformerText):
+        raise InputError(
+            f"adapter: found {type(encoder).__name__}, expected a transformer to put it on "
+            "(--encoder FOLDER)"
+        )
+    return AdaptedText.add(encoder, config.encoder, config.adapter, **config.adapter_options)
 
 
 def sides(examples: Examples) -> tuple[Sequence[Any], Sequence[Any]]:
