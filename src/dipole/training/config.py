@@ -58,13 +58,6 @@ class Config(BaseModel):
     adapter_options: dict[str, Any] = Field(
         default_factory=dict, description="Setting of the adapter, KEY=VALUE; repeatable."
     )
-    adapter: Literal["lora", "prefix", "prompt", "bottleneck"] | None = Field(
-        None,
-        description="Freeze the encoder and train an addition: lora, prefix, prompt, bottleneck.",
-    )
-    adapter_options: dict[str, Any] = Field(
-        default_factory=dict, description="Setting of the adapter, KEY=VALUE; repeatable."
-    )
     objective: str = Field(
         "infonce", description="Name of the objective, or a sum: infonce + 0.1 * vicreg."
     )
