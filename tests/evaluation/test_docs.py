@@ -1,5 +1,7 @@
 """The examples of the pages run, one after the other, as a reader would run them."""
 
+import doctest
+import importlib
 import re
 from pathlib import Path
 
@@ -30,3 +32,14 @@ def test_page(page, blocks, pictures, tmp_path, monkeypatch, capsys):
     assert sorted(file.stem for file in tmp_path.glob("*.png")) == pictures
     for picture in re.findall(r"\]\((pictures/[^)]*)\)", text):
         assert (DOCS / picture).exists()
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["bounds", "bounds_gap", "bounds_sufficiency", "corrections", "geometry", "geometry_pairs",
+     "geometry_space", "lens", "nested", "standings", "statistics"],
+)  # fmt: skip
+def test_docstrings(module):
+    found = doctest.testmod(importlib.import_module(f"dipole.evaluation.{module}"))
+    assert found.attempted > 0
+    assert found.failed == 0
