@@ -1,3 +1,4 @@
+import inspect
 import json
 import zlib
 
@@ -181,12 +182,156 @@ def test_columns_by_name(tmp_path):
         (["nan", "--data", "{beir}"], "nan: 39 of 39 query vectors are not finite"),
         (["constant", "--data", "{beir}"], "constant: all 60 documents have the same vector"),
         (["constant", "--task", "sts", "--data", "{pairs}"], "cosines of constant are the same"),
+        (["good", "--task", "knn"], "--task knn: no data; expected --data, texts or images with"),
+        (
+            ["good", "--task", "knn", "--data", "{pairs}"],
+            "a file has no train split; expected --tr",
+        ),
+        (
+            ["good", "--task", "sts", "--data", "{pairs}", "--k", "3"],
+            "--k: a setting of --task knn",
+        ),
+        (["good", "--template", "{{}}"], "--template: a setting of --task zero-shot"),
+        (["good", "--train", "x"], "--train: retrieval learns nothing; expected --task knn or pro"),
+        (["good", "--role", "query"], "--role: retrieval knows its roles; expected --task knn, "),
+        (
+            ["pixels", "--task", "knn", "--data", "digits", "--role", "x"],
+            "--role x: expected query",
+        ),
+        (["pixels"], "pixels: vectors of images; expected a task on labelled images"),
+        (
+            ["pixels", "--task", "knn", "--data", "digits", "--split", "train"],
+            "--split train: it is",
+        ),
+        (
+            ["pixels", "--task", "knn", "--data", "digits", "--k", "9999"],
+            "k is 9999; expected 1 to",
+        ),
+        (["good", "--task", "geometry", "--per-query", "x.tsv"], "measures no single items"),
+        (["none.npz", "--data", "{beir}"], "none.npz: no such file of vectors"),
     ],
 )
 def test_errors_are_one_line(arguments, match, beir, pairs):
     with pytest.raises(InputError, match=match) as error:
         invoke(*(a.format(beir=beir, pairs=pairs) for a in arguments))
     assert "\n" not in str(error.value)
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    """Two files of texts about three subjects."""
+    folder = tmp_path_factory.mktemp("labelled")
+    rng = np.random.default_rng(2)
+    for name, n in (("train", 45), ("test", 30)):
+        rows = [(" ".join(rng.choice(WORDS[3 * (i % 3) :][:4], 5)), f"c{i % 3}") for i in range(n)]
+        lines = [f"{text},{label}" for text, label in rows]
+        (folder / f"{name}.csv").write_text("\n".join(["text,subject", *lines]) + "\n")
+    return folder
+
+
+LABELLED = ["--data", "{labelled}/test.csv", "--input", "text", "--label", "subject"]
+TRAIN = [*LABELLED, "--train", "{labelled}/train.csv"]
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments", "metrics", "items"),
+    [
+        ("knn", [*TRAIN, "--k", "5"], ["accuracy", "balanced accuracy"], "30 examples"),
+        ("probe", TRAIN, ["accuracy", "balanced accuracy"], "30 examples"),
+        ("few-shot", [*LABELLED, "--ways", "3", "--shots", "2", "--episodes", "20"], ["accuracy"],
+         "20 episodes"),
+        ("zero-shot", [*LABELLED, "--names", "header file, json date,sort open", "--template",
+         "{{}}", "--template", "parse {{}}"], ["accuracy"], "30 examples"),
+        ("clustering", LABELLED, ["V-measure", "NMI", "ARI"], "30 examples"),
+        ("duplicates", LABELLED, ["MAP", "AP"], "30 examples"),
+        ("bitext", ["--data", "{pairs}", "--anchor", "first", "--positive", "second"],
+         ["F1", "accuracy forward", "accuracy backward"], "50 pairs"),
+        ("pair-classification", ["--data", "{pairs}", "--score", "same"],
+         ["AP", "accuracy", "F1"], "50 pairs"),
+        ("reranking", ["--data", "{ranked}"], ["MAP", "MRR", "nDCG@10"], "3 queries"),
+    ],
+)  # fmt: skip
+def test_every_task(task, arguments, metrics, items, labelled, tmp_path):
+    rng = np.random.default_rng(3)
+    lines = ["first,second,same"]
+    for i in range(50):
+        words = rng.choice(WORDS, 5)
+        other = words[::-1] if i % 2 else rng.choice(WORDS, 5)
+        lines.append(f"{' '.join(words)},{' '.join(other)} x{i},{i % 2}")
+    (tmp_path / "pairs.csv").write_text("\n".join(lines) + "\n")
+    rows = [
+        {"query": "open file", "candidates": ["close", "open file now"], "relevance": [0, 1]},
+        {"query": "parse json", "candidates": ["json", "thread"], "relevance": [1, 0]},
+        {"query": "sort date", "candidates": ["date", "sort date", "x"], "relevance": [1, 0, 0]},
+    ]
+    (tmp_path / "ranked.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    places = {
+        "labelled": labelled, "pairs": tmp_path / "pairs.csv", "ranked": tmp_path / "ranked.jsonl"
+    }  # fmt: skip
+    given = ["good", "--task", task, *(a.format(**places) for a in arguments)]
+    out = tmp_path / "items.jsonl"
+    result = invoke(*given, "--baseline", "worse", "--per-query", out)
+    for words in (*metrics, items, "good minus worse"):
+        assert words in result.stdout
+    assert len(out.read_text().splitlines()) == 2 * int(items.split()[0])
+    report = json.loads(invoke(*given, "--json").stdout)
+    assert report["task"] == task
+    for metric in metrics:
+        assert 0.4 < report["systems"]["good"]["metrics"][metric]["value"] <= 1
+
+
+def test_the_help_names_every_task():
+    from dipole.evaluation.tasks import TASKS
+
+    # The help is written by hand: the table is not imported for it.
+    annotated = inspect.signature(evaluate, eval_str=True).parameters["task"].annotation
+    named = annotated.__metadata__[0].help.rstrip(".").replace(" or ", ", ").split(", ")
+    assert named == list(TASKS)
+
+
+def test_images_against_their_pixels(tmp_path):
+    report = json.loads(invoke("pixels", "--task", "knn", "--data", "digits", "--json").stdout)
+    assert report["systems"]["pixels"]["metrics"]["accuracy"]["value"] > 0.9
+    assert report["items"] == 359
+
+
+def test_stored_vectors_are_a_system(labelled, tmp_path):
+    texts, vectors = [], []
+    for name in ("train", "test"):
+        for line in (labelled / f"{name}.csv").read_text().splitlines()[1:]:
+            text = line.split(",")[0]
+            if text not in texts:
+                texts.append(text)
+                vectors.append(Bag().encode([text], "query")[0])
+    np.savez(tmp_path / "mine.npz", ids=texts, vectors=vectors)
+    given = [a.format(labelled=labelled) for a in TRAIN]
+    stored, encoder = (
+        json.loads(invoke(system, "--task", "knn", "--k", "5", *given, "--json").stdout)["systems"]
+        for system in (str(tmp_path / "mine.npz"), "good")
+    )
+    assert next(iter(stored.values()))["metrics"] == encoder["good"]["metrics"]
+
+
+def test_roles_can_be_exchanged(labelled, monkeypatch):
+    seen = []
+
+    class Towers(Bag):
+        def encode(self, texts, role, show_progress=False):
+            seen.append(role)
+            return super().encode(texts, role)
+
+    monkeypatch.setitem(ENCODERS, "towers", Towers())
+    given = [a.format(labelled=labelled) for a in LABELLED]
+    for role in ("query", "document"):
+        invoke("towers", "--task", "clustering", *given, "--role", role)
+    assert seen == ["query", "document"]
+
+
+def test_geometry(pairs):
+    report = json.loads(invoke("good", "--task", "geometry", "--data", pairs, "--json").stdout)
+    assert report["task"] == "geometry"
+    assert report["systems"]["good"]["vectors"] == 100
+    assert "uniformity" in invoke("good", "--task", "geometry", "--data", pairs).stdout
 
 
 def run_folder(folder, **config):

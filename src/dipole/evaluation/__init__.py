@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dipole.evaluation.few_shot import evaluate_few_shot, few_shot_accuracy
     from dipole.evaluation.geometry import Geometry, evaluate_geometry, measure_geometry
     from dipole.evaluation.geometry_report import draw_geometry, geometry_json, print_geometry
+    from dipole.evaluation.mteb import mteb_model
     from dipole.evaluation.neighbours import evaluate_knn, knn
     from dipole.evaluation.nested import NestedInterval, NestedTest, nested_interval, nested_test
     from dipole.evaluation.pair_classification import evaluate_pair_classification
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from dipole.evaluation.statistics import Interval, PairedTest, bootstrap_interval, paired_test
     from dipole.evaluation.stored import Stored, load_vectors
     from dipole.evaluation.sts import evaluate_sts
+    from dipole.evaluation.tasks import TASKS, Task, pixels, swapped
     from dipole.evaluation.zero_shot import class_vectors, evaluate_zero_shot
 
 _NAMES = {
@@ -40,6 +42,8 @@ _NAMES = {
     "Place": "standings",
     "Result": "result",
     "Stored": "stored",
+    "TASKS": "tasks",
+    "Task": "tasks",
     "answerable": "retrieval",
     "benjamini_hochberg": "corrections",
     "bootstrap_interval": "statistics",
@@ -71,16 +75,20 @@ _NAMES = {
     "linear_probe": "probe",
     "load_vectors": "stored",
     "measure_geometry": "geometry",
+    "mteb_model": "mteb",
     "nested_interval": "nested",
     "nested_test": "nested",
     "paired_test": "statistics",
+    "pixels": "tasks",
     "print_geometry": "geometry_report",
     "print_report": "report",
     "report_json": "report",
+    "swapped": "tasks",
     "write_per_item": "report",
 }
 
 __all__ = [
+    "TASKS",
     "Geometry",
     "Interval",
     "NestedInterval",
@@ -89,6 +97,7 @@ __all__ = [
     "Place",
     "Result",
     "Stored",
+    "Task",
     "answerable",
     "benjamini_hochberg",
     "bootstrap_interval",
@@ -120,12 +129,15 @@ __all__ = [
     "linear_probe",
     "load_vectors",
     "measure_geometry",
+    "mteb_model",
     "nested_interval",
     "nested_test",
     "paired_test",
+    "pixels",
     "print_geometry",
     "print_report",
     "report_json",
+    "swapped",
     "write_per_item",
 ]
 
