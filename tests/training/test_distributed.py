@@ -14,6 +14,7 @@ from support.tiny import TinyEncoder, load_tiny, word_pairs
 RUNS = {
     "plain": {},
     "queue and cache": {"queue": 20, "chunk": 3},
+    "ring": {"objective_options": {"executor": "ring"}, "queue": 20},
     "teacher and queue": {"teacher": "ema", "teacher_decay": 0.5, "queue": 20},
     "teacher scores": {"teacher": "frozen", "objective": "dclr"},
     "frozen teacher": {"objective": "queue-infonce", "queue": 16, "teacher": "frozen"},
@@ -78,8 +79,11 @@ def killed_part(out, settings, step):
     raise AssertionError("not killed")
 
 
-@pytest.mark.parametrize("name", RUNS)
-@pytest.mark.parametrize("processes", [2, 3])
+@pytest.mark.parametrize(
+    ("processes", "name"),
+    [(2, name) for name in RUNS]
+    + [(3, "queue and cache"), (3, "fewer rows than processes"), (3, "sharded"), (4, "ring")],
+)
 def test_several_processes_end_as_one(tmp_path, name, processes):
     (one,) = distributed.run(1, part, str(tmp_path / "one"), RUNS[name])
     for several in distributed.run(processes, part, str(tmp_path / "several"), RUNS[name]):

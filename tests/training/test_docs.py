@@ -18,6 +18,14 @@ def test_the_examples_of_the_page_run(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.endswith("10 MRR@10\n")
 
 
+def test_the_arithmetic_of_the_page_is_what_it_prints(capsys):
+    text = (PAGE.parent / "scaling.md").read_text("utf-8")
+    code, printed = re.search(r"```python\n(.*?)```\n\n```\n(.*?)```", text, re.DOTALL).groups()
+    exec(code, {})
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [line.rstrip() for line in printed.splitlines()]
+
+
 def test_every_option_of_the_page_is_one_of_the_command():
     from dipole.training.config import Config
 

@@ -26,9 +26,9 @@ _WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 def shard(towers: nn.Module) -> None:
     """Give every process its part of every tensor; nothing happens in a process alone.
 
-    The whole of the weights exists from a step's forward to its backward, and gradients and the
-    optimiser's state (eight bytes a weight for AdamW) never do. One unit for all of it, so that
-    processes may encode different numbers of pieces. An objective's own few weights stay whole.
+    The whole of the weights, and of their gradient, exists during a step only; the optimiser's
+    state (eight bytes a weight for AdamW) never does. One unit for all of it, so that processes
+    may encode different numbers of pieces. An objective's own few weights stay whole.
     """
     if dist.is_initialized() and dist.get_world_size() > 1:
         kept = {p for n, p in towers.named_parameters() if n.startswith("objective.")}
