@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class Row:
     error: str = ""
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
-    @property
+    @cached_property
     def metrics(self) -> dict[str, np.ndarray]:
         """Metric -> (items,), of a cell that is done."""
         found: dict[str, np.ndarray] = {}
@@ -63,7 +64,7 @@ class Row:
                 found |= {metric: arrays[metric] for metric in arrays.files}
         return found
 
-    @property
+    @cached_property
     def cost(self) -> Cost:
         """What its training took."""
         return Cost(**json.loads((self.folder / COST).read_text(encoding="utf-8")))
