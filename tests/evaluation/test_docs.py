@@ -17,6 +17,7 @@ DOCS = Path(__file__).parents[2] / "docs"
         ("plots.md", 4, ["curves", "leaderboard", "map", "own", "paired", "plane", "similarities",
                          "spectrum"]),
         ("geometry.md", 5, ["lens"]),
+        ("evaluation.md", 13, []),
     ],
 )  # fmt: skip
 def test_page(page, blocks, pictures, tmp_path, monkeypatch, capsys):
@@ -37,7 +38,8 @@ def test_page(page, blocks, pictures, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "module",
     ["bounds", "bounds_gap", "bounds_sufficiency", "corrections", "geometry", "geometry_pairs",
-     "geometry_space", "lens", "nested", "standings", "statistics"],
+     "geometry_space", "lens", "neighbours", "nested", "pair_classification", "retrieval",
+     "standings", "statistics", "stored"],
 )  # fmt: skip
 def test_docstrings(module):
     found = doctest.testmod(importlib.import_module(f"dipole.evaluation.{module}"))
