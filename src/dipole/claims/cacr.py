@@ -51,7 +51,7 @@ CLAIM = Claim(
     },
     measures=["knn"],
     budget="200steps",
-    seeds=4,
+    seeds=3,
     holds=[
         Inequality(
             {

@@ -43,7 +43,7 @@ CLAIM = Claim(
     measures=["knn", "probe"],
     derive=gaps,
     budget="5epochs",
-    seeds=4,
+    seeds=3,
     holds=[
         *(AtLeast("groco", f"ntxent {t}", by=-0.3, on="kNN accuracy") for t in TEMPERATURES),
         *(AtLeast("kNN minus probe, groco", f"kNN minus probe, ntxent {t}") for t in TEMPERATURES),

@@ -38,7 +38,7 @@ CLAIM = Claim(
     measures=["knn"],
     derive=spreads,
     budget="4epochs",
-    seeds=4,
+    seeds=3,
     holds=[
         AtLeast("macl 0.1", "ntxent 0.1", by=0.5, on="kNN accuracy"),
         Inequality(

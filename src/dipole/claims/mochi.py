@@ -40,8 +40,8 @@ CLAIM = Claim(
     },
     measures=["knn", "geometry"],
     experiment=experiment,
-    budget="10epochs",
-    seeds=5,
+    budget="8epochs",
+    seeds=3,
     holds=[
         AtMost("mochi", "moco", on="uniformity"),
         AtLeast("mochi", "moco", by=-0.3, on="kNN accuracy"),

@@ -54,8 +54,8 @@ CLAIM = Claim(
         "triplet": {"objective": "triplet-batch", "objective_options": {"mining": "semi-hard"}},
     },
     measures=[f"{HERE}:nearest"],
-    budget="10epochs",
-    seeds=5,
+    budget="8epochs",
+    seeds=3,
     holds=[
         AtLeast("multi-similarity", "contrastive", on="Recall@1"),
         AtLeast("multi-similarity", "triplet", on="Recall@1"),

@@ -37,7 +37,7 @@ CLAIM = Claim(
     },
     measures=["knn", "geometry"],
     budget=f"{EPOCHS}epochs",
-    seeds=4,
+    seeds=3,
     holds=[
         *(
             AtLeast("mv-dhel, 4 views", f"pairwise {t}, 4 views", on="kNN accuracy")

@@ -83,8 +83,8 @@ CLAIM = Claim(
         },
     },
     measures=[f"{HERE}:damaged"],
-    budget="8epochs",
-    seeds=4,
+    budget="6epochs",
+    seeds=3,
     holds=[
         AtLeast("out", "cross-entropy", by=-0.5, on="probe, clean"),
         AtLeast("out", "cross-entropy", by=2.0, on="probe, damaged"),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from dipole.evaluation.report import p_text
+
 if TYPE_CHECKING:
     from dipole.claims.comparison.compare import Comparison
 
@@ -174,7 +176,7 @@ def _metrics(arms: Sequence[dict[str, Any]]) -> list[str]:
         if arm["behind_best_low"] is not None:
             low, high = arm["behind_best_low"], arm["behind_best_high"]
             behind = f"{arm['behind_best']:+.2f} [{low:+.2f}, {high:+.2f}]"
-            p = "&lt; 0.001" if arm["p"] < 0.001 else f"{arm['p']:.3f}"
+            p = escape(p_text(arm["p"]))
         lines.append(f"<tr><td>{escape(arm['arm'])}</td>{cells}<td>{behind}</td><td>{p}</td></tr>")
     return [*lines, "</table></div>"]
 
