@@ -65,16 +65,18 @@ def test_a_comparison_and_its_folder(pairs_csv, tmp_path):
 
 @pytest.mark.slow
 def test_interrupted_it_goes_on(pairs_csv, tmp_path):
-    """Ctrl-C in the middle, then the same command: the numbers of one that nothing disturbed."""
+    """Ctrl-C in the middle, then the same command: the losses of one that nothing disturbed."""
     command = [sys.executable, "-m", "dipole", "compare"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     results = []
     for name, stops in (("whole", False), ("stopped", True)):
-        arguments = options(pairs_csv, tmp_path / name, budget="60steps", seeds=1)
+        arguments = options(pairs_csv, tmp_path / name, budget="400steps", seeds=1)
         if stops:
             process = subprocess.Popen(
-                command + arguments, env=environment, stderr=subprocess.PIPE, text=True
-            )
+                command + arguments, env=environment, stderr=subprocess.PIPE, text=True,
+                # What runs tests may have been told to ignore Ctrl-C.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            )  # fmt: skip
             while not any((tmp_path / name).glob("runs/*/run/metrics.jsonl")):
                 time.sleep(0.05)
                 assert process.poll() is None
@@ -84,8 +86,10 @@ def test_interrupted_it_goes_on(pairs_csv, tmp_path):
             assert "to go on: the same command again" in error
         done = subprocess.run(command + arguments, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        found = json.loads((tmp_path / name / "results.json").read_text())
-        results.append({arm["arm"]: arm["score"] for arm in found["arms"]})
+        runs = sorted((tmp_path / name).glob("runs/*/run/metrics.jsonl"))
+        losses = [[json.loads(x)["loss"] for x in run.read_text().splitlines()] for run in runs]
+        assert [len(steps) for steps in losses] == [40, 40]
+        results.append(losses)
     assert results[0] == results[1]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -134,21 +135,23 @@ def _print(comparison: Comparison, out: Path, console: Console) -> None:
 
     table = Table(
         title=f"{comparison.metric} on {comparison.data}, {comparison.budget}, "
-        f"{comparison.seeds} seeds",
+        f"{comparison.seeds} seed{'s' * (comparison.seeds > 1)}",
         box=None, pad_edge=False, header_style="bold", title_justify="left",
     )  # fmt: skip
-    for name in ("", comparison.metric, "95 % interval", "behind the best", "p", "steps", "s",
-                 "examples/s", "MB"):  # fmt: skip
+    for name in ("", comparison.metric, "95 % interval", "behind", "p", "steps", "s", "examples/s",
+                 "MB"):  # fmt: skip
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     for place in comparison.places:
         cost = comparison.cost(place.system)
         is_best = place is comparison.places[0]
-        score, behind = place.score, place.behind
+        score = place.score
         mark = " =" if place.tied and not is_best else ""
         arm = Text(place.system + mark, style="bold green" if place.tied else "")
         table.add_row(
-            arm, f"{score.value:.2f}", f"{score.low:.2f} to {score.high:.2f}",
-            "" if is_best else f"{behind.value:+.2f}", "" if is_best else p_text(place.p),
+            arm, f"{score.value:.2f}",
+            f"{score.low:.2f} to {score.high:.2f}" if isfinite(score.low) else "n/a",
+            "" if is_best else f"{place.behind.value:+.2f}",
+            "" if is_best else p_text(place.p if isfinite(place.p) else None),
             f"{cost['steps']:,.0f}", f"{cost['seconds']:.0f}",
             f"{cost['examples_per_second']:,.0f}", f"{cost['peak_mb']:,.0f}",
         )  # fmt: skip
