@@ -96,6 +96,7 @@ CLAIM = Claim(
     derive=relations,
     budget="6epochs",
     seeds=4,
+    picture="kNN accuracy",
     holds=[
         AtLeast("correlation of temperature and tolerance", 0.9),
         AtLeast("correlation of temperature and uniformity", 0.9),

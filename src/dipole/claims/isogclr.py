@@ -70,6 +70,7 @@ CLAIM = Claim(
     measures=["knn"],
     experiment=experiment,
     seeds=3,
+    picture="kNN accuracy",
     holds=[
         AtLeast("correlation of frequency and temperature", 0.3),
         *(

@@ -98,6 +98,7 @@ CLAIM = Claim(
     experiment=experiment,
     budget="6epochs",
     seeds=4,
+    picture="kNN accuracy",
     holds=[
         AtMost("identity", 1e-9, every=True),
         AtLeast("agreement with the blocks", 1.0, every=True),
