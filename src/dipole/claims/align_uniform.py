@@ -75,7 +75,7 @@ CLAIM = Claim(
     experiment=experiment,
     derive=diagnostic,
     budget="10epochs",
-    seeds=3,
+    seeds=5,
     holds=[
         *(
             AtLeast("align-uniform", f"ntxent {t}", by=-1.0, on="kNN accuracy")
@@ -83,6 +83,7 @@ CLAIM = Claim(
         ),
         AtLeast("align-uniform", "alignment only", by=1.0, on="kNN accuracy"),
         AtLeast("align-uniform", "uniformity only", by=1.0, on="kNN accuracy"),
+        AtMost("alignment only", 2.0, on="effective rank"),
         AtMost("rank correlation", 0.0),
         *(AtMost(f"error at {d} dimensions", 0.02, every=True) for d in DIMENSIONS),
     ],

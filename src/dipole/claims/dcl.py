@@ -17,7 +17,7 @@ CLAIM = Claim(
     },
     measures=["knn"],
     budget="6epochs",
-    seeds=3,
+    seeds=5,
     holds=[
         AtLeast("dcl, batch 32", "ntxent, batch 32", by=1.0, on="kNN accuracy"),
         Inequality(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from dipole.claims.study.cells import COSTS
 from dipole.evaluation.report import p_text
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def _failures(failures: dict[str, str]) -> list[str]:
 
 
 def _metrics(arms: Sequence[dict[str, Any]]) -> list[str]:
-    names = [name for name in arms[0]["metrics"] if name not in ("seconds", "peak memory")]
+    names = [name for name in arms[0]["metrics"] if name not in COSTS]
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
     lines = [
         "<h2>All numbers</h2>",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from dipole.claims.catalogue.systems import states, system_of, table_page, write_result
@@ -13,6 +14,7 @@ from dipole.claims.proof.claim import VALUE
 from dipole.claims.proof.picture import draw
 from dipole.claims.proof.prove import Proof
 from dipole.claims.proof.verdict import Verdict
+from dipole.claims.study.cells import COSTS
 from dipole.claims.study.machine import machine, versions
 from dipole.evaluation.nested import NestedInterval, nested_interval
 from dipole.evaluation.report import p_text
@@ -113,9 +115,7 @@ def _numbers(proof: Proof) -> list[str]:
         metrics = list(dict.fromkeys(metric for found in arms.values() for metric in found))
         lines += [f"| arm | {' | '.join(metrics)} |", "|---|" + "---:|" * len(metrics)]
         for name, found in arms.items():
-            cells = (
-                interval_text(nested_interval(found[m])) if m in found else "" for m in metrics
-            )
+            cells = (_cell(m, found[m]) if m in found else "" for m in metrics)
             lines.append(f"| {name} | {' | '.join(cells)} |")
         lines.append("")
     if values:
@@ -123,6 +123,13 @@ def _numbers(proof: Proof) -> list[str]:
         lines += [f"| {n} | {interval_text(nested_interval(v))} |" for n, v in values.items()]
         lines.append("")
     return lines
+
+
+def _cell(metric: str, values: np.ndarray) -> str:
+    """A metric with its interval; a cost is what it was on this machine, no more."""
+    if metric in COSTS:
+        return f"{values.mean():,.0f}"
+    return interval_text(nested_interval(values))
 
 
 def _settings(proof: Proof) -> list[str]:

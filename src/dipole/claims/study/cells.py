@@ -16,6 +16,8 @@ from dipole.training.config import make_config
 
 # Raised by one when what a folder holds, or how it is measured, changes.
 FORMAT = 1
+# Metrics of every arm that say what its training took: MB of the process, seconds.
+COSTS = ("peak memory", "seconds")
 # Settings that say how a run is watched; they decide no weight.
 _WATCHED = ("log_every", "checkpoint_every", "track")
 
