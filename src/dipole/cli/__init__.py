@@ -18,6 +18,7 @@ from dipole.cli.prove import prove
 from dipole.cli.search import search
 from dipole.cli.systems import systems
 from dipole.cli.train import train
+from dipole.cli.tune import tune
 from dipole.errors import DipoleError
 
 app = typer.Typer(
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, mine, merge, train, evaluate, index, search, compare, prove, systems):
+for command in (demo, mine, merge, train, tune, evaluate, index, search, compare, prove, systems):
     app.command()(command)
 
 

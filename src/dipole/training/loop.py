@@ -34,6 +34,7 @@ from dipole.training.schedule import rate_at, warmup_steps
 from dipole.training.seeding import seed_step
 from dipole.training.towers import Towers
 from dipole.training.validation import Validation
+from dipole.training.watching import validated
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -303,6 +304,7 @@ class Trainer:
         with sharding.whole(self.encoder):
             value = measure(self.encoder)
         step = self.progress.step
+        validated(step, value)
         metrics.write(step, {f"validation/{name}": value})
         is_best = self.progress.best is None or value > self.progress.best
         bar.say(f"step {step}: validation {name} {value:.4f}{' (best)' if is_best else ''}")

@@ -1,0 +1,245 @@
+"""`dipole tune`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from pydantic import create_model
+
+from dipole.cli.options import with_options
+from dipole.errors import InputError
+from dipole.training.config import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from dipole.training.tuning import Space, Trial
+
+# What is searched has options of its own form; what a search decides has none.
+_OWN = {"data", "objective", "temperature", "learning_rate", "batch_size", "validation", "track"}
+Shared = create_model(  # type: ignore[call-overload]
+    "Shared",
+    **{n: (f.annotation, f) for n, f in Config.model_fields.items() if n not in _OWN},
+)
+# How far around the encoder's own setting a search looks.
+_AROUND = 5.0
+
+
+@with_options(Shared)
+def tune(
+    data: Annotated[str, typer.Option(help="What to train on.")],
+    out: Annotated[Path, typer.Option(help="Folder of the search; the same command goes on.")],
+    trials: Annotated[int, typer.Option(min=1, help="Trainings, stopped ones included.")] = 20,
+    validation: Annotated[
+        str, typer.Option(help="A file, a split or a fraction: what is best is best there.")
+    ] = "0.1",
+    objective: Annotated[str, typer.Option(help="Objectives to try, commas between.")] = "infonce",
+    temperature: Annotated[
+        str | None, typer.Option(help="LOW:HIGH, or one number.", show_default="0.01:0.5")
+    ] = None,
+    learning_rate: Annotated[
+        str | None,
+        typer.Option(
+            help="LOW:HIGH, or one number.", show_default="a fifth to five times the encoder's own"
+        ),
+    ] = None,
+    batch_size: Annotated[
+        str | None,
+        typer.Option(
+            help="Sizes, commas between.", show_default="half, one and two of the encoder's own"
+        ),
+    ] = None,
+    finalists: Annotated[
+        int,
+        typer.Option(
+            min=0, help="The best that dipole compare trains again, at several seeds; 0: none."
+        ),
+    ] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each finalist.")] = 3,
+    test: Annotated[
+        str | None,
+        typer.Option(
+            help="Split, file or fraction that finalists are measured on.",
+            show_default="test, of a file 0.2 of the rows",
+        ),
+    ] = None,
+    **settings: Any,
+) -> None:
+    """Search temperature, learning rate, batch size and objective for the best validation.
+
+    Worse trials are stopped early. The best few are then compared at several seeds on the test
+    part: the search saw its validation many times, and its best number flatters.
+
+    Example: dipole tune --data pairs.csv --out runs/search --trials 20 --objective infonce,dcl
+    """
+    from rich.console import Console
+
+    from dipole.training.tuning import tune as search
+
+    console = Console(highlight=False)
+    space, fixed = _space(settings, objective, temperature, learning_rate, batch_size)
+    fixed = {"data": data} | settings | fixed
+    ranked = search(
+        space,
+        out,
+        trials=trials,
+        seed=settings.get("seed", 0),
+        keep=max(finalists, 1),
+        told=lambda trial: _say(trial, console),
+        validation=validation,
+        **fixed,
+    )
+    _table(ranked, console)
+    recipe = out / "best.yaml"
+    _write_recipe(recipe, fixed | {"validation": validation} | ranked[0].settings)
+    console.print(f"the best settings: {recipe}; dipole train --config {recipe} --out RUN")
+    best = [trial for trial in ranked[:finalists] if trial.state == "complete"]
+    if len(best) > 1:
+        _compare(best, fixed, out / "compare", seeds, test, console)
+
+
+def _space(
+    settings: dict[str, Any],
+    objective: str,
+    temperature: str | None,
+    learning_rate: str | None,
+    batch_size: str | None,
+) -> tuple[Space, dict[str, Any]]:
+    """What is searched, and what is said by one value."""
+    from dipole.objectives.registry import objective_class, options
+    from dipole.training.tuning import Space
+
+    ranges: dict[str, tuple[float, float]] = {}
+    choices: dict[str, Sequence[Any]] = {}
+    fixed: dict[str, Any] = {}
+    names = [name.strip() for name in objective.split(",") if name.strip()]
+    for name in names:
+        objective_class(name)
+    if len(names) > 1:
+        choices["objective"] = names
+    else:
+        fixed["objective"] = names[0]
+    own = _defaults(settings)
+    rate = own["learning_rate"]
+    has_temperature = all("temperature" in options(objective_class(name)) for name in names)
+    if temperature is not None and not has_temperature:
+        raise InputError("--temperature: found an objective without one; expected none to search")
+    if has_temperature:
+        _range(ranges, fixed, "temperature", temperature or "0.01:0.5")
+    around = f"{rate / _AROUND:g}:{rate * _AROUND:g}"
+    _range(ranges, fixed, "learning_rate", learning_rate or around)
+    size = own["batch_size"]
+    sizes = batch_size or f"{size // 2},{size},{size * 2}"
+    try:
+        found = [int(part) for part in sizes.split(",")]
+    except ValueError:
+        raise InputError(f"--batch-size {sizes}: expected whole numbers, as 32,64") from None
+    if len(found) > 1:
+        choices["batch_size"] = found
+    else:
+        fixed["batch_size"] = found[0]
+    return Space(ranges, choices), fixed
+
+
+def _range(
+    ranges: dict[str, tuple[float, float]], fixed: dict[str, Any], name: str, text: str
+) -> None:
+    try:
+        numbers = [float(part) for part in text.split(":")]
+    except ValueError:
+        numbers = []
+    if len(numbers) == 2:
+        ranges[name] = (numbers[0], numbers[1])
+    elif len(numbers) == 1:
+        fixed[name] = numbers[0]
+    else:
+        flag = "--" + name.replace("_", "-")
+        raise InputError(f"{flag} {text}: expected LOW:HIGH, as 0.01:0.5, or one number")
+
+
+def _defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    """The encoder's own learning rate and batch size, by its name."""
+    import importlib
+
+    from dipole.encoders.registry import NEW
+
+    encoder = settings.get("encoder", Config.model_fields["encoder"].default)
+    place = NEW.get(encoder, "transformer_text:TransformerText.load")
+    module, _, path = place.partition(":")
+    cls = getattr(importlib.import_module(f"dipole.encoders.{module}"), path.partition(".")[0])
+    own: dict[str, Any] = dict(cls.training_defaults)
+    if settings.get("adapter"):
+        from dipole.encoders.adapters import RATES
+
+        own["learning_rate"] = RATES.get(settings["adapter"], own["learning_rate"])
+    return own
+
+
+def _say(trial: Trial, console: Console) -> None:
+    console.print(f"trial {trial.number}: {_value(trial)} {trial.state}  {_shown(trial)}")
+
+
+def _table(ranked: list[Trial], console: Console) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    names = sorted({name for trial in ranked for name in trial.settings})
+    for name in ("rank", "validation", "trial", *names, "step", ""):
+        table.add_column(name, justify="left" if not name else "right", no_wrap=True)
+    for rank, trial in enumerate(ranked, 1):
+        row = [_short(trial.settings.get(name, "")) for name in names]
+        note = trial.error or ("" if trial.state == "complete" else trial.state)
+        table.add_row(str(rank), _value(trial), str(trial.number), *row, str(trial.step), note)
+    console.print(table)
+
+
+def _compare(
+    best: list[Trial],
+    fixed: dict[str, Any],
+    out: Path,
+    seeds: int,
+    test: str | None,
+    console: Console,
+) -> None:
+    """The report of `dipole compare` for the best of the search."""
+    from dipole.claims.comparison.compare import compare, write_results
+    from dipole.claims.study.budget import parse_budget
+    from dipole.cli.compare import _print
+    from dipole.cli.live import watching
+
+    if "max_steps" in fixed:
+        budget = parse_budget(f"{fixed['max_steps']}steps")
+    else:
+        budget = parse_budget(f"{fixed.get('epochs') or _defaults(fixed)['epochs']:g}epochs")
+    shared = {k: v for k, v in fixed.items() if k not in ("epochs", "max_steps", "seed")}
+    arms = {f"trial-{trial.number}": shared | trial.settings for trial in best}
+    with watching(console) as watch:
+        comparison = compare(
+            arms, budget, out, seeds=seeds, test=test, watch=watch,
+            command=" ".join(["dipole", *sys.argv[1:]]),
+        )  # fmt: skip
+    write_results(comparison, out)
+    _print(comparison, out, console)
+
+
+def _write_recipe(path: Path, settings: dict[str, Any]) -> None:
+    import yaml
+
+    path.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+
+
+def _value(trial: Trial) -> str:
+    return "-" if trial.value is None else f"{trial.value:.4f}"
+
+
+def _shown(trial: Trial) -> str:
+    return ", ".join(f"{name} {_short(value)}" for name, value in trial.settings.items())
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
