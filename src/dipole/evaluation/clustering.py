@@ -30,7 +30,7 @@ def clusters(
     The best of several starts by the sum of squared distances (scikit-learn; above 50,000 vectors
     its mini-batches). Raises InputError: k < 1 or more than the vectors.
     """
-    optional("sklearn", "vision")
+    optional("sklearn", "measure")
     from sklearn.cluster import KMeans, MiniBatchKMeans
     from sklearn.exceptions import ConvergenceWarning
 

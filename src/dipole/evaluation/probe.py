@@ -48,7 +48,7 @@ def probe_labels(
     """The predicted labels of `test`, and notes on how C was found."""
     if C is not None and not C > 0:
         raise InputError(f"probe: C is {C}; expected a number above 0")
-    optional("sklearn", "vision")
+    optional("sklearn", "measure")
     notes: tuple[str, ...] = ()
     if C is None:
         C, notes = _choose(train, train_labels, seed)
