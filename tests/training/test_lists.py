@@ -25,8 +25,9 @@ def batch(n=5, d=4):
 def test_who_takes_lists():
     assert takes_lists(KLListwise().inputs())
     assert takes_lists(Cadet().inputs())
+    assert takes_lists((InfoNCE() + KLListwise()).inputs())
     assert not takes_lists(InfoNCE().inputs())
-    assert not takes_lists(QueueInfoNCE().inputs())  # own candidates beside the positive
+    assert not takes_lists(QueueInfoNCE().inputs())  # it can do without
 
 
 def test_the_own_positive_is_first_and_its_copies_are_masked():

@@ -49,7 +49,7 @@ def load_examples(
             split=split,
             on_bad_row=config.on_bad_row,
         )
-    if inputs and takes_lists(inputs) and config.teacher is None:
+    if inputs and takes_lists(inputs) and "positive" not in inputs and config.teacher is None:
         return load_ranked(source, split=split, on_bad_row=config.on_bad_row)
     return load_pairs(
         source,

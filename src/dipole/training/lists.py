@@ -14,8 +14,8 @@ from dipole.training.parts import Part
 
 
 def takes_lists(inputs: Mapping[str, bool]) -> bool:
-    """Whether an objective compares each anchor with candidates of its own, and with no others."""
-    return inputs.get("candidates", False) and "positive" not in inputs
+    """Whether an objective, or a part of a sum, cannot do without candidates of each anchor."""
+    return inputs.get("candidates", False)
 
 
 class Lists(Part):
