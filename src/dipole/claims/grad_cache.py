@@ -81,7 +81,8 @@ def peaks(seed: int, quick: bool) -> dict[str, float]:
         "memory, batch 512, chunks of 16": {"batch_size": large, "chunk": SMALL},
     }
     cells = [Cell(name, seed, settings | size, (), quick=quick) for name, size in sizes.items()]
-    rows = run_study(cells, parse_budget("2steps"), default_root())
+    jobs = 0 if quick else None
+    rows = run_study(cells, parse_budget("2steps"), default_root(), jobs=jobs)
     for row in rows:
         if row.state == FAILED:
             raise RunError(f"grad-cache: {row.cell.arm}: {row.error}")

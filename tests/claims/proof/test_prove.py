@@ -70,7 +70,6 @@ def test_cells_are_every_arm_at_every_seed(settings):
     assert quick[1].settings["batch_size"] == 4
 
 
-@pytest.mark.slow
 def test_arms_are_trained_and_paired(settings, tmp_path):
     proof = prove(trained(dict(settings)), root=tmp_path, quick=True)
     assert proof.outcome["cold"]["MRR@10"].shape == proof.outcome["warm"]["MRR@10"].shape

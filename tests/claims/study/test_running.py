@@ -8,7 +8,13 @@ import pytest
 from dipole.claims.study import running
 from dipole.claims.study.budget import parse_budget
 from dipole.claims.study.cells import Cell
-from dipole.claims.study.running import DONE, FAILED, collect, run_study
+from dipole.claims.study.running import (
+    DONE,
+    FAILED,
+    InterruptedStudyError,
+    collect,
+    run_study,
+)
 from dipole.errors import InputError
 
 
@@ -33,6 +39,22 @@ def test_a_study_and_the_same_study_again(tmp_path, settings, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", never)
     again = run_study(cells[:1], parse_budget("3steps"), tmp_path)
     assert (collect(again)["good"]["MRR@10"] == found["good"]["MRR@10"]).all()
+
+
+def test_in_this_process(tmp_path, settings):
+    """The same numbers, the same line for what fails."""
+    bad = settings | {"score": "nothing"}
+    cells = [Cell("good", 0, settings, ("retrieval",)), Cell("bad", 0, bad, ("retrieval",))]
+    rows = run_study(cells, parse_budget("3steps"), tmp_path, jobs=0)
+    assert [row.state for row in rows] == [DONE, FAILED]
+    assert "'nothing'" in rows[1].error
+    assert collect(rows)["good"]["MRR@10"].shape[0] == 1
+
+
+def test_stopped_in_this_process(tmp_path, settings, monkeypatch):
+    monkeypatch.setattr(running, "attempt", lambda *_, **__: running.STOPPED)
+    with pytest.raises(InterruptedStudyError, match="stopped with 0 of 1 runs done"):
+        run_study([Cell("a", 0, settings, ())], parse_budget("3steps"), tmp_path, jobs=0)
 
 
 def test_wrong_settings_stop_a_study_before_it_starts(tmp_path, settings):

@@ -66,11 +66,11 @@ def test_speed_is_measured_and_nothing_is_kept(folder, monkeypatch):
     assert not (made / "trial").exists()
 
 
-def test_an_error_is_one_line_in_a_file(folder, monkeypatch):
-    monkeypatch.setattr(worker, "_leave_with_parent", lambda: None)
+def test_an_error_is_one_line_in_a_file(folder):
     made = folder(temperature=-1.0)
-    assert worker.main([str(made)]) == 2
+    assert worker.attempt(made) == 2
     assert "temperature: found -1.0" in (made / worker.ERROR).read_text()
     made = folder("other", measures=("builtins:len",))
-    assert worker.main([str(made)]) == 1
+    assert worker.attempt(made) == 1
     assert (made / worker.ERROR).read_text().startswith("TypeError: ")
+    assert "Traceback" in (made / worker.LOG).read_text()

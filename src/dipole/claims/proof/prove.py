@@ -66,6 +66,7 @@ def prove(
     rows: list[Row] = []
     if claim.arms:
         budget = parse_budget(QUICK_BUDGET if quick else claim.budget)
+        jobs = 0 if quick else jobs
         rows = run_study(cells_of(claim, quick), budget, root, jobs=jobs, watch=watch)
         for row in rows:
             if row.state == FAILED:

@@ -29,18 +29,21 @@ from dipole.claims.study.worker import (
     LOG,
     RUN,
     SPEED,
+    attempt,
     measured_path,
 )
 from dipole.errors import RunError
 
 _POLL_SECONDS = 0.2
+# Exit code of what Ctrl-C ended.
+STOPPED = 130
 WAITS, SPEEDS, TRAINS, DONE, FAILED = "waits", "measures its speed", "trains", "done", "failed"
 
 
 class InterruptedStudyError(RunError):
     """The user stopped the study; it can go on."""
 
-    exit_code = 130
+    exit_code = STOPPED
 
 
 @dataclass
@@ -83,6 +86,9 @@ def run_study(
 ) -> list[Row]:
     """Train and measure all cells under the budget; a row per cell, done or failed.
 
+    jobs: trainings at a time, each in a process of its own; 0: one after the other in this process,
+    which saves the seconds that a process takes to start, and measures no memory.
+
     A budget in seconds becomes steps by the speed of each arm's first cell, measured once and kept,
     so a study that goes on has the same steps.
 
@@ -91,7 +97,7 @@ def run_study(
     for cell in cells:
         _budgeted(cell, budget, 1.0).check()
     watch = watch or (lambda rows: None)
-    jobs = jobs or default_jobs()
+    jobs = default_jobs() if jobs is None else jobs
     root.mkdir(parents=True, exist_ok=True)
     if budget.unit == "seconds":
         rows = _with_measured_speed(cells, budget, root, jobs, watch)
@@ -150,6 +156,9 @@ def _run(
     """Work off the waiting rows, `jobs` at a time."""
     queue, running = list(waiting), list[Row]()
     try:
+        while queue and not jobs:
+            _do(queue.pop(0), only_speed)
+            watch(rows)
         while queue or running:
             while queue and len(running) < jobs:
                 running.append(_start(queue.pop(0), jobs, only_speed))
@@ -168,9 +177,22 @@ def _run(
         _stop(running)
 
 
-def _start(row: Row, jobs: int, only_speed: bool) -> Row:
+def _do(row: Row, only_speed: bool) -> None:
+    """Work at a row in this process."""
+    _prepare(row)
+    code = attempt(row.folder, only_speed=only_speed)
+    if code == STOPPED:  # the run has saved where it is
+        raise KeyboardInterrupt
+    _ended(row, code, only_speed)
+
+
+def _prepare(row: Row) -> None:
     row.folder.mkdir(parents=True, exist_ok=True)
     (row.folder / CELL).write_text(row.cell.to_json(), encoding="utf-8")
+
+
+def _start(row: Row, jobs: int, only_speed: bool) -> Row:
+    _prepare(row)
     threads = max(1, (os.cpu_count() or 1) // jobs)
     command = [sys.executable, "-m", "dipole.claims.study.worker", str(row.folder)]
     with (row.folder / LOG).open("w") as log:
@@ -195,6 +217,11 @@ def _look(row: Row, only_speed: bool) -> None:
         row.step, row.loss = last.get("step", row.step), last.get("loss", row.loss)
         return
     row.process = None
+    _ended(row, code, only_speed)
+
+
+def _ended(row: Row, code: int, only_speed: bool) -> None:
+    """The state of a row whose work ended with an exit code (negative: a signal)."""
     if code == 0:
         row.state = WAITS if only_speed else DONE
         return

@@ -167,18 +167,17 @@ def _leave_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def main(arguments: list[str]) -> int:
-    """0: done; else `error.txt` has the one line and `log.txt` what there is beyond it."""
-    folder = Path(arguments[0])
-    _leave_with_parent()
+def attempt(folder: Path, *, only_speed: bool = False) -> int:
+    """0: done; else `error.txt` has the one line, and `log.txt` what there is beyond it."""
     (folder / ERROR).unlink(missing_ok=True)
     try:
-        work(folder, only_speed="--speed" in arguments)
+        work(folder, only_speed=only_speed)
     except DipoleError as error:
         (folder / ERROR).write_text(str(error), encoding="utf-8")
         return error.exit_code
     except Exception as error:
-        traceback.print_exc()
+        with (folder / LOG).open("a", encoding="utf-8") as log:
+            traceback.print_exc(file=log)
         first = (str(error).splitlines() or [""])[0]
         (folder / ERROR).write_text(f"{type(error).__name__}: {first}", encoding="utf-8")
         return 1
@@ -186,4 +185,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    _leave_with_parent()
+    sys.exit(attempt(Path(sys.argv[1]), only_speed="--speed" in sys.argv))
