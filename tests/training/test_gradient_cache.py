@@ -81,3 +81,24 @@ def test_autograd_keeps_the_activations_of_no_chunk():
     hidden = 64 * 512 * 4
     assert saved([{"x": x}]) >= hidden
     assert saved([{"x": part} for part in x.split(8)]) < hidden / 8
+
+
+def test_bfloat16_is_recomputed_in_bfloat16():
+    """Under autocast both graphs hold the same roundings: the gradients are equal to the bit."""
+    module = tower().float()
+    chunks = [{"x": part} for part in torch.randn(10, 6).split(4)]
+    parameters = list(module.parameters())
+    found = []
+    for whole in (True, False):
+        torch.manual_seed(1)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            vectors = (
+                torch.cat([module(chunk["x"]) for chunk in chunks])
+                if whole
+                else encode_chunks(forward(module), chunks)
+            )
+        assert vectors.dtype == torch.bfloat16
+        z = vectors.float()
+        loss = (z @ z.T).logsumexp(1).mean()
+        found.append(torch.autograd.grad(loss, parameters))  # outside of autocast, as a trainer
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
