@@ -89,7 +89,7 @@ def test_interrupted_it_goes_on(pairs_csv, tmp_path):
         runs = sorted((tmp_path / name).glob("runs/*/run/metrics.jsonl"))
         losses = [[json.loads(x)["loss"] for x in run.read_text().splitlines()] for run in runs]
         assert [len(steps) for steps in losses] == [40, 40]
-        # A logged loss is a mean since the line before, or since the run went on: not the early ones.
+        # A logged loss is a mean since the line before, or since the run went on.
         results.append([steps[20:] for steps in losses])
     assert results[0] == results[1]
 
