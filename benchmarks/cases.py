@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks import ours, peers, plain, products
 
 DIPOLE, REFERENCE, BOUND = "dipole", "plain torch", "bare products"
+DIPOLE_BF16, BOUND_BF16 = "dipole, bf16 tiles", "bare products, bf16"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Case:
     rows: str
     products: int  # bare n x n x d products that the engine does
     implementations: tuple[Implementation, ...]
+
+    def bounds(self, name: str) -> list[str]:
+        """The bare products that an implementation is to be measured by; the fastest counts."""
+        names = [one.name for one in self.implementations if one.name.startswith(BOUND)]
+        return [one for one in names if (one == BOUND_BF16) == (name == DIPOLE_BF16)]
 
     def find(self, name: str) -> Implementation:
         """By name."""
@@ -58,9 +64,10 @@ def _case(
     set_up = [Implementation(i.name, partial(i.run, **settings), i.package) for i in all_of_them]
     if key == "infonce":
         bf16 = partial(ours.infonce_bf16, **settings)
-        set_up.insert(1, Implementation("dipole, bf16 tiles", bf16, "dipole"))
-        set_up.append(Implementation("bare products, bf16", products.one_bf16))
-    set_up.append(Implementation(BOUND, bound[1]))
+        set_up.insert(1, Implementation(DIPOLE_BF16, bf16, "dipole"))
+        set_up.append(Implementation(BOUND_BF16, products.one_bf16))
+    for routine, block in (("mm", products.by_mm), ("oneDNN", products.by_engine)):
+        set_up.append(Implementation(f"{BOUND}, {routine}", partial(bound[1], block)))
     return Case(key, title, rows, bound[0], tuple(set_up))
 
 

@@ -48,10 +48,10 @@ def mv_dhel(batch: Batch, temperature: float) -> Tensor:
 
 
 def soft_targets(batch: Batch, temperature: float) -> Tensor:
-    """The teacher's weights as a function of two vectors, as docs/engine.md shows."""
+    """The teacher's weights as a function of two vectors; what they sum to cancels out."""
     a, p = F.normalize(batch.anchor), F.normalize(batch.positive)
     teacher = F.normalize(batch.anchor.detach()[:, :32])
-    weight = Weight(lambda s, x, y: (x @ y.T + 1) / 2, row=teacher, column=teacher)
+    weight = Weight(lambda s, x, y: x @ y.T + 1, row=teacher, column=teacher)
     everything, pull, mass = pairs(
         a, p, temperature=temperature, row=[lse(), total(weight=weight), count(weight=weight)]
     ).row

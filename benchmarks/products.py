@@ -2,19 +2,27 @@
 
 For a block of q rows against k columns the engine multiplies four times: the scores for the
 statistics, the scores again for the gradients, and the gradients of rows and of columns. This does
-the same four on tiles of the engine's size, with no exponential and no sum between them.
+the same four on tiles of the engine's size, with no exponential and no sum between them; once by
+`torch.mm` and once by the routine that the engine prefers (oneDNN's, for float32 on a CPU). The
+faster one is the bound.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from benchmarks.data import Batch
+from dipole.kernels.products import Dot
 from dipole.kernels.tiles import tile_size, tiles
 
+Block = Callable[[Tensor, Tensor, int], None]
 
-def block(q: Tensor, k: Tensor, scores: int = 2) -> None:
+
+def by_mm(q: Tensor, k: Tensor, scores: int) -> None:
     """`scores` score products and two gradient products, tile by tile."""
     size = tile_size(q, k)
     into_q, into_k = torch.zeros_like(q), torch.zeros_like(k)
@@ -28,28 +36,38 @@ def block(q: Tensor, k: Tensor, scores: int = 2) -> None:
         into_k[tile.columns].addmm_(score.T, rows)
 
 
-def one(batch: Batch, dtype: torch.dtype = torch.float32) -> None:
-    """n x n once: InfoNCE, SupCon, sigmoid, soft targets."""
-    block(batch.anchor.detach().to(dtype), batch.positive.detach().to(dtype))
+def by_engine(q: Tensor, k: Tensor, scores: int) -> None:
+    """The same, as the engine multiplies."""
+    dot = Dot(q, k, bf16=False)
+    into_q, into_k = torch.zeros_like(q), torch.zeros_like(k)
+    for tile in tiles(len(q), len(k), tile_size(q, k)):
+        for _ in range(scores):
+            score = dot.scores(tile)
+        dot.add_rows(into_q, score, tile)
+        dot.add_columns(into_k, score, tile)
+    dot.finish_columns(into_k)
+
+
+def one(block: Block, batch: Batch, scores: int = 2) -> None:
+    """n x n once: InfoNCE, SupCon, sigmoid, soft targets; with a third score product: mined."""
+    block(batch.anchor.detach(), batch.positive.detach(), scores)
 
 
 def one_bf16(batch: Batch) -> None:
-    """The same in bfloat16."""
-    one(batch, torch.bfloat16)
+    """n x n in bfloat16."""
+    by_mm(batch.anchor.detach().bfloat16(), batch.positive.detach().bfloat16(), 2)
 
 
-def mined(batch: Batch) -> None:
-    """n x n, and once more for the miner."""
-    block(batch.anchor.detach(), batch.anchor.detach(), scores=3)
+mined = partial(one, scores=3)
 
 
-def two(batch: Batch) -> None:
+def two(block: Block, batch: Batch) -> None:
     """Every view against itself."""
     for z in (batch.anchor.detach(), batch.positive.detach()):
-        block(z, z)
+        block(z, z, 2)
 
 
-def three(batch: Batch) -> None:
+def three(block: Block, batch: Batch) -> None:
     """Across the views and within each."""
-    one(batch)
-    two(batch)
+    one(block, batch)
+    two(block, batch)

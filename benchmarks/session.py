@@ -20,13 +20,14 @@ SMALL = 1024
 
 @dataclass
 class Row:
-    """What was measured; `reason` says why there is nothing."""
+    """What was measured, one number of `seconds` and of `cpu` a step; or a `reason` why not."""
 
     objective: str
     implementation: str
     n: int
     d: int
     seconds: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
     growth: int | None = None
     loss: float | None = None
     reason: str | None = None
@@ -35,6 +36,16 @@ class Row:
     def median(self) -> float:
         """Seconds."""
         return statistics.median(self.seconds)
+
+    @property
+    def cpu_median(self) -> float:
+        """Seconds of all threads together."""
+        return statistics.median(self.cpu)
+
+    def add(self, seconds: float, cpu: float) -> None:
+        """One step."""
+        self.seconds.append(seconds)
+        self.cpu.append(cpu)
 
 
 @dataclass(frozen=True)
@@ -96,12 +107,12 @@ class Turn:
         self.left -= 1
         kind, answer = got
         if kind == "first":
-            first, self.row.growth, self.row.loss = answer
+            first, cpu, self.row.growth, self.row.loss = answer
             self.left = repeats(first)
             if not self.left:
-                self.row.seconds.append(first)
+                self.row.add(first, cpu)
         else:
-            self.row.seconds.append(answer)
+            self.row.add(*answer)
 
     def close(self) -> None:
         """End the process: it is asked to, then made to."""

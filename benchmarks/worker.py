@@ -49,14 +49,21 @@ def limit_memory(more: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (now + more, now + more))
 
 
-def measured(implementation: Implementation, batch: Batch) -> tuple[float, int, float | None]:
-    """Seconds, growth of the peak resident size in bytes, and the loss of one step."""
+def timed(implementation: Implementation, batch: Batch) -> tuple[float, float, float | None]:
+    """Seconds on the clock, seconds of all threads together, and the loss of one step."""
+    start, spent = time.perf_counter(), time.process_time()
+    loss = step(implementation, batch)
+    return time.perf_counter() - start, time.process_time() - spent, loss
+
+
+def measured(
+    implementation: Implementation, batch: Batch
+) -> tuple[float, float, int, float | None]:
+    """`timed`, with the growth of the peak resident size in bytes before the loss."""
     fresh = forget_peak()
     before = status("VmRSS") if fresh else status("VmHWM")
-    start = time.perf_counter()
-    loss = step(implementation, batch)
-    seconds = time.perf_counter() - start
-    return seconds, max(0, status("VmHWM") - before), loss
+    seconds, cpu, loss = timed(implementation, batch)
+    return seconds, cpu, max(0, status("VmHWM") - before), loss
 
 
 def serve(pipe: Connection, key: str, name: str, n: int, d: int, threads: int, memory: int) -> None:
@@ -75,9 +82,8 @@ def serve(pipe: Connection, key: str, name: str, n: int, d: int, threads: int, m
                 pipe.send(("first", measured(implementation, batch)))
                 first = False
                 continue
-            start = time.perf_counter()
-            step(implementation, batch)
-            pipe.send(("again", time.perf_counter() - start))
+            seconds, cpu, _ = timed(implementation, batch)
+            pipe.send(("again", (seconds, cpu)))
     except ImportError as error:
         pipe.send(("missing", str(error)))
     except (RuntimeError, MemoryError) as error:

@@ -10,6 +10,7 @@ from dipole.kernels.looks import Look
 from dipole.kernels.modifiers import Extent
 from dipole.kernels.operands import Operands
 from dipole.kernels.program import Program
+from dipole.kernels.survey import Survey
 from dipole.kernels.tiles import Tile
 from dipole.kernels.views import Results, piece_of
 
@@ -18,7 +19,8 @@ def dense(
     program: Program, operands: Operands, row_offset: int = 0, column_offset: int = 0
 ) -> Results:
     """Every statistic of the (n, m) matrix, which exists while this runs."""
-    return whole(program, operands, program.score(operands), row_offset, column_offset)
+    survey = Survey(program.views, operands, operands.size)
+    return whole(program, operands, program.score(operands), row_offset, column_offset, survey)
 
 
 def whole(
@@ -27,12 +29,13 @@ def whole(
     score: Tensor,
     row_offset: int = 0,
     column_offset: int = 0,
+    survey: Survey | None = None,
 ) -> Results:
     """Every statistic of a score matrix that is there."""
     n, m = score.shape
     tile = Tile(0, n, 0, m, row_offset, column_offset)
     results: Results = {}
-    look = Look(tile, operands, score)
+    look = Look(tile, operands, score, survey=survey)
     for view in program.views:
         keep = look.keep(view)
         if keep is Extent.NONE:
@@ -41,7 +44,7 @@ def whole(
         if view.mods and keep is not None:
             # A modifier may have an infinite slope at a pair that does not take part (a distance
             # to itself, say), and 0 * inf is nan: cut the way back there.
-            inside = torch.where(keep.tile(score.shape, score.device), score, score.detach())
+            inside = keep.cut(score)
         values = view.values(inside, operands, tile)
         weight = view.weight(score, operands, tile)
         for use in view.uses:

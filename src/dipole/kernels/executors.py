@@ -27,7 +27,9 @@ def run(
     if chosen in ("dense", "tiled") or world()[1] == 1:
         _check_grids(operands, b.shape[0])
         if chosen is None:
-            chosen = "dense" if a.shape[0] * b.shape[0] <= SMALL else "tiled"
+            # Where autograd has to follow the scores anyway, letting it do all pays for longer.
+            most = SMALL if all(view.plain for view in program.views) else 4 * SMALL
+            chosen = "dense" if a.shape[0] * b.shape[0] <= most else "tiled"
         return (dense if chosen == "dense" else tiled)(program, operands)
     place = find_place(len(a), len(b), a.device)
     if not together:

@@ -25,8 +25,16 @@ class Keep:
     def fill(self, values: Tensor, outside: float) -> Tensor:
         """The same as a new tensor."""
         if values.requires_grad:
-            return values.masked_fill(~self.tile(values.shape, values.device), outside)
+            return self.fill_for_autograd(values, outside)
         return self.fill_(values.clone(memory_format=torch.contiguous_format), outside)
+
+    def fill_for_autograd(self, values: Tensor, outside: float) -> Tensor:
+        """`fill`, differentiable as often as one likes."""
+        return values.masked_fill(~self.tile(values.shape, values.device), outside)
+
+    def cut(self, score: Tensor) -> Tensor:
+        """The scores, without a way back for what takes no part."""
+        return torch.where(self.tile(score.shape, score.device), score, score.detach())
 
     def tile(self, shape: torch.Size, device: torch.device) -> Tensor:
         """True where a pair takes part."""
@@ -50,6 +58,14 @@ class AllBut(Keep):
     def fill_(self, values: Tensor, outside: float) -> Tensor:
         values.view(-1).index_fill_(0, self.positions, outside)
         return values
+
+    def fill_for_autograd(self, values: Tensor, outside: float) -> Tensor:
+        return values.reshape(-1).index_fill(0, self.positions, outside).view(values.shape)
+
+    def cut(self, score: Tensor) -> Tensor:
+        flat = score.reshape(-1)
+        fixed = flat.detach()[self.positions]
+        return flat.index_copy(0, self.positions, fixed).view(score.shape)
 
 
 class Only(Keep):

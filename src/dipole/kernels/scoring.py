@@ -14,7 +14,7 @@ from dipole.kernels.operands import Operands
 from dipole.kernels.plan import Plan
 from dipole.kernels.products import Dot
 from dipole.kernels.program import Program
-from dipole.kernels.reductions import LOG2E, exp_
+from dipole.kernels.reductions import LOG2E
 from dipole.kernels.survey import Survey
 from dipole.kernels.tiles import Tile, tiles
 from dipole.kernels.views import View
@@ -73,4 +73,4 @@ class Scores:
         if self.alone:
             score.exp2_()
             return score, score, None
-        return score, exp_(score.clone()) if self.powers else None, None
+        return score, (score * LOG2E).exp2_() if self.powers else None, None

@@ -61,7 +61,9 @@ def multi_similarity_rows(
     near, far = list(batch.positive), list(batch.negative)
     if epsilon is not None:
         easiest, hardest = pairs(
-            x.detach(), y.detach(), row=[minimum(mask=near), maximum(mask=far)]
+            x.detach(),
+            y.detach(),
+            row=[minimum(mask=near, place=False), maximum(mask=far, place=False)],
         ).row
         near.append(Mask(lambda s, top: s < top, row=hardest + epsilon))
         far.append(Mask(lambda s, low: s > low, row=easiest - epsilon))

@@ -48,19 +48,20 @@ def sigmoid(
     )
     a, p = unit(anchor), unit(positive)
     b = torch.as_tensor(bias, dtype=a.dtype, device=a.device)
-    no = Modifier(lambda s, b: -F.logsigmoid(-s - b), shared=b)
-    yes = Modifier(lambda s, b: -F.logsigmoid(s + b), shared=b)
+    # The engine sees -l, because most pairs are negatives: log sigmoid(-l) is then one step.
+    no = Modifier(lambda s, minus_b: F.logsigmoid(s + minus_b), shared=-b)
+    yes = Modifier(lambda s, minus_b: F.logsigmoid(-s - minus_b), shared=-b)
     if relation is None:
-        rows = pairs(a, p, temperature=temperature, row=[total(no, mask=others(ids))]).row[0]
-        rows = rows - F.logsigmoid(own(a, p, temperature=temperature) + b)
+        rows = pairs(-a, p, temperature=temperature, row=[total(no, mask=others(ids))]).row[0]
+        rows = rows + F.logsigmoid(own(a, p, temperature=temperature) + b)
     else:
         who = as_relation(relation, ids)
         asked = [total(no, mask=negatives(who)), total(yes, mask=positive_pairs(who))]
-        rows = torch.stack(pairs(a, p, temperature=temperature, row=asked).row).sum(0)
+        rows = torch.stack(pairs(-a, p, temperature=temperature, row=asked).row).sum(0)
     if negative is not None:
         asked = [total(no, mask=unlike(ids, negative_ids))]
-        rows = rows + pairs(a, unit(negative), temperature=temperature, row=asked).row[0]
-    return reduce(rows, reduction)
+        rows = rows + pairs(-a, unit(negative), temperature=temperature, row=asked).row[0]
+    return reduce(-rows, reduction)
 
 
 @register(
