@@ -66,8 +66,7 @@ def page_text(proof: Proof, command: str, picture: Path | None = None) -> str:
         *_settings(proof),
         "## Made by",
         "",
-        f"`{command}` on {_today()} in {_duration(proof.seconds)}"
-        f"{' (runs that were there are not counted)' if proof.rows else ''}.",
+        f"`{command}` on {_today()}{_taken(proof)}.",
         "",
         f"- {machine()}",
         f"- {versions()}",
@@ -143,6 +142,14 @@ def _settings(proof: Proof) -> list[str]:
         shared["examples"] = cost.examples
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None)
     return ["## Settings", "", "```yaml", text.rstrip(), "```", ""]
+
+
+def _taken(proof: Proof) -> str:
+    """How long it takes where nothing is there yet."""
+    if not proof.rows:
+        return ""
+    seconds = sum(row.cost.seconds for row in proof.rows)
+    return f"; its {len(proof.rows)} trainings took {_duration(seconds)} in all"
 
 
 def _plain(value: float) -> str:
