@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 
 from dipole.cli.options import with_options
 from dipole.errors import InputError
 from dipole.sampling.filters import Filters
-
-if TYPE_CHECKING:
-    from dipole.encoders.base import Encoder
 
 SEARCHES = ("auto", "exact", "ivf", "hnsw")
 
@@ -35,7 +32,7 @@ def mine(
     guide: Annotated[
         str | None,
         typer.Option(
-            help="Run or model that judges in RUN's place: what it scores above the "
+            help="Run, model or cross-encoder that judges in RUN's place: what it scores above the "
             "positive is none."
         ),
     ] = None,
@@ -61,7 +58,7 @@ def mine(
     if out.exists():
         raise InputError(f"{out}: exists; expected the name of a new file")
     first = _load(source)
-    judge = None if guide is None else _load(guide)
+    judge = None if guide is None else _load_judge(guide)
     if judge == "bm25":
         raise InputError("--guide bm25: found words as a judge; expected a run or a model")
     examples = load_pairs(data, anchor=anchor, positive=positive, split=split)
@@ -74,7 +71,7 @@ def mine(
         texts = documents.texts
         typer.echo(f"{len(texts):,} more texts from {documents.origin}", err=True)
 
-    def identity(model: Encoder | str | None) -> str | None:
+    def identity(model: Any) -> str | None:
         return model if model is None or isinstance(model, str) else fingerprint(model)
 
     settings = {
@@ -94,6 +91,15 @@ def mine(
         )  # fmt: skip
     typer.echo(f"{counts.summary()}; written to {out}")
     typer.echo(f"train on them: dipole train --data {out} --out RUN")
+
+
+def _load_judge(model: str) -> Any:
+    """A model of vectors, or one that reads pairs."""
+    from dipole.encoders.pair_scorer import PairScorer, is_pair_scorer
+
+    if model != "bm25" and is_pair_scorer(model):
+        return PairScorer.load(model)
+    return _load(model)
 
 
 def _load(model: str) -> Any:

@@ -1,0 +1,106 @@
+"""A cross-encoder: one transformer reads two texts together and says how well they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dipole.encoders.batching import pack
+from dipole.encoders.folder import read_json, require
+from dipole.encoders.hub import locate
+from dipole.encoders.transformers_io import quiet, read_tokenizer
+from dipole.errors import InputError, optional
+
+_SUFFIX = "ForSequenceClassification"
+_NOT_A_SETTING = {"_name_or_path", "dtype", "torch_dtype", "transformers_version"}
+
+
+class PairScorer:
+    """A Hugging Face model for sequence classification as a judge of pairs, higher is better.
+
+        score(a, b) = logit            of a model with one output
+                    = logit_1 - logit_0    of one with two
+
+    Example:
+        >>> scorer = PairScorer.load("FOLDER")  # doctest: +SKIP
+        >>> scorer.score(["open a file"], ["reads a file from the disk"])  # doctest: +SKIP
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, max_length: int | None = None) -> None:
+        outputs = int(model.config.num_labels)
+        if outputs > 2:
+            raise InputError(f"pair scorer: found {outputs} outputs, expected one or two")
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        positions = getattr(model.config, "max_position_embeddings", None) or 512
+        self.max_length = min(max_length or positions, positions, tokenizer.model_max_length)
+
+    @classmethod
+    def load(cls, source: str | Path, *, max_length: int | None = None) -> PairScorer:
+        """From a folder or a hub id."""
+        folder = locate(source)
+        require(folder, "model.safetensors", "model.safetensors.index.json")
+        auto = optional("transformers", "text").AutoModelForSequenceClassification
+        with quiet():
+            try:
+                model, report = auto.from_pretrained(
+                    folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
+                )
+            except (OSError, ValueError, RuntimeError) as error:
+                line = (str(error).strip() or type(error).__name__).splitlines()[0]
+                raise InputError(f"{folder}: not a pair scorer ({line})") from None
+        if report["missing_keys"]:
+            raise InputError(
+                f"{folder}: the weights lack {sorted(report['missing_keys'])[0]}; expected a model "
+                "for sequence classification"
+            )
+        return cls(model, read_tokenizer(folder), max_length)
+
+    def score(
+        self, first: Sequence[str], second: Sequence[str], *, token_budget: int = 4096
+    ) -> np.ndarray:
+        """One number per pair, (n,) float32; pairs of similar length are read together."""
+        if len(first) != len(second):
+            raise InputError(f"score: found {len(first)} and {len(second)} texts, expected as many")
+        found = np.empty(len(first), dtype=np.float32)
+        lengths = np.array([len(a) + len(b) for a, b in zip(first, second, strict=True)]) // 4 + 3
+        order = np.argsort(-lengths, kind="stable")
+        device = next(self.model.parameters()).device
+        with torch.inference_mode():
+            for part in pack(lengths[order], token_budget):
+                rows = order[part]
+                tokens = self.tokenizer(
+                    [first[int(i)] for i in rows],
+                    [second[int(i)] for i in rows],
+                    padding=True,
+                    truncation="longest_first",
+                    max_length=self.max_length,
+                    return_tensors="pt",
+                ).to(device)
+                logits = self.model(**tokens).logits.float()
+                one = logits[:, 0] if logits.shape[1] == 1 else logits[:, 1] - logits[:, 0]
+                found[rows] = one.cpu().numpy()
+        return found
+
+    def settings(self) -> dict[str, Any]:
+        """What beside the weights decides the scores; part of the fingerprint."""
+        config = self.model.config.to_diff_dict()
+        known = {k: v for k, v in config.items() if k not in _NOT_A_SETTING}
+        return {"scorer": "PairScorer", "transformer": known, "max_length": self.max_length}
+
+    def weights(self) -> dict[str, Tensor]:
+        """All tensors."""
+        return dict(self.model.state_dict())
+
+
+def is_pair_scorer(source: str | Path) -> bool:
+    """Whether a folder holds a model for sequence classification."""
+    path = locate(source) / "config.json"
+    config = read_json(path) if path.is_file() else {}
+    names = config.get("architectures") or [] if isinstance(config, dict) else []
+    return any(str(name).endswith(_SUFFIX) for name in names)
