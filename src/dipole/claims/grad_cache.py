@@ -108,7 +108,7 @@ CLAIM = Claim(
     },
     measures=["retrieval"],
     experiment=experiment,
-    budget="4epochs",
+    budget="16epochs",
     seeds=3,
     holds=[
         *(AtMost(f"error, chunks of {chunk}", 1e-6, every=True) for chunk in CHUNKS),
@@ -129,5 +129,7 @@ CLAIM = Claim(
     picture="MRR@10",
     notes="Equal examples are seen by both batch sizes. Memory is that of whole processes, "
     "libraries included, which make two steps of a convolutional tower on 28 x 28 images; the "
-    "whole batch shows that the measure can tell. Errors are relative to the largest gradient.",
+    "whole batch shows that the measure can tell. Errors are relative to the largest gradient.\n\n"
+    "Tried before: 4 epochs, in which batches of 512 make 40 steps: MRR@10 49.8 against 56.4 of "
+    "batches of 16, which make 1,164.",
 )
