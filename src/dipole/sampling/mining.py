@@ -55,7 +55,7 @@ class Counts:
 
 
 class Miner:
-    """Mines a set of pairs in blocks: memory is one block and 60 bytes a text, not the pool.
+    """Mines a set of pairs in blocks: memory is one block and some 100 bytes a text, not the pool.
 
     Args:
         examples: pairs (negatives of triplets are not looked at).
