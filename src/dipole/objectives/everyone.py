@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from dipole.kernels import settings
@@ -17,3 +18,11 @@ def everyone(x: Tensor) -> Tensor:
     if settings().executor in ("dense", "tiled") or world()[1] == 1:
         return x
     return gather(x, find_place(len(x), len(x), x.device).row_sizes)
+
+
+def positions(n: int, device: torch.device) -> Tensor:
+    """The numbers of this process's n rows among those of all processes, (n,)."""
+    own = torch.arange(n, device=device)
+    if settings().executor in ("dense", "tiled") or world()[1] == 1:
+        return own
+    return own + find_place(n, n, device).row_offset

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from dipole.errors import InputError
-from dipole.kernels import INDEX, Mask, different, off_diagonal, same
+from dipole.kernels import Mask, different, off_diagonal, same
 from dipole.objectives.base import Reduction
+from dipole.objectives.everyone import positions
 from dipole.objectives.maths import reduce, unit
 
 
@@ -38,18 +39,12 @@ def labelled(views: Tensor, labels: Tensor | None, ids: Tensor | None) -> Labell
     Shapes: views (v, n, d); labels (n,); ids (n,), equal ids are never negatives of each other.
     """
     v, n, _ = views.shape
-    # Example by example, so that a position divided by v is the example's, on every process.
     z = unit(views.transpose(0, 1).reshape(n * v, -1))
-    if labels is None:
-        alike = Mask(lambda _, i, j: i // v == j // v, row=INDEX, column=INDEX)
-        unlike = Mask(lambda _, i, j: i // v != j // v, row=INDEX, column=INDEX)
-    else:
-        classes = labels.repeat_interleave(v)
-        alike, unlike = same(classes), different(classes)
-    negative: list[Mask] = [unlike]
+    classes = (positions(n, z.device) if labels is None else labels).repeat_interleave(v)
+    negative = [different(classes)]
     if ids is not None:
         negative.append(different(ids.repeat_interleave(v)))
-    return Labelled(z, z, [off_diagonal(), alike], negative, (n, v))
+    return Labelled(z, z, [off_diagonal(), same(classes)], negative, (n, v))
 
 
 def scored(scores: Tensor, labels: Tensor) -> Labelled:

@@ -7,11 +7,9 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from dipole.kernels import settings
-from dipole.kernels.collectives import find_place, world
 from dipole.objectives.base import Common, Objective, Reduction, Temperature
 from dipole.objectives.checks import check
-from dipole.objectives.everyone import everyone
+from dipole.objectives.everyone import everyone, positions
 from dipole.objectives.listmle import plackett_luce
 from dipole.objectives.maths import reduce
 from dipole.objectives.moments import wide
@@ -40,19 +38,12 @@ def rank_n_contrast(
     y = scores.repeat_interleave(v).double()
     every, labels = everyone(z), everyone(y)
     far = torch.cdist(z, every, compute_mode="donot_use_mm_for_euclid_dist")
-    own = torch.arange(n * v, device=z.device) + _offset(n * v, z.device)
+    own = positions(n * v, z.device)
     others = torch.arange(len(every), device=z.device) != own[:, None]
     terms = plackett_luce(-far / temperature, -(y[:, None] - labels).abs(), others)
     size = others.sum(1)
     rows = terms.sum(1) / size.clamp(min=1)
     return reduce(rows.view(n, v).T, reduction, (size > 0).view(n, v).T)
-
-
-def _offset(n: int, device: torch.device) -> int:
-    """How many rows the processes before this one hold."""
-    if settings().executor in ("dense", "tiled") or world()[1] == 1:
-        return 0
-    return find_place(n, n, device).row_offset
 
 
 @register(

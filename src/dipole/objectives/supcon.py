@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from dipole.errors import InputError
-from dipole.kernels import INDEX, Mask, count, different, lse, off_diagonal, pairs, same, total
+from dipole.kernels import count, different, lse, off_diagonal, pairs, same, total
 from dipole.objectives.base import Common, Objective, Reduction, Temperature
 from dipole.objectives.checks import check
+from dipole.objectives.everyone import positions
 from dipole.objectives.maths import one_against, reduce, unit
 from dipole.objectives.registry import register
 
@@ -37,16 +38,12 @@ def supcon(
     """
     check(views=views, labels=labels, ids=ids, temperature=temperature)
     v, n, _ = views.shape
-    # Example by example, so that a position divided by v is the example's, on every process.
     z = unit(views.transpose(0, 1).reshape(n * v, -1))
-    if labels is None:
-        alike = Mask(lambda _, i, j: i // v == j // v, row=INDEX, column=INDEX)
-        unlike = Mask(lambda _, i, j: i // v != j // v, row=INDEX, column=INDEX)
-    else:
-        classes = labels.repeat_interleave(v)
-        alike, unlike = same(classes), different(classes)
-    positives = [off_diagonal(), alike]
-    negatives = [unlike] if ids is None else [unlike, different(ids.repeat_interleave(v))]
+    classes = (positions(n, z.device) if labels is None else labels).repeat_interleave(v)
+    positives = [off_diagonal(), same(classes)]
+    negatives = [different(classes)]
+    if ids is not None:
+        negatives.append(different(ids.repeat_interleave(v)))
     asked = [lse(mask=negatives), lse(mask=positives), count(positives)]
     if variant == "out":
         asked.append(total(mask=positives))
