@@ -28,6 +28,8 @@ Shared = create_model(  # type: ignore[call-overload]
 )
 # How far around the encoder's own setting a search looks.
 _AROUND = 5.0
+# Narrow headings: the table has to fit into 80 columns.
+_HEADS = {"learning_rate": "rate", "batch_size": "batch"}
 
 
 @with_options(Shared)
@@ -97,7 +99,8 @@ def tune(
     _table(ranked, console)
     recipe = out / "best.yaml"
     _write_recipe(recipe, fixed | {"validation": validation} | ranked[0].settings)
-    console.print(f"the best settings: {recipe}; dipole train --config {recipe} --out RUN")
+    line = f"the best settings: {recipe}; dipole train --config {recipe} --out RUN"
+    console.print(line, soft_wrap=True)
     best = [trial for trial in ranked[:finalists] if trial.state == "complete"]
     if len(best) > 1:
         _compare(best, fixed, out / "compare", seeds, test, console)
@@ -181,7 +184,8 @@ def _defaults(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _say(trial: Trial, console: Console) -> None:
-    console.print(f"trial {trial.number}: {_value(trial)} {trial.state}  {_shown(trial)}")
+    line = f"trial {trial.number}: {_value(trial)} {trial.state}  {_shown(trial)}"
+    console.print(line, soft_wrap=True)
 
 
 def _table(ranked: list[Trial], console: Console) -> None:
@@ -189,7 +193,8 @@ def _table(ranked: list[Trial], console: Console) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     names = sorted({name for trial in ranked for name in trial.settings})
-    for name in ("rank", "validation", "trial", *names, "step", ""):
+    heads = [_HEADS.get(name, name) for name in names]
+    for name in ("rank", "score", "trial", *heads, "step", ""):
         table.add_column(name, justify="left" if not name else "right", no_wrap=True)
     for rank, trial in enumerate(ranked, 1):
         row = [_short(trial.settings.get(name, "")) for name in names]
