@@ -70,7 +70,7 @@ class _Lines:
             if id(row) in self.said or row.state not in ("done", "failed"):
                 continue
             self.said.add(id(row))
-            if self.is_first and row.state == "done" and row.process is None and row.step == 0:
+            if self.is_first and row.state == "done":
                 continue  # was there before
             value = f"  {self.metric} {_mean([row], self.metric):.2f}" if self.metric else ""
             end = f"[red]failed[/red] {row.error}" if row.state == "failed" else f"done{value}"

@@ -155,6 +155,7 @@ def _run(
 ) -> None:
     """Work off the waiting rows, `jobs` at a time."""
     queue, running = list(waiting), list[Row]()
+    watch(rows)
     try:
         while queue and not jobs:
             _do(queue.pop(0), only_speed)
