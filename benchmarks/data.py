@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,3 +27,9 @@ def make_batch(n: int, d: int) -> Batch:
     positive = anchor + torch.randn(n, d, generator=generator)
     labels = torch.arange(n) // CLASS_SIZE
     return Batch(anchor.requires_grad_(), positive.requires_grad_(), labels)
+
+
+@cache
+def made(kind: Callable[..., Any], *settings: float) -> Any:
+    """A loss module, made once as in anybody's training, not at every step."""
+    return kind(*settings)

@@ -6,14 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.data import Batch
+from benchmarks.data import Batch, made
 from dipole import objectives
 from dipole.kernels import Weight, count, lse, pairs, total
 from dipole.kernels.settings import using
 
 
 def infonce(batch: Batch, temperature: float) -> Tensor:
-    return objectives.InfoNCE(temperature)(batch.anchor, batch.positive)
+    return made(objectives.InfoNCE, temperature)(batch.anchor, batch.positive)
 
 
 def infonce_bf16(batch: Batch, temperature: float) -> Tensor:
@@ -23,28 +23,33 @@ def infonce_bf16(batch: Batch, temperature: float) -> Tensor:
 
 
 def ntxent(batch: Batch, temperature: float) -> Tensor:
-    return objectives.NTXent(temperature)(batch.anchor, batch.positive)
+    return made(objectives.NTXent, temperature)(batch.anchor, batch.positive)
 
 
 def dcl(batch: Batch, temperature: float) -> Tensor:
-    return objectives.DCL(temperature)(batch.anchor, batch.positive)
+    return made(objectives.DCL, temperature)(batch.anchor, batch.positive)
 
 
 def supcon(batch: Batch, temperature: float) -> Tensor:
-    return objectives.SupCon(temperature)(batch.anchor[None], labels=batch.labels)
+    return made(objectives.SupCon, temperature)(batch.anchor[None], labels=batch.labels)
 
 
 def sigmoid(batch: Batch, temperature: float, bias: float) -> Tensor:
-    return objectives.Sigmoid(temperature, bias)(batch.anchor, batch.positive)
+    """Temperature and bias are not learnt, as nobody else here learns them."""
+    return made(_fixed_sigmoid, temperature, bias)(batch.anchor, batch.positive)
+
+
+def _fixed_sigmoid(temperature: float, bias: float) -> objectives.Sigmoid:
+    return objectives.Sigmoid(temperature, bias, learn=False)
 
 
 def multi_similarity(batch: Batch) -> Tensor:
-    return objectives.MultiSimilarity()(batch.anchor[None], labels=batch.labels)
+    return made(objectives.MultiSimilarity)(batch.anchor[None], labels=batch.labels)
 
 
 def mv_dhel(batch: Batch, temperature: float) -> Tensor:
     views = torch.stack([batch.anchor, batch.positive])
-    return objectives.MVDHEL(temperature)(views)
+    return made(objectives.MVDHEL, temperature)(views)
 
 
 def soft_targets(batch: Batch, temperature: float) -> Tensor:

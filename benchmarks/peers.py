@@ -9,13 +9,15 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from functools import cache
 from types import ModuleType
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.data import Batch
+from benchmarks.data import Batch, made
 
 # The rows a cached loss of sentence-transformers takes at once; its default, 32, is far slower.
 MINI_BATCH = 512
@@ -37,30 +39,28 @@ def import_alone(name: str) -> ModuleType:
     return importlib.import_module(name)
 
 
-def sentence_transformers(batch: Batch, temperature: float) -> Tensor:
+@cache
+def _ranking(name: str, temperature: float, **settings: int) -> Any:
     from sentence_transformers.sentence_transformer import losses
 
-    loss = losses.MultipleNegativesRankingLoss(
-        torch.nn.Identity(),
+    return getattr(losses, name)(
+        torch.nn.Sequential(torch.nn.Identity()),
         scale=1 / temperature,
         directions=("query_to_doc", "doc_to_query"),
         partition_mode="per_direction",
+        **settings,
     )
+
+
+def sentence_transformers(batch: Batch, temperature: float) -> Tensor:
+    loss = _ranking("MultipleNegativesRankingLoss", temperature)
     both = [batch.anchor, batch.positive]
     return loss.compute_loss_from_embeddings(both, batch.labels)
 
 
 def sentence_transformers_cached(batch: Batch, temperature: float) -> Tensor:
     """The stage that turns embeddings into a loss and their gradients; it runs backward itself."""
-    from sentence_transformers.sentence_transformer import losses
-
-    loss = losses.CachedMultipleNegativesRankingLoss(
-        torch.nn.Sequential(torch.nn.Identity()),
-        scale=1 / temperature,
-        mini_batch_size=MINI_BATCH,
-        directions=("query_to_doc", "doc_to_query"),
-        partition_mode="per_direction",
-    )
+    loss = _ranking("CachedMultipleNegativesRankingLoss", temperature, mini_batch_size=MINI_BATCH)
     pieces = [
         [piece.detach().requires_grad_() for piece in side.split(MINI_BATCH)]
         for side in (batch.anchor, batch.positive)
@@ -69,13 +69,13 @@ def sentence_transformers_cached(batch: Batch, temperature: float) -> Tensor:
 
 
 def open_clip(batch: Batch, temperature: float) -> Tensor:
-    loss = import_alone("open_clip.loss").ClipLoss()
+    loss = made(import_alone("open_clip.loss").ClipLoss)
     scale = torch.tensor(1 / temperature)
     return loss(F.normalize(batch.anchor), F.normalize(batch.positive), scale)
 
 
 def open_clip_siglip(batch: Batch, temperature: float, bias: float) -> Tensor:
-    loss = import_alone("open_clip.loss").SigLipLoss()
+    loss = made(import_alone("open_clip.loss").SigLipLoss)
     a, p = F.normalize(batch.anchor), F.normalize(batch.positive)
     return loss(a, p, torch.tensor(1 / temperature), torch.tensor(bias))
 
@@ -98,12 +98,12 @@ def lightly_loss(name: str) -> ModuleType:
 
 
 def lightly(batch: Batch, temperature: float) -> Tensor:
-    loss = lightly_loss("ntx_ent_loss").NTXentLoss(temperature)
+    loss = made(lightly_loss("ntx_ent_loss").NTXentLoss, temperature)
     return loss(batch.anchor, batch.positive)
 
 
 def lightly_dcl(batch: Batch, temperature: float) -> Tensor:
-    loss = lightly_loss("dcl_loss").DCLLoss(temperature)
+    loss = made(lightly_loss("dcl_loss").DCLLoss, temperature)
     return loss(batch.anchor, batch.positive)
 
 
@@ -111,18 +111,18 @@ def metric_learning(batch: Batch, temperature: float) -> Tensor:
     from pytorch_metric_learning.losses import NTXentLoss
 
     views = torch.cat([batch.anchor, batch.positive])
-    return NTXentLoss(temperature)(views, torch.arange(len(batch.anchor)).repeat(2))
+    return made(NTXentLoss, temperature)(views, torch.arange(len(batch.anchor)).repeat(2))
 
 
 def metric_learning_supcon(batch: Batch, temperature: float) -> Tensor:
     from pytorch_metric_learning.losses import SupConLoss
 
-    return SupConLoss(temperature)(batch.anchor, batch.labels)
+    return made(SupConLoss, temperature)(batch.anchor, batch.labels)
 
 
 def metric_learning_multi_similarity(batch: Batch) -> Tensor:
     from pytorch_metric_learning.losses import MultiSimilarityLoss
     from pytorch_metric_learning.miners import MultiSimilarityMiner
 
-    kept = MultiSimilarityMiner(epsilon=0.1)(batch.anchor, batch.labels)
-    return MultiSimilarityLoss(alpha=2, beta=50, base=0.5)(batch.anchor, batch.labels, kept)
+    kept = made(MultiSimilarityMiner, 0.1)(batch.anchor, batch.labels)
+    return made(MultiSimilarityLoss, 2, 50, 0.5)(batch.anchor, batch.labels, kept)

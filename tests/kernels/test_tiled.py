@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dipole.errors import InputError
-from dipole.kernels import lse, pairs, plan, using
+from dipole.kernels import lse, off_diagonal, pairs, plan, total, using
 from support.programs import EXTREMES, SUMS, Case, differences
 
 # Tiles are kept for the backward pass, or seen once more there.
@@ -56,6 +56,20 @@ def test_every_statistic_alone(name, kept, monkeypatch):
             found = case.run(executor="tiled")
         off = differences(found, case.run(executor="dense"))
         assert max(off.values()) < 1e-12, off
+
+
+@pytest.mark.parametrize("kept", [0, 2**20])
+def test_backward_twice(kept, monkeypatch):
+    """What is kept of the forward pass is there a second time."""
+    monkeypatch.setattr(plan, "KEPT", kept)
+    torch.manual_seed(0)
+    q, k = torch.randn(7, 3, requires_grad=True), torch.randn(5, 3, requires_grad=True)
+    asked = [lse(mask=off_diagonal()), total(torch.tanh, mask=off_diagonal())]
+    with using(executor="tiled", tile=(3, 2)):
+        loss = sum(value.square().sum() for value in pairs(q, k, row=asked).row)
+    first = torch.autograd.grad(loss, (q, k), retain_graph=True)
+    again = torch.autograd.grad(loss, (q, k))
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
 
 
 def test_second_derivative_is_refused_where_it_would_be_wrong():

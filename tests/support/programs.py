@@ -91,6 +91,12 @@ SUMS: dict[str, Callable[[dict[str, Tensor]], Statistic]] = {
 EXTREMES: dict[str, Callable[[dict[str, Tensor]], Statistic]] = {
     "maximum": lambda t: maximum(mask=different(t["row_label"], t["column_label"])),
     "minimum": lambda t: minimum(mod=add(column=t["column_value"])),
+    "maximum without its place": lambda t: maximum(
+        mask=different(t["row_label"], t["column_label"]), place=False
+    ),
+    "minimum without its place": lambda t: minimum(
+        mod=add(column=t["column_value"]), mask=off_diagonal(), place=False
+    ),
     "minimum of nothing": lambda t: minimum(mask=Mask(lambda s: s != s)),
     "top 3": lambda t: top(3, mask=off_diagonal()),
 }
