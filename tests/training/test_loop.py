@@ -212,3 +212,12 @@ def test_max_steps_and_fractions_of_epochs(train):
     assert train("a", max_steps=3).result["step"] == 3
     assert train("b", epochs=0.5).result["step"] == 4  # of 7 batches, rounded
     assert train("c", max_steps=10, epochs=1).result["step"] == 10
+
+
+def test_runs_of_both_precisions_in_one_process(train):
+    """And bf16 is bf16: other weights, near those of fp32."""
+    single, half = weights(train("a")), weights(train("b", precision="bf16"))
+    assert same(single, weights(train("c")))
+    assert not same(single, half)
+    for name, value in single.items():
+        torch.testing.assert_close(half[name], value, rtol=0.2, atol=0.05)

@@ -197,7 +197,10 @@ class Trainer:
         columns, tensors = send_to_device((batch.columns, batch.tensors), self.accelerator.device)
         columns = render(columns, self.views, self.config.chunk)
         # A batch that every process holds is no part of anything: nobody gathers.
-        with self.accelerator.autocast(), using(executor="tiled" if batch.replicated else None):
+        low = torch.autocast(
+            self.accelerator.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"
+        )
+        with low, using(executor="tiled" if batch.replicated else None):
             loss = self.model(columns, tensors)
         # The mean of the processes' shares is the loss of the whole batch.
         value = float(self.accelerator.reduce(loss.detach(), "mean"))

@@ -64,7 +64,8 @@ def train(
     accelerator = Accelerator(
         # Without this accelerate overlooks several processes on CPUs.
         cpu=not torch.accelerator.is_available(),
-        mixed_precision="bf16" if config.precision == "bf16" else "no",
+        # The loop's own autocast: accelerate would keep the first run's for the whole process.
+        mixed_precision="no",
         log_with=list(config.track) or None,
         project_dir=str(folder),
         # Queues, teachers and per-example state are the same everywhere: nothing to send.
