@@ -91,7 +91,7 @@ def compare(
     if as_json:
         print(json.dumps(comparison.to_json(), ensure_ascii=False, indent=1))
         return
-    _print(comparison, out, console)
+    print_comparison(comparison, out, console)
 
 
 def _arms(
@@ -127,7 +127,8 @@ def _command() -> str:
     return shlex.join(["dipole", *sys.argv[1:]])
 
 
-def _print(comparison: Comparison, out: Path, console: Console) -> None:
+def print_comparison(comparison: Comparison, out: Path, console: Console) -> None:
+    """The ranking, ties marked, and where the report is."""
     from rich.table import Table
     from rich.text import Text
 

@@ -214,7 +214,7 @@ def _compare(
     """The report of `dipole compare` for the best of the search."""
     from dipole.claims.comparison.compare import compare, write_results
     from dipole.claims.study.budget import parse_budget
-    from dipole.cli.compare import _print
+    from dipole.cli.compare import print_comparison
     from dipole.cli.live import watching
 
     if "max_steps" in fixed:
@@ -229,7 +229,7 @@ def _compare(
             command=" ".join(["dipole", *sys.argv[1:]]),
         )  # fmt: skip
     write_results(comparison, out)
-    _print(comparison, out, console)
+    print_comparison(comparison, out, console)
 
 
 def _write_recipe(path: Path, settings: dict[str, Any]) -> None:
