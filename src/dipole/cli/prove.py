@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dipole.cli.live import watching
-from dipole.errors import InputError, RunError
+from dipole.errors import DipoleError, InputError, RunError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,6 +56,7 @@ def prove(
     Example: dipole prove dcl
     """
     from rich.console import Console
+    from rich.markup import escape
 
     from dipole.claims import claim_of, claimed_systems
     from dipole.claims.catalogue.systems import pages_folder
@@ -77,11 +78,11 @@ def prove(
                     claim, quick=quick, seeds=seeds, jobs=jobs, root=cache, watch=watch,
                     say=lambda line: console.print(line, markup=False),
                 )  # fmt: skip
-        except RunError as error:
+        except DipoleError as error:
             if error.exit_code == 130 or len(claims) == 1:
                 raise
             failed.append(claim.system)
-            console.print(f"[red]failed[/red] {error}", soft_wrap=True)
+            console.print(f"[red]failed[/red] {claim.system}: {escape(str(error))}", soft_wrap=True)
             continue
         page = None
         if not quick:

@@ -82,5 +82,5 @@ def test_an_arm_that_fails_is_said(settings, tmp_path, monkeypatch):
         return [Row(cell, tmp_path, FAILED, error="the loss is nan") for cell in cells]
 
     monkeypatch.setattr(module, "run_study", failing)
-    with pytest.raises(RunError, match="dcl: warm, seed 0: the loss is nan"):
+    with pytest.raises(RunError, match="warm, seed 0: the loss is nan"):
         prove(trained(dict(settings)), root=tmp_path)

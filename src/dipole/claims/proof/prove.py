@@ -70,7 +70,7 @@ def prove(
         rows = run_study(cells_of(claim, quick), budget, root, jobs=jobs, watch=watch)
         for row in rows:
             if row.state == FAILED:
-                raise RunError(f"{claim.system}: {row.cell.arm}, seed {row.cell.seed}: {row.error}")
+                raise RunError(f"{row.cell.arm}, seed {row.cell.seed}: {row.error}")
         outcome |= collect(rows)
     if claim.experiment is not None:
         for name, values in _experiment(claim, quick, root, say).items():
