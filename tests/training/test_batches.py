@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dipole.data import Labeled, Pairs, Scored, Triplets, content_key
-from dipole.training.batches import ahead, collate, content_ids, unique_keys
+from dipole.training.batches import ahead, class_ids, collate, content_ids, unique_keys
 from dipole.views.base import Same
 
 
@@ -107,3 +107,9 @@ def test_ahead_reads_a_few_items_ahead_and_no_more():
 def test_ahead_passes_an_error_on():
     with pytest.raises(ZeroDivisionError):
         list(ahead(lambda x: 1 // x, [1, 0]))
+
+
+def test_whole_numbers_are_the_classes_themselves_and_names_are_hashes():
+    assert class_ids([3, 0, 3]).tolist() == [3, 0, 3]
+    first, second, third = class_ids(["cat", "dog", "cat"]).tolist()
+    assert first == third != second

@@ -101,8 +101,8 @@ def collate(
     if "relevance" in taken:
         flat = torch.tensor([x for row in taken["relevance"] for x in row], dtype=torch.float32)
         tensors["relevance"] = padded(flat, tensors["mask"])
-    if "label" in taken:  # only equality counts: a name's hash is as good as a number
-        tensors["labels"] = content_ids(taken["label"])
+    if "label" in taken:
+        tensors["labels"] = class_ids(taken["label"])
     return Batch(row_ids=taken["id"], columns=columns, tensors=tensors, replicated=replicated)
 
 
@@ -111,6 +111,16 @@ def padded(flat: Tensor, mask: Tensor) -> Tensor:
     out = flat.new_zeros(*mask.shape, *flat.shape[1:])
     out[mask] = flat
     return out
+
+
+def class_ids(labels: list[Any]) -> Tensor:
+    """Whole numbers as they are (some objectives count classes), of names the hashes, (n,) int64.
+
+    Equality is what counts elsewhere, and for that a hash is as good as a number.
+    """
+    if all(type(label) is int for label in labels):
+        return torch.tensor(labels, dtype=torch.int64)
+    return content_ids(labels)
 
 
 def content_ids(inputs: list[Any]) -> Tensor:
