@@ -4,8 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dipole.objectives import DCLR, InfoNCE, KLListwise
+from dipole.objectives import DCLR, DualQueue, InfoNCE, KLListwise
 from dipole.training.lists import Scores
+from dipole.training.queue import Queue
 from dipole.training.teacher import Teacher
 from dipole.training.towers import Towers
 
@@ -73,3 +74,20 @@ def test_the_optimiser_never_sees_the_teacher(tiny_encoder):
     towers = Towers(tiny_encoder, InfoNCE(), [Teacher(tiny_encoder, 0.9, InfoNCE().inputs())])
     trained = {id(p) for g in towers.parameter_groups(0.1) for p in g["params"]}
     assert trained == {id(p) for p in tiny_encoder.parameters()}
+
+
+def test_vectors_stand_beside_the_students_where_the_objective_takes_both(tiny_encoder):
+    """And the queue keeps the teacher's."""
+    tiny_encoder.dropout.p = 0.0
+    inputs = DualQueue().inputs()
+    teacher, queue = Teacher(tiny_encoder, 1.0, inputs), Queue(4, inputs)
+    tiny_encoder.linear.weight.data.mul_(-1)
+    towers = Towers(tiny_encoder, DualQueue(), [teacher, queue])
+    features = columns(tiny_encoder, anchor=["ab", "c"], positive=["a", "bc"])
+    batch = towers.vectors(features, {})
+    for name, texts in (("anchor", ["ab", "c"]), ("positive", ["a", "bc"])):
+        torch.testing.assert_close(batch[name], tiny_encoder(tiny_encoder.prepare(texts)))
+        wanted = teacher.encoder(tiny_encoder.prepare(texts))
+        torch.testing.assert_close(batch[f"teacher_{name}"], wanted)
+    towers.after_step()
+    torch.testing.assert_close(queue.vectors, batch["teacher_positive"])

@@ -50,7 +50,8 @@ class Queue(Part):
     def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         key = USES[self.use or ""]
         labels = batch.get("labels" if self.use == "support" else "ids")
-        vectors = batch["positive"].detach().float()
+        # Where a teacher's vectors stand beside the student's, they are the ones to keep.
+        vectors = batch.get("teacher_positive", batch["positive"]).detach().float()
         if labels is None:
             labels = torch.zeros(len(vectors), dtype=torch.int64, device=vectors.device)
         self._arriving = vectors, labels

@@ -12,6 +12,8 @@ from dipole.encoders.base import Encoder, Features
 from dipole.training.gradient_cache import encode_chunks
 from dipole.training.parts import Part
 
+PREFIX = "teacher_"
+
 
 class Teacher(Part):
     """After every step  teacher <- decay teacher + (1 - decay) student.
@@ -19,8 +21,9 @@ class Teacher(Part):
     decay 1 is a frozen copy, decay 0 the student itself (without dropout), 0.999 MoCo's.
 
     It gives what the objective takes. Where that is `teacher_scores`: `teacher_` vectors of every
-    column, of which `lists.Scores` makes cosines. Otherwise its vectors stand in for every column
-    but the anchors, without gradient (MoCo's keys).
+    column, of which `lists.Scores` makes cosines. Where it is `teacher_positive` and its like,
+    those vectors beside the student's. Otherwise they stand in for every column but the anchors,
+    without gradient (MoCo's keys).
 
     Sources: He et al. 2020, arXiv 1911.05722; Tarvainen and Valpola 2017, arXiv 1703.01780.
     """
@@ -31,6 +34,8 @@ class Teacher(Part):
         self.encoder = copy.deepcopy(student).requires_grad_(False)
         self.decay = decay
         self.gives_scores = "teacher_scores" in inputs
+        self.beside = self.gives_scores or any(name.startswith(PREFIX) for name in inputs)
+        self._inputs = tuple(inputs)
 
     def train(self, mode: bool = True) -> Teacher:
         """Keys are made as the student makes its own; scores without dropout and without a head."""
@@ -40,9 +45,12 @@ class Teacher(Part):
 
     @torch.no_grad()
     def encode(self, columns: Mapping[str, list[Features]]) -> dict[str, Tensor]:
-        names = [name for name in columns if self.gives_scores or name != "anchor"]
-        prefix = "teacher_" if self.gives_scores else ""
-        return {prefix + name: encode_chunks(self.encoder, columns[name]) for name in names}
+        if not self.beside:
+            names = {name: name for name in columns if name != "anchor"}
+        else:
+            asked = {PREFIX + name: name for name in columns}
+            names = {t: n for t, n in asked.items() if self.gives_scores or t in self._inputs}
+        return {name: encode_chunks(self.encoder, columns[own]) for name, own in names.items()}
 
     @torch.no_grad()
     def after_step(self) -> None:
