@@ -82,7 +82,7 @@ CLAIM = Claim(
             for t in TEMPERATURES
         ),
         AtLeast("align-uniform", "alignment only", by=1.0, on="kNN accuracy"),
-        AtLeast("align-uniform", "uniformity only", by=1.0, on="kNN accuracy"),
+        AtLeast("align-uniform", "uniformity only", by=10.0, on="kNN accuracy"),
         AtMost("alignment only", 2.0, on="effective rank"),
         AtMost("rank correlation", 0.0),
         *(AtMost(f"error at {d} dimensions", 0.02, every=True) for d in DIMENSIONS),
@@ -90,5 +90,7 @@ CLAIM = Claim(
     notes="Accuracy, alignment and uniformity are those of the vectors below the training head, "
     "which are non-negative (a ReLU before the mean), so their uniformity cannot reach the "
     "-4 of an even spread. Rank correlation: over the six arms, of the sum of the ranks in "
-    "alignment and uniformity (both lower the better) with kNN accuracy.",
+    "alignment and uniformity (both lower the better) with kNN accuracy.\n\n"
+    "Three seeds were looked at before these five; that alignment alone collapses, which the paper "
+    "says, was asked for after it had been seen.",
 )

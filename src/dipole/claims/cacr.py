@@ -45,7 +45,7 @@ CLAIM = Claim(
         "infonce, long tail": {**INFONCE, **LONG_TAILED},
         "cacr, uniform weights": {
             "objective": "cacr",
-            "objective_options": {"t_positive": 0.0, "t_negative": 0.0},
+            "objective_options": {"t_positive": 1e-6, "t_negative": 1e-6},
         },
         "align-uniform": {"objective": "align-uniform"},
     },

@@ -34,7 +34,8 @@ CLAIM = Claim(
     ],
     notes="The paper trains with momentum SGD (LARS for ImageNet), where the factor that DCL "
     "removes, 1 - p(positive), shrinks every update. dipole trains with AdamW and clips the "
-    "gradient's norm, and both divide by its size: of the factor only its differences between "
-    "examples are left.\n\nFirst looks (one seed, 10 epochs, batch 32, kNN accuracy, NT-Xent / "
-    "DCL): temperature 0.07 74.6 / 74.7, 0.1 75.1 / 73.1, 0.2 74.3 / 73.3, 0.5 72.8 / 72.4.",
+    "gradient's norm, and both divide by its size, so that perhaps only the factor's differences "
+    "between examples are left (no run with SGD was made). Three seeds were looked at before these "
+    "five, and were undecided too.\n\nFirst looks (one seed, 10 epochs, batch 32, kNN accuracy, "
+    "NT-Xent / DCL): temperature 0.07 74.6 / 74.7, 0.1 75.1 / 73.1, 0.2 74.3 / 73.3, 0.5 72.8 / 72.4.",
 )
