@@ -49,6 +49,6 @@ CLAIM = Claim(
     "46.5, sigmoid 45.1, 46.7, 43.2.\n\nTried before, both from 0.1 and for 2 epochs: sigmoid "
     "42.4 and 35.9 at batches 16 and 64, softmax 44.0 and 43.6, which does not hold. The starts "
     "were chosen after that, on the same test questions: read the verdict with it in mind. The "
-    "sigmoid loss is the one that needs its temperature tuned: its first steps must bring positives from cosine / temperature "
-    "- 10 to above 0.",
+    "sigmoid loss is the one that needs its temperature tuned: its first steps must bring "
+    "positives from cosine / temperature - 10 to above 0.",
 )
