@@ -118,6 +118,7 @@ def backward_pass(
         if dot is None:
             leaves.pull(output, at_score, into, tile)
             continue
+        at_score = dot.rounded(at_score)
         if into_rows is not None:
             dot.add_rows(into_rows, at_score, tile)
         if into_columns is not None:

@@ -39,9 +39,9 @@ class Dot:
         """`factor` multiplies the scores, and has no part in the gradients."""
         self.bf16, self.slope = bf16, 1 / temperature
         self.full = torch.float32 if bf16 else rows.dtype
-        self.rows, self.columns = self._rounded(rows), self._rounded(columns)
+        self.rows, self.columns = self.rounded(rows), self.rounded(columns)
         factor *= self.slope
-        self.scored = self.rows if factor == 1 else self._rounded(rows * factor)
+        self.scored = self.rows if factor == 1 else self.rounded(rows * factor)
         self._into_columns: dict[int, Tensor] = {}
 
     def scores(self, tile: Tile) -> Tensor:
@@ -54,7 +54,7 @@ class Dot:
         if self._small(grad):
             mine.addmm_(grad, columns, alpha=self.slope)
         else:
-            mine.add_(_product(self._rounded(grad), columns), alpha=self.slope)
+            mine.add_(_product(self.rounded(grad), columns), alpha=self.slope)
 
     def add_columns(self, into: Tensor, grad: Tensor, tile: Tile) -> None:
         """into (m, d) += G' rows / temperature, once `finish_columns` is called."""
@@ -63,7 +63,7 @@ class Dot:
             tile.of_columns(into).addmm_(grad.t(), rows, alpha=self.slope)
             return
         # rows' G, (d, c), is faster than G' rows.
-        part = _product(rows.t().contiguous(), self._rounded(grad))
+        part = _product(rows.t().contiguous(), self.rounded(grad))
         if tile.c0 in self._into_columns:
             self._into_columns[tile.c0] += part
         else:
@@ -75,7 +75,8 @@ class Dot:
             into[c0 : c0 + part.shape[1]].add_(part.t(), alpha=self.slope)
         self._into_columns.clear()
 
-    def _rounded(self, tensor: Tensor) -> Tensor:
+    def rounded(self, tensor: Tensor) -> Tensor:
+        """As it is multiplied; what is rounded already stays."""
         return tensor.bfloat16() if self.bf16 else tensor
 
     def _small(self, grad: Tensor) -> bool:
