@@ -1,4 +1,4 @@
-"""`python -m benchmarks [objectives] [--quick] [--out FOLDER] [--threads N]`."""
+"""`python -m benchmarks [objectives|training] [--quick] [--out FOLDER] [--threads N]`."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ TRIAL = DOCUMENTS.parent.parent / "build" / "benchmarks"
 def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="?", default="objectives", choices=["objectives"])
+    parser.add_argument("what", nargs="?", choices=["objectives", "training"], help="default: both")
     parser.add_argument("--quick", action="store_true", help="small sizes, into build/benchmarks")
     parser.add_argument("--out", type=Path, help="the folder to write (default: docs/benchmarks)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="for every row")
     given = parser.parse_args()
-    from benchmarks import objectives
+    from benchmarks import objectives, training
 
-    command = "python -m benchmarks" + (" --quick" if given.quick else "")
-    objectives.run(
-        given.out or (TRIAL if given.quick else DOCUMENTS),
-        quick=given.quick,
-        threads=given.threads,
-        command=command,
-    )
+    documents = {"objectives": objectives, "training": training}
+    for name, module in documents.items():
+        if given.what in (None, name):
+            module.run(
+                given.out or (TRIAL if given.quick else DOCUMENTS),
+                quick=given.quick,
+                threads=given.threads,
+                command=f"python -m benchmarks {name}" + (" --quick" if given.quick else ""),
+            )
 
 
 if __name__ == "__main__":
