@@ -77,7 +77,9 @@ def time_panel(axis: Any, case: Case, rows: list[Row]) -> None:
         curve(axis, name, points, look)
     axis.set_yscale("log")
     low, high = axis.get_ylim()
-    shown = [t for t in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if low <= t <= high]
+    shown = [
+        t for t in (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20) if low <= t <= high
+    ]
     axis.set_yticks(shown, [f"{t:g}" for t in shown])
     axis.set_yticks([], minor=True)
     axis.set_ylabel("time / plain torch")
@@ -122,7 +124,7 @@ def looks(case: Case) -> list[tuple[str, dict[str, Any]]]:
     peers = iter(PEERS)
     found: list[tuple[str, dict[str, Any]]] = []
     for one in case.implementations:
-        line = "--" if "bf16" in one.name else "-"
+        line = "--" if "bf16" in one.name else ":" if one.name.endswith(" mm") else "-"
         if one.name.startswith(DIPOLE):
             look = {"color": OURS, "marker": "o", "linewidth": 2.2, "zorder": 5}
         elif one.name == REFERENCE:
