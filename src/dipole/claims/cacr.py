@@ -47,7 +47,7 @@ CLAIM = Claim(
             "objective": "cacr",
             "objective_options": {"t_positive": 1e-6, "t_negative": 1e-6},
         },
-        "align-uniform": {"objective": "align-uniform"},
+        "align-uniform": {"objective": "align-uniform", "view": ["simclr"], "batch_size": 128},
     },
     measures=["knn"],
     budget="200steps",
@@ -69,6 +69,6 @@ CLAIM = Claim(
     ],
     notes="The long tail keeps 300 images of the first class and 15 of the last; neighbours are "
     "looked for among the images trained on, the test is balanced. All arms take the same number "
-    "of steps; InfoNCE is the mean over the pairs of four views. The loss of alignment and "
-    "uniformity takes two of the four views.",
+    "of steps; InfoNCE is the mean over the pairs of four views. Alignment and "
+    "uniformity take two views of twice as many images.",
 )
