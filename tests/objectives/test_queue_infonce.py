@@ -69,7 +69,7 @@ def both_sides(
     positive,
     teacher_anchor,
     teacher_positive,
-    negative,
+    negative=None,
     ids=None,
     negative_ids=None,
     *,
@@ -137,6 +137,15 @@ def test_bad_skip(settings, message):
     for cls in (QueueInfoNCE, DualQueue):
         with pytest.raises(InputError, match=message):
             cls(**settings)
+
+
+def test_a_queue_that_is_still_empty_asks_nothing():
+    """The first step of a training: nothing to tell the positive from, so no gradient."""
+    x = torch.randn(4, 5, 3).requires_grad_()
+    loss = DualQueue(hardest=2)(*x)
+    loss.backward()
+    assert loss == 0
+    assert not x.grad.any()
 
 
 def test_padding_is_no_candidate():

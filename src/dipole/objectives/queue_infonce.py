@@ -84,7 +84,7 @@ def dual_queue(
     positive: Tensor,
     teacher_anchor: Tensor,
     teacher_positive: Tensor,
-    negative: Tensor,
+    negative: Tensor | None = None,
     ids: Tensor | None = None,
     negative_ids: Tensor | None = None,
     *,
@@ -228,7 +228,7 @@ class DualQueue(Objective):
         positive: Tensor,
         teacher_anchor: Tensor,
         teacher_positive: Tensor,
-        negative: Tensor,
+        negative: Tensor | None = None,
         ids: Tensor | None = None,
         negative_ids: Tensor | None = None,
     ) -> Tensor:
