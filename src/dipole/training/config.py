@@ -116,6 +116,11 @@ class Config(BaseModel):
     teacher_decay: float = Field(
         0.999, ge=0, le=1, description="How much of an ema teacher stays at every step."
     )
+    teacher_makes: Literal["positives", "queue"] = Field(
+        "positives",
+        description="What a copy of the encoder makes: the positives and so the queue, or the "
+        "queue alone (ESimCSE).",
+    )
 
     sampler: Literal[
         "unique", "clusters", "neighbours", "apart", "sources", "shares", "classes", "curriculum"

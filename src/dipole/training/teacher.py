@@ -23,24 +23,36 @@ class Teacher(Part):
     It gives what the objective takes. Where that is `teacher_scores`: `teacher_` vectors of every
     column, of which `lists.Scores` makes cosines. Where it is `teacher_positive` and its like,
     those vectors beside the student's. Otherwise they stand in for every column but the anchors,
-    without gradient (MoCo's keys).
+    without gradient (MoCo's keys). With `queue_only` the columns are the student's own, and the
+    vectors beside its positives, made without dropout, are for the queue (ESimCSE).
 
-    Sources: He et al. 2020, arXiv 1911.05722; Tarvainen and Valpola 2017, arXiv 1703.01780.
+    Sources: He et al. 2020, arXiv 1911.05722; Tarvainen and Valpola 2017, arXiv 1703.01780; Wu et
+    al. 2021, arXiv 2109.04380.
     """
 
-    def __init__(self, student: Encoder, decay: float, inputs: Mapping[str, bool]) -> None:
+    def __init__(
+        self,
+        student: Encoder,
+        decay: float,
+        inputs: Mapping[str, bool],
+        *,
+        queue_only: bool = False,
+    ) -> None:
         super().__init__()
         self._student = [student]  # in a list: its weights are not this module's
         self.encoder = copy.deepcopy(student).requires_grad_(False)
         self.decay = decay
         self.gives_scores = "teacher_scores" in inputs
-        self.beside = self.gives_scores or any(name.startswith(PREFIX) for name in inputs)
-        self._inputs = tuple(inputs)
+        self.beside = (
+            queue_only or self.gives_scores or any(name.startswith(PREFIX) for name in inputs)
+        )
+        self.queue_only = queue_only
+        self._inputs = (*inputs, *([PREFIX + "positive"] if queue_only else []))
 
     def train(self, mode: bool = True) -> Teacher:
         """Keys are made as the student makes its own; scores without dropout and without a head."""
         super().train(mode)
-        self.encoder.train(mode and not self.gives_scores)
+        self.encoder.train(mode and not (self.gives_scores or self.queue_only))
         return self
 
     @torch.no_grad()
