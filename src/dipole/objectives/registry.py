@@ -77,6 +77,7 @@ OBJECTIVES = {
     "queue-infonce": "queue_infonce:QueueInfoNCE",
     "rank-kl": "codiemb:RankKL",
     "rank-n-contrast": "rank_n_contrast:RankNContrast",
+    "sct": "sct:SCT",
     "siamese": "siamese:Siamese",
     "siglip": "sigmoid:Sigmoid",
     "sogclr": "isogclr:SogCLR",

@@ -94,6 +94,10 @@ SYSTEMS: dict[str, tuple[str, str]] = {
     "softmask-vl": (
         "FocalInfoNCE(gamma=2.0)",
         "the contrast; matching and masking are no contrast",
+    "sct": (
+        "SCT()",
+        "`teacher_anchor`, `teacher_positive` of the encoder itself or a larger one; `queue`",
+    ),
     ),
     "sparc": ("SPARC()", "patches and words; `token_ids` mask repeated words"),
     "ssl-generalization": ("BarlowTwins()", "the cross-correlation loss it analyses"),
