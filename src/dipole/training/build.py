@@ -134,7 +134,10 @@ def _teacher(
     decays = {"ema": config.teacher_decay, "frozen": 1.0, "self": 0.0}
     assert config.teacher is not None
     if config.teacher in decays:
-        return Teacher(encoder, decays[config.teacher], inputs)
+        queue_only = config.teacher_makes == "queue"
+        if queue_only and config.queue is None:
+            raise InputError("teacher_makes: found queue and no queue; expected --queue too")
+        return Teacher(encoder, decays[config.teacher], inputs, queue_only=queue_only)
     from dipole.encoders import load_encoder
     from dipole.training.stored_teacher import StoredTeacher
 
