@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.encoders.batching import pack
+from dipole.encoders.dropout import CheapDropout
 from dipole.encoders.heads import ExpertsHead, ProjectionHead
 from dipole.encoders.hub import locate
 from dipole.encoders.pooling import Pooling, check_pooling, pool
@@ -163,10 +165,11 @@ class TransformerText(Encoder):
         return torch.cat(parts)[order.argsort()]
 
     def _pooled_part(self, features: Features) -> Tensor:
-        mask = features["attention_mask"]
-        if self.shallow is None or not self.training:
-            return pool(self.transformer(**features).last_hidden_state, mask, self.pooling)
-        found = self.transformer(**features, output_hidden_states=True)
+        mask, shallow = features["attention_mask"], self.training and self.shallow is not None
+        with CheapDropout() if self.training else nullcontext():
+            found = self.transformer(**features, output_hidden_states=shallow)
+        if not shallow:
+            return pool(found.last_hidden_state, mask, self.pooling)
         both = (found.last_hidden_state, found.hidden_states[self.shallow])
         return torch.cat([pool(tokens, mask, self.pooling) for tokens in both], 1)
 
