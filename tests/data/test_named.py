@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from dipole.data import data_sets, load_labeled, load_pairs, load_retrieval, load_scored
+from dipole.data import (
+    data_sets,
+    load_labeled,
+    load_pairs,
+    load_ranked,
+    load_retrieval,
+    load_scored,
+)
 from dipole.data.named import LOADERS, NAMED, locate
 from dipole.errors import InputError
 
@@ -66,6 +73,7 @@ def test_an_unknown_name_gives_close_ones(
         (load_retrieval, "stsb", "expected 'retrieval'; it is loaded by load_scored"),
         (load_scored, "stdlib-code", "expected 'scored'; it is loaded by load_pairs"),
         (load_labeled, "stdlib-code", "expected 'labeled'; it is loaded by load_pairs"),
+        (load_ranked, "stdlib-code", "expected 'ranked'; it is loaded by load_pairs"),
     ],
 )
 def test_a_set_that_is_not_there_or_of_another_kind(

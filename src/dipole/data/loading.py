@@ -174,7 +174,10 @@ def load_ranked(source: str | Path, split: str = "train", on_bad_row: OnBadRow =
     Columns `query`, `candidates`, `relevance`, or `query`, `pos`, `neg` with `pos_scores` and
     `neg_scores` where they are given (else 1 and 0).
     """
-    return cast(Ranked, _load(locate(source), split, plan_ranked, [], on_bad_row))
+    place = locate(source)
+    if place in NAMED:
+        raise wrong_kind(str(place), "ranked")
+    return cast(Ranked, _load(place, split, plan_ranked, [], on_bad_row))
 
 
 def load_retrieval(

@@ -73,9 +73,7 @@ def build_views(config: Config, examples: Examples, inputs: Mapping[str, bool]) 
                 "inputs without a partner: no --positive"
             )
         return []
-    views = build_views(_repeated(config.view or ["same"]), **config.view_options)
-    if len(views) == 1 and views[0].count == 1 and not any("*" in name for name in config.view):
-        views *= 2
+    views = build_views(config.view or ["same"], **config.view_options)
     count = sum(view.count for view in views)
     if count > 2 and "views" not in inputs:
         raise InputError(
@@ -234,14 +232,3 @@ def _is_labelled(source: str) -> bool:
     from dipole.data.named import NAMED
 
     return source in NAMED and NAMED[source].kind == "labeled"
-
-
-def _repeated(names: list[str]) -> list[str]:
-    """`["a", "b*2"]` as `["a", "b", "b"]`."""
-    repeated: list[str] = []
-    for name in names:
-        base, _, times = name.partition("*")
-        if times and (not times.isdigit() or int(times) < 1):
-            raise InputError(f"view: found {name!r}; expected NAME or NAME*COUNT")
-        repeated += [base] * int(times or 1)
-    return repeated
