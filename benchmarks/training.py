@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from benchmarks import machine
 from benchmarks.training_worker import ROWS
 
 FULL = {
-    "steps": 24, "batch": 64, "length": 128, "queries": 300,
-    "texts": 1000, "cached_batch": 256, "chunk": 32, "cached_length": 64,
+    "steps": 48, "batch": 64, "length": 128, "queries": 300,
+    "texts": 1000, "cached_batch": 256, "chunk": 16, "cached_length": 64,
 }  # fmt: skip
 QUICK = FULL | {"steps": 6, "batch": 8, "length": 32, "queries": 20, "texts": 64}
 QUICK |= {"cached_batch": 32, "chunk": 8}
@@ -36,17 +37,19 @@ own, one after another. Ratios are to sentence-transformers with its defaults.
 
 ## Training
 
-{steps} steps of {batch} pairs, at most {length} tokens, AdamW, the same learning rate; in-batch
-softmax at temperature 0.05 on both sides. Examples per second: the median step after the first
-three. MRR@10 on {queries} questions that neither has seen, with its 95 % interval, encoded alike.
+{steps} steps of {batch} pairs, at most {length} tokens, AdamW, the same learning rate and the same
+in-batch softmax (anchor to positive, temperature 0.05) in every row. Examples per second: the
+median step after the first three. MRR@10 on {queries} questions that none has seen, with its 95 %
+interval, encoded alike.
 
 {training}
 
 ![examples per second](training-speed.png)
 
 What makes the difference: texts of a batch are encoded in parts of similar length, each cut to its
-longest (no work on padding, activations that fit in the cache), and matrix products are bf16 where
-the processor computes them faster; weights, sums and the objective stay float32.
+longest (no work on padding, activations that fit in the cache); matrix products, those of attention
+too, are bf16 where the processor computes them faster, while weights, sums and the objective stay
+float32; dropout draws one random number for four elements.
 
 ## Encoding
 
@@ -58,7 +61,8 @@ batches of 32 sorted by characters).
 ## Gradient cache
 
 A batch of {cached_batch} pairs of at most {cached_length} tokens, encoded {chunk} at a time,
-forward and backward once, without dropout: equal losses show that the same thing is computed.
+forward and backward once, without dropout, so that losses and gradients can be compared. Growth is
+the peak of the resident size over what the process held before, gradients of the weights included.
 
 {cached}
 """
@@ -69,7 +73,10 @@ def run(folder: Path, *, quick: bool, threads: int, command: str) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         given = (QUICK if quick else FULL) | {"threads": threads}
         rows = {name: measured(name, given, Path(scratch)) for name in ROWS}
-        closeness = cosines(Path(scratch))
+        titles = {vectors_file(name, Path(scratch)).stem: name for name in ROWS}
+        for kind in ("encoding", "cached"):
+            for stem, near in cosines(Path(scratch), kind).items():
+                rows[titles[stem]]["cosine"] = near
     facts = {
         "date": datetime.date.today().isoformat(),
         "processor": machine.processor(),
@@ -82,21 +89,45 @@ def run(folder: Path, *, quick: bool, threads: int, command: str) -> None:
     page = PAGE.format(
         command=command,
         facts="\n".join(f"| {key} | {value} |" for key, value in facts.items()),
-        training=training_table(rows),
-        encoding=encoding_table(rows, closeness),
-        cached=cached_table(rows),
+        training=table(
+            rows,
+            "training",
+            "examples_per_second",
+            {
+                "CPU s": lambda row: f"{row['cpu_seconds']:.0f}",
+                "peak MB": lambda row: f"{row['peak_mb']:.0f}",
+                "MRR@10": reciprocal_rank,
+            },
+        ),
+        encoding=table(
+            rows,
+            "encoding",
+            "texts_per_second",
+            {
+                "mean cosine to float32": lambda row: f"{row['cosine']:.6f}",
+            },
+        ),
+        cached=table(
+            rows,
+            "cached",
+            "seconds",
+            {
+                "growth MB": lambda row: f"{row['growth_mb']:.0f}",
+                "loss": lambda row: f"{row['loss']:.6f}",
+                "cosine of the gradients": lambda row: f"{row['cosine']:.9f}",
+            },
+        ),
         **given,
     )
     (folder / "training.md").write_text(page)
-    numbers = {"facts": facts, "settings": given, "rows": rows, "cosines": closeness}
+    numbers = {"facts": facts, "settings": given, "rows": rows}
     (folder / "training.json").write_text(json.dumps(numbers, indent=1) + "\n")
     print(f"wrote {folder / 'training.md'}")
 
 
 def measured(name: str, given: dict[str, Any], scratch: Path) -> dict[str, Any]:
     """A row's numbers, or why there are none."""
-    vectors = scratch / f"{name.replace(' ', '-').replace(':', '')}.npy"
-    settings = json.dumps(given | {"vectors": str(vectors)})
+    settings = json.dumps(given | {"vectors": str(vectors_file(name, scratch))})
     command = [sys.executable, "-m", "benchmarks.training_worker", name, settings]
     done = subprocess.run(
         command, capture_output=True, text=True, env=os.environ | {"OMP_WAIT_POLICY": "passive"}
@@ -110,65 +141,49 @@ def measured(name: str, given: dict[str, Any], scratch: Path) -> dict[str, Any]:
     return found
 
 
-def cosines(scratch: Path) -> dict[str, float]:
-    """Mean cosine of each row's vectors with sentence-transformers' in float32."""
-    reference = scratch / "encoding-sentence-transformers.npy"
-    if not reference.exists():
-        return {}
-    wanted = np.load(reference)
-    return {
-        path.stem: float((np.load(path) * wanted).sum(1).mean())
-        for path in sorted(scratch.glob("encoding-*.npy"))
-    }
+def vectors_file(name: str, scratch: Path) -> Path:
+    """Where a row leaves its vectors, or its gradient."""
+    return scratch / f"{name.replace(' ', '-').replace(':', '')}.npy"
 
 
-def training_table(rows: dict[str, dict[str, Any]]) -> str:
-    """Speed, memory and what was learnt."""
-    lines = ["| | examples/s | ratio | CPU s | peak MB | MRR@10 |", "|---|---|---|---|---|---|"]
-    base = rows["training: sentence-transformers"].get("examples_per_second")
-    for name, row in of(rows, "training"):
-        if "reason" in row:
-            lines.append(f"| {name} | {row['reason']} | | | | |")
-            continue
-        value, low, high = row["mrr"]
-        speed = row["examples_per_second"]
-        ratio = f"{speed / base:.2f}" if base else "-"
-        lines.append(
-            f"| {name} | {speed:.1f} | {ratio} | {row['cpu_seconds']:.0f} | {row['peak_mb']:.0f} | "
-            f"{value:.3f} [{low:.3f}, {high:.3f}] |"
-        )
+def cosines(scratch: Path, kind: str) -> dict[str, float]:
+    """Mean cosine of each row's vectors (its gradient) with sentence-transformers' in float32."""
+    found = {path.stem: np.load(path) for path in sorted(scratch.glob(f"{kind}-*.npy"))}
+    wanted = found.get(f"{kind}-sentence-transformers")
+    return {} if wanted is None else {name: cosine(v, wanted) for name, v in found.items()}
+
+
+def cosine(vectors: np.ndarray, wanted: np.ndarray) -> float:
+    """Mean over the rows, in float64."""
+    a, b = np.atleast_2d(vectors), np.atleast_2d(wanted)
+    products = np.einsum("nd,nd->n", a, b, dtype=np.float64)
+    lengths = [np.sqrt(np.einsum("nd,nd->n", v, v, dtype=np.float64)) for v in (a, b)]
+    return float((products / lengths[0] / lengths[1]).mean())
+
+
+def table(
+    rows: dict[str, dict[str, Any]],
+    kind: str,
+    measure: str,
+    columns: dict[str, Callable[[dict[str, Any]], str]],
+) -> str:
+    """The rows of one kind: `measure` and its ratio to sentence-transformers, then the columns."""
+    base = rows[f"{kind}: sentence-transformers"].get(measure)
+    titles = ["", measure.replace("_", " ").replace(" per ", "/"), "ratio", *columns]
+    lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
+    for name, row in of(rows, kind):
+        cells = [row.get("reason", ""), *[""] * (len(titles) - 2)]
+        if measure in row:
+            ratio = f"{row[measure] / base:.2f}" if base else "-"
+            cells = [f"{row[measure]:.1f}", ratio, *(show(row) for show in columns.values())]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def encoding_table(rows: dict[str, dict[str, Any]], closeness: dict[str, float]) -> str:
-    """Speed, and how far the vectors are from float32."""
-    lines = ["| | texts/s | ratio | mean cosine to float32 |", "|---|---|---|---|"]
-    base = rows["encoding: sentence-transformers"].get("texts_per_second")
-    for name, row in of(rows, "encoding"):
-        if "reason" in row:
-            lines.append(f"| {name} | {row['reason']} | | |")
-            continue
-        near = closeness.get(f"encoding-{name.replace(' ', '-')}")
-        ratio = f"{row['texts_per_second'] / base:.2f}" if base else "-"
-        cosine = "-" if near is None else f"{near:.6f}"
-        lines.append(f"| {name} | {row['texts_per_second']:.1f} | {ratio} | {cosine} |")
-    return "\n".join(lines)
-
-
-def cached_table(rows: dict[str, dict[str, Any]]) -> str:
-    """Time, memory and the loss."""
-    lines = ["| | s | ratio | growth MB | loss |", "|---|---|---|---|---|"]
-    base = rows["cached: sentence-transformers"].get("seconds")
-    for name, row in of(rows, "cached"):
-        if "reason" in row:
-            lines.append(f"| {name} | {row['reason']} | | | |")
-            continue
-        ratio = f"{row['seconds'] / base:.2f}" if base else "-"
-        lines.append(
-            f"| {name} | {row['seconds']:.1f} | {ratio} | {row['growth_mb']:.0f} | "
-            f"{row['loss']:.6f} |"
-        )
-    return "\n".join(lines)
+def reciprocal_rank(row: dict[str, Any]) -> str:
+    """MRR@10 with its interval."""
+    value, low, high = row["mrr"]
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def of(rows: dict[str, dict[str, Any]], kind: str) -> list[tuple[str, dict[str, Any]]]:
