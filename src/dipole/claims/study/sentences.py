@@ -14,6 +14,12 @@ from dipole.encoders.base import Encoder
 
 # Sentences of a quick run.
 QUICK = 120
+# A bag of words from nothing whose two sides are one, as settings of a training.
+BAG: dict[str, Any] = {
+    "encoder": "static",
+    "encoder_options": {"dim": 256, "buckets": 2048, "shared": True},
+    "learning_rate": 1e-3,
+}
 
 
 def docstrings(most: int | None = None) -> list[str]:
@@ -63,15 +69,15 @@ def judged(quick: bool, name: str = "stsb") -> Scored:
     )
 
 
-def spearman(encoder: Encoder, pairs: Scored) -> float:
-    """Rank correlation of cosines with the scores, in points."""
+def spearman(encoder: Any, pairs: Scored) -> float:
+    """Rank correlation of cosines with the scores, in points; an encoder, or what `encode`s."""
     from dipole.evaluation.sts import evaluate_sts
 
     return 100 * evaluate_sts(encoder, pairs).value("Spearman")
 
 
 def fitted(
-    encoder: Encoder | str, texts: Sequence[str], objective: Any, *, seed: int, **settings: Any
+    texts: Sequence[str], objective: Any, *, encoder: Any, seed: int, **settings: Any
 ) -> Encoder:
     """The encoder after a training on texts that have no partner but their views."""
     import dipole

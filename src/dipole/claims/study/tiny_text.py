@@ -38,7 +38,7 @@ def tiny_text(
         hidden_size=dim,
         num_hidden_layers=layers,
         num_attention_heads=max(1, dim // 32),
-        intermediate_size=4 * dim,
+        intermediate_size=2 * dim,
         max_position_embeddings=2 * max_length,
         hidden_dropout_prob=dropout,
         attention_probs_dropout_prob=dropout,
