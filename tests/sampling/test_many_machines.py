@@ -5,11 +5,14 @@ import json
 import numpy as np
 import pytest
 
+from dipole.data import Pairs
 from dipole.encoders import StaticText
-from dipole.encoders.many_machines import cluster, embed_corpus
+from dipole.encoders.many_machines import cluster, embed_corpus, encode_blocks
 from dipole.errors import InputError
 from dipole.kernels.topk import top_k
+from dipole.sampling.filters import make_filters
 from dipole.sampling.many_machines import nearest
+from dipole.sampling.mining import Miner
 
 pytestmark = [
     pytest.mark.slow,
@@ -38,11 +41,23 @@ def test_two_workers_find_what_one_process_finds(corpus, tmp_path):
     folder, encoder, texts, files = corpus
     queries = encoder.encode(["read a file", "sort numbers"], role="query")
     with cluster(None, 2):  # one start for all that follows
+        blocks = list(encode_blocks(encoder, [texts[:7], texts[7:8], texts[8:]], workers=2))
+        mined = [
+            Miner(
+                Pairs.from_columns({"anchor": texts[:5], "positive": texts[5:10]}), encoder,
+                make_filters(), corpus=texts[10:], folder=tmp_path / str(workers), workers=workers,
+            ).mine(np.arange(5))
+            for workers in (0, 2)
+        ]  # fmt: skip
         done = embed_corpus(folder / "model", files, tmp_path / "vectors", workers=2)
         made = [path.stat().st_mtime_ns for path in done]
         again = embed_corpus(folder / "model", files, tmp_path / "vectors", workers=2)
         scores, ids = nearest(queries, done, 5)
         few, none = nearest(queries, done[1:], 25)
+    assert [len(block) for block in blocks] == [7, 1, 52]
+    np.testing.assert_allclose(np.concatenate(blocks), encoder.encode(texts), atol=1e-6)
+    assert mined[0] == mined[1]
+    assert any(row["negatives"] for row in mined[0])
     assert [path.name for path in done] == ["a.jsonl.vectors", "b.jsonl.vectors"]
     assert again == done
     assert [path.stat().st_mtime_ns for path in again] == made

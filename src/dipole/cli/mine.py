@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from dipole.cli.options import with_options
-from dipole.errors import InputError
+from dipole.errors import InputError, optional
 from dipole.sampling.filters import Filters
 
 SEARCHES = ("auto", "exact", "ivf", "hnsw")
@@ -39,6 +39,14 @@ def mine(
     search: Annotated[
         str, typer.Option(help="exact, ivf, hnsw, or auto: exact up to 20 billion scores.")
     ] = "auto",
+    workers: Annotated[
+        int,
+        typer.Option(help="Copies of RUN that encode, on Ray (extra ray). 0: this process.", min=0),
+    ] = 0,
+    address: Annotated[
+        str | None,
+        typer.Option(help="A Ray cluster: auto, or ray://host:port. Default: one started here."),
+    ] = None,
     **filters: Any,
 ) -> None:
     """Find hard negatives for pairs: near texts that are not the positive.
@@ -53,6 +61,8 @@ def mine(
     from dipole.sampling.mining_file import mine_to_file
 
     asked = make_filters(**filters)
+    if workers:
+        optional("ray", "ray")
     if search not in SEARCHES:
         raise InputError(f"--search {search}: expected one of {', '.join(SEARCHES)}")
     if out.exists():
@@ -83,7 +93,8 @@ def mine(
         counts = mine_to_file(
             lambda folder: Miner(
                 examples, first, asked,
-                judge=judge, corpus=texts, folder=folder, method=cast(Any, search), said=said,
+                judge=judge, corpus=texts, folder=folder, method=cast(Any, search),
+                workers=workers, address=address, said=said,
             ),
             out,
             settings,

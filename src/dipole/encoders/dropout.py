@@ -15,7 +15,7 @@ _LEVELS = 2**16
 
 
 class CheapDropout(TorchFunctionMode):
-    """Inside this context `dropout` and attention with dropout draw a quarter of the random numbers.
+    """Inside, dropout and attention with dropout draw a quarter of the random numbers.
 
         y_i = x_i b_i / (1 - p),   b_i = 1 with probability 1 - p, rounded to 2^-16
 

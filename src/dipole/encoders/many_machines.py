@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from dipole.encoders.base import Encoder, Role
 from dipole.encoders.loading import load_encoder
@@ -97,6 +100,43 @@ class _Embed:
         ids = [str(value) for value in rows[self.id].to_pylist()]
         columns = [pa.array(ids), pa.FixedSizeListArray.from_arrays(flat, self.encoder.dim)]
         return pa.table(columns, names=["id", "vector"])
+
+
+def encode_blocks(
+    encoder: Encoder,
+    blocks: Iterable[Sequence[str]],
+    *,
+    role: Role = "document",
+    workers: int = 2,
+    address: str | None = None,
+) -> Iterator[np.ndarray]:
+    """Vectors (n, dim) of each block of texts, in the order of the blocks, by copies of a model.
+
+    Two blocks for every worker are on their way at a time, so memory does not grow with their
+    number. Arguments as in `embed_corpus`; the encoder itself travels, not its path.
+    """
+    with cluster(address, workers) as ray:
+        options = worker_options(ray, workers)
+        options.pop("concurrency")
+        copy, model = ray.remote(**{"num_cpus": 1} | options)(_Copy), ray.put(encoder)
+        copies = [copy.remote(model) for _ in range(workers)]
+        waiting: deque[Any] = deque()
+        for number, block in enumerate(blocks):
+            waiting.append(copies[number % workers].encode.remote(list(block), role))
+            if len(waiting) == 2 * workers:
+                yield ray.get(waiting.popleft())
+        while waiting:
+            yield ray.get(waiting.popleft())
+
+
+class _Copy:
+    """A worker that was sent its model."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder = encoder
+
+    def encode(self, texts: list[str], role: Role) -> np.ndarray:
+        return self.encoder.encode(texts, role=role)
 
 
 @contextmanager

@@ -66,6 +66,8 @@ class Miner:
         corpus: more texts that may be negatives, beside all positives.
         folder: where vectors lie; encoding goes on there after a stop.
         method: exact, ivf, hnsw, or auto by size.
+        workers: copies of the tower on Ray that encode the pool (0: this process does), on the
+            cluster at `address` or on one that is started here.
 
     A text with the content of a positive of the same anchor, or of the anchor, is no negative.
     """
@@ -80,8 +82,12 @@ class Miner:
         corpus: Sequence[str] = (),
         folder: Path,
         method: Method = "auto",
+        workers: int = 0,
+        address: str | None = None,
         said: Said | None = None,
     ) -> None:
+        if workers < 0:
+            raise InputError(f"workers: found {workers}, expected at least 1, or 0 for none")
         if isinstance(source, str) and source != "bm25":
             raise InputError(f"source: found {source!r}, expected an encoder or 'bm25'")
         if isinstance(source, str) and filters.pick == "propensity" and judge is None:
@@ -100,10 +106,12 @@ class Miner:
             if isinstance(source, str)
             else TowerSearch(
                 source, self.pool, folder / "source",
-                method=method, anchors=len(examples), said=said,
+                method=method, anchors=len(examples), workers=workers, address=address, said=said,
             )
         )  # fmt: skip
-        self._judge: Judge | None = _judge(judge, self.pool, folder / "guide", said)
+        self._judge: Judge | None = _judge(
+            judge, self.pool, folder / "guide", workers, address, said
+        )
 
     def blocks(self) -> list[np.ndarray]:
         """Row numbers of the blocks: few rows where an anchor has very many positives."""
@@ -222,14 +230,21 @@ def mine_negatives(
 
 
 def _judge(
-    judge: Encoder | PairScorer | None, pool: Pool, folder: Path, said: Said | None
+    judge: Encoder | PairScorer | None,
+    pool: Pool,
+    folder: Path,
+    workers: int,
+    address: str | None,
+    said: Said | None,
 ) -> Judge | None:
     if judge is None:
         return None
     from dipole.encoders.base import Encoder
 
     if isinstance(judge, Encoder):
-        return TowerSearch(judge, pool, folder, method="exact", said=said)
+        return TowerSearch(
+            judge, pool, folder, method="exact", workers=workers, address=address, said=said
+        )
     if hasattr(judge, "score"):
         return PairJudge(judge, pool)
     raise InputError(

@@ -66,6 +66,7 @@ class TowerSearch:
     exact up to 20 billion scores, then ivf.
 
     `folder` keeps the vectors; encoding goes on where it was stopped. It is also a `Judge`.
+    `workers`: copies of the encoder on Ray that encode the pool, at `address` or here; 0: none.
     """
 
     def __init__(
@@ -76,10 +77,12 @@ class TowerSearch:
         *,
         method: Method = "auto",
         anchors: int = 0,
+        workers: int = 0,
+        address: str | None = None,
         said: Said | None = None,
     ) -> None:
         self.encoder = encoder
-        self.vectors = _encoded(encoder, pool, folder, said)
+        self.vectors = _encoded(encoder, pool, folder, workers, address, said)
         if method == "auto":
             method = "exact" if anchors * len(pool) <= _EXACT else "ivf"
         self.method = method
@@ -192,26 +195,48 @@ class _Texts(Mapping[str, str]):
             yield from self._pool.take(np.arange(start, min(start + 1024, len(self._pool))))
 
 
-def _encoded(encoder: Encoder, pool: Pool, folder: Path, said: Said | None) -> np.ndarray:
+def _encoded(
+    encoder: Encoder,
+    pool: Pool,
+    folder: Path,
+    workers: int,
+    address: str | None,
+    said: Said | None,
+) -> np.ndarray:
     """Unit vectors of the pool, (m, dim) float32, in a file that is filled block by block."""
     folder.mkdir(parents=True, exist_ok=True)
     path, done = folder / "vectors.npy", folder / "vectors.done"
-    start = int(done.read_text()) if done.exists() and path.exists() else 0
-    mode = "r+" if start else "w+"
+    end = int(done.read_text()) if done.exists() and path.exists() else 0
+    mode = "r+" if end else "w+"
     vectors = np.lib.format.open_memmap(
         path, mode=mode, dtype=np.float32, shape=(len(pool), encoder.dim)
     )
-    while start < len(pool):
-        end = min(start + _ENCODED, len(pool))
-        texts = pool.take(np.arange(start, end))
-        vectors[start:end] = _unit(encoder.encode(texts))
+    for block in _vectors(encoder, pool, end, workers, address):
+        start, end = end, end + len(block)
+        vectors[start:end] = _unit(block)
         vectors.flush()
         done.write_text(str(end))
-        start = end
         if said is not None:
             said("encoding", end, len(pool))
     del vectors
     return np.load(path, mmap_mode="r")
+
+
+def _vectors(
+    encoder: Encoder, pool: Pool, start: int, workers: int, address: str | None
+) -> Iterator[np.ndarray]:
+    """Vectors of the pool from a place on, block by block, made here or by workers."""
+    if start == len(pool):
+        return
+    starts = range(start, len(pool), _ENCODED)
+    blocks = (pool.take(np.arange(s, min(s + _ENCODED, len(pool)))) for s in starts)
+    if workers:
+        from dipole.encoders.many_machines import encode_blocks
+
+        yield from encode_blocks(encoder, blocks, workers=workers, address=address)
+    else:
+        for block in blocks:
+            yield encoder.encode(block)
 
 
 def _faiss_index(vectors: np.ndarray, method: Method) -> Any:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -84,3 +86,11 @@ def test_an_arm_that_fails_is_said(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "run_study", failing)
     with pytest.raises(RunError, match="warm, seed 0: the loss is nan"):
         prove(trained(dict(settings)), root=tmp_path)
+
+
+def test_an_experiment_that_fails_is_one_line(tmp_path):
+    def broken(seed, quick):
+        return {"gap": 1 / seed}
+
+    with pytest.raises(RunError, match=r"experiment, seed 0: ZeroDivisionError: .*test_prove.py:"):
+        prove(replace(CLAIM, experiment=broken, derive=None), root=tmp_path)

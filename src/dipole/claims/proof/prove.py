@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from dipole.claims.study.cells import Cell, default_root
 from dipole.claims.study.measures import as_arrays
 from dipole.claims.study.running import FAILED, Row, Watch, collect, run_study
 from dipole.data.cache import digest
-from dipole.errors import RunError
+from dipole.errors import DipoleError, RunError
 
 QUICK_SEEDS, QUICK_BUDGET = 2, "3steps"
 BUDGETS = ("epochs", "max_steps")
@@ -118,7 +119,16 @@ def _experiment(
                 per_seed.append({name: stored[name] for name in stored.files})
             continue
         say(f"{claim.system}: experiment, seed {seed + 1} of {claim.seeds}")
-        arrays = as_arrays(function(seed, quick))
+        try:
+            arrays = as_arrays(function(seed, quick))
+        except DipoleError:
+            raise
+        except Exception as error:  # anyone's code: the other claims of `--all` go on
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            raise RunError(
+                f"experiment, seed {seed}: {type(error).__name__}: {error} "
+                f"({place.filename}:{place.lineno})"
+            ) from error
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name("." + path.name)
         np.savez_compressed(partial, **arrays)  # type: ignore[arg-type]
