@@ -22,6 +22,7 @@ VIEWS = {
     "word-shuffle": "text:WordShuffle",
     "span-deletion": "text:SpanDeletion",
     "token-cutoff": "tokens:TokenCutoff",
+    "soft-code": "code:SoftCode",
 }
 
 # Parameters that are no setting.
