@@ -82,6 +82,7 @@ OBJECTIVES = {
     "siglip": "sigmoid:Sigmoid",
     "sogclr": "isogclr:SogCLR",
     "sparc": "sparc:SPARC",
+    "stable-distill": "stable_distill:StableDistill",
     "supcon": "supcon:SupCon",
     "supremix": "supremix:SupReMix",
     "swalip": "clip_rocket:SwALIP",

@@ -69,6 +69,11 @@ SYSTEMS: dict[str, tuple[str, str]] = {
         "`negative`: everybody's hard negatives; `candidates`: own mixtures",
     ),
     "kernel-infonce": ("KernelInfoNCE()", ""),
+    "llm-embedder": (
+        "StableDistill()",
+        "`teacher_scores`: log-likelihood gains; tasks of its other kinds: InfoNCE(0.01), "
+        "KLListwise(0.01, 0.1)",
+    ),
     "macl": ("MACL()", ""),
     "metrix": ("MultiSimilarity() + 0.4 * Metrix()", "`candidates`: mixtures"),
     "mochi": ("QueueInfoNCE()", "`negative`: a queue; `candidates`: its mixtures"),
@@ -89,15 +94,15 @@ SYSTEMS: dict[str, tuple[str, str]] = {
         "`relevance`: `listmle.order_refined` of a teacher's similarities",
     ),
     "ro-vit": ("FocalSigmoid()", ""),
+    "sct": (
+        "SCT()",
+        "`teacher_anchor`, `teacher_positive` of the encoder itself or a larger one; `queue`",
+    ),
     "siglip": ("Sigmoid()", ""),
     "simclr": ("NTXent()", ""),
     "softmask-vl": (
         "FocalInfoNCE(gamma=2.0)",
         "the contrast; matching and masking are no contrast",
-    "sct": (
-        "SCT()",
-        "`teacher_anchor`, `teacher_positive` of the encoder itself or a larger one; `queue`",
-    ),
     ),
     "sparc": ("SPARC()", "patches and words; `token_ids` mask repeated words"),
     "ssl-generalization": ("BarlowTwins()", "the cross-correlation loss it analyses"),
