@@ -84,3 +84,17 @@ def test_mistakes_are_said_before_anything_starts(corpus, tmp_path):
         embed_corpus(folder / "model", [files[0], files[0]], tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         nearest(np.eye(2), [tmp_path / "missing"], 3)
+
+
+def test_a_cluster_that_is_not_there_is_one_line(monkeypatch):
+    import ray
+
+    def refused(**options):
+        raise ConnectionError("no answer\nand more")
+
+    monkeypatch.setattr(ray, "init", refused)
+    with (
+        pytest.raises(InputError, match=r"^Ray cluster auto: no answer; expected auto or ray://"),
+        cluster("auto", 2),
+    ):
+        pass

@@ -149,7 +149,14 @@ def cluster(address: str | None, workers: int) -> Iterator[Any]:
         # Workers wait for each other: one more place, so that reading and writing go on beside.
         here = {} if address else {"num_cpus": workers + 2, "include_dashboard": False}
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        ray.init(address=address, logging_level="error", log_to_driver=False, **here)
+        try:
+            ray.init(address=address, logging_level="error", log_to_driver=False, **here)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise InputError(
+                f"Ray cluster {address or 'of this machine'}: "
+                f"{str(error).splitlines()[0].rstrip('.')}; "
+                "expected auto or ray://host:port of one that runs"
+            ) from None
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = os.isatty(2)
     context.print_on_execution_start = False
