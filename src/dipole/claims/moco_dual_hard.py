@@ -72,10 +72,10 @@ CLAIM = Claim(
         AtLeast("false negatives, hardest", "false negatives, hardest, filtered"),
     ],
     notes="A queue of 1,024 keys of a teacher with decay 0.99 (the runs are short), the 128 "
-    "nearest of it as negatives, temperature 0.2, 8 epochs. The paper leaves the side of the key open: "
-    "here the views change places, so that both are trained; a step of the arms with both views "
-    "encodes twice as much, see seconds. Each change alone must not be more than 0.3 points worse. "
-    "False negatives are counted on the saved encoders of the arm with both changes: test images "
-    "against 1,024 training images in the place of the queue; the filter leaves out the nearest "
-    "2 %.",
+    "nearest of it as negatives, temperature 0.2, 8 epochs. The paper leaves the side of the key "
+    "open: here the views change places, so that both are trained; a step of the arms with "
+    "both views encodes twice as much, see seconds. Each change alone must not be more than "
+    "0.3 points worse. False negatives are counted on the saved encoders of the arm with both "
+    "changes: test images against 1,024 training images in the place of the queue; the filter "
+    "leaves out the nearest 2 %.",
 )
