@@ -18,7 +18,7 @@ from benchmarks import machine
 from benchmarks.training_worker import ROWS
 
 FULL = {
-    "steps": 48, "batch": 64, "length": 128, "queries": 300,
+    "steps": 32, "batch": 64, "length": 128, "queries": 300,
     "texts": 1000, "cached_batch": 256, "chunk": 16, "cached_length": 64,
 }  # fmt: skip
 QUICK = FULL | {"steps": 6, "batch": 8, "length": 32, "queries": 20, "texts": 64}
