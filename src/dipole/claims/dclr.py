@@ -124,7 +124,7 @@ CLAIM = Claim(
     sentence="Where batches hold copies, a first model's mask finds them, and without them as "
     "negatives, but with noise, copies are nearer and the space is as even.",
     experiment=experiment,
-    seeds=4,
+    seeds=3,
     holds=[
         AtLeast("recall", 80.0),
         AtLeast("precision", 80.0),

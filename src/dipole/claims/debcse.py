@@ -129,7 +129,7 @@ CLAIM = Claim(
     sentence="Positives that mean the same in other words, and negatives that look the same, teach "
     "to tell a paraphrase from a contradiction in the same words.",
     experiment=experiment,
-    seeds=4,
+    seeds=3,
     holds=[
         AtMost("looks of the drawn", "looks of the repeated"),
         AtLeast("paraphrase first, debcse", "paraphrase first, simcse", by=5.0),
