@@ -19,7 +19,7 @@ from benchmarks.training_worker import ROWS
 
 FULL = {
     "steps": 32, "batch": 64, "length": 128, "queries": 300,
-    "texts": 1000, "cached_batch": 256, "chunk": 16, "cached_length": 64,
+    "texts": 4000, "cached_batch": 256, "chunk": 16, "cached_length": 64,
 }  # fmt: skip
 QUICK = FULL | {"steps": 6, "batch": 8, "length": 32, "queries": 20, "texts": 64}
 QUICK |= {"cached_batch": 32, "chunk": 8}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -68,6 +69,42 @@ def test_order_and_values_do_not_depend_on_batching(texts: list[str], budget: in
     assert vectors.shape == (len(texts), 3)
     np.testing.assert_allclose(vectors, one_by_one(encoder, texts), atol=1e-5)
     assert all(padded <= max(budget, 30) for padded in encoder.padded)
+
+
+@pytest.fixture(params=[1, 3])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def test_threads_take_batches_and_are_given_back(threads: int) -> None:
+    class Watched(Letters):
+        """Remembers who encoded with how many threads."""
+
+        def forward(self, features: Features) -> Tensor:
+            seen.add((threading.get_ident(), torch.get_num_threads()))
+            return super().forward(features)
+
+    seen: set[Any] = set()
+    encoder = Watched()
+    texts = ["abcdefgh"[: 1 + i % 8] for i in range(400)]
+    vectors = encoder.encode(texts, token_budget=8)
+    np.testing.assert_allclose(vectors, one_by_one(encoder, texts), atol=1e-5)
+    assert {count for _, count in seen} == {1}
+    assert len(seen) <= threads
+    assert (threading.get_ident() in {who for who, _ in seen}) == (threads == 1)
+    assert torch.get_num_threads() == threads
+    seen.clear()
+    encoder.encode(texts)  # one batch has all threads
+    assert seen == {(threading.get_ident(), threads)}
+
+
+def test_an_error_of_one_batch_is_raised(threads: int) -> None:
+    with pytest.raises(IndexError):
+        Letters().encode(["a"] * 50 + ["\u1234"] + ["b"] * 50, token_budget=4)
+    assert torch.get_num_threads() == threads
 
 
 class Counted(Sequence[str]):

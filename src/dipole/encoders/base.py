@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -101,7 +104,7 @@ class Encoder(nn.Module):
         """Vectors of any number of inputs in their order, float32, (n, dim).
 
         Batches hold inputs of similar length and at most `token_budget` padded tokens. Only the
-        result and one batch are held beside `inputs`, which may be any sequence. In "float32" a
+        result and a few batches are held beside `inputs`, which may be any sequence. In "float32" a
         vector does not depend on its batch beyond 1e-5; "auto" computes in bfloat16 where the
         device does so faster.
 
@@ -120,17 +123,20 @@ class Encoder(nn.Module):
             raise InputError(f"encode: role is {role!r}; expected 'query' or 'document'")
         budget = self.default_budget() if token_budget is None else token_budget
         vectors = np.empty((len(inputs), self.dim), dtype=np.float32)
-        device = self.device
-        with (
-            _evaluating(self),
-            torch.inference_mode(),
-            at_precision(device, dtype or self.dtype),
-            _progress(len(inputs), show_progress) as advance,
-        ):
-            for indices, features in self.batches(inputs, role, budget):
+        device, precision = self.device, dtype or self.dtype
+        with at_precision(device, precision):
+            pass  # checked, and "auto" measured, before threads do it at the same time
+
+        def encode_batch(batch: tuple[np.ndarray, Features]) -> int:
+            indices, features = batch
+            with torch.inference_mode(), at_precision(device, precision):
                 on_device = {k: v.to(device, non_blocking=True) for k, v in features.items()}
                 vectors[indices] = self(on_device).float().cpu().numpy()
-                advance(len(indices))
+            return len(indices)
+
+        with _evaluating(self), _progress(len(inputs), show_progress) as advance:
+            for count in _each(encode_batch, self.batches(inputs, role, budget), device):
+                advance(count)
         return vectors
 
     @property
@@ -152,6 +158,34 @@ def fingerprint(encoder: Encoder) -> str:
         flat = tensor.detach().cpu().contiguous().reshape(-1)
         digest.update(flat.view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def _each(
+    work: Callable[[tuple[np.ndarray, Features]], int],
+    batches: Iterator[tuple[np.ndarray, Features]],
+    device: torch.device,
+) -> Iterator[int]:
+    """`work` of every batch, in order; on a CPU a batch for each thread at a time.
+
+    A thread that has a batch of its own waits for nobody, where threads that share one meet after
+    every operation.
+    """
+    threads = torch.get_num_threads() if device.type == "cpu" else 1
+    first = list(islice(batches, threads))
+    if len(first) < 2:
+        yield from map(work, chain(first, batches))
+        return
+    waiting: deque[Future[int]] = deque()
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            for batch in chain(first, batches):
+                waiting.append(pool.submit(work, batch))
+                if len(waiting) == 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+    finally:
+        torch.set_num_threads(threads)  # threads that others start later are to have all again
 
 
 @contextmanager
