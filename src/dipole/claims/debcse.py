@@ -16,7 +16,7 @@ from dipole.data import Triplets
 from dipole.data.named import local_folder, missing
 from dipole.encoders.base import Encoder
 
-SENTENCES, NEAREST, OTHERS = 4000, 20, 40
+SENTENCES, NEAREST, OTHERS = 2500, 20, 40
 FIRST, SECOND = 3, 3  # epochs
 OBJECTIVE = {"objective_options": {"symmetric": False}, "temperature": 0.05}
 COMMON = {"batch_size": 64, "learning_rate": BAG["learning_rate"]}
@@ -136,7 +136,7 @@ CLAIM = Claim(
         AtLeast("STS-B, debcse", "STS-B, simcse"),
     ],
     picture="value",
-    notes="4,000 sentences of STS-B's and SICK's training parts without their scores; bags of "
+    notes="2,500 sentences of STS-B's and SICK's training parts without their scores; bags of "
     "words of 256 dimensions from nothing. A first model by SimCSE, three epochs, from which both "
     "arms go on for three more: SimCSE with dropout, or with a positive and a negative drawn for "
     "every epoch. Candidates for a positive are the 20 nearest sentences of the first model and "
