@@ -1,4 +1,4 @@
-"""`python -m benchmarks [objectives|training] [--quick] [--out FOLDER] [--threads N]`."""
+"""`python -m benchmarks [objectives|training|gradient-cache] [--quick] [--out FOLDER]`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ TRIAL = DOCUMENTS.parent.parent / "build" / "benchmarks"
 def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["objectives", "training"], help="default: both")
+    names = ["objectives", "training", "gradient-cache"]
+    parser.add_argument("what", nargs="?", choices=names, help="default: all")
     parser.add_argument("--quick", action="store_true", help="small sizes, into build/benchmarks")
     parser.add_argument("--out", type=Path, help="the folder to write (default: docs/benchmarks)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="for every row")
     given = parser.parse_args()
-    from benchmarks import objectives, training
+    from benchmarks import gradient_cache, objectives, training
 
-    documents = {"objectives": objectives, "training": training}
-    for name, module in documents.items():
+    for name, module in zip(names, (objectives, training, gradient_cache), strict=True):
         if given.what in (None, name):
             module.run(
                 given.out or (TRIAL if given.quick else DOCUMENTS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib.metadata
 import os
 import platform
@@ -47,3 +48,14 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def facts(threads: int) -> dict[str, str]:
+    """When and where a run was, for its page."""
+    return {
+        "date": datetime.date.today().isoformat(),
+        "processor": processor(),
+        "threads": str(threads),
+        "load average at the end": load(),
+        **versions(),
+    }

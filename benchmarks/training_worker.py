@@ -172,8 +172,10 @@ def cached(
     return found
 
 
-def dipole_cached(given: dict[str, Any], precision: Literal["auto", "float32"]) -> dict[str, Any]:
-    """The gradient cache of dipole; no dropout, so that the losses are comparable."""
+def dipole_cached(
+    given: dict[str, Any], precision: Literal["auto", "float32"], *, whole: bool = False
+) -> dict[str, Any]:
+    """The gradient cache of dipole, or the whole batch at once; without dropout."""
     from dipole.encoders.precision import at_precision
     from dipole.encoders.transformer_text import TransformerText
     from dipole.objectives import InfoNCE
@@ -181,12 +183,13 @@ def dipole_cached(given: dict[str, Any], precision: Literal["auto", "float32"]) 
 
     encoder = TransformerText.load(model_folder(), max_length=given["cached_length"]).eval()
     objective = InfoNCE(TEMPERATURE, symmetric=False)
-    taken, size = pairs(given["cached_batch"]), given["chunk"]
+    taken, size = pairs(given["cached_batch"]), given["cached_batch" if whole else "chunk"]
     sides = [list(taken.column(name)) for name in ("anchor", "positive")]
 
     def step(rows: int) -> Any:
         chunks = [
-            [encoder.prepare(side[i : i + size]) for i in range(0, rows, size)] for side in sides
+            [encoder.prepare(side[i : min(i + size, rows)]) for i in range(0, rows, size)]
+            for side in sides
         ]
         with at_precision(encoder.device, precision):
             vectors = [encode_chunks(encoder, pieces) for pieces in chunks]
@@ -230,6 +233,7 @@ ROWS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "cached: sentence-transformers": peer_cached,
     "cached: dipole, fp32": lambda given: dipole_cached(given, "float32"),
     "cached: dipole": lambda given: dipole_cached(given, "auto"),
+    "cached: dipole, fp32, whole batch": lambda given: dipole_cached(given, "float32", whole=True),
 }
 
 
