@@ -123,5 +123,6 @@ CLAIM = Claim(
     notes="Images of clothing (14 x 14) with captions made of three words per class and four "
     "frames, embedded by a frozen all-MiniLM-L6-v2; tested with prompts whose words and frames no "
     "caption has. The paper's spoken digits are not at hand. In both arms equal captions are never "
-    "negatives of each other, which spares the baseline its worst mistakes.",
+    "negatives of each other, which spares the baseline its worst mistakes. Tried: frozen vectors "
+    "less the captions' mean, in both arms, two seeds: 59.3 and 57.1 against InfoNCE's 68.3 and 67.1.",
 )
