@@ -141,7 +141,7 @@ CLAIM = Claim(
     sentence="A denominator of all queries and documents of the batch learns more from small "
     "batches, and sources drawn by the root of their size leave none behind.",
     experiment=experiment,
-    seeds=3,
+    seeds=7,
     holds=[
         AtLeast("gte 64", "infonce 64", by=-0.2),
         AtLeast("gte 16", "infonce 16", by=1.0),
