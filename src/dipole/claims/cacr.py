@@ -10,8 +10,11 @@ from dipole.data import Labeled
 RATIO = 20
 
 
-def long_tailed(part: str, quick: bool = False) -> Labeled:
-    """Class c of ten keeps a share of RATIO^(-c/9) of its training images; the test is balanced."""
+def long_tailed(part: str, quick: bool = False, *, turned: bool = False) -> Labeled:
+    """Class c of ten keeps a share of RATIO^(-c/9) of its training images; the test is balanced.
+
+    turned: the last class is the largest.
+    """
     from dipole.claims.study.data import fashion_mnist_14
 
     whole = fashion_mnist_14(part, quick)
@@ -20,7 +23,7 @@ def long_tailed(part: str, quick: bool = False) -> Labeled:
     labels = np.asarray(list(whole.column("label")))
     classes = np.unique(labels)
     kept = []
-    for rank, name in enumerate(classes):
+    for rank, name in enumerate(classes[::-1] if turned else classes):
         rows = np.flatnonzero(labels == name)
         share = RATIO ** (-rank / (len(classes) - 1))
         kept.append(rows[: max(round(len(rows) * share), 1)])

@@ -12,17 +12,33 @@ from dipole.claims import AtLeast, Claim, Inequality
 TEMPERATURES = (0.1, 0.2, 0.5)
 OPTIONS = {"eta": 1e-2, "rho": 1.0, "temperature": 0.2}
 EPOCHS = 15
+NAME = "correlation of frequency and temperature"
 
 
 def experiment(seed: int, quick: bool) -> dict[str, float]:
-    """Rank correlation of a class's frequency with the mean temperature of its examples."""
+    """Whether a class has higher temperatures where it is frequent than where it is rare.
+
+    Rank correlation over the classes, of the differences between a long tail and the turned one:
+    how spread out a class is, frequent or not, drops out.
+    """
     from scipy.stats import spearmanr
 
+    (counts, tau), (turned_counts, turned_tau) = (
+        temperatures(seed, quick, turned=turned) for turned in (False, True)
+    )
+    change = tau - turned_tau
+    if np.ptp(change) == 0:  # nothing has moved yet
+        return {NAME: 0.0}
+    return {NAME: float(spearmanr(np.log(counts / turned_counts), change).statistic)}
+
+
+def temperatures(seed: int, quick: bool, *, turned: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Size and mean temperature of every class after a training on a long tail."""
     import dipole
     from dipole.claims.cacr import long_tailed
     from dipole.objectives import ISogCLR
 
-    examples = long_tailed("train", quick)
+    examples = long_tailed("train", quick, turned=turned)
     objective = ISogCLR(**OPTIONS)
     with tempfile.TemporaryDirectory() as folder:
         dipole.fit(
@@ -32,10 +48,7 @@ def experiment(seed: int, quick: bool) -> dict[str, float]:
     labels = np.asarray(list(examples.column("label")))
     names, counts = np.unique(labels, return_counts=True)
     tau = objective.tau[0].numpy()
-    means = [tau[labels == name].mean() for name in names]
-    if np.ptp(means) == 0:  # nothing has moved yet
-        return {"correlation of frequency and temperature": 0.0}
-    return {"correlation of frequency and temperature": float(spearmanr(counts, means).statistic)}
+    return counts, np.array([tau[labels == name].mean() for name in names])
 
 
 CLAIM = Claim(
@@ -72,7 +85,7 @@ CLAIM = Claim(
     seeds=3,
     picture="kNN accuracy",
     holds=[
-        AtLeast("correlation of frequency and temperature", 0.3),
+        AtLeast(NAME, 0.3),
         *(
             AtLeast("isogclr", f"ntxent {t}, batch 32", by=-0.3, on="kNN accuracy")
             for t in TEMPERATURES
@@ -90,6 +103,9 @@ CLAIM = Claim(
         ),
     ],
     notes="Long-tailed training images (300 of the first class, 15 of the last), a balanced test. "
+    "The correlation is of changes: each class is frequent in one training and rare in another. "
+    "Over one training, as first run, it was -0.61 [-0.68, -0.55], but there the frequency of a "
+    "class cannot be told from the class. "
     "The step of the temperatures is ten times the paper's and rho is 1 instead of 6: an example "
     "is seen 15 times here and not 400, and KL cannot exceed the logarithm of the number of "
     "negatives in a batch.",
