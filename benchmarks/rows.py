@@ -16,13 +16,12 @@ Row = dict[str, Any]
 BASE = "sentence-transformers"
 
 
-def measured(name: str, given: dict[str, Any], vectors: Path) -> Row:
+def measured(name: str, given: dict[str, Any], vectors: Path, **environment: str) -> Row:
     """What `training_worker` finds for a row, or why there is nothing."""
     settings = json.dumps(given | {"vectors": str(vectors)})
     command = [sys.executable, "-m", "benchmarks.training_worker", name, settings]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env=os.environ | {"OMP_WAIT_POLICY": "passive"}
-    )
+    environment = os.environ | {"OMP_WAIT_POLICY": "passive"} | environment
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
         print(f"{name}: {reason}", flush=True)
