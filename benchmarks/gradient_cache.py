@@ -55,7 +55,7 @@ def run(folder: Path, *, quick: bool, threads: int, command: str) -> None:
                 asked = f"cached: {kind}", given | {"cached_batch": batch}, file
                 row = measured(*asked)
                 if "growth_mb" in row:
-                    row["growth_mb"] = measured(*asked, **AT_ONCE)["growth_mb"]
+                    row["growth_mb"] = measured(*asked, AT_ONCE)["growth_mb"]
                 row |= {"batch": batch, "kind": kind, "cosine": cosine(file, files[BASE])}
                 rows.append((f"{batch}: {kind}", row))
     facts = machine.facts(threads)

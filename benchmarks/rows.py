@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,14 @@ Row = dict[str, Any]
 BASE = "sentence-transformers"
 
 
-def measured(name: str, given: dict[str, Any], vectors: Path, **environment: str) -> Row:
+def measured(
+    name: str, given: dict[str, Any], vectors: Path, environment: Mapping[str, str] | None = None
+) -> Row:
     """What `training_worker` finds for a row, or why there is nothing."""
     settings = json.dumps(given | {"vectors": str(vectors)})
     command = [sys.executable, "-m", "benchmarks.training_worker", name, settings]
-    environment = os.environ | {"OMP_WAIT_POLICY": "passive"} | environment
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    variables = os.environ | {"OMP_WAIT_POLICY": "passive"} | dict(environment or {})
+    done = subprocess.run(command, capture_output=True, text=True, env=variables)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
         print(f"{name}: {reason}", flush=True)
