@@ -57,6 +57,7 @@ def test_mined_triplets_are_trained_on(folder, tmp_path, source):
         (["--search", "quick"], "--search quick: expected one of auto, exact, ivf, hnsw"),
         (["--share", "2"], "share: 2.0; input should be less than or equal to 1"),
         (["--guide", "bm25"], "--guide bm25: found words as a judge"),
+        (["--workers", "2"], "--workers 2: bm25 encodes nothing; expected 0, or a --guide"),
         (["--anchor", "nothing"], "no column 'nothing'"),
     ],
 )

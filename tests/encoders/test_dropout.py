@@ -104,3 +104,12 @@ def test_what_it_does_not_stand_in_for_goes_to_torch() -> None:
     assert "random_" not in called.names
     expected = F.scaled_dot_product_attention(q, q, q, is_causal=True)
     torch.testing.assert_close(causal, expected)
+
+
+def test_other_devices_keep_their_own() -> None:
+    q = torch.randn(1, 2, 4, 8, device="meta")
+    with CheapDropout(), Called() as called:
+        found = F.scaled_dot_product_attention(q, q, q, dropout_p=0.5)
+        F.dropout(q, 0.5)
+    assert found.device.type == "meta"
+    assert "random_" not in called.names

@@ -62,6 +62,8 @@ def mine(
 
     asked = make_filters(**filters)
     if workers:
+        if source == "bm25" and guide is None:
+            raise InputError(f"--workers {workers}: bm25 encodes nothing; expected 0, or a --guide")
         optional("ray", "ray")
     if search not in SEARCHES:
         raise InputError(f"--search {search}: expected one of {', '.join(SEARCHES)}")

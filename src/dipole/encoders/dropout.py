@@ -36,14 +36,14 @@ class CheapDropout(TorchFunctionMode):
         kwargs = kwargs or {}
         if func is F.dropout:
             return dropout(*args, **kwargs)
-        if func is F.scaled_dot_product_attention and _is_plain(**kwargs):
+        if func is F.scaled_dot_product_attention and _is_plain(*args, **kwargs):
             return attention(*args, **kwargs)
         return func(*args, **kwargs)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """As `torch.nn.functional.dropout`."""
-    if not training or p == 0 or input.device.type != "cpu":
+    if not training or p == 0 or inplace or input.device.type != "cpu":
         return F.dropout(input, p, training, inplace)
     kept, scale = keep(input.shape, p, input.dtype)
     return input * kept * scale
@@ -80,5 +80,9 @@ def attention(
     return (weights * kept) @ (value * more)
 
 
-def _is_plain(dropout_p: float = 0.0, is_causal: bool = False, **kwargs: Any) -> bool:
-    return dropout_p > 0 and not is_causal and not kwargs.get("enable_gqa", False)
+def _is_plain(
+    query: Tensor, *_: Any, dropout_p: float = 0.0, is_causal: bool = False, **kwargs: Any
+) -> bool:
+    """Whether `attention` means the same: on a CPU, with dropout, every place open to every one."""
+    grouped = kwargs.get("enable_gqa", False)
+    return query.device.type == "cpu" and dropout_p > 0 and not is_causal and not grouped
