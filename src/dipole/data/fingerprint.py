@@ -1,0 +1,109 @@
+"""What a training has seen, in some hundred kilobytes: has the data changed, was this row in it?"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from dipole.data.examples import Examples, content_key
+
+# Row hashes that a sketch holds: shares are exact up to so many different rows, and from there on
+# off by about 1 / sqrt(rows of the sketch that are asked for).
+SKETCH = 65_536
+# Rows hashed at a time.
+_BLOCK = 65_536
+
+
+def fingerprint(examples: Examples) -> dict[str, Any]:
+    """What `examples` hold, as json: equal for equal rows in equal order, whatever their ids.
+
+    rows: how many. digest: of all row hashes in their order. sketch: the `SKETCH` smallest
+    different row hashes (bottom-k: a random sample of the rows that is the same in every
+    process), base64 of little-endian uint64. A row's hash is made of the content keys of its
+    fields. 1 million pairs of short texts take 3 s and 2 MB.
+
+    >>> from dipole.data import Pairs
+    >>> one = Pairs.from_columns({"anchor": ["a", "b"], "positive": ["c", "d"]})
+    >>> fingerprint(one)["rows"], seen_share(one.select([0]), fingerprint(one))
+    (2, 1.0)
+    """
+    digest = blake2b(digest_size=16)
+    sketch = np.empty(0, np.uint64)
+    for hashes in row_hashes(examples):
+        digest.update(hashes.astype("<u8").tobytes())
+        sketch = _smallest(sketch, hashes)
+    return {"rows": len(examples), "digest": digest.hexdigest(), "sketch": _packed(sketch)}
+
+
+def joined_fingerprint(fingerprints: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The fingerprint of several sets one after the other (its digest is of their digests)."""
+    parts = list(fingerprints)
+    if len(parts) == 1:
+        return {name: parts[0][name] for name in ("rows", "digest", "sketch")}
+    digest = blake2b(digest_size=16)
+    sketch = np.empty(0, np.uint64)
+    for part in parts:
+        digest.update(bytes.fromhex(part["digest"]))
+        sketch = _smallest(sketch, _unpacked(part["sketch"]))
+    return {
+        "rows": sum(part["rows"] for part in parts),
+        "digest": digest.hexdigest(),
+        "sketch": _packed(sketch),
+    }
+
+
+def seen_share(examples: Examples, fingerprint: Mapping[str, Any]) -> float:
+    """The share of these rows that are among those of `fingerprint`, 0 to 1.
+
+    Exact where those were at most `SKETCH` different rows. Else it is estimated from the rows
+    whose hash is at most the sketch's largest, of which the sketch knows all; nan where there is
+    no such row (fewer than about rows / SKETCH are asked for).
+    """
+    sketch = _unpacked(fingerprint["sketch"])
+    is_whole = fingerprint["rows"] <= SKETCH or len(sketch) < SKETCH
+    asked, seen = 0, 0
+    for hashes in row_hashes(examples):
+        known = hashes if is_whole else hashes[hashes <= sketch[-1]]
+        asked += len(known)
+        seen += int(np.isin(known, sketch).sum())
+    return seen / asked if asked else float("nan")
+
+
+def row_hashes(examples: Examples) -> Iterator[np.ndarray]:
+    """(rows of a block,) uint64 hashes of the rows' contents, block by block, in their order."""
+    columns = [examples.column(field) for field in examples.FIELDS]
+    for start in range(0, len(examples), _BLOCK):
+        rows = np.arange(start, min(start + _BLOCK, len(examples)))
+        hashes = np.zeros(len(rows), np.uint64)
+        for column in columns:
+            keys = np.fromiter(map(content_key, column.take(rows)), np.uint64, len(rows))
+            hashes = _mixed(hashes ^ keys)
+        yield hashes
+
+
+def _mixed(x: np.ndarray) -> np.ndarray:
+    """The finaliser of splitmix64 (Steele et al. 2014): (a, b) and (b, a) are two rows."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: np.ndarray = x ^ (x >> np.uint64(31))
+    return mixed
+
+
+def _smallest(sketch: np.ndarray, hashes: np.ndarray) -> np.ndarray:
+    """The smallest different hashes of both, in order."""
+    if len(sketch) == SKETCH:
+        hashes = hashes[hashes < sketch[-1]]
+    return np.unique(np.concatenate([sketch, hashes]))[:SKETCH]
+
+
+def _packed(hashes: np.ndarray) -> str:
+    return b64encode(hashes.astype("<u8").tobytes()).decode("ascii")
+
+
+def _unpacked(text: str) -> np.ndarray:
+    return np.frombuffer(b64decode(text), "<u8").astype(np.uint64)
