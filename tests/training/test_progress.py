@@ -1,8 +1,13 @@
 """The log of a run never shows a step twice, whatever cut it off."""
 
 import json
+import sys
 from types import SimpleNamespace
 
+import pytest
+
+from dipole.errors import InputError
+from dipole.training.fit import fit
 from dipole.training.progress import Bar, Metrics, trim_metrics
 
 
@@ -38,19 +43,31 @@ def test_one_process_writes_and_the_trackers_get_the_same(tmp_path):
     assert seen == [(3, {"loss": 0.5})]
 
 
-def test_without_a_terminal_it_prints_ten_lines(capsys):
-    with Bar(100, 0, shown=True) as bar:
-        for step in range(1, 101):
-            bar.update(step)
-            if step % 5 == 0:
-                bar.show(step, 0.25, 1000.0)
+def test_a_log_has_a_line_at_every_tenth(capsys):
+    with Bar(70, 0, shown=True) as bar:
+        for step in range(1, 71):
+            bar.update(step, float(step % 7), 4)
     printed = capsys.readouterr().err.strip().splitlines()
-    assert len(printed) == 10
-    assert printed[-1] == "step 100/100  loss 0.2500  1,000 examples/s"
+    assert [line.split("  ")[0] for line in printed] == [f"step {k}/70" for k in range(7, 71, 7)]
+    assert all("  loss 3.0000  " in line for line in printed)  # the mean since the line before
+
+
+def test_few_steps_have_a_line_each(capsys):
+    with Bar(3, 1, shown=True) as bar:
+        bar.update(2, 1.0, 4)
+        bar.update(3, 1.0, 4)
+    assert len(capsys.readouterr().err.strip().splitlines()) == 2
 
 
 def test_hidden_it_prints_nothing(capsys):
     with Bar(10, 0, shown=False) as bar:
-        bar.show(10, 0.25, 1000.0)
+        bar.update(10, 0.25, 4)
         bar.say("a line")
     assert capsys.readouterr().err == ""
+
+
+def test_a_tracker_that_is_not_installed_is_said_before_training(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(InputError, match=r"^--track wandb: wandb is not installed; expected: pip"):
+        fit(tmp_path / "never-read.csv", out=tmp_path / "run", track=["wandb"])
+    assert not (tmp_path / "run").exists()

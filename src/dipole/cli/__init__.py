@@ -63,3 +63,8 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)  # `dipole ... | head`
+    except OSError as error:  # a full disk, a name too long, no permission
+        if error.filename is None or error.strerror is None:
+            raise
+        print(f"error: {error.filename}: {error.strerror.lower()}", file=sys.stderr)
+        sys.exit(2)

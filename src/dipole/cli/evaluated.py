@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,9 +89,7 @@ def measure(
     if role == "document":
         encoders = {system: swapped(encoder) for system, encoder in encoders.items()}
     data = DATA[TASKS[task].data].load(wanted)
-    settings = settings | {
-        "seed": wanted.seed, "show_progress": show_progress and sys.stderr.isatty()
-    }  # fmt: skip
+    settings = settings | {"seed": wanted.seed, "show_progress": show_progress}
     results = []
     for system in systems:
         if system in encoders:

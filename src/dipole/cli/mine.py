@@ -53,9 +53,9 @@ def mine(
 
     Example: dipole mine runs/first --data pairs.csv --out triplets.jsonl --skip 5 --share 0.95
     """
-    from dipole.cli.telling import telling
     from dipole.data import load_pairs
     from dipole.encoders.base import fingerprint
+    from dipole.progress import reporting
     from dipole.sampling.filters import make_filters
     from dipole.sampling.mining import Miner
     from dipole.sampling.mining_file import mine_to_file
@@ -91,7 +91,7 @@ def mine(
         "data": [examples.origin, len(examples)], "corpus": [corpus, len(texts)],
         "filters": asked.model_dump(),
     }  # fmt: skip
-    with telling() as said:
+    with reporting() as said:
         counts = mine_to_file(
             lambda folder: Miner(
                 examples, first, asked,

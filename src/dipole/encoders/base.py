@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from dipole.encoders.batching import pack
 from dipole.encoders.precision import Precision, at_precision
 from dipole.errors import InputError
+from dipole.progress import counting
 
 Role = Literal["query", "document"]
 Features = dict[str, Tensor]
@@ -134,7 +135,7 @@ class Encoder(nn.Module):
                 vectors[indices] = self(on_device).float().cpu().numpy()
             return len(indices)
 
-        with _evaluating(self), _progress(len(inputs), show_progress) as advance:
+        with _evaluating(self), counting("encoding", len(inputs), show_progress) as advance:
             for count in _each(encode_batch, self.batches(inputs, role, budget), device):
                 advance(count)
         return vectors
@@ -198,24 +199,3 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
     finally:
         for part, training in before:
             part.training = training
-
-
-@contextmanager
-def _progress(total: int, show: bool) -> Iterator[Any]:
-    """A function to call with the number of inputs done; draws a bar on stderr if asked."""
-    if not show:
-        yield lambda count: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (TextColumn("encoding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("encoding", total=total)
-        yield lambda count: bar.advance(task, count)

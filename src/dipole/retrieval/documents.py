@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from dipole.data.converting import SeenIds
 from dipole.data.rows import BadValueError, shown, text_of
 from dipole.errors import InputError
+from dipole.progress import counting
 
 if TYPE_CHECKING:
     from dipole.encoders import Encoder
@@ -50,7 +50,7 @@ def encoded(
     `check` sees the ids of a batch before it is encoded, which is what takes time.
     """
     total = len(documents) if isinstance(documents, Sized) else None
-    with _progress(total, show_progress) as advance:
+    with counting("indexing", total, show_progress) as advance:
         for batch in _batches(_checked(documents)):
             if check is not None:
                 check([document.id for document in batch])
@@ -99,27 +99,3 @@ def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
             batch, characters = [], 0
     if batch:
         yield batch
-
-
-@contextmanager
-def _progress(total: int | None, show: bool) -> Iterator[Any]:
-    """A function to call with the number of documents done; draws a bar on stderr if asked."""
-    if not show:
-        yield lambda count: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (TextColumn("indexing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("indexing", total=total)
-        yield lambda count: bar.advance(task, count)

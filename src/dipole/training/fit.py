@@ -16,6 +16,7 @@ from dipole.training.build import (
     load_validation,
 )
 from dipole.training.config import Config, make_config, read_config
+from dipole.training.progress import check_trackers
 from dipole.training.run import CONFIG, RESULT, Run, finished, train
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def fit_one(
     from dipole.training.towers import inputs_of
 
     # What can be wrong soonest comes first.
+    check_trackers(config.track)
     if objective is None or isinstance(objective, str):
         objective = build_objective(config)
     examples = data if isinstance(data, Examples) else load_training(config, inputs_of(objective))

@@ -122,14 +122,13 @@ class Trainer:
                 step = self.progress.step
                 losses.append(loss)
                 seen += len(batch.row_ids) * self.accelerator.num_processes
-                bar.update(step)
+                bar.update(step, loss, len(batch.row_ids) * self.accelerator.num_processes)
                 if step % self.config.log_every == 0 or step == self.total:
                     now = time.monotonic()
                     mean, speed = sum(losses) / len(losses), seen / max(now - since, 1e-9)
                     values = {"loss": mean, "learning_rate": self._rate(step - 1)}
                     values |= self._parts() | ({} if norm is None else {"gradient_norm": norm})
                     metrics.write(step, values | {"examples_per_second": round(speed, 1)})
-                    bar.show(step, mean, speed)
                     seen, losses, since = 0, [], now
                 if self._validates_at(step):
                     self._validate(metrics, bar)

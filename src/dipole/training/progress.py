@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dipole.errors import InputError
+from dipole.progress import Pace
+
 METRICS = "metrics.jsonl"
+# Seconds between two numbers beside a live bar.
+_BLINK = 0.5
 
 
 def trim_metrics(path: Path, step: int) -> None:
@@ -26,6 +34,18 @@ def trim_metrics(path: Path, step: int) -> None:
     temporary = path.with_suffix(".new")
     temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
     temporary.replace(path)
+
+
+def check_trackers(names: Sequence[str]) -> None:
+    """Trackers that a run asks for are installed; said before the training, not after it."""
+    for name in names:
+        module = "torch.utils.tensorboard" if name == "tensorboard" else name
+        try:
+            importlib.import_module(module)
+        except ImportError:
+            raise InputError(
+                f"--track {name}: {name} is not installed; expected: pip install {name}"
+            ) from None
 
 
 class Metrics:
@@ -47,7 +67,8 @@ class Metrics:
 class Bar:
     """The progress bar: steps, loss, examples per second, time left.
 
-    Without a terminal (a log file, CI) it prints a line now and then instead.
+    Without a terminal (a log file, CI) it prints a line at every tenth of the steps and every 30
+    seconds instead. Loss and speed are means since it last showed them.
     """
 
     def __init__(self, total: int, done: int, *, shown: bool) -> None:
@@ -69,6 +90,8 @@ class Bar:
         self.task = self.progress.add_task(
             "training", total=total, completed=done, loss="-", speed="-"
         )
+        self.pace = Pace(done)
+        self._forget()
 
     def __enter__(self) -> Bar:
         self.progress.start()
@@ -77,19 +100,34 @@ class Bar:
     def __exit__(self, *_: object) -> None:
         self.progress.stop()
 
-    def update(self, step: int) -> None:
-        """One more step is done."""
-        self.progress.update(self.task, completed=step)
-
-    def show(self, step: int, loss: float, speed: float) -> None:
-        """New numbers beside the bar."""
-        self.progress.update(self.task, loss=f"{loss:.4f}", speed=f"{speed:,.0f}")
-        if self.prints and (step == self.total or step % max(self.total // 10, 1) == 0):
+    def update(self, step: int, loss: float, examples: int) -> None:
+        """One more step is done, of so many examples."""
+        self.losses.append(loss)
+        self.examples += examples
+        passed = time.monotonic() - self.since
+        if self.is_live and (passed > _BLINK or step == self.total):
+            mean, speed = self._means(passed)
+            self.progress.update(
+                self.task, completed=step, loss=f"{mean:.4f}", speed=f"{speed:,.0f}"
+            )
+        elif self.prints and self.pace.is_due(step, self.total):
+            mean, speed = self._means(passed)
             self.console.print(
-                f"step {step}/{self.total}  loss {loss:.4f}  {speed:,.0f} examples/s"
+                f"step {step}/{self.total}  loss {mean:.4f}  {speed:,.0f} examples/s"
             )
 
     def say(self, text: str) -> None:
         """A line above the bar."""
         if self.is_live or self.prints:
             self.console.print(text, highlight=False)
+
+    def _means(self, passed: float) -> tuple[float, float]:
+        """Loss of a step and examples per second since the last time, which is now."""
+        means = sum(self.losses) / len(self.losses), self.examples / max(passed, 1e-9)
+        self._forget()
+        return means
+
+    def _forget(self) -> None:
+        self.losses: list[float] = []
+        self.examples = 0
+        self.since = time.monotonic()
