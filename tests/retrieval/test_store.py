@@ -59,8 +59,8 @@ def test_folders_that_are_no_index_are_named(folder: Path, tmp_path: Path) -> No
         path.write_text(text, encoding="latin-1")
         with pytest.raises(InputError, match=r"index.json: broken, or not written by dipole"):
             store.read_state(folder)
-    path.write_text(json.dumps(state | {"format": 2}))
-    with pytest.raises(InputError, match="format 2; this dipole reads format 1; index again"):
+    path.write_text(json.dumps(state | {"format": 1}))
+    with pytest.raises(InputError, match="format 1; this dipole reads format 2; index again"):
         store.read_state(folder)
 
 

@@ -113,11 +113,33 @@ def test_words_of_new_rows_are_matched_before_and_after_the_index_knows_them(
         ("getFileName", "get File Name"),
         ("HTTPServerError", "HTTP Server Error"),
         ("md5Sum x86 PEP8", "md5 Sum x86 PEP8"),
-        ("snake_case and Prose.", "snake_case and Prose."),
+        ("snake_case and Prose.", "snake case and Prose"),
+        ("国際標準 API", "国際 際標 標準 API"),
     ],
 )
 def test_camel_case_becomes_words(text: str, words: str) -> None:
     assert lance.words(text) == words
+
+
+SCRIPTS = {  # text, a query that finds it
+    "日本語": ("国際標準化に関する動向", "国際標準化"),
+    "one character": ("私の猫は可愛い", "猫"),
+    "full width": ("ＡＢＣ ｶﾞｲﾄﾞ", "ガイド"),
+    "ไทย": ("ภาษาไทยสวยงาม", "สวยงาม"),
+    "한국어": ("학교에서 공부", "학교"),
+    "हिन्दी": ("हिन्दी में", "हिन्दी"),
+    "NFD": ("le cafe\u0301 noir", "caf\u00e9"),
+    "long": ("рентгеноэлектрокардиографического", "рентгеноэлектрокардиографического"),
+}
+
+
+def test_words_of_any_script_are_found(tmp_path: Path) -> None:
+    texts = [text for text, _ in SCRIPTS.values()]
+    table = filled(tmp_path, np.ones((len(texts), 2), dtype=np.float32), texts)
+    lance.update_indexes(table)
+    for row, (_, query) in enumerate(SCRIPTS.values()):
+        assert found(lance.matching(table, query, 10)) == [row], query
+    assert found(lance.matching(table, "हिन्", 10)) == []  # a word is not cut at a vowel sign
 
 
 def test_a_version_opened_does_not_move(tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ words = Words()
         ("straße Übergröße_x 日本", "straße übergröße_x übergröß x 日本"),
         ("the of and is", ""),
         ("_ + __", "_ __"),
+        ("हिन्दी में", "हिन्दी में"),
+        ("cafe\u0301 ＡＢＣ", "café abc"),
+        ("BM25と国際", "bm25 bm 25 と国 国際"),
     ],
 )
 def test_words(text, terms):
@@ -76,6 +79,29 @@ def test_nothing_in_common():
     index = BM25({"a": "red", "b": ""})
     assert index.search({"q": "blue", "r": "", "s": "the"}) == {"q": {}, "r": {}, "s": {}}
     assert BM25({"a": "", "b": "the"}).search({"q": "the red"}) == {"q": {}}
+
+
+@pytest.mark.parametrize(
+    ("query", "answer"),
+    [
+        ("国際標準化", "ja"),
+        ("天気", "zh"),
+        ("気", "zh"),
+        ("ภาษา", "th"),
+        ("हिन्दी", "hi"),
+        ("Größe", "de"),
+    ],
+)
+def test_words_of_any_script_are_found(query, answer):
+    corpus = {
+        "ja": "国際標準化に関する動向",
+        "zh": "天気予報と旅行",
+        "th": "เรียนภาษาไทย",
+        "hi": "हिन्दी में",
+        "mixed": "हिंदू",
+        "de": "die Gro\u0308\u00dfe",
+    }
+    assert list(BM25(corpus).search({"q": query})["q"]) == [answer]
 
 
 def test_empty_corpus():

@@ -77,3 +77,15 @@ def test_a_rate_out_of_range_is_refused(rate: float) -> None:
 def test_what_is_no_text_is_refused() -> None:
     with pytest.raises(InputError, match="view: input 1 is a ndarray; expected a text"):
         WordShuffle()(["a b", np.zeros(2)], np.random.default_rng(0))  # type: ignore[list-item]
+
+
+def test_texts_without_spaces_are_edited_by_their_characters() -> None:
+    text = "国際標準化に関する動向"
+    for view in (WordRepetition(0.9), WordDeletion(0.5), SpanDeletion(0.3), WordShuffle(0.9)):
+        assert len(set(view([text] * 20, np.random.default_rng(0)))) > 3
+    mixed = "BM25 と हिन्दी 한국어 国際標準"
+    for shuffled in WordShuffle(0.9)([mixed] * 20, np.random.default_rng(0)):
+        assert "BM25" in shuffled
+        assert "한국어" in shuffled
+        assert "हिन्दी" in shuffled  # only scripts without spaces are taken apart
+        assert sorted(shuffled.replace(" ", "")) == sorted(mixed.replace(" ", ""))

@@ -27,7 +27,8 @@ from dipole.retrieval import table as lance
 
 STATE = "index.json"
 MODEL = "model"
-FORMAT = 1
+# 2: words of scripts without blanks; an index of 1 would miss them without a word.
+FORMAT = 2
 # Search indexes are brought up to date when so many rows changed, or such a share of them; a write
 # counts for so many at least.
 _MOST, _SHARE, _LEAST = 1000, 0.05, 20

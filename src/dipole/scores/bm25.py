@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from dipole.errors import InputError, optional
+from dipole.scores.words import split_words
 
 # The best on modules of `stdlib-code` (some are test modules now) in a grid of k1 1.2 to 2.5 and
 # b 0.75 to 1, and
@@ -18,7 +19,6 @@ from dipole.errors import InputError, optional
 K1 = 2.5
 B = 1.0
 
-_WORD = re.compile(r"\w+")
 # Parts of an identifier: HTTPServer_v2 -> HTTP, Server, v, 2.
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
@@ -28,7 +28,7 @@ class Words:
 
     An identifier gives itself and its parts (split at case, underscore and digits), so that
     "parse the header" finds `parseHeader` and `parse_header`, and a name typed in full still counts
-    most.
+    most. Words of other scripts: `split_words`.
 
     >>> list(Words()("Returns parseHeader"))
     ['return', 'parsehead', 'pars', 'header']
@@ -39,8 +39,8 @@ class Words:
         self._stop = frozenset(optional("bm25s.stopwords", "search").STOPWORDS_EN_PLUS)
         self._known: dict[str, tuple[str, ...]] = {}
 
-    def __call__(self, text: str) -> Iterator[str]:
-        for word in _WORD.findall(text):
+    def __call__(self, text: str, *, characters: bool = False) -> Iterator[str]:
+        for word in split_words(text, characters=characters):
             terms = self._known.get(word)
             if terms is None:
                 terms = self._known[word] = self._terms(word)
@@ -83,7 +83,7 @@ class BM25:
         # Arrays of 4 bytes a term: lists of strings would cost more than the vectors of the corpus.
         terms = [
             array("i", (self._vocabulary.setdefault(w, len(self._vocabulary)) for w in words))
-            for words in map(self._words, corpus.values())
+            for words in (self._words(text, characters=True) for text in corpus.values())
         ]
         self._index = bm25s.BM25(k1=k1, b=b, method="lucene")
         if self._vocabulary:  # else no document has a word, and nothing is ever found

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from dipole.errors import InputError
+from dipole.scores.words import is_unspaced, split_characters
 from dipole.views.base import View
 
 Words = list[str]
@@ -16,7 +17,8 @@ Words = list[str]
 class TextView(View):
     """A rendering of texts word by word; a subclass writes `edit(words, generator) -> words`.
 
-    Words are what white space separates; texts of fewer than two words stay as they are.
+    Words are what white space separates, and single characters of scripts without spaces (Chinese,
+    Japanese, Thai ...); texts of fewer than two words stay as they are.
     """
 
     on: ClassVar[Literal["inputs", "features"]] = "inputs"
@@ -114,7 +116,7 @@ class WordShuffle(TextView):
 
 
 def each_text(inputs: list[str], edit: Callable[[Words], Words]) -> list[str]:
-    """Texts with their words edited, joined by single spaces; short texts unchanged."""
+    """Texts with their words edited, joined as they were apart; short texts unchanged."""
     edited = []
     for number, text in enumerate(inputs):
         if not isinstance(text, str):
@@ -122,6 +124,19 @@ def each_text(inputs: list[str], edit: Callable[[Words], Words]) -> list[str]:
                 f"view: input {number} is a {type(text).__name__}; expected a text: this view is "
                 "for texts"
             )
-        words = text.split()
-        edited.append(" ".join(edit(words)) if len(words) > 1 else text)
+        if is_unspaced(text):
+            words = _characters(text)
+            edited.append("".join(edit(words)).strip() if len(words) > 1 else text)
+        else:
+            words = text.split()
+            edited.append(" ".join(edit(words)) if len(words) > 1 else text)
     return edited
+
+
+def _characters(text: str) -> Words:
+    """Words with the blank that follows, and of words of scripts without spaces the characters."""
+    found: Words = []
+    for word in text.split():
+        found += split_characters(word) if is_unspaced(word) else [word]
+        found[-1] += " "
+    return found
