@@ -52,7 +52,8 @@ def test_a_soup_and_a_measured_one(models, tmp_path):
 @pytest.mark.parametrize("method", ["delta", "task"])
 def test_methods_with_a_base(models, tmp_path, method):
     arguments = [models / "a", models / "a", "--base", models / "base", "--method", method]
-    assert merge(*arguments, "--scale", 0.5, "--out", tmp_path / "m").exit_code == 0
+    scale = ["--scale", 0.5] if method == "task" else []
+    assert merge(*arguments, *scale, "--out", tmp_path / "m").exit_code == 0
     assert load_encoder(tmp_path / "m").vectors.equal(load_encoder(models / "a").vectors)
 
 
@@ -65,6 +66,10 @@ def test_methods_with_a_base(models, tmp_path, method):
         (["a", "b", "--method", "delta"], "method delta: found no base"),
         (["a", "b", "--method", "greedy"], "expected --validation DATA to measure on"),
         (["a", "b", "--weight", "1"], "weights: found 1 for 2 models"),
+        (["a", "b", "--weight", "1", "--weight", "nan"], "weights[1]: found nan; expected a"),
+        (["a", "b", "--weight", "inf", "--weight", "1"], "weights[0]: found inf; expected a"),
+        (["a", "b", "--scale", "nan"], "scale: found nan; expected a finite number"),
+        (["a", "b", "--scale", "2"], "scale: found 2 for uniform; expected task"),
         (["a", "nowhere"], "nowhere"),
     ],
 )

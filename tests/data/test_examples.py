@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import doctest
+import math
 import subprocess
 import sys
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dipole.data.examples
-from dipole.data import Labeled, Pairs, Scored, Triplets, content_key
+from dipole.data import Examples, Labeled, Pairs, Scored, Triplets, content_key
 from dipole.errors import InputError
 
 TEXTS = [f"text {i} é" for i in range(23)]
@@ -119,6 +122,16 @@ def test_metadata_belongs_to_the_row() -> None:
         ({"anchor": ["a"]}, None, "found the fields anchor; expected anchor, positive"),
         ({"anchor": ["a"], "positive": []}, None, "different length"),
         ({"anchor": ["a", "b"], "positive": ["x", "y"]}, ["1", "1"], "duplicate ids"),
+        ({"anchor": ["a"], "positive": ["x"]}, [1], r"^Pairs: ids\[0\] is an int; expected text"),
+        ({"anchor": "a", "positive": ["x"]}, None, "^Pairs: anchor: found one text; expected a l"),
+        ({"anchor": ["a"], "positive": {"x"}}, None, "^Pairs: positive: found a set, which has no"),
+        ({"anchor": ["a", None], "positive": ["x", "y"]}, None, r"^Pairs: anchor\[1\] is None; e"),
+        ({"anchor": ["a"], "positive": [b"x"]}, None, r"^Pairs: positive\[0\] is bytes; expected"),
+        (
+            {"anchor": ["\ud83d"], "positive": ["x"]},
+            None,
+            r"^Pairs: anchor\[0\] has half of a ",
+        ),
     ],
 )
 def test_from_columns_says_what_is_wrong(
@@ -126,6 +139,43 @@ def test_from_columns_says_what_is_wrong(
 ) -> None:
     with pytest.raises(InputError, match=message):
         Pairs.from_columns(columns, ids=ids)
+
+
+def test_columns_of_pandas_are_read_by_position() -> None:
+    frame = pd.DataFrame({"a": ["q", "r"], "b": ["x", "y"]}, index=[1, 0])
+    pairs = Pairs.from_columns({"anchor": frame["a"], "positive": frame["b"]})
+    assert pairs[0] == {"id": "1", "anchor": "q", "positive": "x"}
+    with pytest.raises(InputError, match="Pairs: anchor: found a DataFrame; expected one of its"):
+        Pairs.from_columns({"anchor": frame, "positive": frame})
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns", "message"),
+    [
+        (Scored, {"first": ["a"], "second": ["b"], "score": [None]}, r"score\[0\]: found None"),
+        (Scored, {"first": ["a"], "second": ["b"], "score": [math.nan]}, r"score\[0\]: found nan"),
+        (
+            Triplets,
+            {"anchor": ["a"], "positive": ["b"], "negatives": ["c"]},
+            r"negatives\[0\]: found one text; expected a list",
+        ),
+        (
+            Triplets,
+            {"anchor": ["a"], "positive": ["b"], "negatives": [["c", None]]},
+            r"negatives\[0\]\[1\] is None; expected text",
+        ),
+        (Labeled, {"input": ["a", None], "label": [0, 1]}, r"input\[1\] is None; expected a value"),
+        (
+            Labeled,
+            {"input": ["a", "b"], "label": [0, math.nan]},
+            r"label\[1\] is nan; expected",
+        ),
+        (Labeled, {"input": ["a", "b"], "label": [0, "one"]}, "label: found values of different"),
+    ],
+)
+def test_every_field_is_checked(kind: type[Examples], columns: Any, message: str) -> None:
+    with pytest.raises(InputError, match=f"^{kind.__name__}: {message}"):
+        kind.from_columns(columns)
 
 
 def test_wrong_indices_and_fields() -> None:

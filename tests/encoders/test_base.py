@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given, settings
@@ -150,7 +152,7 @@ def test_modes_come_back_after_an_error() -> None:
 
 
 def test_one_text_is_not_a_list_of_letters(letters: Letters) -> None:
-    with pytest.raises(InputError, match=r"^encode: found one str; expected .*list"):
+    with pytest.raises(InputError, match=r"^encode: inputs: found one text; expected a list"):
         letters.encode("abc")
 
 
@@ -188,3 +190,22 @@ def test_the_fingerprint_sees_settings_and_not_precision(monkeypatch: pytest.Mon
     assert fingerprint(encoder) == before
     monkeypatch.setattr(Letters, "settings", lambda self: {"letters": 127})
     assert fingerprint(encoder) != before
+
+
+def test_any_column_is_encoded_by_position(letters: Letters) -> None:
+    texts = ["abc", "a", "ab"]
+    expected = letters.encode(texts)
+    for column in (
+        pd.Series(texts, index=[2, 0, 1]),
+        np.array(texts),
+        pa.array(texts),
+        iter(texts),
+        tuple(texts),
+    ):
+        np.testing.assert_array_equal(letters.encode(column), expected)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", [{"a": "b"}, {"a"}, b"a", None, pd.DataFrame({"a": ["b"]})])
+def test_what_has_no_order_or_is_one_thing_is_refused(letters: Letters, given: Any) -> None:
+    with pytest.raises(InputError, match=r"^encode: inputs: found .*; expected"):
+        letters.encode(given)

@@ -153,9 +153,9 @@ def test_a_channel_that_never_varies_is_no_division_by_zero() -> None:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (["text"], "image: found a str; expected a uint8 array"),
-        ([np.zeros((8, 8))], r"image: found an array of float64 \(8, 8\); expected a uint8"),
-        ([np.zeros(8, np.uint8)], r"image: found an array of uint8 \(8,\); expected a uint8"),
+        (["text"], "is a str; expected an image as a uint8 array"),
+        ([np.zeros((8, 8))], r"is an array of float64 \(8, 8\); expected an image"),
+        ([np.zeros(8, np.uint8)], r"is an array of uint8 \(8,\); expected an image"),
         (images(1, 8, 8) + images(1, 8, 9), r"image 1: found \(8, 9\); expected \(8, 8\)"),
         (images(1, 8, 8, 3), "image: found 8x8 pixels in 3 channels; expected at least 8x8 in 1"),
         (images(1, 7, 8), "image: found 7x8 pixels in 1 channels; expected at least 8x8 in 1"),
@@ -176,7 +176,7 @@ def test_a_size_that_images_do_not_have_is_refused(size: object) -> None:
 def test_no_images_are_refused() -> None:
     with pytest.raises(InputError, match="found no images"):
         tower("conv", [])
-    with pytest.raises(InputError, match="found a str"):
+    with pytest.raises(InputError, match=r"images\[0\] is a str"):
         tower("conv", ["a text"])  # type: ignore[list-item]
     assert tower("conv", images(2, 8, 8)).encode([]).shape == (0, 128)
 

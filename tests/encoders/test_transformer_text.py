@@ -230,10 +230,19 @@ def test_a_saved_tokenizer_neither_cuts_nor_pads_by_itself(tiny: Path, tmp_path:
     assert back.prepare(["open a file and read it line by line"])["input_ids"].shape[1] > 6
 
 
-@pytest.mark.parametrize("wrong", [None, 3, b"bytes"])
-def test_what_is_no_text_is_named(encoder: TransformerText, wrong: Any) -> None:
-    with pytest.raises(InputError, match=rf"text 1 is a {type(wrong).__name__}; expected str"):
-        encoder.prepare(["a", wrong])
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [(None, "None"), (3, "an int"), (b"bytes", "bytes"), (np.nan, "nan"), (["b"], "a list")],
+)
+def test_what_is_no_text_is_named(encoder: TransformerText, wrong: Any, found: str) -> None:
+    for call in (encoder.encode, encoder.prepare):
+        with pytest.raises(InputError, match=rf"inputs\[1\] is {found}; expected text"):
+            call(["a", wrong])
+
+
+def test_half_of_a_surrogate_pair_is_named(encoder: TransformerText) -> None:
+    with pytest.raises(InputError, match=r"inputs\[2\] has half of .* U\+D83D, at character 5"):
+        encoder.encode(["a", "b", "half \ud83d"])
 
 
 @pytest.mark.parametrize(

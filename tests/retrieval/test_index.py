@@ -256,14 +256,48 @@ def test_an_index_made_anew_by_another_model_is_noticed(index: Index, words: Mod
     [
         ({"text": " "}, "the query is empty"),
         ({"text": ""}, "the query is empty"),
-        ({"text": "one", "k": 0}, "k is 0; expected 1 or more"),
-        ({"text": "one", "weight": 1.5}, "weight is 1.5; expected a number from 0 to 1"),
-        ({"text": "one", "weight": float("nan")}, "weight is nan"),
+        ({"text": None}, "the query is None; expected text"),
+        ({"text": ["one"]}, "the query is a list; expected text"),
+        ({"text": "half \ud83d"}, "the query has half of a surrogate pair"),
+        ({"text": "one", "k": 1.5}, "k: found 1.5; expected a whole number"),
+        ({"text": "one", "k": True}, "k: found True; expected a whole number"),
+        ({"text": "one", "k": 0}, "k: found 0; expected a whole number, 1 or more"),
+        ({"text": "one", "weight": 1.5}, "weight: found 1.5; expected a finite number, 0 to 1"),
+        ({"text": "one", "weight": float("nan")}, "weight: found nan"),
     ],
 )
 def test_bad_searches(base: Path, arguments: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Index.open(base).search(**arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("operation", ["delete", "add", "replace"])
+@pytest.mark.parametrize("wrong", ["12", b"12", 12, None, {"1": "one"}, [1], ["1", None]])
+def test_what_is_no_list_changes_nothing(
+    index: Index, words: ModuleType, operation: str, wrong: object
+) -> None:
+    index.replace([Document(i, "one two") for i in ("1", "2", "12")])
+    before = len(index)
+    with pytest.raises(InputError, match=r"^(delete: ids|document)"):
+        getattr(index, operation)(wrong)
+    assert len(index) == before
+
+
+def test_one_document_is_no_list(index: Index) -> None:
+    with pytest.raises(InputError, match=r"^documents: found a Document; expected a list"):
+        index.add(Document("new", "one"))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"document 1, id 'new': metadata is a list; expected"):
+        index.add([Document("new", "one", ["tag"])])  # type: ignore[arg-type]
+
+
+def test_ids_to_delete_may_be_a_set_or_a_column(index: Index) -> None:
+    import pandas as pd
+
+    index.replace([Document(i, "one two") for i in ("1", "2", "12", "3")])
+    before = len(index)
+    assert index.delete({"12", "3"}) == 2
+    assert index.delete(pd.Series(["1", "2"], index=[7, 0])) == 2
+    assert len(index) == before - 4
 
 
 def test_no_index_without_documents(tmp_path: Path, words: ModuleType) -> None:

@@ -238,5 +238,15 @@ def test_wrong_sources_are_named(planted, tower, tmp_path):
         mine_negatives(planted, "bm52")
     with pytest.raises(InputError, match="judge: found int, expected an encoder"):
         mine_negatives(planted, tower(6), judge=3)
+    with pytest.raises(InputError, match="source: found None, expected an encoder or 'bm25'"):
+        mine_negatives(planted, None)
+    with pytest.raises(InputError, match="mining: found a list; expected Pairs or Triplets"):
+        mine_negatives(["a", "b"], "bm25")
+    with pytest.raises(InputError, match=r"mining: corpus\[1\] is None; expected text"):
+        mine_negatives(planted, "bm25", corpus=["a", None])
+    with pytest.raises(InputError, match="mining: corpus: found one text; expected a list"):
+        mine_negatives(planted, "bm25", corpus="a text")
+    with pytest.raises(InputError, match="method: found 'fast', expected one of auto, exact"):
+        mine_negatives(planted, tower(6), method="fast")
     with pytest.raises(InputError, match="found 'propensity' with BM25"):
         mine_negatives(planted, "bm25", pick="propensity")

@@ -107,3 +107,35 @@ def test_words_of_any_script_are_found(query, answer):
 def test_empty_corpus():
     with pytest.raises(InputError, match="the corpus has no documents"):
         BM25({})
+
+
+@pytest.mark.parametrize(
+    ("corpus", "message"),
+    [
+        (["a", "b"], "the corpus is a list; expected a mapping id -> text"),
+        ({"a": "one", "b": None}, "text 2 of the corpus is None; expected text"),
+        ({"a": "half \ud83d"}, "text 1 of the corpus has half of a surrogate pair"),
+    ],
+)
+def test_a_corpus_that_is_none(corpus, message):
+    with pytest.raises(InputError, match=message):
+        BM25(corpus)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("words",), "the queries are a str; expected a mapping"),
+        (({"q": 3},), "text 1 of the queries is an int; expected text"),
+        (({"q": "one"}, 0), "k: found 0; expected a whole number"),
+    ],
+)
+def test_queries_that_are_none(arguments, message):
+    with pytest.raises(InputError, match=message):
+        BM25({"a": "one"}).search(*arguments)
+
+
+@pytest.mark.parametrize("settings", [{"k1": float("nan")}, {"k1": -1}, {"b": 1.5}, {"b": True}])
+def test_settings_that_are_none(settings):
+    with pytest.raises(InputError, match=r"BM25: (k1|b): found .*; expected a finite number"):
+        BM25({"a": "one"}, **settings)

@@ -32,7 +32,8 @@ def same(a, b):
 def test_copies_of_a_model_merge_to_that_model(tiny_encoder, method, copies):
     trained = moved(tiny_encoder, 1)
     found = merge(
-        [trained] * copies, method, base=tiny_encoder, scale=1 / copies if copies == 2 else 1,
+        [trained] * copies, method, base=tiny_encoder,
+        scale=1 / copies if copies == 2 and method == "task" else 1,
         weights=None if copies == 2 or method != "task" else [0.5, 0.25, 0.25],
         score=lambda encoder: 0.0,
     )  # fmt: skip
@@ -105,6 +106,14 @@ def test_what_is_missing_is_said(tiny_encoder):
         merge(two, weights=[1])
     with pytest.raises(InputError, match="weights: found a sum of 0"):
         merge(two, weights=[1, -1])
+    with pytest.raises(InputError, match=r"weights\[1\]: found nan; expected a finite number"):
+        merge(two, weights=[1, float("nan")])
+    with pytest.raises(InputError, match="weights: greedy weighs by itself"):
+        merge(two, "greedy", weights=[1, 1], score=lambda encoder: 0.0)
+    with pytest.raises(InputError, match="merge: model 2 is a str; expected an encoder"):
+        merge([tiny_encoder, "runs/b"])
+    with pytest.raises(InputError, match="delta_weights: found 'size', expected one of norm"):
+        merge(two, "delta", base=tiny_encoder, delta_weights="size")
 
 
 def test_real_trainings_of_one_base_are_merged(pairs, tmp_path):

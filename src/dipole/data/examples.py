@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from dipole.data.inputs import batch_of, check_text, check_texts, described, real_number
 from dipole.errors import InputError, optional
 
 if TYPE_CHECKING:
@@ -183,10 +184,15 @@ class Examples:
                 f"{cls.__name__}: found the fields {', '.join(columns) or 'none'}; "
                 f"expected {', '.join(cls.FIELDS)}"
             )
+        columns = {
+            name: batch_of(values, f"{cls.__name__}: {name}") for name, values in columns.items()
+        }
         lengths = {name: len(values) for name, values in columns.items()}
         count = next(iter(lengths.values()))
         if ids is None:
             ids = [str(number) for number in range(1, count + 1)]
+        ids = batch_of(ids, f"{cls.__name__}: ids")
+        check_texts(ids, f"{cls.__name__}: ids")
         lengths["id"] = len(ids)
         if len(set(lengths.values())) != 1:
             found = ", ".join(f"{name} {length}" for name, length in lengths.items())
@@ -195,7 +201,7 @@ class Examples:
             raise InputError(f"{cls.__name__}: found duplicate ids; expected every id once")
         arrays = {"id": pa.array(list(ids), pa.string())}
         for name, values in columns.items():
-            arrays[name] = _to_arrow(values, cls.FIELDS[name])
+            arrays[name] = _to_arrow(values, cls.FIELDS[name], f"{cls.__name__}: {name}")
         if metadata is not None:
             arrays["metadata"] = pa.array([json.dumps(dict(m)) for m in metadata], pa.string())
         return cls(pa.table(arrays), origin=origin)
@@ -323,8 +329,33 @@ def arrow_type(kind: str) -> Any:
     }[kind]
 
 
-def _to_arrow(values: Any, kind: str) -> Any:
+def _to_arrow(values: Any, kind: str, what: str) -> Any:
     pa = arrow()
     if isinstance(values, np.ndarray) and values.ndim > 1:  # images: one array per row
         return pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(values))
-    return pa.array(values if isinstance(values, np.ndarray) else list(values), arrow_type(kind))
+    _check(values, kind, what)
+    try:
+        plain = values if isinstance(values, np.ndarray) else list(values)
+        return pa.array(plain, arrow_type(kind))
+    except (pa.ArrowException, OverflowError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{what}: found values of different types ({reason})") from None
+
+
+def _check(values: Sequence[Any], kind: str, what: str) -> None:
+    """Raise InputError at the first value that is no value of this kind, with its position."""
+    if kind == TEXT:
+        check_texts(values, what)
+    elif kind in (TEXTS, NUMBERS):
+        for place, value in enumerate(values):
+            part = TEXT if kind == TEXTS else NUMBER
+            _check(batch_of(value, f"{what}[{place}]"), part, f"{what}[{place}]")
+    elif kind == NUMBER:
+        for place, value in enumerate(values):
+            real_number(value, f"{what}[{place}]")
+    elif kind == ANY:
+        for place, value in enumerate(values):
+            if isinstance(value, str):
+                check_text(value, f"{what}[{place}]")
+            elif (found := described(value)) in ("None", "nan"):
+                raise InputError(f"{what}[{place}] is {found}; expected a value")

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dipole.data.inputs import batch_of
 from dipole.encoders.batching import pack
 from dipole.encoders.precision import Precision, at_precision
 from dipole.errors import InputError
@@ -53,6 +54,9 @@ class Encoder(nn.Module):
     def forward(self, features: Features) -> Tensor:
         """One L2-normalised vector per input, (n, dim)."""
         raise NotImplementedError
+
+    def check(self, inputs: Sequence[Any], role: Role) -> None:
+        """Raise InputError at the first input this encoder cannot take; here nothing is known."""
 
     def settings(self) -> dict[str, Any]:
         """What beside the weights decides the vectors, as json; part of the fingerprint."""
@@ -105,23 +109,24 @@ class Encoder(nn.Module):
         """Vectors of any number of inputs in their order, float32, (n, dim).
 
         Batches hold inputs of similar length and at most `token_budget` padded tokens. Only the
-        result and a few batches are held beside `inputs`, which may be any sequence. In "float32" a
-        vector does not depend on its batch beyond 1e-5; "auto" computes in bfloat16 where the
-        device does so faster.
+        result and a few batches are held beside `inputs`: any sequence, a column of pandas, polars
+        or Arrow (read by position, whatever its index), an iterator. In "float32" a vector does not
+        depend on its batch beyond 1e-5; "auto" computes in bfloat16 where the device does so
+        faster.
 
         Raises:
-            InputError: `inputs` is one text, or a role that is neither "query" nor "document".
+            InputError: `inputs` is one text, a dict, a set or a table; one of them is not what the
+                encoder reads (None, bytes, half of a surrogate pair), by its position; a role that
+                is neither "query" nor "document". All is checked before anything is encoded.
 
         Example:
             >>> encoder.encode(["how to open a file"], role="query").shape
             (1, 384)
         """
-        if isinstance(inputs, str | bytes):
-            raise InputError(
-                f"encode: found one {type(inputs).__name__}; expected a list of inputs"
-            )
         if role not in ("query", "document"):
             raise InputError(f"encode: role is {role!r}; expected 'query' or 'document'")
+        inputs = batch_of(inputs, "encode: inputs")
+        self.check(inputs, role)
         budget = self.default_budget() if token_budget is None else token_budget
         vectors = np.empty((len(inputs), self.dim), dtype=np.float32)
         device, precision = self.device, dtype or self.dtype

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dipole.data.inputs import described
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.encoders.folder import (
     contents,
@@ -72,6 +73,11 @@ class ImageEncoder(Encoder):
             given = {"out": head, "hidden": self.dim} if isinstance(head, int) else dict(head)
             self.head = ProjectionHead(self.dim, **given)
         return self
+
+    def check(self, inputs: Sequence[Any], role: Role) -> None:
+        """Inputs must be images as arrays."""
+        for place, image in enumerate(inputs):
+            _checked(image, f"encode: inputs[{place}]")
 
     def prepare(self, inputs: Sequence[Any], role: Role = "document") -> Features:
         """Images (h, w) or (h, w, c), uint8, of one size, as {"image": (n, c, h, w)} in 0..1."""
@@ -159,7 +165,7 @@ def image_shape(images: Sequence[Any], size: int | Sequence[int] | None) -> dict
     """`size` and `channels` of a tower for these images; an int is the height and the width."""
     if not len(images):
         raise InputError("an image encoder: found no images; expected some to learn from")
-    first = _checked(images[0])
+    first = _checked(images[0], "images[0]")
     wanted = (size, size) if isinstance(size, int) else tuple(size or first.shape[:2])
     if len(wanted) != 2 or min(wanted) < 1 or any(np.greater(wanted, first.shape[:2])):
         raise InputError(
@@ -169,16 +175,11 @@ def image_shape(images: Sequence[Any], size: int | Sequence[int] | None) -> dict
     return {"size": wanted, "channels": 1 if first.ndim == 2 else first.shape[2]}
 
 
-def _checked(image: Any) -> np.ndarray:
+def _checked(image: Any, what: str) -> np.ndarray:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim not in (2, 3):
-        found = (
-            f"an array of {image.dtype} {image.shape}"
-            if isinstance(image, np.ndarray)
-            else f"a {type(image).__name__}"
-        )
         raise InputError(
-            f"image: found {found}; expected a uint8 array, (height, width) or (height, width, "
-            "channels)"
+            f"{what} is {described(image)}; expected an image as a uint8 array, (height, width) or "
+            "(height, width, channels)"
         )
     return image
 
@@ -187,7 +188,7 @@ def _stacked(inputs: Sequence[Any], channels: int, size: tuple[int, int]) -> np.
     """(n, h, w, channels) uint8, or an error that says which image differs."""
     if not len(inputs):
         return np.zeros((0, *size, channels), np.uint8)
-    images = [_checked(image) for image in inputs]
+    images = [_checked(image, f"inputs[{place}]") for place, image in enumerate(inputs)]
     shape = images[0].shape
     for number, image in enumerate(images):
         if image.shape != shape:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dipole.data.inputs import batch_of, check_texts
 from dipole.encoders.batching import pack
 from dipole.encoders.folder import read_json, require
 from dipole.encoders.hub import locate
@@ -65,6 +66,9 @@ class PairScorer:
         self, first: Sequence[str], second: Sequence[str], *, token_budget: int = 4096
     ) -> np.ndarray:
         """One number per pair, (n,) float32; pairs of similar length are read together."""
+        first, second = batch_of(first, "score: first"), batch_of(second, "score: second")
+        check_texts(first, "score: first")
+        check_texts(second, "score: second")
         if len(first) != len(second):
             raise InputError(f"score: found {len(first)} and {len(second)} texts, expected as many")
         found = np.empty(len(first), dtype=np.float32)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dipole.data.inputs import batch_of, check_texts
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.encoders.static_folder import (
     TABLE,
@@ -134,7 +135,11 @@ class StaticText(Encoder):
         Raises:
             InputError: no texts, or an option that is none.
         """
+        queries = batch_of(queries, "StaticText.from_texts: queries")
+        documents = batch_of(documents, "StaticText.from_texts: documents")
         asked, answers = list(_sample(queries)), list(_sample(documents))
+        check_texts(asked, "StaticText.from_texts: queries")
+        check_texts(answers, "StaticText.from_texts: documents")
         texts = asked + answers
         if not texts:
             raise InputError("StaticText.from_texts: found no texts; expected some to learn from")
@@ -194,8 +199,13 @@ class StaticText(Encoder):
             self.vectors.copy_(given)
         return self
 
+    def check(self, inputs: Sequence[Any], role: Role) -> None:
+        """Inputs must be texts."""
+        check_texts(inputs, "encode: inputs")
+
     def prepare(self, inputs: Sequence[str], role: Role = "document") -> Features:
         """Bags as flat arrays: tokens, counts, places (t,), offsets (n,); role 0 or 1."""
+        check_texts(inputs, "prepare: inputs")
         features = join(self._bags_of(inputs))
         features["role"] = torch.tensor(0 if role == "query" or self.shared else 1)
         return features

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dipole.data.inputs import check_texts
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.encoders.batching import pack
 from dipole.encoders.dropout import CheapDropout
@@ -131,8 +132,13 @@ class TransformerText(Encoder):
             prompts=self.prompts,
         )
 
+    def check(self, inputs: Sequence[Any], role: Role) -> None:
+        """Inputs must be texts."""
+        check_texts(inputs, "encode: inputs")
+
     def prepare(self, inputs: Sequence[str], role: Role = "document") -> Features:
         """Token ids of the prompted texts, padded to the longest: input_ids and attention_mask."""
+        check_texts(inputs, "prepare: inputs")
         return self._collate(self._tokenise(inputs, role))
 
     def forward(self, features: Features) -> Tensor:
@@ -235,13 +241,7 @@ class TransformerText(Encoder):
     def _tokenise(self, inputs: Sequence[str], role: Role) -> list[tuple[list[int], list[int]]]:
         """(token ids, segment ids where the model needs them) of each prompted text."""
         prompt = self.prompts[role]
-        try:
-            rows = self._tokens.encode_batch_fast([prompt + text for text in inputs])
-        except TypeError:
-            bad = next(i for i, text in enumerate(inputs) if not isinstance(text, str))
-            raise InputError(
-                f"text {bad} is a {type(inputs[bad]).__name__}; expected str"
-            ) from None
+        rows = self._tokens.encode_batch_fast([prompt + text for text in inputs])
         # A text without any token (empty, and the model adds no special ones) is one padding token:
         # attention over nothing is NaN.
         return [(row.ids or [self._pad], row.type_ids if self._segments else []) for row in rows]

@@ -100,6 +100,10 @@ class TwoTowers(Encoder):
         second = make_encoder(document, documents, documents, **(document_options or {}))
         return cls(first, second, dim)
 
+    def check(self, inputs: Sequence[Any], role: Role) -> None:
+        """As the role's tower does."""
+        self.tower(role).check(inputs, role)
+
     def prepare(self, inputs: Sequence[Any], role: Role = "document") -> Features:
         """The features of the role's tower, each name behind the role."""
         if role in self.stored:

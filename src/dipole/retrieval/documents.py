@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dipole.data.converting import SeenIds
+from dipole.data.inputs import described
 from dipole.data.rows import BadValueError, shown, text_of
 from dipole.errors import InputError
 from dipole.progress import counting
@@ -67,6 +68,11 @@ def encoded(
 
 
 def _checked(documents: Iterable[Document]) -> Iterator[Document]:
+    if isinstance(documents, (Document, str, Mapping)) or not isinstance(documents, Iterable):
+        raise InputError(
+            f"documents: found {described(documents)}; expected a list of "
+            "dipole.retrieval.Document(id, text, metadata)"
+        )
     seen = SeenIds()
     for number, document in enumerate(documents, start=1):
         if not isinstance(document, Document):
@@ -79,6 +85,13 @@ def _checked(documents: Iterable[Document]) -> Iterator[Document]:
             text_of(document.text, "text")
         except BadValueError as error:
             raise InputError(f"document {number}, id {shown(document.id)}: {error}") from None
+        if not isinstance(document.metadata, Mapping) or not all(
+            isinstance(name, str) for name in document.metadata
+        ):
+            raise InputError(
+                f"document {number}, id {shown(document.id)}: metadata is "
+                f"{described(document.metadata)}; expected a dict of names and values"
+            )
         first = seen.first_row(document.id, number)
         if first is not None:
             raise InputError(

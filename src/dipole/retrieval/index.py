@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from dipole.data.inputs import batch_of, check_text, check_texts, real_number, whole_number
 from dipole.data.rows import shown
 from dipole.errors import InputError
 from dipole.retrieval import store
@@ -145,8 +146,14 @@ class Index:
         return write.changed
 
     def delete(self, ids: Iterable[str]) -> int:
-        """Remove the documents with these ids; returns how many there were."""
-        wanted = list(dict.fromkeys(ids))
+        """Remove the documents with these ids; returns how many there were.
+
+        Raises:
+            InputError: one id by itself (a text is no list of its letters), an id that is no text.
+        """
+        unordered = list(ids) if isinstance(ids, (set, frozenset)) else ids
+        wanted = list(dict.fromkeys(batch_of(unordered, "delete: ids")))
+        check_texts(wanted, "delete: ids")
         with store.writing(self.folder) as write:
             before = write.table.count_rows()
             lance.delete(write.table, wanted)
@@ -173,14 +180,13 @@ class Index:
             exact: compare with all vectors, however many there are.
 
         Raises:
-            InputError: empty query, k below 1, a weight outside 0..1.
+            InputError: a query that is empty or no text, k below 1, a weight outside 0..1.
         """
-        if not isinstance(text, str) or not text.strip():
+        check_text(text, "the query")
+        if not text.strip():
             raise InputError("the query is empty; expected some text")
-        if k < 1:
-            raise InputError(f"k is {k}; expected 1 or more")
-        if not 0 <= weight <= 1:
-            raise InputError(f"weight is {weight}; expected a number from 0 to 1")
+        k = whole_number(k, "k")
+        weight = real_number(weight, "weight", 0, 1)
         encoder = self.encoder
         vector = encoder.encode([text], role="query")[0]
         depth = max(k, _DEPTH) if hybrid else k

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
+from dipole.data import Pairs, Triplets
+from dipole.data.inputs import batch_of, check_texts, described, short
 from dipole.errors import InputError
 from dipole.sampling.choosing import allowed, chosen
 from dipole.sampling.filters import Filters, make_filters
@@ -27,7 +29,6 @@ from dipole.sampling.searching import (
 )
 
 if TYPE_CHECKING:
-    from dipole.data import Pairs, Triplets
     from dipole.encoders.base import Encoder
 
 # Rows of one block, and the results (rows x candidates) it may hold.
@@ -88,8 +89,15 @@ class Miner:
     ) -> None:
         if workers < 0:
             raise InputError(f"workers: found {workers}, expected at least 1, or 0 for none")
-        if isinstance(source, str) and source != "bm25":
-            raise InputError(f"source: found {source!r}, expected an encoder or 'bm25'")
+        if source != "bm25" and not (hasattr(source, "encode") and hasattr(source, "dim")):
+            raise InputError(f"source: found {short(source)}, expected an encoder or 'bm25'")
+        if not isinstance(examples, (Pairs, Triplets)):
+            raise InputError(f"mining: found {described(examples)}; expected Pairs or Triplets")
+        if method not in get_args(Method):
+            raise InputError(f"method: found {short(method)}, expected one of "
+                             f"{', '.join(get_args(Method))}")  # fmt: skip
+        corpus = batch_of(corpus, "mining: corpus")
+        check_texts(corpus, "mining: corpus")
         if isinstance(source, str) and filters.pick == "propensity" and judge is None:
             raise InputError("pick: found 'propensity' with BM25, whose scores are no cosines; "
                              "expected a guide")  # fmt: skip
@@ -208,8 +216,6 @@ def mine_negatives(
         >>> mine_negatives(pairs, "bm25", negatives=1)[1]["negatives"]
         ['locks a door']
     """
-    from dipole.data import Triplets
-
     asked = make_filters(**filters)
     with TemporaryDirectory(prefix="dipole-mining-") as temporary:
         miner = Miner(

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from dipole.data.inputs import check_text, described, real_number, whole_number
 from dipole.errors import InputError, optional
 from dipole.scores.words import split_words
 
@@ -75,6 +76,8 @@ class BM25:
     def __init__(self, corpus: Mapping[str, str], k1: float = K1, b: float = B) -> None:
         bm25s = optional("bm25s", "search")
 
+        k1, b = real_number(k1, "BM25: k1", 0), real_number(b, "BM25: b", 0, 1)
+        _check_mapping(corpus, "the corpus is")
         if not corpus:
             raise InputError("the corpus has no documents; expected at least one")
         self.ids = list(corpus)
@@ -83,7 +86,9 @@ class BM25:
         # Arrays of 4 bytes a term: lists of strings would cost more than the vectors of the corpus.
         terms = [
             array("i", (self._vocabulary.setdefault(w, len(self._vocabulary)) for w in words))
-            for words in (self._words(text, characters=True) for text in corpus.values())
+            for words in (
+                self._words(text, characters=True) for text in _texts(corpus, "the corpus")
+            )
         ]
         self._index = bm25s.BM25(k1=k1, b=b, method="lucene")
         if self._vocabulary:  # else no document has a word, and nothing is ever found
@@ -97,6 +102,10 @@ class BM25:
 
         Only documents that share a word with the query come back, so it can be fewer than k.
         """
+        k = whole_number(k, "BM25: k")
+        _check_mapping(queries, "the queries are")
+        for _ in _texts(queries, "the queries"):
+            pass  # all are checked before the first is searched
         return {q: self._best(text, k) for q, text in queries.items()}
 
     def scores(self, text: str) -> np.ndarray:
@@ -115,3 +124,16 @@ class BM25:
             found = found[scores[found] >= last]
         order = found[np.argsort(-scores[found], kind="stable")[:k]]
         return {self.ids[j]: float(scores[j]) for j in order}
+
+
+def _check_mapping(found: object, what: str) -> None:
+    if not isinstance(found, Mapping):
+        raise InputError(f"BM25: {what} {described(found)}; expected a mapping id -> text")
+
+
+def _texts(found: Mapping[str, str], what: str) -> Iterator[str]:
+    """The texts of a mapping, each checked; a mapping may read them from a file."""
+    for place, text in enumerate(found.values()):
+        if not isinstance(text, str) or not text.isascii():
+            check_text(text, f"BM25: text {place + 1} of {what}")
+        yield text

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 from torch import Tensor
 
+from dipole.data.inputs import batch_of, described, real_number, short
 from dipole.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,10 +57,24 @@ def merge(
     Models with Task Arithmetic, arXiv 2212.04089; the CoDiEmb fusion, arXiv 2508.11442.
     """
     names = [f"model {k}" for k in range(1, len(encoders) + 1)] if names is None else list(names)
+    encoders = batch_of(encoders, "merge: encoders")
     if not encoders:
         raise InputError("merge: found no models, expected at least one")
-    if weights is not None and len(weights) != len(encoders):
-        raise InputError(f"weights: found {len(weights)} for {len(encoders)} models")
+    for name, encoder in zip([*names, "base"], [*encoders, base or encoders[0]], strict=True):
+        if not hasattr(encoder, "state_dict") or not hasattr(encoder, "settings"):
+            raise InputError(f"merge: {name} is {described(encoder)}; expected an encoder")
+    if method not in get_args(Method):
+        raise InputError(f"method: found {method!r}, expected uniform, greedy, delta or task")
+    weights, scale = _weights(weights, len(encoders)), real_number(scale, "scale")
+    if weights is not None and method not in ("uniform", "task"):
+        raise InputError(f"weights: {method} weighs by itself; expected uniform or task")
+    if scale != 1 and method != "task":
+        raise InputError(f"scale: found {scale:g} for {method}; expected task")
+    if delta_weights not in get_args(DeltaWeights):
+        raise InputError(
+            f"delta_weights: found {short(delta_weights)}, expected one of "
+            f"{', '.join(get_args(DeltaWeights))}"
+        )
     if base is not None:
         check_same_base([base, *encoders], ["the base", *names])
     else:
@@ -76,14 +91,12 @@ def merge(
     start = dict(base.state_dict())
     if method == "delta":
         return with_state(encoders[0], fuse_deltas(states, start, kind=delta_weights))
-    if method == "task":
-        return with_state(encoders[0], add_tasks(states, start, weights=weights, scale=scale))
-    raise InputError(f"method: found {method!r}, expected uniform, greedy, delta or task")
+    return with_state(encoders[0], add_tasks(states, start, weights=weights, scale=scale))
 
 
 def soup(states: Sequence[State], weights: Sequence[float] | None = None) -> State:
     """sum_k w_k theta_k / sum_k w_k of every tensor, in float64; integers are the first's."""
-    w = [1.0] * len(states) if weights is None else list(weights)
+    w = _weights(weights, len(states)) or [1.0] * len(states)
     if sum(w) == 0:
         raise InputError(f"weights: found a sum of 0 in {w}, expected another")
     return _by_tensor(
@@ -128,13 +141,22 @@ def add_tasks(
     scale: float = 1.0,
 ) -> State:
     """theta_0 + scale sum_k w_k (theta_k - theta_0), w_k = 1 unless given."""
-    w = [1.0] * len(states) if weights is None else list(weights)
+    w = _weights(weights, len(states)) or [1.0] * len(states)
+    scale = real_number(scale, "scale")
 
     def added(name: str, parts: list[Tensor]) -> Tensor:
         start = base[name].double()
         return start + scale * sum(a * (x - start) for a, x in zip(w, parts, strict=True))
 
     return _by_tensor(states, added)
+
+
+def _weights(weights: Sequence[float] | None, count: int) -> list[float] | None:
+    if weights is None:
+        return None
+    if len(weights) != count:
+        raise InputError(f"weights: found {len(weights)} for {count} models")
+    return [real_number(weight, f"weights[{k}]") for k, weight in enumerate(weights)]
 
 
 def check_same_base(encoders: Sequence[Encoder], names: Sequence[str]) -> None:
