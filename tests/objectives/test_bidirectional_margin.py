@@ -9,7 +9,7 @@ from support.battery import Battery
 from support.spec import Spec, cosine
 
 
-def oracle(anchor, positive, labels, *, alpha, beta):
+def oracle(anchor, positive, labels, *, alpha, beta, over):
     n, rows, found = len(anchor), [], 0
     for i in range(n):
         loss = 0.0
@@ -19,14 +19,15 @@ def oracle(anchor, positive, labels, *, alpha, beta):
                 loss += max(d + alpha, 0) + max(-d - beta, 0)
                 found += 1
         rows.append(loss)
-    return [row * n / max(found, 1) for row in rows]
+    size = n * n if over == "all" else max(found, 1)
+    return [row * n / size for row in rows]
 
 
 class TestBidirectionalMargin(Battery):
     spec = Spec(
         "bidirectional-margin",
         oracle,
-        settings=({}, {"alpha": 0.25, "beta": 0.3}),
+        settings=({}, {"alpha": 0.25, "beta": 0.3}, {"over": "found"}),
         smooth=False,
     )
 
@@ -38,10 +39,13 @@ def test_inside_the_band_nothing_pulls(angle_cosine, wanted):
     """D from -0.5 to -0.1 is free; a lower one is pulled up, a higher one pushed down."""
     sine = (1 - angle_cosine**2) ** 0.5
     a = torch.tensor([[1.0, 0.0], [angle_cosine, sine]])
-    found = BidirectionalMargin(alpha=0.1, beta=0.5)(a, a, torch.zeros(2, dtype=torch.long))
+    objective = BidirectionalMargin(alpha=0.1, beta=0.5, over="found")
+    found = objective(a, a, torch.zeros(2, dtype=torch.long))
     assert found.item() == pytest.approx(wanted, abs=1e-6)
 
 
 def test_alpha_above_beta():
     with pytest.raises(InputError, match=r"^alpha: found 0.5, expected at most beta = 0.3"):
         BidirectionalMargin(alpha=0.5)
+    with pytest.raises(InputError, match=r"^over: found 'pairs', expected 'all' or 'found'"):
+        BidirectionalMargin(over="pairs")

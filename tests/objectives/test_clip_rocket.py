@@ -74,7 +74,7 @@ def oracle(views, *, at, temperature, code_temperature, iterations, learn_temper
     loss = 0.0
     for a in range(k):
         for b in range(k):
-            s, target = scores(views, a, b) / temperature, scores(at["views"], b, a)
+            s, target = scores(views, a, b) / temperature, scores(at["views"], k - 1 - a, k - 1 - b)
             for logits, plan in (
                 (s, plan_rows(target, code_temperature, iterations)),
                 (s.T, plan_rows(target.T, code_temperature, iterations)),

@@ -33,7 +33,7 @@ def rank_kl_oracle(anchor, positive, scores, *, temperature):
     loss = 0.0
     for t, c in zip(target, logits, strict=True):
         log_p, log_q = t - lse(target), c - lse(logits)
-        loss += math.exp(log_p) * (log_p - log_q)
+        loss += math.exp(log_p) * (log_p - log_q) / n
     return loss
 
 

@@ -36,7 +36,7 @@ def oracle(
         parts = []
         if teacher_scores is not None:
             errors = [(y[c] - teacher_scores[i][c]) ** 2 for c in range(outputs)]
-            parts.append((distil, sum(errors) / outputs))
+            parts.append((distil, sum(errors)))
         if outputs > 1 and labels is not None:
             parts.append((1 - distil, lse(y) - y[labels[i]]))
         if outputs == 1 and scores is not None:

@@ -7,7 +7,7 @@ from support.battery import Battery
 from support.spec import Spec, cosine, lse
 
 
-def oracle(anchor, positive, negative=None, ids=None, *, temperature):
+def oracle(anchor, positive, negative=None, ids=None, *, temperature, positive_once):
     def s(x, y):
         return cosine(x, y) / temperature
 
@@ -15,7 +15,7 @@ def oracle(anchor, positive, negative=None, ids=None, *, temperature):
     for i in range(len(anchor)):
         them = [j for j in range(len(anchor)) if j != i and (ids is None or ids[j] != ids[i])]
         q, d = anchor[i], positive[i]
-        z = [s(q, d)]
+        z = [s(q, d)] if positive_once else [s(q, d), s(q, d)]
         for j in them:
             z += [s(q, positive[j]), s(q, anchor[j]), s(anchor[j], d), s(positive[j], d)]
         for extra in [] if negative is None else negative:
@@ -25,7 +25,9 @@ def oracle(anchor, positive, negative=None, ids=None, *, temperature):
 
 
 class TestGTE(Battery):
-    spec = Spec("gte", oracle, settings=({"temperature": 0.3},))
+    spec = Spec(
+        "gte", oracle, settings=({"temperature": 0.3}, {"temperature": 0.3, "positive_once": True})
+    )
 
 
 def test_queries_and_documents_far_from_their_own_kind_are_infonce():

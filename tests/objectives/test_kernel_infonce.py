@@ -12,21 +12,23 @@ from support.battery import Battery
 from support.spec import Spec, lse
 
 
-def distance(x, y):
+def distance(x, y, part=slice(None)):
+    """Of unit vectors, in some of their dimensions."""
     x, y = x / math.sqrt(float(x @ x)), y / math.sqrt(float(y @ y))
-    return math.sqrt(float((x - y) @ (x - y)))
+    return math.sqrt(sum((s - t) ** 2 for s, t in zip(x[part], y[part], strict=True)))
 
 
 def oracle(anchor, positive, ids=None, *, temperature, gamma, mix, concatenate):
-    assert not concatenate
     views, n, rows = (anchor, positive), len(anchor), []
+    half = anchor.shape[1] // 2
+    parts = (slice(0, half), slice(half, None)) if concatenate else (slice(None), slice(None))
     for i in range(n):
         loss = 0.0
-        for power, weight in ((gamma, mix), (2, 1 - mix)):
+        for power, weight, part in ((gamma, mix, parts[0]), (2, 1 - mix, parts[1])):
             for v in (0, 1):
-                own = -(distance(anchor[i], positive[i]) ** power) / temperature
+                own = -(distance(anchor[i], positive[i], part) ** power) / temperature
                 negatives = [
-                    -(distance(views[v][i], views[w][j]) ** power) / temperature
+                    -(distance(views[v][i], views[w][j], part) ** power) / temperature
                     for w in (0, 1)
                     for j in range(n)
                     if j != i and (ids is None or ids[j] != ids[i])
@@ -34,6 +36,13 @@ def oracle(anchor, positive, ids=None, *, temperature, gamma, mix, concatenate):
                 loss += weight / 2 * (lse([own, *negatives]) - own)
         rows.append(loss)
     return rows
+
+
+class Even(Spec):
+    """Batches that can be cut in halves, for `concatenate`."""
+
+    def inputs(self, n=5, m=3, d=4, seed=0):
+        return super().inputs(n, m, d + d % 2, seed)
 
 
 class TestKernelInfoNCE(Battery):
@@ -51,12 +60,17 @@ def test_the_gaussian_kernel_is_ntxent_at_half_the_temperature():
     torch.testing.assert_close(found, KernelInfoNCE(temperature=0.4, gamma=2.0)(a, p))
 
 
-def test_concatenation_gives_each_kernel_a_half():
+class TestConcatenated(Battery):
+    spec = Even(
+        "kernel-infonce",
+        oracle,
+        settings=({"temperature": 0.5, "mix": 0.3, "concatenate": True},),
+        rotation=False,
+    )
+
+
+def test_concatenation_wants_an_even_dimension():
     a, p = torch.randn(2, 6, 4, dtype=torch.float64)
-    found = KernelInfoNCE(mix=0.3, concatenate=True)(a, p)
-    left = KernelInfoNCE(mix=1.0)(a[:, :2], p[:, :2])
-    right = KernelInfoNCE(mix=0.0)(a[:, 2:], p[:, 2:])
-    torch.testing.assert_close(found, 0.3 * left + 0.7 * right)
     with pytest.raises(InputError, match=r"^anchor: found shape \(6, 3\), expected an even d"):
         KernelInfoNCE(concatenate=True)(a[:, :3], p[:, :3])
 

@@ -24,7 +24,7 @@ def oracle(anchor, positive, *, invariance, variance, covariance, epsilon):
                 products = [(z[i][k] - means[k]) * (z[i][m] - means[m]) for i in range(n)]
                 c = sum(products) / (n - 1)
                 if k == m:
-                    loss += variance * max(0, 1 - math.sqrt(c + epsilon)) / d
+                    loss += variance * max(0, 1 - math.sqrt(c + epsilon)) / d / 2
                 else:
                     loss += covariance * c**2 / d
     return loss
@@ -43,7 +43,7 @@ class TestVICReg(Battery):
 
 def test_a_collapsed_batch_is_held_up_by_the_variance_term():
     x = torch.ones(4, 3, requires_grad=True)
-    assert VICReg()(x, x).item() == pytest.approx(2 * 25 * (1 - math.sqrt(1e-4)))
+    assert VICReg()(x, x).item() == pytest.approx(25 * (1 - math.sqrt(1e-4)))
 
 
 def test_one_row_has_no_variance():

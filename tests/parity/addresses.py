@@ -290,7 +290,6 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
         "triplet-batch", distance="euclidean", margin=None, mining="hard"
     ),
     "vicreg-lightly": loss("vicreg"),
-    "vicreg-variance-12.5": loss("vicreg", variance=12.5),
     "vicreg": loss("vicreg"),
     "w-mse": loss("w-mse"),
     "whitenedcse-epsilon": loss("whitenedcse", groups=3).evaluating(),

@@ -53,14 +53,17 @@ def naive(pairs, row, *, skip, depth, negatives, margin=None, share=None):
     positive = float(q @ unit(vector(row["positive"])[None])[0])
     kept = [
         text
-        for score, _, text in scored[skip:depth]
+        for score, _, text in scored[:depth]
         if (margin is None or -score <= positive - margin)
         and (share is None or -score <= positive * share)
     ]
-    return kept[:negatives]
+    return kept[skip:][:negatives]
 
 
-@pytest.mark.parametrize("options", [{}, {"margin": 0.1}, {"share": 0.9}, {"skip": 5, "depth": 9}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"margin": 0.1}, {"share": 0.9}, {"skip": 5, "depth": 9}, {"skip": 2, "margin": 0.1}],
+)
 def test_equals_a_loop_over_all_texts(planted, tower, options):
     settings = {"skip": 0, "depth": 20, "negatives": 4} | options
     mined = mine_negatives(planted, tower(6), method="exact", **settings)

@@ -65,10 +65,11 @@ def swalip(
     """With s_ij = cos(x_ai, y_bj), of view a of one modality and view b of the other, targets
 
         T_ab = the rows of Sinkhorn(s_ab / code_temperature), without gradient, summing to 1
-        L    = mean_{a,b} - 1/n sum_ij (T_ba)_ij log softmax_j(s_ab,ij / temperature)
+        L    = mean_{a,b} - 1/n sum_ij (T_a'b')_ij log softmax_j(s_ab,ij / temperature),
 
-    and the same with the modalities swapped; the mean of both. The target of a pair of views comes
-    from the swapped pair (with one view each, from itself).
+    a' = k - 1 - a and b' = k - 1 - b, and the same with the modalities swapped; the mean of both.
+    The target of a pair of views comes from the other view of both (with one view each, from
+    itself), so that a pair never is its own target.
     Needs the (n, n) matrices: Sinkhorn scales every score. On several processes everybody computes
     the whole batch. Shapes: views (2 k, n, d), k of the first modality, then k of the second.
     """
@@ -76,8 +77,10 @@ def swalip(
     first, second = ([everyone(unit(x)) for x in half] for half in halves(views))
     scores = {(a, b): x @ y.T for a, x in enumerate(first) for b, y in enumerate(second)}
     losses = []
+    last = len(first) - 1
     for (a, b), s in scores.items():
-        for logits, source in ((s, scores[b, a]), (s.T, scores[b, a].T)):
+        other = scores[last - a, last - b]
+        for logits, source in ((s, other), (s.T, other.T)):
             plan = sinkhorn(source.detach(), temperature=code_temperature, iterations=iterations)
             log_p = F.log_softmax(logits / temperature, 1)
             losses.append(-(plan.softmax(1) * log_p).sum(1).mean())

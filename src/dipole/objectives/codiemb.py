@@ -44,10 +44,11 @@ def rank_kl(
     """With r_i the rank of y_i (0 is the highest, ties share their mean) and c_i = cos(a_i, p_i),
 
         t_i = (n - 1 - r_i) / (n - 1)
-        L   = KL(softmax(t / temperature) || softmax(c / temperature)),
+        L   = 1/n KL(softmax(t / temperature) || softmax(c / temperature)),
 
-    one list over all processes. The sum over the list, as the equation says; the authors' code
-    divides it by n. n = 1: 0. Shapes: anchor, positive (n, d); scores (n,).
+    one list over all processes. The paper's equation is the sum over the list; the factor 1/n is
+    that of the authors' code, for which the weight 5 was chosen. n = 1: 0.
+    Shapes: anchor, positive (n, d); scores (n,).
     """
     check(anchor=anchor, positive=positive, scores=scores, temperature=temperature)
     c = everyone(own(unit(anchor), unit(positive), temperature=temperature))
@@ -55,7 +56,7 @@ def rank_kl(
     below = sizes.cumsum(0) - sizes  # how many scores are lower
     target = (below + (sizes - 1) / 2)[place].to(c.dtype) / max(len(c) - 1, 1)
     log_target = F.log_softmax(target / temperature, 0)
-    return (log_target.exp() * (log_target - F.log_softmax(c, 0))).sum()
+    return (log_target.exp() * (log_target - F.log_softmax(c, 0))).sum() / len(c)
 
 
 def preference_ranking(

@@ -47,7 +47,7 @@ def dse(
 ) -> Tensor:
     """With a pair's logits y (of C classes, or one number) and a teacher's t,
 
-        L_i = distil mean_c (y_ic - t_ic)^2 + (1 - distil) T_i,
+        L_i = distil sum_c (y_ic - t_ic)^2 + (1 - distil) T_i,
         T_i = - log softmax_c(y_i)[label_i],    or, of one number, (y_i - score_i)^2.
 
     Without labels (or scores) it is the first part alone, without a teacher the second.
@@ -67,7 +67,7 @@ def dse(
     elif classes == 1 and scores is not None:
         truth = (logits[:, 0] - scores.to(logits.dtype)).square()
     if teacher_scores is not None:
-        taught = (logits - teacher_scores.detach().to(logits.dtype)).square().mean(1)
+        taught = (logits - teacher_scores.detach().to(logits.dtype)).square().sum(1)
     if truth is not None and taught is not None:
         return reduce(distil * taught + (1 - distil) * truth, reduction)
     only = taught if truth is None else truth

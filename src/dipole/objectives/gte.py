@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Unpack
 
 from torch import Tensor
@@ -20,16 +21,17 @@ def gte(
     ids: Tensor | None = None,
     *,
     temperature: float | Tensor = 0.01,
+    positive_once: bool = False,
     reduction: Reduction = "mean",
 ) -> Tensor:
     """With s(x, y) = cos(x, y) / temperature, queries q (anchors) and documents d (positives),
 
-        Z_i = exp s(q_i, d_i) + sum_{j != i} [ exp s(q_i, d_j) + exp s(q_i, q_j)
-                                             + exp s(q_j, d_i) + exp s(d_j, d_i) ]
+        Z_i = sum_j exp s(q_i, d_j) + sum_{j != i} exp s(q_i, q_j)
+              + sum_j exp s(q_j, d_i) + sum_{j != i} exp s(d_j, d_i)
         L_i = log Z_i - s(q_i, d_i).
 
-    Negatives are more documents, so they meet q_i and d_i. The positive is counted once; written
-    out, the published sum has it twice, and a loss of log 2 for a pair that is right.
+    Negatives are more documents, so they meet q_i and d_i. The own pair stands in two of the sums,
+    so a pair that is right has the loss log 2; with `positive_once` it is counted once, and has 0.
     Shapes: anchor, positive (n, d); negative (m, d); ids (n,): pairs of equal ids are never
     negatives.
     """
@@ -42,7 +44,10 @@ def gte(
         blocks += pairs(x, x, temperature=temperature, row=rest).row
         if negative is not None:
             blocks += pairs(x, unit(negative), temperature=temperature, row=[lse()]).row
-    return reduce(one_against(own(q, d, temperature=temperature), log_add(*blocks)), reduction)
+    # log(2 + exp x) = log 2 + softplus(x - log 2), exact for easy pairs too.
+    again = 0.0 if positive_once else math.log(2)
+    score = own(q, d, temperature=temperature) + again
+    return reduce(one_against(score, log_add(*blocks)) + again, reduction)
 
 
 @register(
@@ -59,12 +64,15 @@ class GTE(Objective):
     Example:
         >>> import torch
         >>> GTE(temperature=0.5)(torch.eye(4), torch.eye(4)).item()
-        0.9...
+        1.1...
     """
 
-    def __init__(self, temperature: float = 0.01, **common: Unpack[Common]) -> None:
+    def __init__(
+        self, temperature: float = 0.01, *, positive_once: bool = False, **common: Unpack[Common]
+    ) -> None:
         super().__init__(**common)
         self.temperature = Temperature(temperature)
+        self.positive_once = positive_once
 
     def forward(
         self,
@@ -80,5 +88,6 @@ class GTE(Objective):
             negative,
             ids,
             temperature=self.temperature(),
+            positive_once=self.positive_once,
             reduction=self.reduction,
         )

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dipole.errors import InputError
-from dipole.kernels import Modifier, lse, pairs
+from dipole.kernels import Modifier, Statistic, lse, pairs
 from dipole.objectives.base import Common, Objective, Reduction, Temperature
 from dipole.objectives.checks import check, check_above_zero
 from dipole.objectives.maths import log_add, others, reduce, unit
@@ -33,28 +33,27 @@ def kernel_infonce(
         L_g       = - log k_g(z_i, z_p(i)) + log sum_{j != i} k_g(z_i, z_j)
         L_i       = mix L_gamma + (1 - mix) L_2.
 
-    L_2 is NT-Xent at half the temperature. `concatenate` gives the first half of the dimensions to
-    L_gamma and the second half to L_2 (each of unit length). Where two vectors coincide the
-    distance has the gradient 0. `none`: n rows, each the mean of an example's two views.
+    L_2 is NT-Xent at half the temperature. `concatenate` gives the first half of the unit vector's
+    dimensions to L_gamma and the second half to L_2 (a half is shorter than 1). Where two vectors
+    coincide the distance has the gradient 0. The authors' code adds 1e-6 to the denominator, a
+    difference of 1e-5 in the value. `none`: n rows, each the mean of an example's two views.
     Shapes: anchor, positive (n, d), the two views; ids (n,): examples with equal ids are never
     negatives of each other.
     """
     check(anchor=anchor, positive=positive, ids=ids, temperature=temperature)
-    halves = (anchor, positive), (anchor, positive)
+    a, p = unit(anchor), unit(positive)
+    halves = (a, p), (a, p)
     if concatenate:
         d = anchor.shape[1]
         if d % 2:
             raise InputError(
                 f"anchor: found shape {tuple(anchor.shape)}, expected an even d to concatenate"
             )
-        halves = (
-            (anchor[:, : d // 2], positive[:, : d // 2]),
-            (anchor[:, d // 2 :], positive[:, d // 2 :]),
-        )
+        halves = (a[:, : d // 2], p[:, : d // 2]), (a[:, d // 2 :], p[:, d // 2 :])
     loss = anchor.new_zeros(())
     for power, weight, (x, y) in zip((gamma, 2.0), (mix, 1 - mix), halves, strict=True):
         if weight:
-            rows = _one_kernel(unit(x), unit(y), ids, temperature, power)
+            rows = _one_kernel(x, y, ids, temperature, power)
             loss = loss + weight * reduce(rows, reduction)
     return loss
 
@@ -63,13 +62,23 @@ def _one_kernel(
     a: Tensor, p: Tensor, ids: Tensor | None, temperature: float | Tensor, power: float
 ) -> Tensor:
     tau = torch.as_tensor(temperature, dtype=a.dtype, device=a.device)
-    kernel = Modifier(lambda s, tau: _log_kernel(2 - 2 * s, power) / tau, shared=tau)
-    negatives = [lse(mod=kernel, mask=others(ids))]
+    others_only, a2, p2 = others(ids), a.square().sum(-1), p.square().sum(-1)
+
+    def negatives(row: Tensor, column: Tensor) -> list[Statistic]:
+        kernel = Modifier(
+            lambda s, x2, y2, tau: _log_kernel(x2 + y2 - 2 * s, power) / tau,
+            row=row,
+            column=column,
+            shared=tau,
+        )
+        return [lse(mod=kernel, mask=others_only)]
+
     # The positive's distance from differences: of two close views a dot product sees little.
     score = _log_kernel((a - p).square().sum(-1), power) / tau
-    block = pairs(a, p, row=negatives, column=negatives)
-    first = log_add(block.row[0], *pairs(a, a, row=negatives).row)
-    second = log_add(block.column[0], *pairs(p, p, row=negatives).row)
+    across = negatives(a2, p2)
+    block = pairs(a, p, row=across, column=across)
+    first = log_add(block.row[0], *pairs(a, a, row=negatives(a2, a2)).row)
+    second = log_add(block.column[0], *pairs(p, p, row=negatives(p2, p2)).row)
     return -(F.logsigmoid(score - first) + F.logsigmoid(score - second)) / 2
 
 

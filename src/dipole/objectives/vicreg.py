@@ -30,11 +30,12 @@ def vicreg(
         s(z, z') = 1/(n d) sum_i ||z_i - z'_i||^2
         v(z)     = 1/d sum_k max(0, 1 - sqrt(Var(z^k) + epsilon))
         c(z)     = 1/d sum_{k != l} Cov(z)_kl^2
-        L = invariance s + variance (v(z) + v(z')) + covariance (c(z) + c(z')).
+        L = invariance s + variance (v(z) + v(z')) / 2 + covariance (c(z) + c(z')).
 
     Var and Cov divide by n - 1, with n the whole batch over all processes. `epsilon` is part of
-    the paper's equation: with it a dimension that does not vary has a gradient. s is the mean over
-    dimensions too, for which the default weights are made (the paper's text sums over them).
+    the paper's equation: with it a dimension that does not vary has a gradient. The default
+    weights are made for the authors' code, which takes s as the mean over dimensions too and v as
+    the mean of both views (the paper's text has the sum of each).
     Needs the (d, d) matrix itself: its entries are squared after the sum over the batch. Memory
     O(n d + d^2). Shapes: anchor, positive (n, d), n of 2 or more over all processes.
     """
@@ -42,7 +43,7 @@ def vicreg(
     z, other = wide(anchor), wide(positive)
     same = reduce((z - other).square().mean(1), "mean")
     spread, mixed = zip(*(_moments(x, epsilon) for x in (z, other)), strict=True)
-    return invariance * same + variance * sum(spread) + covariance * sum(mixed)
+    return invariance * same + variance * sum(spread) / 2 + covariance * sum(mixed)
 
 
 def _moments(x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:

@@ -16,8 +16,7 @@ def allowed(
     rank_by (b, k): the first stage's scores, best first, -inf where there is no candidate.
     """
     free = ~known & np.isfinite(rank_by)
-    rank = free.cumsum(1)
-    kept = free & (rank > filters.skip) & (rank <= filters.depth)
+    kept = free & (free.cumsum(1) <= filters.depth)
     positive = own[:, None]
     if filters.margin is not None:
         kept &= scores <= positive - filters.margin
@@ -27,7 +26,7 @@ def allowed(
         kept &= scores <= filters.most
     if filters.least is not None:
         kept &= scores >= filters.least
-    return kept
+    return kept & (kept.cumsum(1) > filters.skip)
 
 
 def chosen(

@@ -12,10 +12,11 @@ from dipole.errors import InputError
 class Filters(BaseModel):
     """Of the ranked candidates of an anchor, positives and copies left out, those that
 
-        skip < rank <= depth,   least <= s(a, c) <= most,
+        rank <= depth,   least <= s(a, c) <= most,
         s(a, c) <= s(a, p) - margin,   s(a, c) <= s(a, p) - (1 - share) |s(a, p)|
 
-    may be negatives; `pick` takes some of them. `share` is the percentage of the positive's score
+    may be negatives, without the first `skip` of those that are left, as in sentence-transformers;
+    `pick` takes some of them. `share` is the percentage of the positive's score
     (0.95: at most 95 %; a relative margin m is a share of 1 - m), `margin` the absolute one.
     Source: de Souza P. Moreira et al. 2024, NV-Retriever, arXiv 2407.15831 (TopK-PercPos 0.95,
     TopK-MarginPos 0.05 on cosines).
@@ -25,7 +26,10 @@ class Filters(BaseModel):
 
     negatives: int = Field(5, ge=1, description="Negatives per row, at most.")
     skip: int = Field(
-        0, ge=0, description="Leave out the nearest so many: they may be unmarked positives."
+        0,
+        ge=0,
+        description="Leave out the nearest so many that pass the limits: they may be unmarked "
+        "positives.",
     )
     depth: int = Field(100, ge=1, description="Look no further than this rank.")
     margin: float | None = Field(
