@@ -7,21 +7,33 @@ from support.battery import Battery
 from support.spec import Spec, cosine, lse
 
 
-def oracle(anchor, positive, negative=None, ids=None, *, temperature, positive_once):
+def oracle(
+    anchor,
+    positive,
+    negative=None,
+    ids=None,
+    rows=None,
+    negative_rows=None,
+    *,
+    temperature,
+    positive_once,
+):
     def s(x, y):
         return cosine(x, y) / temperature
 
-    rows = []
+    loss, owned = [], rows is not None and negative_rows is not None
     for i in range(len(anchor)):
         them = [j for j in range(len(anchor)) if j != i and (ids is None or ids[j] != ids[i])]
         q, d = anchor[i], positive[i]
         z = [s(q, d)] if positive_once else [s(q, d), s(q, d)]
         for j in them:
             z += [s(q, positive[j]), s(q, anchor[j]), s(anchor[j], d), s(positive[j], d)]
-        for extra in [] if negative is None else negative:
-            z += [s(q, extra), s(extra, d)]
-        rows.append(lse(z) - s(q, d))
-    return rows
+        for m, extra in enumerate([] if negative is None else negative):
+            z += [s(q, extra)]
+            if not (owned and negative_rows[m] == rows[i]):
+                z += [s(extra, d)]
+        loss.append(lse(z) - s(q, d))
+    return loss
 
 
 class TestGTE(Battery):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from dipole.evaluation.clustering import agreement
@@ -21,6 +22,7 @@ from dipole.kernels.sorting_network import odd_even_sort
 from dipole.objectives.base import Objective
 from dipole.objectives.dse import dse
 from dipole.objectives.gml import logit_adjusted
+from dipole.objectives.gte import gte
 from dipole.objectives.listmle import order_refined
 from dipole.objectives.matryoshka import Matryoshka
 from dipole.objectives.multi_view import EveryPair
@@ -191,7 +193,9 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
     "groco-2-views": loss("groco", k=4),
     "groco-3-views": loss("groco", k=4),
     "gte-kalm-expanded": loss("gte", temperature=0.05),
-    "gte-st-negatives": loss("gte", temperature=0.05),
+    "gte-st-negatives": lambda **inputs: gte(
+        **inputs, temperature=0.05, rows=torch.arange(6), negative_rows=torch.arange(6)
+    ),
     "gte-st": loss("gte", temperature=0.01),
     "infonce-st": loss("infonce", temperature=0.05, symmetric=False),
     "infonce-symmetric-st": loss("infonce", temperature=0.05),

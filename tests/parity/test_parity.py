@@ -47,7 +47,6 @@ DIFFERENCES = {
     ),
     "evaluation-knn-weighted": "other objective: weighted vote; dipole majority. No setting",
     "gte-kalm-expanded": "other objective: three of the four blocks",
-    "gte-st-negatives": "dipole: as gte-st, with hard negatives",
     "isogclr-modalities": (
         "choice: u of exp(s/tau) without the own pair, started at the batch value; official u "
         "of differences, own pair counted, u from 0. First step equal when patched"

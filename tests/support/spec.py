@@ -154,6 +154,7 @@ def draw(name: str, s: Sizes, generator: torch.Generator) -> Tensor:
         "ids": lambda: integers(s.n, s.n),
         "rows": lambda: torch.randperm(s.n, generator=generator),
         "negative_ids": lambda: integers(s.n, s.m),
+        "negative_rows": lambda: integers(s.n, s.m),
         "candidate_ids": lambda: integers(s.n * s.k, s.n, s.k),
         "scores": lambda: normal(s.n),
         "relevance": lambda: integers(4, s.n, s.k).double(),

@@ -32,6 +32,7 @@ SHAPES = {
     "ids": "n",
     "rows": "n",
     "negative_ids": "m",
+    "negative_rows": "m",
     "candidate_ids": "n k",
     "scores": "n",
     "relevance": "n k",
@@ -44,7 +45,7 @@ SHAPES = {
     "teacher_scores": "n c",
 }
 INTEGER = {"labels", "positive_labels", "support_labels", "rows"}
-INTEGER |= {"ids", "negative_ids", "candidate_ids", "support_ids", "token_ids"}
+INTEGER |= {"ids", "negative_ids", "negative_rows", "candidate_ids", "support_ids", "token_ids"}
 BOOLEAN = {"mask", "anchor_mask", "positive_mask", "negative_mask"}
 
 

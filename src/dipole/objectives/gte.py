@@ -10,7 +10,7 @@ from torch import Tensor
 from dipole.kernels import lse, own, pairs
 from dipole.objectives.base import Common, Objective, Reduction, Temperature
 from dipole.objectives.checks import check
-from dipole.objectives.maths import log_add, one_against, others, reduce, unit
+from dipole.objectives.maths import log_add, one_against, others, reduce, unit, unlike
 from dipole.objectives.registry import register
 
 
@@ -19,6 +19,8 @@ def gte(
     positive: Tensor,
     negative: Tensor | None = None,
     ids: Tensor | None = None,
+    rows: Tensor | None = None,
+    negative_rows: Tensor | None = None,
     *,
     temperature: float | Tensor = 0.01,
     positive_once: bool = False,
@@ -30,20 +32,31 @@ def gte(
               + sum_j exp s(q_j, d_i) + sum_{j != i} exp s(d_j, d_i)
         L_i = log Z_i - s(q_i, d_i).
 
-    Negatives are more documents, so they meet q_i and d_i. The own pair stands in two of the sums,
+    Negatives are more documents: they meet every q_i, and every d_i but that of the row which they
+    were listed for. The own pair stands in two of the sums,
     so a pair that is right has the loss log 2; with `positive_once` it is counted once, and has 0.
     Shapes: anchor, positive (n, d); negative (m, d); ids (n,): pairs of equal ids are never
-    negatives.
+    negatives; rows (n,), negative_rows (m,): the example's number, and that of the example a
+    negative was listed for (without them a negative meets every d_i).
     """
-    check(anchor=anchor, positive=positive, negative=negative, ids=ids, temperature=temperature)
+    check(
+        anchor=anchor,
+        positive=positive,
+        negative=negative,
+        ids=ids,
+        rows=rows,
+        negative_rows=negative_rows,
+        temperature=temperature,
+    )
     q, d = unit(anchor), unit(positive)
     rest = [lse(mask=others(ids))]
     both = pairs(q, d, temperature=temperature, row=rest, column=rest)
     blocks = [*both.row, *both.column]
-    for x in (q, d):
+    for x, mask in ((q, []), (d, unlike(rows, negative_rows))):
         blocks += pairs(x, x, temperature=temperature, row=rest).row
         if negative is not None:
-            blocks += pairs(x, unit(negative), temperature=temperature, row=[lse()]).row
+            met = [lse(mask=mask)]
+            blocks += pairs(x, unit(negative), temperature=temperature, row=met).row
     # log(2 + exp x) = log 2 + softplus(x - log 2), exact for easy pairs too.
     again = 0.0 if positive_once else math.log(2)
     score = own(q, d, temperature=temperature) + again
@@ -80,6 +93,8 @@ class GTE(Objective):
         positive: Tensor,
         negative: Tensor | None = None,
         ids: Tensor | None = None,
+        rows: Tensor | None = None,
+        negative_rows: Tensor | None = None,
     ) -> Tensor:
         """The loss of a batch; see `gte`."""
         return gte(
@@ -87,6 +102,8 @@ class GTE(Objective):
             positive,
             negative,
             ids,
+            rows,
+            negative_rows,
             temperature=self.temperature(),
             positive_once=self.positive_once,
             reduction=self.reduction,

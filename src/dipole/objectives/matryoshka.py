@@ -170,8 +170,8 @@ def _shallow(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         raise InputError(
             "Matryoshka: found no 'anchor_shallow'; expected a tower that shows layers"
         )
-    if "negative_ids" in found:  # a queue's come after the batch's own
-        found["negative_ids"] = found["negative_ids"][: len(found.get("negative", ()))]
+    for name in {"negative_ids", "negative_rows"} & set(found):  # a queue's come after the batch's
+        found[name] = found[name][: len(found.get("negative", ()))]
     return found
 
 

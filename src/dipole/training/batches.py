@@ -90,6 +90,8 @@ def collate(
             columns[argument] = prepare(encoder, inputs, role, chunk)
             if argument in IDS:
                 tensors[IDS[argument]] = content_ids(inputs)
+            if argument == "negative":  # the row each was listed for
+                tensors["negative_rows"] = tensors["rows"].repeat_interleave(torch.tensor(lengths))
         if argument == "candidates" and inputs:
             tensors["mask"] = mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
             tensors["candidate_ids"] = padded(tensors["candidate_ids"], mask)

@@ -53,9 +53,9 @@ class Centroids(Part):
         more = {"negative": self.vectors[second].to(batch["anchor"])}
         if "negative" in batch:
             more["negative"] = torch.cat([batch["negative"], more["negative"]])
-        if "negative_ids" in batch:  # a centroid is a copy of nothing
-            none = batch["negative_ids"].new_full((len(second),), -1)
-            more["negative_ids"] = torch.cat([batch["negative_ids"], none])
+        for name in {"negative_ids", "negative_rows"} & set(batch):  # copies of nothing, no one's
+            none = batch[name].new_full((len(second),), -1)
+            more[name] = torch.cat([batch[name], none])
         return batch | more | {"labels": nearest}
 
     def after_step(self) -> None:

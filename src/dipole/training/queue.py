@@ -63,6 +63,9 @@ class Queue(Part):
             past: dict[str, Tensor] = {str(self.use): share(self.vectors)}
             if key is not None:
                 past[key] = share(self.keys)
+            if self.use == "negative" and "negative_rows" in batch:  # listed for no row
+                now["negative_rows"] = batch["negative_rows"]
+                past["negative_rows"] = torch.full_like(past["negative_ids"], -1)
             now = {k: torch.cat([now[k], v.to(now[k])]) if k in now else v for k, v in past.items()}
         return batch | now
 
