@@ -77,7 +77,7 @@ class GTE(Objective):
     Example:
         >>> import torch
         >>> GTE(temperature=0.5)(torch.eye(4), torch.eye(4)).item()
-        1.1...
+        1.2...
     """
 
     def __init__(
