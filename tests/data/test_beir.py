@@ -60,8 +60,11 @@ def test_the_corpus_may_be_gzipped(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("q9\td1\t1\n", "row 4: found the unknown query 'q9'; expected an _id of the queries"),
-        ("q1\td9\t1\n", "row 4: found the unknown document 'd9'; expected an _id of the corpus"),
+        (
+            "q9\td1\t1\n",
+            "row 4: found the unknown query 'q9'; expected an _id of the queries "
+            "(--on-bad-row skip leaves such judgements out)",
+        ),
         ("q1\td3\thigh\n", "row 4: column 'relevance': found 'high'; expected a number"),
     ],
 )
@@ -75,6 +78,34 @@ def test_a_wrong_judgement_stops_or_is_skipped(folder: Path, line: str, message:
     assert data.qrels == {"q3": {"d3": 1, "d1": 1}}
     assert (data.skipped.count, data.skipped.messages) == (1, (f"{path}, {message}",))
     assert load_pairs(folder, split="train", on_bad_row="skip").skipped.count == 1
+
+
+def test_a_judgement_of_a_document_that_the_corpus_lacks(folder: Path) -> None:
+    """The last document of the classic CISI file; trec_eval counts it as relevant and not found."""
+    path = folder / "qrels" / "train.tsv"
+    path.write_text(path.read_text() + "q3\td9\t1\nq1\td9\t1\nq9\td1\t1\n")
+    with pytest.raises(InputError) as caught:
+        load_retrieval(folder, split="train")
+    assert str(caught.value) == (
+        f"{path}, row 4: found the unknown document 'd9'; expected an _id of the corpus "
+        "(--on-bad-row skip keeps such judgements: they count, and cannot be found)"
+    )
+    data = load_retrieval(folder, split="train", on_bad_row="skip")
+    assert data.qrels == {"q3": {"d3": 1, "d1": 1, "d9": 1}, "q1": {"d9": 1}}
+    assert data.notes == (
+        "judgements of documents that the corpus lacks, which count and cannot be found: 2 "
+        "(the first: 'd9')",
+        "judgements of unknown queries, left out: 1",
+        "queries without judgements in this split, not measured: 1 of 3",
+    )
+    from dipole.evaluation import evaluate_bm25
+
+    found = evaluate_bm25(data, measures=["Recall@3"])
+    assert found.ids == ["q3", "q1"]  # all that answers q1 is missing: it counts as 0
+    assert found.notes[:3] == data.notes
+    assert load_pairs(folder, split="train", on_bad_row="skip").column("positive") == [
+        "cows", "Cats purr"
+    ]  # fmt: skip
 
 
 def test_what_is_missing_is_named(folder: Path, write: Write) -> None:

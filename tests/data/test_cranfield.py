@@ -30,7 +30,9 @@ def test_the_collection_is_read(write: Write, monkeypatch: pytest.MonkeyPatch) -
     data = load_retrieval(folder)
     assert data.corpus == {"1": "on wings . they lift", "3": "t flow"}
     assert data.queries == {"1": "what lifts", "2": "what flows"}
-    assert data.qrels == {"1": {"1": 1}, "2": {"3": 1}}
+    # The empty document is judged: that counts, as trec_eval has it, and is said.
+    assert data.qrels == {"1": {"1": 1}, "2": {"3": 1, "2": 0}}
+    assert "that the corpus lacks, which count and cannot be found: 1" in data.notes[0]
     assert data.skipped.count == 1
     monkeypatch.setenv("DIPOLE_DATA", str(folder.parent))
     assert load_retrieval("cranfield").corpus == data.corpus

@@ -51,6 +51,28 @@ def test_ties_come_in_together():
     assert found.precision.sum() / found.duplicates.sum() == pytest.approx(whole)
 
 
+@pytest.mark.parametrize("ties", [False, True])
+def test_precision_at_r_as_a_double_loop(ties):
+    """precision_at_1, r_precision and MAP@R of pytorch-metric-learning, each from its ranking."""
+    vectors, groups = some(n=50, groups=9, seed=4)
+    if ties:  # of equal cosines the duplicates come last
+        vectors = np.eye(5)[np.random.default_rng(5).integers(0, 5, 50)]
+    found = duplicate_precision(vectors.astype(np.float32), groups)
+    cosines = cosines_of(vectors)
+    for place, row in enumerate(found.rows):
+        others = [j for j in range(50) if j != row]
+        others.sort(key=lambda j: (-cosines[row, j], groups[j] == groups[row]))
+        hits = [groups[j] == groups[row] for j in others]
+        size = sum(hits)
+        total = 0.0
+        for rank in range(1, size + 1):
+            if hits[rank - 1]:
+                total += sum(hits[:rank]) / rank
+        assert found.precision_at_1[place] == hits[0]
+        assert found.r_precision[place] == pytest.approx(sum(hits[:size]) / size)
+        assert found.map_at_r[place] == pytest.approx(total / size)
+
+
 def labeled(groups):
     return Labeled.from_columns(
         {"input": [str(i) for i in range(len(groups))], "label": list(groups)}
@@ -70,6 +92,9 @@ def test_evaluate_duplicates():
     assert good.value("MAP") == pytest.approx(good.per_item["average precision"].mean())
     assert good["MAP"].low < good.value("MAP") < good["MAP"].high
     assert np.isnan(good["AP"].low)
+    for name in ("P@1", "R-precision", "MAP@R"):
+        assert good.value(name) == pytest.approx(good.per_item[name].mean())
+        assert good[name].low < good.value(name) <= good[name].high
     assert 0 < good.value("AP") < 1
     tests = compare(good, worse)
     assert tests["MAP"].p_permutation < 0.01

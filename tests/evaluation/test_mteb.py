@@ -76,20 +76,13 @@ def test_sts_by_mteb_is_sts_by_dipole(encoder, texts):
     assert found["pearson"] == pytest.approx(ours.value("Pearson"), abs=1e-6)
 
 
-def test_retrieval_by_mteb_is_retrieval_by_dipole(encoder, texts):
+def retrieval_task(corpus, queries, qrels, ignore=False):
     from datasets import Dataset
     from mteb.abstasks.retrieval import AbsTaskRetrieval
 
-    rng = np.random.default_rng(2)
-    corpus = {f"d{i}": text for i, text in enumerate(dict.fromkeys(texts))}
-    queries = {
-        f"q{i}": " ".join(rng.permutation(text.split())[:3])
-        for i, text in enumerate(list(corpus.values())[:20])
-    }
-    qrels = {f"q{i}": {f"d{i}": 1} for i in range(20)}
-
     class LocalRetrieval(AbsTaskRetrieval):
         metadata = globals()["metadata"]("LocalRetrieval", "Retrieval", "ndcg_at_10")
+        ignore_identical_ids = ignore
 
         def load_data(self, **kwargs):
             documents = [{"id": d, "title": "", "text": text} for d, text in corpus.items()]
@@ -106,9 +99,47 @@ def test_retrieval_by_mteb_is_retrieval_by_dipole(encoder, texts):
             }
             self.data_loaded = True
 
-    found = run(mteb_model(encoder), LocalRetrieval()).task_results[0].scores["test"][0]
+    return LocalRetrieval()
+
+
+def test_retrieval_by_mteb_is_retrieval_by_dipole(encoder, texts):
+    rng = np.random.default_rng(2)
+    corpus = {f"d{i}": text for i, text in enumerate(dict.fromkeys(texts))}
+    queries = {
+        f"q{i}": " ".join(rng.permutation(text.split())[:3])
+        for i, text in enumerate(list(corpus.values())[:20])
+    }
+    qrels = {f"q{i}": {f"d{i}": 1} for i in range(20)}
+    task = retrieval_task(corpus, queries, qrels)
+    found = run(mteb_model(encoder), task).task_results[0].scores["test"][0]
     ours = evaluate_retrieval(encoder, RetrievalData(corpus=corpus, queries=queries, qrels=qrels))
     assert found["ndcg_at_10"] == pytest.approx(ours.value("nDCG@10"), abs=1e-4)
+
+
+@pytest.mark.parametrize("ignore", [True, False])
+def test_queries_that_are_documents_as_mteb_has_them(encoder, texts, ignore):
+    """Planted as ArguAna is: every query is a document, and is answered by another one."""
+    corpus = {str(i): text for i, text in enumerate(dict.fromkeys(texts))}
+    last = len(corpus) // 2 * 2
+    words = {q: sorted(text.split()) for q, text in corpus.items()}
+    for number in range(0, last, 2):  # the answer has the words of its question, and one more
+        corpus[str(number + 1)] = " ".join([*words[str(number)], "close"])
+    queries = {str(number): corpus[str(number)] for number in range(0, last, 2)}
+    qrels = {q: {str(int(q) + 1): 1} for q in queries}
+    task = retrieval_task(corpus, queries, qrels, ignore)
+    found = run(mteb_model(encoder), task).task_results[0].scores["test"][0]
+    data = RetrievalData(corpus=corpus, queries=queries, qrels=qrels)
+    ours = evaluate_retrieval(
+        encoder, data, at=[1, 3, 10], measures=["nDCG", "MRR", "Recall", "MAP", "P"],
+        ignore_identical_ids=None if ignore else False,
+    )  # fmt: skip
+    for name, theirs in (
+        ("nDCG", "ndcg"), ("MRR", "mrr"), ("Recall", "recall"), ("MAP", "map"), ("P", "precision")
+    ):  # fmt: skip
+        for k in (1, 3, 10):
+            expected = pytest.approx(found[f"{theirs}_at_{k}"], abs=1e-4)
+            assert ours.value(f"{name}@{k}") == expected, (name, k)
+    assert (ours.value("Recall@1") > 0.9) is ignore
 
 
 def test_the_protocol(encoder):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from dipole.errors import InputError
 from dipole.evaluation import retrieval
 from dipole.evaluation.result import compare
-from dipole.evaluation.retrieval import METRICS, evaluate_retrieval, evaluate_run
+from dipole.evaluation.retrieval import METRICS, evaluate_bm25, evaluate_retrieval, evaluate_run
 
 
 def by_hand(ranking, judged):
@@ -199,5 +199,99 @@ def test_bad_data(data, change, match):
 
 
 def test_too_shallow(data):
-    with pytest.raises(InputError, match="k is 10; expected at least 100"):
+    with pytest.raises(InputError, match="k is 10; expected at least 100, as Recall@100 looks"):
         evaluate_retrieval(circle, data, k=10)
+    assert evaluate_retrieval(circle, data, k=10, at=[5]).metrics[0] == "nDCG@5"
+
+
+def test_a_cut_off_beyond_the_corpus_is_refused_before_anything_is_encoded(data):
+    def never(texts, role):
+        raise AssertionError("encoded")
+
+    match = "nDCG@13: the corpus has 12 documents; expected a cut-off of at most 12"
+    with pytest.raises(InputError, match=match):
+        evaluate_retrieval(never, data, at=[3, 13])
+    with pytest.raises(InputError, match="P@13: the corpus has 12 documents"):
+        evaluate_bm25(data, measures=["P@13"])
+    with pytest.raises(InputError, match="P@2: the longest ranking of the run has 1 documents"):
+        evaluate_run({"q": {"a": 1.0}}, {"q": {"a": 1}}, measures=["P@2"])
+
+
+def test_a_run_is_as_deep_as_its_measures_look():
+    """One query with 150 answers of 300: R-precision looks at the first 150."""
+    corpus = {f"d{i:03d}": str(i) for i in range(300)}
+    data = SimpleNamespace(
+        corpus=corpus, queries={"q": "0"}, qrels={"q": {f"d{i:03d}": 1 for i in range(150)}}
+    )
+
+    def near(texts, role):
+        angle = np.array([float(t) for t in texts]) / 300
+        return np.stack([np.cos(angle), np.sin(angle)], 1)
+
+    found = evaluate_retrieval(near, data, measures=["R-precision", "MAP@R", "P@5"])
+    assert found.metrics == ("R-precision", "MAP@R", "P@5")
+    assert [found.value(m) for m in found.metrics] == [1, 1, 1]
+    assert len(found.run["q"]) == 150
+
+
+@pytest.fixture(scope="module")
+def arguments():
+    """Forty queries that are documents, as ArguAna has them; each is answered by the next one."""
+    angles = np.arange(40) * math.tau / 40
+    texts = {f"{i}": str(a) for i, a in enumerate(angles)}
+    return SimpleNamespace(
+        corpus=texts, queries=texts, qrels={f"{i}": {f"{(i + 1) % 40}": 1} for i in range(40)}
+    )
+
+
+def test_a_query_does_not_find_itself(arguments):
+    found = evaluate_retrieval(circle, arguments, at=[1, 2], measures=["Success"])
+    assert found.value("Success@2") == 1  # its two neighbours, and not itself
+    assert all(q not in documents for q, documents in found.run.items())
+    assert found.notes == (
+        "40 of 40 queries are documents too (by id): left out of their own ranking",
+    )
+    kept = evaluate_retrieval(circle, arguments, ignore_identical_ids=False)
+    assert kept.value("MRR@10") <= 0.5
+    assert kept.notes == ("40 of 40 queries are documents too (id), found in their own ranking",)
+
+
+def test_the_document_in_its_place_fills_the_ranking(arguments):
+    """Left out before the cut at depth, not after it."""
+    found = evaluate_retrieval(circle, arguments, k=5, at=[5])
+    assert {len(documents) for documents in found.run.values()} == {5}
+
+
+def test_every_system_is_measured_without_the_query_itself(arguments):
+    lexical = evaluate_bm25(arguments)
+    assert all(q not in documents for q, documents in lexical.run.items())
+    kept = evaluate_retrieval(circle, arguments, ignore_identical_ids=False)
+    stored = evaluate_run(kept.run, arguments.qrels, ignore_identical_ids=True)
+    found = evaluate_retrieval(circle, arguments)
+    np.testing.assert_array_equal(stored.values, found.values)
+    assert stored.notes[0].startswith("40 queries found the document with their own id")
+
+
+def test_numbers_that_coincide_are_no_reason(arguments):
+    """Cranfield numbers both from 1 on: question 225 is answered by abstract 225."""
+    qrels = dict(arguments.qrels) | {"7": {"7": 1}}
+    data = SimpleNamespace(corpus=arguments.corpus, queries=arguments.queries, qrels=qrels)
+    found = evaluate_retrieval(circle, data)
+    assert "7" in found.run["7"]
+    assert "a coincidence, nothing is left out (--ignore-identical-ids" in found.notes[0]
+    assert "7" not in evaluate_retrieval(circle, data, ignore_identical_ids=True).run["7"]
+
+
+def test_of_pairs_an_anchor_does_not_find_its_own_text():
+    """Duplicate questions: every question stands on both sides."""
+    from dipole.data import Pairs
+    from dipole.data.retrieval import retrieval_from_pairs
+
+    pairs = Pairs.from_columns({"anchor": ["0", "0.1", "3"], "positive": ["0.1", "0", "3"]})
+    data = retrieval_from_pairs(pairs)
+    assert data.itself == {"q/1": "2", "q/2": "1"}  # "3" answers itself, by the data
+    found = evaluate_retrieval(circle, data)
+    assert found.value("MRR@10") == 1
+    assert found.notes == (
+        "2 of 3 queries are documents too (by text): left out of their own ranking",
+    )

@@ -253,3 +253,17 @@ def test_wrong_sources_are_named(planted, tower, tmp_path):
         mine_negatives(planted, tower(6), method="fast")
     with pytest.raises(InputError, match="found 'propensity' with BM25"):
         mine_negatives(planted, "bm25", pick="propensity")
+
+
+def test_scores_stay_with_the_negatives(planted, tower):
+    """As the file of `dipole mine` has them: the positive's, then one per negative."""
+    encoder = tower(6)
+    mined = mine_negatives(planted, encoder, method="exact", negatives=3)
+    assert len(mined.scores) == len(mined) == 300
+    some = mined.select([4, 1])  # rows keep their own
+    for row, scores in zip(some, some.scores, strict=True):
+        texts = [row["positive"], *row["negatives"]]
+        expected = unit(encoder.encode(texts, "document")) @ unit(
+            encoder.encode([row["anchor"]], "query")
+        ).T  # fmt: skip
+        np.testing.assert_allclose(scores, expected[:, 0], atol=2e-6)

@@ -72,7 +72,7 @@ def collection(quick: bool) -> tuple[list[str], list[str], dict[str, dict[str, i
     data = retrieval_from_pairs(docstrings("test", quick)) if quick else load_retrieval("cranfield")
     number = {name: str(i) for i, name in enumerate(data.corpus)}
     qrels = {
-        str(i): {number[d]: grade for d, grade in data.qrels[query].items()}
+        str(i): {number[d]: grade for d, grade in data.qrels[query].items() if d in number}
         for i, query in enumerate(data.queries)
     }
     return list(data.corpus.values()), list(data.queries.values()), qrels

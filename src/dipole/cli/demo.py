@@ -83,17 +83,16 @@ def _measure(folder: Path, seed: int) -> Table:
     """BM25, the same encoder untrained, trained, and trained with BM25, on the unseen modules."""
     from dipole.data import load_retrieval
     from dipole.encoders import load_encoder
-    from dipole.evaluation.retrieval import evaluate_retrieval, evaluate_run
+    from dipole.evaluation.retrieval import evaluate_bm25, evaluate_retrieval, evaluate_run
     from dipole.retrieval.fusion import weighted_fusion
     from dipole.retrieval.index import WEIGHT
-    from dipole.scores.bm25 import BM25
     from dipole.training.build import build_encoder, load_examples
     from dipole.training.config import make_config, read_config
 
     data = load_retrieval(DATA, split="test", seed=seed)
     config = make_config(**read_config(folder / "config.yaml"))
     untrained = build_encoder(config, load_examples(config, config.data, config.split))
-    lexical = evaluate_run(BM25(data.corpus).search(data.queries), data.qrels, system="BM25")
+    lexical = evaluate_bm25(data, system="BM25")
     trained = evaluate_retrieval(load_encoder(folder), data, system="trained")
     # As `Index.search` fuses: to share no word with the query is 0.
     fused = weighted_fusion([trained.run, lexical.run], [WEIGHT, 1 - WEIGHT], floors=[None, 0.0])

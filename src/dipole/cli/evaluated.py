@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from dipole.errors import InputError
 
 if TYPE_CHECKING:
-    from dipole.data import RetrievalData
     from dipole.evaluation.result import Result
     from dipole.evaluation.tasks import Wanted
 
@@ -83,6 +82,7 @@ def measure(
     show_progress: bool,
 ) -> list[Any]:  # fmt: skip
     """One result per system. The encoders are loaded first: a wrong path is said at once."""
+    from dipole.evaluation.retrieval import evaluate_bm25
     from dipole.evaluation.tasks import DATA, TASKS, swapped
 
     encoders = {s: _load(s) for i, s in enumerate(systems) if i == 0 or s != BM25_NAME}
@@ -95,7 +95,8 @@ def measure(
         if system in encoders:
             results.append(TASKS[task](encoders[system], *data, system=system, **settings))
         else:
-            results.append(_bm25(data[0], wanted.seed))
+            more = {k: v for k, v in settings.items() if k != "show_progress"}
+            results.append(evaluate_bm25(*data, system=BM25_NAME, **more))
     return results
 
 
@@ -108,12 +109,3 @@ def _load(system: str) -> Any:
     if system == PIXELS_NAME:
         return pixels
     return load_vectors(system) if system.endswith(VECTOR_FILES) else load_encoder(system)
-
-
-def _bm25(documents: RetrievalData, seed: int) -> Result:
-    from dipole.evaluation import answerable, evaluate_run
-    from dipole.scores.bm25 import BM25
-
-    found = BM25(documents.corpus).search(answerable(documents))
-    qrels = {q: documents.qrels.get(q, {}) for q in documents.queries}
-    return evaluate_run(found, qrels, system=BM25_NAME, seed=seed)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
 from dipole.data.columns import get, plan_pairs, plan_texts
 from dipole.data.converting import BadRows, OnBadRow, convert
 from dipole.data.examples import Pairs, Skipped, Texts
+from dipole.data.judgements import Judgements
 from dipole.data.readers import file_source
 from dipole.data.retrieval import MetadataById, RetrievalData, TextById
 from dipole.data.rows import Bad, BadValueError, Row, Source, number_of
@@ -29,15 +30,16 @@ def read_beir(folder: Path, split: str, on_bad_row: OnBadRow = "error") -> Retri
         for name in ("corpus", "queries")
     )
     documents, questions = TextById(corpus), TextById(queries)
-    problem = _unknown(documents, questions)
+    judgements = Judgements(documents, questions, on_bad_row)
     judged: Qrels = {}
     skipped = [corpus.skipped, queries.skipped]
     for path in paths:
         bad_rows = BadRows(str(path), on_bad_row)
-        for query, relevance in read_qrels(path, bad_rows, problem).items():
+        for query, relevance in read_qrels(path, bad_rows, judgements.problem).items():
             judged.setdefault(query, {}).update(relevance)
         skipped.append(bad_rows.skipped)
-    return _assembled(documents, questions, judged, f"{folder}: BEIR, split '{split}'", skipped)
+    origin = f"{folder}: BEIR, split '{split}'"
+    return _assembled(documents, questions, judged, origin, skipped, judgements)
 
 
 def read_beir_rows(
@@ -46,7 +48,7 @@ def read_beir_rows(
     """The same from rows (`query-id`, `corpus-id`, `score`), as the hub has these sets."""
     texts = [cast(Texts, convert(source, plan_texts, on_bad_row)) for source in (corpus, queries)]
     documents, questions = TextById(texts[0]), TextById(texts[1])
-    problem = _unknown(documents, questions)
+    judgements = Judgements(documents, questions, on_bad_row)
     judged: Qrels = {}
     bad_rows = BadRows(qrels.name, on_bad_row)
     for number, row in qrels.rows():
@@ -56,18 +58,23 @@ def read_beir_rows(
         try:
             query, document = (str(get(row, name)) for name in ("query-id", "corpus-id"))
             relevance = number_of(get(row, "score"), "score")
-            wrong = problem(query, document)
+            wrong = judgements.problem(query, document)
             if wrong is not None:
                 raise BadValueError(wrong)
             judged.setdefault(query, {})[document] = int(relevance)
         except BadValueError as error:
             bad_rows(number, str(error))
     skipped = [texts[0].skipped, texts[1].skipped, bad_rows.skipped]
-    return _assembled(documents, questions, judged, qrels.name, skipped)
+    return _assembled(documents, questions, judged, qrels.name, skipped, judgements)
 
 
 def _assembled(
-    documents: TextById, questions: TextById, judged: Qrels, origin: str, skipped: list[Skipped]
+    documents: TextById,
+    questions: TextById,
+    judged: Qrels,
+    origin: str,
+    skipped: list[Skipped],
+    judgements: Judgements,
 ) -> RetrievalData:
     messages = tuple(message for part in skipped for message in part.messages)
     return RetrievalData(
@@ -77,18 +84,16 @@ def _assembled(
         metadata=MetadataById(documents),
         origin=origin,
         skipped=Skipped(sum(part.count for part in skipped), messages),
+        notes=(*judgements.notes, *_unjudged(questions, judged)),
     )
 
 
-def _unknown(documents: TextById, questions: TextById) -> Callable[[str, str], str | None]:
-    def problem(query: str, document: str) -> str | None:
-        if query not in questions:
-            return f"found the unknown query '{query}'; expected an _id of the queries"
-        if document not in documents:
-            return f"found the unknown document '{document}'; expected an _id of the corpus"
-        return None
-
-    return problem
+def _unjudged(questions: TextById, judged: Qrels) -> tuple[str, ...]:
+    count = len(questions) - len(judged)
+    note = (
+        f"queries without judgements in this split, not measured: {count:,} of {len(questions):,}"
+    )
+    return (note,) if count else ()
 
 
 def beir_pairs(folder: Path, split: str, on_bad_row: OnBadRow = "error") -> Pairs:
@@ -99,7 +104,7 @@ def beir_pairs(folder: Path, split: str, on_bad_row: OnBadRow = "error") -> Pair
         number = 0
         for query, judged in data.qrels.items():
             for document, relevance in judged.items():
-                if relevance > 0:
+                if relevance > 0 and document in data.corpus:
                     number += 1
                     texts = {"anchor": data.queries[query], "positive": data.corpus[document]}
                     yield number, {"id": f"{query}/{document}", **texts}

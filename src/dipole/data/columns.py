@@ -55,6 +55,7 @@ class Plan:
     id: str | None
     metadata: bool = False  # whether rows carry more than the fields of their type
     kinds: dict[str, str] | None = None  # of the fields, where the type leaves them open
+    columns: dict[str, str] | None = None  # field -> the column it is read from
 
 
 def get(row: dict[str, Any], column: str) -> Any:
@@ -146,7 +147,9 @@ def plan_pairs(
     taken = f"anchor '{anchor}', positive '{positive}'"
     if negatives:
         taken += f", negatives {', '.join(repr(name) for name in negatives)}"
-    return Plan(Triplets if negatives else Pairs, parse, taken, id_column(row))
+    kind = Triplets if negatives else Pairs
+    columns = {"anchor": anchor, "positive": positive}
+    return Plan(kind, parse, taken, id_column(row), columns=columns)
 
 
 def plan_scored(
@@ -188,7 +191,8 @@ def plan_scored(
         ]
 
     taken = f"first '{first}', second '{second}', score '{score}'"
-    return Plan(Scored, parse, taken, id_column(row))
+    named = {"first": first, "second": second, "score": score}
+    return Plan(Scored, parse, taken, id_column(row), columns=named)
 
 
 def plan_labeled(
@@ -230,7 +234,9 @@ def plan_labeled(
         return [{"input": text_of(get(values, text), text), "label": value}]
 
     kinds = {"input": TEXT, "label": WHOLE if whole else TEXT}
-    return Plan(Labeled, parse, f"input '{input}', label '{label}'", id_column(row), kinds=kinds)
+    taken = f"input '{input}', label '{label}'"
+    named = {"input": input, "label": label}
+    return Plan(Labeled, parse, taken, id_column(row), kinds=kinds, columns=named)
 
 
 def plan_inputs(source: Source, row: dict[str, Any], input: str | None = None) -> Plan:

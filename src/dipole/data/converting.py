@@ -108,7 +108,7 @@ def convert(
     if entry is not None:
         table, about = entry
         skipped = Skipped(about["skipped"], tuple(about["messages"]))
-        return plan.kind(table, origin=_origin(source, plan), skipped=skipped)
+        return plan.kind(table, origin=_origin(source, plan), skipped=skipped, columns=plan.columns)
     pa = arrow()
     kinds = plan.kinds or plan.kind.FIELDS
     schema = pa.schema([("id", pa.string()), *((n, arrow_type(kind)) for n, kind in kinds.items())])
@@ -122,7 +122,9 @@ def convert(
     )
     if table.num_rows == 0:
         _no_rows(source, bad_row)
-    return plan.kind(table, origin=_origin(source, plan), skipped=bad_row.skipped)
+    return plan.kind(
+        table, origin=_origin(source, plan), skipped=bad_row.skipped, columns=plan.columns
+    )
 
 
 def _no_rows(source: Source, bad_row: BadRows) -> NoReturn:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from dipole.data.converting import BadRows, OnBadRow
 from dipole.data.examples import Skipped
+from dipole.data.judgements import Judgements
 from dipole.data.retrieval import RetrievalData
 from dipole.data.rows import join_title
 from dipole.data.trec import read_qrels
@@ -23,7 +25,7 @@ def is_cranfield(folder: Path) -> bool:
     return (folder / _CORPUS).is_file()
 
 
-def read_cranfield(folder: Path) -> RetrievalData:
+def read_cranfield(folder: Path, on_bad_row: OnBadRow = "error") -> RetrievalData:
     """Abstracts, questions and judgements; it has one split.
 
     Not well-formed XML (no root), so not read as such. Judgements count the questions through from
@@ -33,28 +35,23 @@ def read_cranfield(folder: Path) -> RetrievalData:
         if not (folder / name).is_file():
             raise InputError(f"{folder}: found {_CORPUS} but no {name}; expected both")
     corpus: dict[str, str] = {}
-    empty = []
+    empty: dict[str, str] = {}
     for identity, title, text in _DOCUMENT.findall((folder / _CORPUS).read_text("utf-8")):
         title, text = " ".join(title.split()), " ".join(text.split())
         if not text and not title:
-            empty.append(f"{folder / _CORPUS}: document {identity} is empty")
+            empty[identity] = f"{folder / _CORPUS}: document {identity} is empty"
             continue
         corpus[identity] = text if text.startswith(title) else str(join_title(title, text))
     found = _QUERY.findall((folder / _QUERIES).read_text("utf-8"))
     texts = {str(number): " ".join(text.split()) for number, text in enumerate(found, start=1)}
-    qrels = read_qrels(folder / _QRELS, problem=lambda query, _: _unknown(query, texts))
-    qrels = {
-        query: {document: value for document, value in judged.items() if document in corpus}
-        for query, judged in qrels.items()
-    }
+    judgements = Judgements(corpus, texts, on_bad_row, empty)
+    bad_rows = BadRows(str(folder / _QRELS), on_bad_row)
+    qrels = read_qrels(folder / _QRELS, bad_rows, judgements.problem)
     return RetrievalData(
         corpus=corpus,
         queries={query: texts[query] for query in qrels},
         qrels=qrels,
         origin=f"{folder}: Cranfield",
-        skipped=Skipped(len(empty), tuple(empty)),
+        skipped=Skipped(len(empty) + bad_rows.count, (*empty.values(), *bad_rows.messages)),
+        notes=judgements.notes,
     )
-
-
-def _unknown(query: str, known: dict[str, str]) -> str | None:
-    return None if query in known else f"found the unknown query '{query}'"

@@ -142,9 +142,10 @@ def _checked(indices: Any, length: int) -> np.ndarray:
 class Examples:
     """Rows with an id and typed fields; `take` gives a batch, `select` a part, nothing is mutable.
 
-    `origin` says in one line where the rows came from and which columns were taken;
-    `skipped` what `on_bad_row="skip"` left out. A file larger than memory has the same type: its
-    table is a memory-mapped Arrow file, and rows are read where they are touched.
+    `origin` says in one line where the rows came from and which columns were taken, `columns` the
+    latter by field ({} where the source has none, as a BEIR folder), `skipped` what
+    `on_bad_row="skip"` left out. A file larger than memory has the same type: its table is a
+    memory-mapped Arrow file, and rows are read where they are touched.
     """
 
     FIELDS: ClassVar[dict[str, str]] = {}
@@ -156,10 +157,12 @@ class Examples:
         origin: str = "",
         skipped: Skipped | None = None,
         rows: np.ndarray | None = None,
+        columns: Mapping[str, str] | None = None,
     ) -> None:
         self._table = table
         self._rows = rows
         self.origin = origin
+        self.columns = dict(columns or {})
         self.skipped = skipped or Skipped()
         self._columns = {name: Column(table.column(name), rows) for name in table.column_names}
 
@@ -259,6 +262,7 @@ class Examples:
             origin=self.origin,
             skipped=self.skipped,
             rows=rows if self._rows is None else self._rows[rows],
+            columns=self.columns,
         )
 
     def keys(self, field: str) -> np.ndarray:
@@ -284,6 +288,18 @@ class Triplets(Examples):
     """(id, anchor, positive, negatives): a pair with one or more texts that do not belong."""
 
     FIELDS: ClassVar[dict[str, str]] = {"anchor": TEXT, "positive": TEXT, "negatives": TEXTS}
+
+    @property
+    def scores(self) -> Column | None:
+        """Of mined triplets one list a row: the score of the positive, then of each negative."""
+        return self._columns.get("scores")
+
+    def with_scores(self, scores: Sequence[Sequence[float]]) -> Self:
+        """The same triplets with their scores."""
+        pa = arrow()
+        column = pa.array(scores, pa.list_(pa.float64()))
+        table = self.table.append_column("scores", column)
+        return type(self)(table, origin=self.origin, skipped=self.skipped, columns=self.columns)
 
 
 class Labeled(Examples):

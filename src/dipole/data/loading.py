@@ -195,7 +195,7 @@ def load_retrieval(
         if is_beir(place):
             return read_beir(place, split, on_bad_row)
         if is_cranfield(place):
-            return read_cranfield(place)
+            return read_cranfield(place, on_bad_row)
     if isinstance(place, Path) and place.is_file() and split == "test":
         split = "all"  # a file has no splits; as a test set all of it is meant
     return retrieval_from_pairs(load_pairs(place, split=split, on_bad_row=on_bad_row, seed=seed))

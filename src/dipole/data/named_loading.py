@@ -99,7 +99,7 @@ def retrieval_by_name(name: str, split: str, on_bad_row: OnBadRow) -> RetrievalD
         )
         return read_beir_rows(corpus, queries, qrels, on_bad_row)
     if is_cranfield(folder):
-        return read_cranfield(folder)
+        return read_cranfield(folder, on_bad_row)
     return read_beir(folder, split, on_bad_row)
 
 

@@ -14,7 +14,9 @@ class RetrievalData:
     """Documents, queries and relevance judgements, all by id.
 
     `queries` are those that have judgements. `metadata` gives for a document id what is known of it
-    beyond its text (for code: file, line, name); {} where nothing is.
+    beyond its text (for code: file, line, name); {} where nothing is. `itself` gives for a query
+    the document with its text that does not answer it; `columns` which columns of a file the
+    queries and the documents were; `notes` what whoever measures with these data has to say.
     """
 
     corpus: Mapping[str, str]
@@ -23,6 +25,21 @@ class RetrievalData:
     metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     origin: str = ""
     skipped: Skipped = field(default_factory=Skipped)
+    itself: Mapping[str, str] = field(default_factory=dict)
+    columns: tuple[str, str] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def direction(self) -> str:
+        """What finds what, and how many there are of each."""
+        query, document = self.columns or ("queries", "documents")
+        queries, documents = (
+            f"{len(found):,} {one if len(found) == 1 else many}"
+            for found, one, many in (
+                (self.queries, "query", "queries"), (self.corpus, "document", "documents")
+            )
+        )  # fmt: skip
+        return f"{query} -> {document}: {queries}, {documents}"
 
     def __repr__(self) -> str:
         return (
@@ -94,7 +111,8 @@ class MetadataById(Mapping[str, Mapping[str, Any]]):
 def retrieval_from_pairs(pairs: Pairs | Triplets) -> RetrievalData:
     """Every positive is a document, every anchor a query; equal texts are one.
 
-    An anchor that stands in several rows has several right answers.
+    An anchor that stands in several rows has several right answers. An anchor that is also a
+    positive, of other anchors only, is noted in `itself`.
     """
     documents: dict[int, str] = {}
     questions: dict[int, str] = {}
@@ -112,4 +130,13 @@ def retrieval_from_pairs(pairs: Pairs | Triplets) -> RetrievalData:
         query = questions.setdefault(content_key(pair["anchor"]), f"q/{pair['id']}")
         queries.setdefault(query, pair["anchor"])
         qrels.setdefault(query, {})[document] = 1
-    return RetrievalData(corpus, queries, qrels, metadata, pairs.origin, pairs.skipped)
+    itself = {
+        query: documents[key]
+        for key, query in questions.items()
+        if key in documents and documents[key] not in qrels[query]
+    }
+    taken = pairs.columns
+    return RetrievalData(
+        corpus, queries, qrels, metadata, pairs.origin, pairs.skipped, itself,
+        (taken["anchor"], taken["positive"]) if taken else None,
+    )  # fmt: skip

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from dipole.evaluation.report import print_report, report_json, write_per_item
     from dipole.evaluation.reranking import evaluate_reranking
     from dipole.evaluation.result import Result, compare
-    from dipole.evaluation.retrieval import answerable, evaluate_retrieval, evaluate_run
+    from dipole.evaluation.retrieval import (
+        answerable,
+        evaluate_bm25,
+        evaluate_retrieval,
+        evaluate_run,
+    )
     from dipole.evaluation.standings import Place, leaderboard
     from dipole.evaluation.statistics import Interval, PairedTest, bootstrap_interval, paired_test
     from dipole.evaluation.stored import Stored, load_vectors
@@ -55,6 +60,7 @@ _NAMES = {
     "duplicate_precision": "duplicates",
     "encode_function": "encoding",
     "evaluate_bitext": "bitext",
+    "evaluate_bm25": "retrieval",
     "evaluate_clustering": "clustering",
     "evaluate_duplicates": "duplicates",
     "evaluate_few_shot": "few_shot",
@@ -109,6 +115,7 @@ __all__ = [
     "duplicate_precision",
     "encode_function",
     "evaluate_bitext",
+    "evaluate_bm25",
     "evaluate_clustering",
     "evaluate_duplicates",
     "evaluate_few_shot",

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dipole.errors import InputError
 from dipole.evaluation.encoding import Encode, encode_function, finite
+from dipole.evaluation.measures import RERANKING, check_reach, measures_of
 from dipole.evaluation.result import Result, Run
 from dipole.evaluation.retrieval import run_result
 
 if TYPE_CHECKING:
     from dipole.data import Ranked
 
-MEASURES = {
-    "MAP": ("map", "map"),
-    "MRR": ("recip_rank", "recip_rank"),
-    "nDCG@10": ("ndcg_cut.10", "ndcg_cut_10"),
-}
 # Queries whose candidates are encoded together.
 QUERIES = 1024
 
 
 def evaluate_reranking(
-    encoder: Any, data: Ranked, *, system: str = "encoder", seed: int = 0,
+    encoder: Any, data: Ranked, *, at: Sequence[int] | None = None,
+    measures: Sequence[str] | None = None, system: str = "encoder", seed: int = 0,
     show_progress: bool = False,
 ) -> Result:  # fmt: skip
     """Order the candidates of each query by dot product and measure: MAP, MRR, nDCG@10.
+
+    Other measures and cut-offs: `measures` and `at`, as of `measures_of`.
 
     By trec_eval's own code: relevance is the gain of nDCG, for the others a candidate is relevant
     from 1 on. Of equal scores the later candidate comes first: most lists begin with the relevant
@@ -35,10 +35,15 @@ def evaluate_reranking(
     candidate is left out and counted in `notes`.
 
     Raises InputError: no queries, none with a relevant candidate, a relevance that is no whole
-    number, vectors that are not finite, scores that are all the same.
+    number, a cut-off beyond the longest list, vectors that are not finite, scores that are all the
+    same.
     """
     if not len(data):
         raise InputError("reranking: no queries; expected at least one")
+    wanted = measures_of(measures, at, RERANKING)
+    if at is not None or measures is not None:
+        longest = max(len(candidates) for candidates in data.column("candidates"))
+        check_reach(wanted, longest, f"the longest list has {longest} candidates")
     encode = encode_function(encoder, show_progress)
     run: Run = {}
     qrels: dict[str, dict[str, int]] = {}
@@ -62,7 +67,7 @@ def evaluate_reranking(
             f"{system}: the candidates of every query have the same score; expected scores that "
             "differ (the model has collapsed)"
         )
-    return run_result("reranking", run, qrels, MEASURES, system=system, seed=seed)
+    return run_result("reranking", run, qrels, wanted, system=system, seed=seed)
 
 
 def _vectors(

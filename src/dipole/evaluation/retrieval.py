@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dipole.errors import InputError, optional
+from dipole.errors import InputError
 from dipole.evaluation.encoding import ENCODE_ROWS, Encode, encode_function, vectors_of
+from dipole.evaluation.itself import Itself, queries_that_are_documents, without_itself
+from dipole.evaluation.measures import (
+    RETRIEVAL,
+    Measure,
+    Qrels,
+    Ranking,
+    check_reach,
+    deepest,
+    measured,
+    measures_of,
+)
 from dipole.evaluation.result import Result
 from dipole.evaluation.statistics import MEAN
 from dipole.kernels.topk import top_k
@@ -18,45 +29,51 @@ from dipole.kernels.topk import top_k
 if TYPE_CHECKING:
     from dipole.data import RetrievalData
 
-Qrels = Mapping[str, Mapping[str, int]]
-
-# Our name -> trec_eval's measure and the key it comes back under.
-MEASURES = {
-    "nDCG@10": ("ndcg_cut.10", "ndcg_cut_10"),
-    "MRR@10": ("recip_rank", "recip_rank"),
-    "Recall@1": ("recall.1", "recall_1"),
-    "Recall@10": ("recall.10", "recall_10"),
-    "Recall@100": ("recall.100", "recall_100"),
-    "MAP@100": ("map_cut.100", "map_cut_100"),
-}
-METRICS = tuple(MEASURES)
-DEPTH = 100  # the deepest cut above
+METRICS = tuple(measure.name for measure in measures_of(None, None, RETRIEVAL))
+DEPTH = 100  # of a run, where no measure looks deeper
 
 
 def evaluate_run(
-    run: Mapping[str, Mapping[str, float]], qrels: Qrels, *, system: str = "run", seed: int = 0
-) -> Result:
+    run: Ranking, qrels: Qrels, *, at: Sequence[int] | None = None,
+    measures: Sequence[str] | None = None, ignore_identical_ids: bool = False,
+    system: str = "run", seed: int = 0,
+) -> Result:  # fmt: skip
     """The metrics of a run, query id -> {document id: score}, by trec_eval's own code.
 
-    nDCG@10 takes the relevance as gain; for the others a document is relevant from 1 on. Equal
-    scores (compared as float32) are ordered by document id, the larger first, as trec_eval does;
-    the order of the dict never matters. A query the run does not answer counts 0. A query without
-    a relevant document cannot be measured: it is left out and counted in `notes`.
+    Args:
+        run: the order of the dict never matters; equal scores (compared as float32) are ordered
+            by document id, the larger first, as trec_eval does. A query the run does not answer
+            counts 0.
+        qrels: query id -> {document id: relevance}. A query without a relevant document cannot be
+            measured: it is left out and counted in `notes`.
+        at, measures: cut-offs and measures, as of `measures_of`; not given: nDCG@10, MRR@10,
+            Recall@1, @10 and @100, MAP@100.
+        ignore_identical_ids: leave the document with the id of the query out of its ranking, as
+            BEIR and MTEB do for sets whose queries are documents.
 
     >>> result = evaluate_run({"q": {"a": 0.9, "b": 0.8}}, {"q": {"b": 1}})
     >>> result.value("MRR@10"), result.value("Recall@1")
     (0.5, 0.0)
     """
-    return run_result("retrieval", run, qrels, MEASURES, system=system, seed=seed)
+    wanted = measures_of(measures, at, RETRIEVAL)
+    notes: tuple[str, ...] = ()
+    if ignore_identical_ids:
+        same = Itself({q: q for q, documents in run.items() if q in documents})
+        run = without_itself(run, same)
+        if same:
+            notes = (f"{len(same.document):,} queries found the document with their own id: it is "
+                     "left out of their ranking (ignore_identical_ids)",)  # fmt: skip
+    if at is not None or measures is not None:
+        longest = max((len(documents) for documents in run.values()), default=0)
+        check_reach(wanted, longest, f"the longest ranking of the run has {longest} documents")
+    return run_result("retrieval", run, qrels, wanted, notes=notes, system=system, seed=seed)
 
 
 def run_result(
-    task: str, run: Mapping[str, Mapping[str, float]], qrels: Qrels,
-    measures: Mapping[str, tuple[str, str]], *, system: str, seed: int,
+    task: str, run: Ranking, qrels: Qrels, measures: Sequence[Measure], *, system: str, seed: int,
+    notes: tuple[str, ...] = (),
 ) -> Result:  # fmt: skip
-    """`evaluate_run` for any measures of trec_eval: our name -> (its measure, its key)."""
-    pytrec_eval = optional("pytrec_eval", "search")
-
+    """The result of a run under these measures."""
     _check_ids(qrels, "qrels")
     _check_ids(run, "run")
     _check_scores(run)
@@ -65,35 +82,23 @@ def run_result(
         raise InputError(
             f"none of {len(qrels)} judged queries has a relevant document; expected at least one"
         )
-    evaluator = pytrec_eval.RelevanceEvaluator(
-        {q: {d: int(grade) for d, grade in qrels[q].items()} for q in ids},
-        {measure for measure, _ in measures.values()},
-    )
-    answered = {q: {d: float(s) for d, s in run[q].items()} for q in ids if run.get(q)}
-    found = evaluator.evaluate(answered)
-    per_item = {
-        name: np.array([found[q][key] if q in found else 0.0 for q in ids])
-        for name, (_, key) in measures.items()
-    }
-    if "MRR@10" in per_item:
-        # trec_eval has no cut for the reciprocal rank: 1/10 still counts, 1/11 no longer.
-        per_item["MRR@10"][per_item["MRR@10"] < 1 / 10.5] = 0.0
-    notes = []
+    per_item = measured(run, {q: qrels[q] for q in ids}, measures)
     without = len(qrels) - len(ids) + sum(q not in qrels for q in run)
     if without:
-        notes.append(f"queries without a relevant document, left out: {without}")
-    unanswered = len(ids) - len(answered)
+        notes += (f"queries without a relevant document, left out: {without}",)
+    unanswered = sum(not run.get(q) for q in ids)
     if unanswered:
-        notes.append(f"queries without an answer, counted as 0: {unanswered} of {len(ids)}")
+        notes += (f"queries without an answer, counted as 0: {unanswered} of {len(ids)}",)
     return Result(
-        task, system, "query", ids, per_item, tuple(measures), MEAN, tuple(notes),
+        task, system, "query", ids, per_item, tuple(per_item), MEAN, notes,
         {q: dict(docs) for q, docs in run.items()}, seed,
     )  # fmt: skip
 
 
 def evaluate_retrieval(
-    encoder: Any, data: RetrievalData, k: int = DEPTH, *, system: str = "encoder", seed: int = 0,
-    show_progress: bool = False,
+    encoder: Any, data: RetrievalData, k: int | None = None, *, at: Sequence[int] | None = None,
+    measures: Sequence[str] | None = None, ignore_identical_ids: bool | None = None,
+    system: str = "encoder", seed: int = 0, show_progress: bool = False,
 ) -> Result:  # fmt: skip
     """Encode queries and documents, search exactly (dot product), measure the k best of a query.
 
@@ -101,26 +106,69 @@ def evaluate_retrieval(
         encoder: whatever `encode_function` takes; the role is "query" or "document". Documents are
             encoded 65,536 at a time, the vectors of the whole corpus are never held.
         data: corpus, queries and qrels. Queries without a relevant document are not searched.
-        k: depth of the run, at least 100.
+        k: depth of the run; not given: 100, or as deep as a measure looks.
+        at, measures: as of `evaluate_run`.
+        ignore_identical_ids: leave a document that is the query itself out of its ranking; not
+            given: where there are such documents and none of them answers its query
+            (`queries_that_are_documents`).
 
-    Raises InputError: vectors that are not finite or all the same, no queries, k < 100.
+    Raises InputError: vectors that are not finite or all the same, no queries, k too small, a
+    cut-off beyond the corpus.
     """
-    if k < DEPTH:
-        raise InputError(f"k is {k}; expected at least {DEPTH}, as Recall@100 looks that deep")
-    if not data.corpus:
-        raise InputError("the corpus has no documents; expected at least one")
+    wanted, depth = _planned(data, k, at, measures)
     encode = encode_function(encoder, show_progress)
     asked = answerable(data)
+    same = queries_that_are_documents(data, ignore_identical_ids)
     doc_ids = list(data.corpus)
     vectors = vectors_of(encode, list(asked.values()), "query", list(asked), "query", system)
     blocks = _document_blocks(encode, data.corpus, doc_ids, system)
-    scores, indices = top_k(vectors, blocks, k)
+    scores, indices = top_k(vectors, blocks, depth + bool(same))
     run = {
         q: {doc_ids[j]: s for j, s in zip(found, values, strict=True)}
         for q, found, values in zip(asked, indices.tolist(), scores.tolist(), strict=True)
     }
+    return _result(run, data, wanted, depth, same, system, seed)
+
+
+def evaluate_bm25(
+    data: RetrievalData, k: int | None = None, *, at: Sequence[int] | None = None,
+    measures: Sequence[str] | None = None, ignore_identical_ids: bool | None = None,
+    system: str = "bm25", seed: int = 0,
+) -> Result:  # fmt: skip
+    """The same measures of the same data by words alone (`dipole.scores.bm25.BM25`)."""
+    from dipole.scores.bm25 import BM25
+
+    wanted, depth = _planned(data, k, at, measures)
+    asked = answerable(data)
+    same = queries_that_are_documents(data, ignore_identical_ids)
+    run = BM25(data.corpus).search(asked, depth + bool(same))
+    return _result(run, data, wanted, depth, same, system, seed)
+
+
+def _planned(
+    data: RetrievalData, k: int | None, at: Sequence[int] | None, measures: Sequence[str] | None
+) -> tuple[tuple[Measure, ...], int]:
+    """The measures and how deep to search: what can be refused is refused before the work."""
+    if not data.corpus:
+        raise InputError("the corpus has no documents; expected at least one")
+    wanted = measures_of(measures, at, RETRIEVAL)
+    if at is not None or measures is not None:
+        size = len(data.corpus)
+        check_reach(wanted, size, f"the corpus has {size} document{'s' * (size != 1)}")
+    needed, name = deepest(wanted, data.qrels)
+    if k is not None and k < needed:
+        raise InputError(f"k is {k}; expected at least {needed}, as {name} looks that deep")
+    return wanted, max(DEPTH, needed) if k is None else k
+
+
+def _result(
+    run: Ranking, data: RetrievalData, wanted: Sequence[Measure], depth: int, same: Itself,
+    system: str, seed: int,
+) -> Result:  # fmt: skip
+    run = without_itself(run, same, depth)
     qrels = {q: data.qrels.get(q, {}) for q in data.queries}
-    return evaluate_run(run, qrels, system=system, seed=seed)
+    notes = (*getattr(data, "notes", ()), *same.notes)
+    return run_result("retrieval", run, qrels, wanted, notes=notes, system=system, seed=seed)
 
 
 def answerable(data: RetrievalData) -> dict[str, str]:

@@ -205,7 +205,8 @@ def mine_negatives(
 ) -> Triplets:
     """Triplets of `examples` with negatives from `source`; arguments as of `Miner`, `Filters`.
 
-    Rows for which nothing was found have an empty list.
+    Rows for which nothing was found have an empty list. `.scores` of what comes back are the
+    judge's (those of `source` where there is none), as of `Triplets.scores`.
 
     Example:
         >>> from dipole.data import Pairs
@@ -228,11 +229,12 @@ def mine_negatives(
             method=method,
         )
         rows = [row for block in miner.blocks() for row in miner.mine(block)]
-    return Triplets.from_columns(
+    triplets = Triplets.from_columns(
         {name: [row[name] for row in rows] for name in Triplets.FIELDS},
         ids=[row["id"] for row in rows],
         origin=f"{miner.counts.summary()}, mined in {examples.origin}",
     )
+    return triplets.with_scores([row["scores"] for row in rows])
 
 
 def _judge(
