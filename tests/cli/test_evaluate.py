@@ -173,7 +173,7 @@ def test_columns_by_name(tmp_path):
         (["good", "--task", "sts", "--data", "{pairs}", "--trec-run", "x"], "ranks nothing"),
         (
             ["good", "--data", "{beir}", "--score", "x"],
-            "--score: a column that retrieval does not have; expected --task sts or pair-",
+            "--score: a column that retrieval does not have; expected --task sts, pair-",
         ),
         (["good", "--data", "{beir}", "--per-query", "x.csv"], "expected .jsonl or .tsv"),
         (["good", "--data", "{beir}", "--trec-run", "no/x"], "no folder no"),
@@ -209,6 +209,31 @@ def test_columns_by_name(tmp_path):
         ),
         (["good", "--task", "geometry", "--per-query", "x.tsv"], "measures no single items"),
         (["none.npz", "--data", "{beir}"], "none.npz: no such file of vectors"),
+        (["none.npz", "--task", "knn", "--data", "digits", "--role", "query"], "encode nothing"),
+        (
+            ["good", "--task", "sts", "--data", "{pairs}", "--split", "dev"],
+            "--split dev: .* is a file",
+        ),
+        (["good", "--data", "{beir}", "--anchor", "text"], "the column 'text' named for a corpus"),
+        (["good", "--data", "stdlib-code", "--positive", "x"], "named for a corpus with queries"),
+        (["good", "--data", "{beir}", "--query", "x"], "--query: a column that retrieval does not"),
+        (["good", "--data", "{beir}", "--on-bad-row", "x"], "--on-bad-row x: expected error or sk"),
+        (["good", "--data", "{beir}", "--at", "1,x"], "--at 1,x: expected whole numbers from 1 on"),
+        (["good", "--data", "{beir}", "--at", "61"], "nDCG@61: the corpus has 60 documents"),
+        (["none", "--data", "{beir}", "--measure", "MPR"], "no such measure; did you mean"),
+        (
+            ["good", "--task", "sts", "--data", "{pairs}", "--at", "3"],
+            "--at: a setting of --task re",
+        ),
+        (["good", "--task", "sts", "--data", "{pairs}", "--measure", "P"], "--measure: a setting"),
+        (
+            ["good", "--task", "knn", "--data", "{pairs}", "--keep-identical-ids"],
+            "--ignore-identical-ids: a setting of --task retrieval, not of knn",
+        ),
+        (
+            ["good", "--task", "geometry", "--data", "{pairs}", "--anchor", "a", "--label", "b"],
+            "--label: found beside columns of pairs data; expected --anchor, --positive alone",
+        ),
     ],
 )
 def test_errors_are_one_line(arguments, match, beir, pairs):
@@ -364,3 +389,189 @@ def test_a_broken_config_is_no_reason_to_fail(tmp_path, beir):
     (tmp_path / "good").mkdir()
     (tmp_path / "good" / "config.yaml").write_text("a: [")
     assert invoke(tmp_path / "good", "--data", beir).exit_code == 0
+
+
+@pytest.fixture
+def turned(tmp_path):
+    """A file whose columns stand in the other order than the run had them."""
+    rng = np.random.default_rng(5)
+    answers = [" ".join(rng.choice(WORDS, 6)) + f" a{i}" for i in range(20)]
+    lines = [f"{answers[i // 2]},{' '.join(answers[i // 2].split()[:4])} q{i}" for i in range(40)]
+    path = tmp_path / "qa.csv"
+    path.write_text("\n".join(["answer,question", *lines]) + "\n")
+    return path
+
+
+def test_the_columns_of_the_run_are_measured(tmp_path, turned):
+    """40 questions find 20 answers, whatever the order of the columns in the file."""
+    run = run_folder(tmp_path / "good", data="x.csv", anchor="question", positive="answer")
+    result = invoke(run, "--data", turned)
+    assert "question -> answer: 40 queries, 20 documents" in result.stdout
+    report = json.loads(invoke(run, "--data", turned, "--json").stdout)
+    assert (report["direction"], report["queries"], report["documents"]) == (
+        "question -> answer", 40, 20
+    )  # fmt: skip
+    named = invoke(
+        run, "--data", turned, "--json", "--anchor", "answer", "--positive", "question"
+    )  # what is named stands
+    report = json.loads(named.stdout)
+    assert (report["direction"], report["queries"]) == ("answer -> question", 20)
+    assert report["systems"][run]["notes"] == [
+        "trained on anchor 'question', positive 'answer'; measured on anchor 'answer', positive "
+        "'question'"
+    ]
+
+
+def test_columns_that_the_data_lack_are_not_taken(tmp_path, turned):
+    run = run_folder(tmp_path / "good", data="x.csv", anchor="title", positive="body")
+    report = json.loads(
+        invoke(
+            run, "--data", turned, "--anchor", "question", "--positive", "answer", "--json"
+        ).stdout
+    )
+    assert report["direction"] == "question -> answer"
+    assert report["systems"][run]["notes"] == []
+
+
+def test_of_two_runs_the_first_decides_and_the_other_is_said(tmp_path, turned):
+    good = run_folder(tmp_path / "good", data="x.csv", anchor="question", positive="answer")
+    worse = run_folder(tmp_path / "worse", data="x.csv", anchor="answer", positive="question")
+    report = json.loads(invoke(good, "--baseline", worse, "--data", turned, "--json").stdout)
+    assert report["direction"] == "question -> answer"
+    assert report["systems"][good]["notes"] == []
+    assert report["systems"][worse]["notes"] == [
+        "trained on anchor 'answer', positive 'question'; measured on anchor 'question', positive "
+        "'answer'"
+    ]
+    # A model that is no run says nothing: then it is the baseline's columns.
+    report = json.loads(invoke("good", "--baseline", worse, "--data", turned, "--json").stdout)
+    assert report["direction"] == "answer -> question"
+
+
+def test_what_a_run_took_without_being_told_is_known(tmp_path, turned):
+    run = run_folder(tmp_path / "good", data="x.csv")
+    parts = [{"role": "training", "columns": {"anchor": "question", "positive": "answer"}}]
+    (tmp_path / "good" / "data.json").write_text(json.dumps({"parts": parts}))
+    report = json.loads(invoke(run, "--data", turned, "--json").stdout)
+    assert report["direction"] == "question -> answer"
+
+
+def test_other_tasks_take_the_columns_of_the_run_too(tmp_path):
+    path = tmp_path / "scored.csv"
+    rows = "".join(f"{i},open file {i},{i % 3},open file {i % 3}\n" for i in range(9))
+    path.write_text("score,right,likeness,left\n" + rows)
+    run = run_folder(tmp_path / "good", data="x", anchor="left", positive="right", score="likeness")
+    report = json.loads(invoke(run, "--task", "sts", "--data", path, "--json").stdout)
+    assert report["columns"] == {"first": "left", "second": "right", "score": "likeness"}
+    path.write_text("kind,body,note\n" + "".join(f"k{i % 2},open {i},x{i}\n" for i in range(9)))
+    run = run_folder(tmp_path / "2" / "good", data="x", anchor="body", label="kind")
+    report = json.loads(invoke(run, "--task", "clustering", "--data", path, "--json").stdout)
+    assert report["columns"] == {"input": "body", "label": "kind"}
+    rows = [{"ask": "open file", "texts": ["close", "open file now"], "worth": [0, 1]}]
+    lists = tmp_path / "lists.jsonl"
+    lists.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    named = ["--query", "ask", "--candidates", "texts", "--relevance", "worth"]
+    result = invoke("good", "--task", "reranking", "--data", lists, *named, "--json", "--at", 1)
+    report = json.loads(result.stdout)
+    assert report["columns"] == {"query": "ask", "candidates": "texts", "relevance": "worth"}
+    assert list(report["systems"]["good"]["metrics"]) == ["MAP@1", "MRR@1", "nDCG@1"]
+
+
+def test_cut_offs_have_the_same_names_everywhere(beir, tmp_path):
+    out = tmp_path / "queries.tsv"
+    arguments = ["good", "--data", beir, "--baseline", "bm25", "--at", "1,5", "--measure", "P",
+                 "--measure", "Success", "--measure", "R-precision", "--measure", "MAP@R",
+                 "--per-query", out]  # fmt: skip
+    report = json.loads(invoke(*arguments, "--json").stdout)
+    names = ["P@1", "P@5", "Success@1", "Success@5", "R-precision", "MAP@R"]
+    assert all(list(found["metrics"]) == names for found in report["systems"].values())
+    assert list(report["tests"]["bm25"]) == names
+    assert out.read_text().splitlines()[0].split("\t")[2:] == names
+    assert all(name in invoke(*arguments).stdout for name in names)
+
+
+def test_queries_that_are_documents_for_every_system(beir, tmp_path):
+    lines = (beir / "corpus.jsonl").read_text().splitlines()
+    folder = tmp_path / "arguments"
+    (folder / "qrels").mkdir(parents=True)
+    for name in ("corpus", "queries"):
+        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+    rows = [f"d{i}\td{(i + 1) % 60}\t1\n" for i in range(60)]
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(rows))
+    out = tmp_path / "run.trec"
+    arguments = ["good", "--data", folder, "--baseline", "bm25", "--json"]
+    report = json.loads(invoke(*arguments, "--trec-run", out).stdout)
+    for found in report["systems"].values():
+        assert "60 of 60 queries are documents too (by id): left out" in found["notes"][0]
+    assert all(q not in documents for q, documents in read_run(out).items())
+    kept = json.loads(invoke(*arguments, "--keep-identical-ids").stdout)
+    for name, found in kept["systems"].items():
+        assert found["metrics"]["MRR@10"] != report["systems"][name]["metrics"]["MRR@10"]
+
+
+def test_judgements_of_unknown_documents_are_said_where_asked(beir, tmp_path):
+    import shutil
+
+    folder = tmp_path / "cisi"
+    shutil.copytree(beir, folder)
+    with (folder / "qrels" / "test.tsv").open("a") as file:
+        file.write("q0\td60\t1\n")
+    with pytest.raises(InputError, match=r"unknown document 'd60'.*\(--on-bad-row skip keeps"):
+        invoke("good", "--data", folder)
+    arguments = ["good", "--data", folder, "--on-bad-row", "skip", "--json"]
+    report = json.loads(invoke(*arguments).stdout)
+    assert (
+        "that the corpus lacks, which count and cannot be found: 1"
+        in (report["systems"]["good"]["notes"][0])
+    )
+
+
+@pytest.fixture
+def never_encoded(monkeypatch):
+    class Never:
+        def encode(self, texts, role, show_progress=False):
+            raise AssertionError("encoded")
+
+    monkeypatch.setitem(ENCODERS, "never", Never())
+
+
+@pytest.mark.usefixtures("never_encoded")
+def test_what_can_be_refused_is_refused_before_the_encoding(tmp_path, beir):
+    """Nothing is encoded, and nothing is written."""
+    path = tmp_path / "blank.jsonl"
+    rows = [{"id": f"row {i}", "anchor": f"open {i}", "positive": f"file {i}"} for i in range(5)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = tmp_path / "out"
+    out.mkdir()
+    files = ["--per-query", out / "q.jsonl", "--trec-run", out / "run.trec"]
+    with pytest.raises(InputError, match="--trec-run: the query id 'q/row 0' holds blanks"):
+        invoke("never", "--data", path, *files)
+    (tmp_path / "file").write_text("")
+    for arguments, match in (
+        (["--per-query", tmp_path / "none" / "q.jsonl"], "--per-query .*: no folder"),
+        (["--per-query", tmp_path / "file" / "q.jsonl"], "--per-query .*: no folder"),
+        (["--trec-run", out], "--trec-run .*: is a folder; expected a file"),
+        (["--per-query", out / "x.tsv", "--trec-run", out / "x.tsv"], "given twice"),
+        (["--at", "1000"], "nDCG@1000: the corpus has 60 documents; expected a cut-off of at most"),
+    ):
+        with pytest.raises(InputError, match=match):
+            invoke("never", "--data", beir, *arguments)
+    assert list(out.iterdir()) == []
+
+
+def test_files_are_written_all_or_none(tmp_path, beir, monkeypatch):
+    import dipole.data.trec
+
+    def broken(path, lines):
+        raise OSError(28, "No space left on device")
+
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "q.jsonl").write_text("before")
+    monkeypatch.setattr(dipole.data.trec, "_write", broken)
+    with pytest.raises(OSError, match="No space"):
+        invoke(
+            "good", "--data", beir, "--per-query", out / "q.jsonl", "--trec-run", out / "run.trec"
+        )
+    assert [path.name for path in out.iterdir()] == ["q.jsonl"]
+    assert (out / "q.jsonl").read_text() == "before"

@@ -8,7 +8,6 @@ from rich.console import Console
 from dipole.errors import InputError
 from dipole.evaluation import compare, evaluate_run
 from dipole.evaluation.report import (
-    check_folder,
     check_per_item_path,
     print_report,
     report_json,
@@ -114,7 +113,6 @@ def test_a_tab_in_an_id_does_not_break_the_table(tmp_path):
 def test_bad_paths(tmp_path):
     with pytest.raises(InputError, match=r"out\.csv: format '.csv'; expected .jsonl or .tsv"):
         check_per_item_path(tmp_path / "out.csv")
+    one = evaluate_run({"a": {"d": 1.0}}, {"a": {"d": 1}}, system="s")
     with pytest.raises(InputError, match="no folder"):
-        check_folder(tmp_path / "none" / "out")
-    with pytest.raises(InputError, match="is a folder; expected a file"):
-        check_folder(tmp_path)
+        write_per_item(tmp_path / "none" / "out.tsv", [one])

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from dipole.cli.evaluated import measure, noted, split_seed, systems_of
+from dipole.cli.evaluated import Asked, Measured, cut_offs, measure, split_seed, systems_of
+from dipole.cli.outputs import check_file, write_all
+from dipole.cli.trained import check_bad_rows, choose_columns, columns_of
 from dipole.errors import InputError
 
-COLUMNS = "Columns of the data, where they are not plain"
+COLUMNS = "Columns of the data (not named: those RUN was trained on, where they are there)"
 SETTINGS = "Settings of a task"
+# Settings whose options have another name.
+OPTIONS = {
+    "templates": "template", "measures": "measure", "ignore_identical_ids": "ignore-identical-ids",
+}  # fmt: skip
 
 
 def evaluate(
@@ -28,7 +36,10 @@ def evaluate(
         str | None,
         typer.Option(help="File, folder, name or hub id. Default: stdlib-code, for retrieval."),
     ] = None,
-    split: Annotated[str, typer.Option(help="Split of the data to measure on.")] = "test",
+    split: Annotated[
+        str | None,
+        typer.Option(help="Split of the data to measure on.", show_default="test, of a file all"),
+    ] = None,
     train: Annotated[
         str | None,
         typer.Option(help="knn, probe: labelled data to learn from. Default: split train of DATA."),
@@ -56,10 +67,48 @@ def evaluate(
         str | None, typer.Option(rich_help_panel=COLUMNS, help="Labelled data: labels.")
     ] = None,
     anchor: Annotated[
-        str | None, typer.Option(rich_help_panel=COLUMNS, help="Pairs: first texts.")
+        str | None,
+        typer.Option(rich_help_panel=COLUMNS, help="Pairs: the queries (bitext: first texts)."),
     ] = None,
     positive: Annotated[
-        str | None, typer.Option(rich_help_panel=COLUMNS, help="Pairs: second texts.")
+        str | None,
+        typer.Option(rich_help_panel=COLUMNS, help="Pairs: their answers (bitext: second texts)."),
+    ] = None,
+    query: Annotated[
+        str | None, typer.Option(rich_help_panel=COLUMNS, help="Reranking: queries.")
+    ] = None,
+    candidates: Annotated[
+        str | None, typer.Option(rich_help_panel=COLUMNS, help="Reranking: lists of texts.")
+    ] = None,
+    relevance: Annotated[
+        str | None, typer.Option(rich_help_panel=COLUMNS, help="Reranking: lists of numbers.")
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=SETTINGS,
+            help="retrieval, reranking: cut-offs, commas between, as 1,3,10.",
+            show_default="each measure's own",
+        ),
+    ] = None,
+    measure_names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--measure",
+            rich_help_panel=SETTINGS,
+            help="retrieval, reranking: nDCG, MRR, Recall, MAP, P, Success (or with a cut-off of "
+            "its own, P@5), R-precision, MAP@R; repeatable.",
+            show_default="the first four",
+        ),
+    ] = None,
+    ignore_identical_ids: Annotated[
+        bool | None,
+        typer.Option(
+            "--ignore-identical-ids/--keep-identical-ids",
+            rich_help_panel=SETTINGS,
+            help="retrieval: leave a document that is the query itself out of its ranking.",
+            show_default="left out, unless it is judged relevant",
+        ),
     ] = None,
     k: Annotated[
         int | None, typer.Option(rich_help_panel=SETTINGS, help="knn: neighbours. Default: 20.")
@@ -104,6 +153,9 @@ def evaluate(
             "of what a task draws, and of the resampling.",
         ),
     ] = None,
+    on_bad_row: Annotated[
+        str, typer.Option(help="error, or skip: leave bad rows out and say how many.")
+    ] = "error",
     per_query: Annotated[
         Path | None,
         typer.Option(help="Write the numbers of every query, pair or example: .jsonl or .tsv."),
@@ -119,74 +171,116 @@ def evaluate(
 
     Example: dipole evaluate runs/first --data stdlib-code --baseline bm25
     """
-    from dipole.evaluation.report import check_folder, check_per_item_path
     from dipole.evaluation.tasks import TASKS, Wanted
 
     if task not in TASKS:
         raise InputError(f"--task {task}: no such task; expected {', '.join(TASKS)}")
+    check_bad_rows(on_bad_row)
     columns: dict[str, Any] = {
         "first": first, "second": second, "score": score, "input": input, "label": label,
-        "anchor": anchor, "positive": positive,
+        "anchor": anchor, "positive": positive, "query": query, "candidates": candidates,
+        "relevance": relevance,
     }  # fmt: skip
     listed = [name.strip() for name in names.split(",")] if names is not None else None
     settings: dict[str, Any] = {
         "k": k, "ways": ways, "shots": shots, "episodes": episodes, "names": listed,
-        "templates": template or None,
+        "templates": template or None, "at": cut_offs(at), "measures": measure_names or None,
+        "ignore_identical_ids": ignore_identical_ids,
     }  # fmt: skip
     columns = {name: value for name, value in columns.items() if value is not None}
     settings = {name: value for name, value in settings.items() if value is not None}
     _check_options(task, columns, settings, train, role)
-    systems = systems_of(run, baseline or [], task)
-    if per_query is not None:
-        if task == "geometry":
-            raise InputError("--per-query: geometry measures no single items; expected a task")
-        check_per_item_path(per_query)
-    if trec_run is not None:
-        if task != "retrieval":
-            raise InputError(f"--trec-run: task {task} ranks nothing; expected --task retrieval")
-        check_folder(trec_run)
+    systems = systems_of(run, baseline or [], task, role)
+    _check_outputs(task, per_query, trec_run)
     if data is None:
         if task not in ("retrieval", "geometry"):
             raise InputError(f"--task {task}: no data; expected --data, {_wants(task)}")
         data = "stdlib-code"
+    if split is not None and _is_table(data):
+        raise InputError(f"--split {split}: {data} is a file, which has no splits; expected none")
     seed = split_seed(systems, data, seed)
-    wanted = Wanted(data, split, train, columns, seed)
+    wanted = Wanted(data, split, train, columns, seed, "skip" if on_bad_row == "skip" else "error")
+    fields = _fields(task, columns, systems)
+    columns, notes = choose_columns(fields, columns, systems, data, wanted.part)
+    wanted = replace(wanted, columns=columns)
+    asked = Asked(task, wanted, settings, role, needs_words=trec_run is not None)
+    found = measure(systems, asked, notes, show_progress=not as_json)
+    _report(found, per_query, trec_run, as_json)
 
-    results = measure(systems, task, wanted, settings, role, show_progress=not as_json)
-    part = None if Path(data).is_file() else split  # a file has no splits
-    _report(results, task, data, part, seed, per_query, trec_run, as_json)
 
-
-def _report(
-    results: list[Any], task: str, data: str, part: str | None, seed: int, per_query: Path | None,
-    trec_run: Path | None, as_json: bool,
-) -> None:  # fmt: skip
-    """Write the files that were asked for, then print the tables or the JSON object."""
+def _report(found: Measured, per_query: Path | None, trec_run: Path | None, as_json: bool) -> None:
+    """Write the files that were asked for, all or none; print the tables or the JSON object."""
     from dipole.evaluation.report import print_report, report_json, write_per_item
 
-    about: dict[str, Any] = {"data": data, "split": part, "seed": seed}
-    if task == "geometry":
+    results, about = found.results, found.about
+    if found.task == "geometry":
         from dipole.evaluation.geometry_report import geometry_json, print_geometry
 
         report, show = geometry_json(results, **about), print_geometry
     else:
-        results = [noted(result, data, part or "") for result in results]
         report, show = report_json(results, **about), print_report
+    files: list[tuple[Path, Callable[[Path], None]]] = []
     if per_query is not None:
-        write_per_item(per_query, results)
+        files.append((per_query, lambda path: write_per_item(path, results)))
     if trec_run is not None:
         from dipole.data import write_run
 
-        write_run(trec_run, results[0].run)
+        files.append((trec_run, lambda path: write_run(path, results[0].run)))
+    write_all(files)
     if as_json:
         print(json.dumps(report, ensure_ascii=False, indent=1))
         return
     from rich.console import Console
+    from rich.text import Text
 
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 60 + 40 * len(results)  # a file or a pipe has no edge to wrap at
-    show(report, console, title=f"{task} on {data}" + (f" ({part})" if part else ""))
+    part = f" ({about['split']})" if about["split"] else ""
+    show(report, console, title=f"{found.task} on {about['data']}{part}")
+    console.print(Text(found.direction), soft_wrap=True)
+
+
+def _check_outputs(task: str, per_query: Path | None, trec_run: Path | None) -> None:
+    """What cannot be written is refused before anything is encoded."""
+    from dipole.evaluation.report import check_per_item_path
+
+    if per_query is not None:
+        if task == "geometry":
+            raise InputError("--per-query: geometry measures no single items; expected a task")
+        check_per_item_path(per_query)
+        check_file("--per-query", per_query)
+    if trec_run is not None:
+        if task != "retrieval":
+            raise InputError(f"--trec-run: task {task} ranks nothing; expected --task retrieval")
+        check_file("--trec-run", trec_run)
+        if per_query is not None and per_query.resolve() == trec_run.resolve():
+            raise InputError(f"{trec_run}: given twice, to --per-query too; expected two files")
+
+
+def _is_table(data: str) -> bool:
+    path = Path(data)
+    return path.is_file() and path.suffix.lower() != ".zip"
+
+
+def _fields(task: str, given: dict[str, Any], systems: list[str]) -> tuple[str, ...]:
+    """The fields whose columns are open; of geometry, which takes any data, those of one kind."""
+    from dipole.evaluation.tasks import DATA, TASKS
+
+    if task != "geometry":
+        return DATA[TASKS[task].data].fields
+    trained = next(filter(None, map(columns_of, systems)), {})
+    kind = "labelled" if "label" in trained else "scored" if "score" in trained else "pairs"
+    for other in ("labelled", "scored", "pairs"):
+        if any(name in DATA[other].fields for name in given):
+            kind = other
+    strange = [name for name in given if name not in DATA[kind].fields]
+    if strange:
+        raise InputError(
+            f"--{strange[0]}: found beside columns of {kind} data; expected "
+            f"{', '.join(f'--{name}' for name in DATA[kind].fields)} alone"
+        )
+    return DATA[kind].fields
 
 
 def _wants(task: str) -> str:
@@ -211,7 +305,7 @@ def _check_options(
     for name in settings:
         if name not in TASKS[task].settings:
             others = tasks_that(lambda t, name=name: name in t.settings)  # type: ignore[misc]
-            option = name.removesuffix("s") if name == "templates" else name
+            option = OPTIONS.get(name, name)
             raise InputError(f"--{option}: a setting of --task {others}, not of {task}")
     if train is not None and TASKS[task].data != "train and test":
         others = tasks_that(lambda t: t.data == "train and test")

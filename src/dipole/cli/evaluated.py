@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import typer
+
+from dipole.cli.trained import seen_note, settings_of
 from dipole.errors import InputError
 
 if TYPE_CHECKING:
-    from dipole.evaluation.result import Result
+    from dipole.data import Examples, RetrievalData
     from dipole.evaluation.tasks import Wanted
 
 BM25_NAME = "bm25"
 PIXELS_NAME = "pixels"
 
 
-def systems_of(run: str, baselines: list[str], task: str) -> list[str]:
+@dataclass(frozen=True)
+class Asked:
+    """What is measured, and how."""
+
+    task: str
+    wanted: Wanted
+    settings: Mapping[str, Any]
+    role: str | None = None
+    needs_words: bool = False  # ids are written to a file that holds no blanks in them
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One result per system, what the report says about the data, and which way was measured."""
+
+    task: str
+    results: list[Any]
+    about: dict[str, Any]
+    direction: str
+
+
+def systems_of(run: str, baselines: list[str], task: str, role: str | None = None) -> list[str]:
     """RUN first, then the baselines; each once, each one that can do the task."""
+    from dipole.evaluation.stored import VECTOR_FILES
     from dipole.evaluation.tasks import DATA, TASKS
 
     systems = [run, *baselines]
@@ -30,7 +56,24 @@ def systems_of(run: str, baselines: list[str], task: str) -> list[str]:
             raise InputError(
                 f"{PIXELS_NAME}: vectors of images; expected a task on labelled images"
             )
+    if role is not None and all(s == PIXELS_NAME or s.endswith(VECTOR_FILES) for s in systems):
+        raise InputError(
+            f"--role {role}: {' and '.join(systems)} encode nothing; expected a run or a model"
+        )
     return systems
+
+
+def cut_offs(text: str | None) -> list[int] | None:
+    """The numbers of --at."""
+    if text is None:
+        return None
+    try:
+        found = [int(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or min(found) < 1:
+        raise InputError(f"--at {text}: expected whole numbers from 1 on, as 1,3,10")
+    return found
 
 
 def split_seed(systems: list[str], data: str, asked: int | None) -> int:
@@ -40,7 +83,7 @@ def split_seed(systems: list[str], data: str, asked: int | None) -> int:
     """
     seed = asked
     for system in systems:
-        trained = _training_of(system)
+        trained = settings_of(system)
         if trained.get("data") != data or "split_seed" not in trained:
             continue
         if seed is None:
@@ -53,51 +96,42 @@ def split_seed(systems: list[str], data: str, asked: int | None) -> int:
     return seed or 0
 
 
-def noted(result: Result, data: str, split: str) -> Result:
-    """The result with a note, if its system was trained on the very examples that are measured."""
-    trained = _training_of(result.system)
-    same = trained.get("data") == data and (trained.get("split") == split or Path(data).is_file())
-    if not same:
-        return result
-    note = "trained on the examples measured here: this says how well it remembers"
-    return replace(result, notes=(*result.notes, note))
-
-
-def _training_of(system: str) -> dict[str, Any]:
-    """The settings a run was trained with; {} for a model that is no run of ours."""
-    import yaml
-
-    path = Path(system, "config.yaml")
-    if not path.is_file():
-        return {}
-    try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}  # whether the run is broken is for load_encoder to say
-    return settings if isinstance(settings, dict) else {}
-
-
 def measure(
-    systems: list[str], task: str, wanted: Wanted, settings: dict[str, Any], role: str | None, *,
-    show_progress: bool,
-) -> list[Any]:  # fmt: skip
-    """One result per system. The encoders are loaded first: a wrong path is said at once."""
+    systems: list[str], asked: Asked, notes: Mapping[str, str], *, show_progress: bool
+) -> Measured:
+    """One result per system. The encoders are loaded first: a wrong path is said at once.
+
+    notes: system -> what has to be said of it.
+    """
+    from dipole.evaluation.measures import RETRIEVAL, measures_of
     from dipole.evaluation.retrieval import evaluate_bm25
     from dipole.evaluation.tasks import DATA, TASKS, swapped
 
+    task, wanted, settings = TASKS[asked.task], asked.wanted, dict(asked.settings)
+    if "measures" in task.settings:  # a name that is none is said before anything is loaded
+        measures_of(settings.get("measures"), settings.get("at"), RETRIEVAL)
     encoders = {s: _load(s) for i, s in enumerate(systems) if i == 0 or s != BM25_NAME}
-    if role == "document":
+    if asked.role == "document":
         encoders = {system: swapped(encoder) for system, encoder in encoders.items()}
-    data = DATA[TASKS[task].data].load(wanted)
-    settings = settings | {"seed": wanted.seed, "show_progress": show_progress}
+    data = DATA[task.data].load(wanted)
+    _say_skipped(data)
+    if asked.needs_words:
+        from dipole.data.trec import check_words
+
+        check_words("--trec-run", data[0].queries, data[0].corpus)
+    settings["seed"] = wanted.seed
+    shown = {"show_progress": show_progress and sys.stderr.isatty()}
     results = []
     for system in systems:
         if system in encoders:
-            results.append(TASKS[task](encoders[system], *data, system=system, **settings))
+            result = task(encoders[system], *data, system=system, **settings, **shown)
         else:
-            more = {k: v for k, v in settings.items() if k != "show_progress"}
-            results.append(evaluate_bm25(*data, system=BM25_NAME, **more))
-    return results
+            result = evaluate_bm25(*data, system=BM25_NAME, **settings)
+        if asked.task != "geometry":
+            said = (notes.get(system), _seen(system, data[-1], wanted))
+            result = replace(result, notes=(*result.notes, *filter(None, said)))
+        results.append(result)
+    return Measured(asked.task, results, _about(data, wanted), _direction(data))
 
 
 def _load(system: str) -> Any:
@@ -109,3 +143,62 @@ def _load(system: str) -> Any:
     if system == PIXELS_NAME:
         return pixels
     return load_vectors(system) if system.endswith(VECTOR_FILES) else load_encoder(system)
+
+
+def _seen(system: str, data: Examples | RetrievalData, wanted: Wanted) -> str | None:
+    """The note on how much of what is measured the system was trained on."""
+    if not settings_of(system):
+        return None
+    from dipole.data import RetrievalData
+
+    rows = judged_pairs(data) if isinstance(data, RetrievalData) else data
+    return seen_note(system, rows, wanted.data, wanted.part)
+
+
+def judged_pairs(data: RetrievalData) -> Examples:
+    """(query, document) of every judgement above zero, as a training on these data has them."""
+    from dipole.data import Pairs
+
+    found = [
+        (data.queries[query], data.corpus[document])
+        for query, judged in data.qrels.items()
+        if query in data.queries
+        for document, grade in judged.items()
+        if grade > 0 and document in data.corpus
+    ]
+    anchors, positives = zip(*found, strict=True) if found else ((), ())
+    return Pairs.from_columns({"anchor": list(anchors), "positive": list(positives)})
+
+
+def _direction(data: tuple[Any, ...]) -> str:
+    """Which columns were measured and how many rows there are, in one line."""
+    from dipole.data import RetrievalData
+
+    if isinstance(data[-1], RetrievalData):
+        return f"{data[-1].direction}: {data[-1].sizes}"
+    return " and ".join(f"{len(examples):,} examples from {examples.origin}" for examples in data)
+
+
+def _about(data: tuple[Any, ...], wanted: Wanted) -> dict[str, Any]:
+    """What the JSON report says of the data."""
+    from dipole.data import RetrievalData
+
+    part = None if wanted.part == "all" and wanted.split is None else wanted.part
+    about: dict[str, Any] = {"data": wanted.data, "split": part, "seed": wanted.seed}
+    measured = data[-1]
+    if isinstance(measured, RetrievalData):
+        about |= {
+            "direction": measured.direction, "queries": len(measured.queries),
+            "documents": len(measured.corpus),
+        }  # fmt: skip
+    elif measured.columns:
+        about["columns"] = measured.columns
+    skipped = sum(part.skipped.count for part in data)
+    return about | ({"skipped": skipped} if skipped else {})
+
+
+def _say_skipped(data: Iterable[Any]) -> None:
+    for part in data:
+        if part.skipped:
+            first = part.skipped.messages[0]
+            typer.echo(f"left out {part.skipped.count:,} bad rows; the first: {first}", err=True)

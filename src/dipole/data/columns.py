@@ -267,35 +267,46 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
-def plan_ranked(source: Source, row: dict[str, Any]) -> Plan:
-    """`query`, `candidates`, `relevance`; or `query`, `pos`, `neg` (with `pos_scores`, ...)."""
-    lists = "pos" in row and "neg" in row
-    names = ["query", "pos", "neg"] if lists else ["query", "candidates", "relevance"]
+def plan_ranked(
+    source: Source,
+    row: dict[str, Any],
+    query: str | None = None,
+    candidates: str | None = None,
+    relevance: str | None = None,
+) -> Plan:
+    """`query`, `candidates`, `relevance`; or `query`, `pos`, `neg` (with `pos_scores`, ...).
+
+    The query may be named in either form, the other two are those of the first.
+    """
+    asked = query or "query"
+    lists = candidates is None and relevance is None and "pos" in row and "neg" in row
+    texts, worths = candidates or "candidates", relevance or "relevance"
+    names = [asked, "pos", "neg"] if lists else [asked, texts, worths]
     _named(source, row, names)
 
     def parse(values: dict[str, Any]) -> Parsed:
-        query = text_of(get(values, "query"), "query")
+        text = text_of(get(values, asked), asked)
         if lists:
-            candidates, relevance = [], []
+            offered, grades = [], []
             for name, worth in (("pos", 1.0), ("neg", 0.0)):
-                texts = (texts_of if name == "pos" else negatives_of)(get(values, name), name)
+                found = (texts_of if name == "pos" else negatives_of)(get(values, name), name)
                 scores = values.get(f"{name}_scores")
-                candidates += texts
-                relevance += (
-                    [worth] * len(texts) if scores is None else numbers_of(scores, f"{name}_scores")
+                offered += found
+                grades += (
+                    [worth] * len(found) if scores is None else numbers_of(scores, f"{name}_scores")
                 )
         else:
-            candidates = texts_of(get(values, "candidates"), "candidates")
-            relevance = numbers_of(get(values, "relevance"), "relevance")
-        if len(candidates) != len(relevance):
+            offered = texts_of(get(values, texts), texts)
+            grades = numbers_of(get(values, worths), worths)
+        if len(offered) != len(grades):
             raise BadValueError(
-                f"found {len(candidates)} candidates and {len(relevance)} relevances; "
-                "expected as many"
+                f"found {len(offered)} candidates and {len(grades)} relevances; expected as many"
             )
-        return [{"query": query, "candidates": candidates, "relevance": relevance}]
+        return [{"query": text, "candidates": offered, "relevance": grades}]
 
     taken = ", ".join(names)
-    return Plan(Ranked, parse, taken, id_column(row))
+    columns = None if lists else dict(zip(("query", "candidates", "relevance"), names, strict=True))
+    return Plan(Ranked, parse, taken, id_column(row), columns=columns)
 
 
 def plan_texts(source: Source, row: dict[str, Any]) -> Plan:

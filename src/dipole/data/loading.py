@@ -168,27 +168,52 @@ def _load_inputs(
     return _load(place, split, plan, [input, label], on_bad_row)
 
 
-def load_ranked(source: str | Path, split: str = "train", on_bad_row: OnBadRow = "error") -> Ranked:
+def load_ranked(
+    source: str | Path,
+    split: str = "train",
+    on_bad_row: OnBadRow = "error",
+    query: str | None = None,
+    candidates: str | None = None,
+    relevance: str | None = None,
+) -> Ranked:
     """Queries with candidates and the relevance of each.
 
-    Columns `query`, `candidates`, `relevance`, or `query`, `pos`, `neg` with `pos_scores` and
-    `neg_scores` where they are given (else 1 and 0).
+    Columns `query`, `candidates`, `relevance` (or those named), or `query`, `pos`, `neg` with
+    `pos_scores` and `neg_scores` where they are given (else 1 and 0).
     """
     place = locate(source)
     if place in NAMED:
         raise wrong_kind(str(place), "ranked")
-    return cast(Ranked, _load(place, split, plan_ranked, [], on_bad_row))
+
+    def plan(rows: Source, row: dict[str, Any]) -> Plan:
+        return plan_ranked(rows, row, query, candidates, relevance)
+
+    return cast(Ranked, _load(place, split, plan, [query, candidates, relevance], on_bad_row))
 
 
 def load_retrieval(
-    source: str | Path, split: str = "test", seed: int = 0, on_bad_row: OnBadRow = "error"
+    source: str | Path,
+    split: str = "test",
+    seed: int = 0,
+    on_bad_row: OnBadRow = "error",
+    anchor: str | None = None,
+    positive: str | None = None,
 ) -> RetrievalData:
     """Corpus, queries and judgements of a split.
 
     A BEIR folder, a name (`stdlib-code`: queries are docstrings, the corpus is the code of the
-    split's functions), or what `load_pairs` reads: every anchor a query, every positive a document.
+    split's functions), or what `load_pairs` reads: every anchor a query, every positive a document
+    (`anchor`, `positive`: their columns).
     """
     place = locate(source)
+    is_folder = (
+        isinstance(place, Path) and place.is_dir() and (is_beir(place) or is_cranfield(place))
+    )
+    if (place in NAMED or is_folder) and (anchor or positive):
+        raise InputError(
+            f"{source}: found the column '{anchor or positive}' named for a corpus with queries; "
+            "expected no --anchor and no --positive"
+        )
     if place in NAMED and place != "stdlib-code":
         return retrieval_by_name(str(place), split, on_bad_row)
     if isinstance(place, Path) and place.is_dir():
@@ -198,7 +223,10 @@ def load_retrieval(
             return read_cranfield(place, on_bad_row)
     if isinstance(place, Path) and place.is_file() and split == "test":
         split = "all"  # a file has no splits; as a test set all of it is meant
-    return retrieval_from_pairs(load_pairs(place, split=split, on_bad_row=on_bad_row, seed=seed))
+    pairs = load_pairs(
+        place, anchor=anchor, positive=positive, split=split, on_bad_row=on_bad_row, seed=seed
+    )
+    return retrieval_from_pairs(pairs)
 
 
 def _parts(place: Path | str, split: str) -> dict[str, Any]:

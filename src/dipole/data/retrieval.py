@@ -31,15 +31,17 @@ class RetrievalData:
 
     @property
     def direction(self) -> str:
-        """What finds what, and how many there are of each."""
-        query, document = self.columns or ("queries", "documents")
-        queries, documents = (
-            f"{len(found):,} {one if len(found) == 1 else many}"
-            for found, one, many in (
-                (self.queries, "query", "queries"), (self.corpus, "document", "documents")
-            )
-        )  # fmt: skip
-        return f"{query} -> {document}: {queries}, {documents}"
+        """What finds what, by the columns of the file where there are some."""
+        return " -> ".join(self.columns or ("query", "document"))
+
+    @property
+    def sizes(self) -> str:
+        """How many queries and documents there are, in words."""
+        queries, documents = len(self.queries), len(self.corpus)
+        return (
+            f"{queries:,} quer{'y' if queries == 1 else 'ies'}, "
+            f"{documents:,} document{'s' * (documents != 1)}"
+        )
 
     def __repr__(self) -> str:
         return (

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from dipole.data.converting import BadRows, OnBadRow
 from dipole.data.readers import lines_of
 from dipole.data.rows import Bad, BadValueError, is_number, number_of, shown
 from dipole.errors import InputError
+from dipole.files import replaced
 
 Qrels = dict[str, dict[str, int]]
 Run = dict[str, dict[str, float]]
@@ -132,18 +132,28 @@ def _lines(path: Path, bad_rows: BadRows) -> Iterator[tuple[int, str]]:
             yield number, line.rstrip("\r\n")
 
 
+def check_words(option: str, queries: Iterable[str], documents: Iterable[str]) -> None:
+    """Raise InputError where an id cannot stand in a TREC file: before the work, not after it."""
+    for what, ids in (("query", queries), ("document", documents)):
+        for identity in ids:
+            if not _is_word(identity):
+                raise InputError(
+                    f"{option}: the {what} id {identity!r} holds blanks, a TREC file has none in "
+                    "ids; expected ids of one word (or --per-query FILE.jsonl)"
+                )
+
+
+def _is_word(name: str) -> bool:
+    return len(name.split()) == 1 and name == name.strip()
+
+
 def _word(name: str) -> str:
-    if not name or len(name.split()) != 1 or name != name.strip():
+    if not _is_word(name):
         raise InputError(f"id {name!r}: TREC files cannot hold blanks in ids; expected one word")
     return name
 
 
-def _write(path: Path, lines: Iterator[str]) -> None:
+def _write(path: Path, lines: Iterable[str]) -> None:
     """The whole file or none of it."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with open(partial, "w", encoding="utf-8") as file:
-            file.writelines(lines)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replaced(path) as new, open(new, "w", encoding="utf-8", newline="\n") as file:
+        file.writelines(lines)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dipole.errors import InputError
 from dipole.evaluation.result import Result, compare
+from dipole.files import replaced
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -119,33 +120,20 @@ def _short_names(systems: list[str]) -> dict[str, str]:
 
 
 def check_per_item_path(path: Path) -> None:
-    """Raise InputError where `write_per_item` could not write: before anything is computed."""
+    """Raise InputError where `write_per_item` knows no such format."""
     if path.suffix not in PER_ITEM_FORMATS:
         raise InputError(f"{path}: format {path.suffix!r}; expected .jsonl or .tsv")
-    check_folder(path)
-
-
-def check_folder(path: Path) -> None:
-    """Raise InputError where the folder of an output file does not exist."""
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: no folder {path.parent}; expected one that exists")
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; expected a file")
 
 
 def write_per_item(path: str | Path, results: Sequence[Result]) -> None:
     """One line per item and system: id, system, then the columns (jsonl or tsv by the suffix)."""
     path = Path(path)
     check_per_item_path(path)
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: no folder {path.parent}; expected one that exists")
     lines = _jsonl(results) if path.suffix == ".jsonl" else _tsv(results)
-    # The whole file or none of it.
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with open(partial, "w", encoding="utf-8", newline="\n") as file:
-            file.writelines(line + "\n" for line in lines)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replaced(path) as new, open(new, "w", encoding="utf-8", newline="\n") as file:
+        file.writelines(line + "\n" for line in lines)
 
 
 def _jsonl(results: Sequence[Result]) -> Iterator[str]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dipole.errors import InputError
 from dipole.evaluation.encoding import Encode, encode_function
+
+if TYPE_CHECKING:
+    from dipole.data.converting import OnBadRow
 
 
 @dataclass(frozen=True)
@@ -19,15 +22,23 @@ class Wanted:
     """Where the data of a task come from."""
 
     data: str
-    split: str = "test"
+    split: str | None = None  # not given: test, and of a file, which has no splits, everything
     train: str | None = None  # what a classifier may know; not given: the train split of `data`
     columns: Mapping[str, Any] = field(default_factory=dict)  # field -> column
     seed: int = 0
+    on_bad_row: OnBadRow = "error"
 
     @property
     def part(self) -> str:
-        """The split; of a file, which has none, everything."""
-        return "all" if Path(self.data).is_file() else self.split
+        """The split that is measured."""
+        return self.split or ("all" if Path(self.data).is_file() else "test")
+
+    def loaded(self, load: Callable[..., Any], *, seeded: bool = False) -> tuple[Any, ...]:
+        """What a function of `dipole.data` makes of it."""
+        seed = {"seed": self.seed} if seeded else {}
+        return (
+            load(self.data, split=self.part, on_bad_row=self.on_bad_row, **seed, **self.columns),
+        )
 
 
 @dataclass(frozen=True)
@@ -58,40 +69,40 @@ class Task:
 def _retrieval(wanted: Wanted) -> tuple[Any, ...]:
     from dipole.data import load_retrieval
 
-    return (load_retrieval(wanted.data, split=wanted.split, seed=wanted.seed),)
+    return wanted.loaded(load_retrieval, seeded=True)
 
 
 def _scored(wanted: Wanted) -> tuple[Any, ...]:
     from dipole.data import load_scored
 
-    return (load_scored(wanted.data, split=wanted.part, **wanted.columns),)
+    return wanted.loaded(load_scored)
 
 
 def _ranked(wanted: Wanted) -> tuple[Any, ...]:
     from dipole.data import load_ranked
 
-    return (load_ranked(wanted.data, split=wanted.part),)
+    return wanted.loaded(load_ranked)
 
 
 def _pairs(wanted: Wanted) -> tuple[Any, ...]:
     from dipole.data import load_pairs
 
-    return (load_pairs(wanted.data, split=wanted.part, seed=wanted.seed, **wanted.columns),)
+    return wanted.loaded(load_pairs, seeded=True)
 
 
 def _labeled(wanted: Wanted) -> tuple[Any, ...]:
     from dipole.data import load_labeled
 
-    return (load_labeled(wanted.data, split=wanted.part, seed=wanted.seed, **wanted.columns),)
+    return wanted.loaded(load_labeled, seeded=True)
 
 
 def _train_and_test(wanted: Wanted) -> tuple[Any, ...]:
     if wanted.train is None and Path(wanted.data).exists() and wanted.part == "all":
         raise InputError(f"{wanted.data}: a file has no train split; expected --train FILE")
-    if wanted.train is None and wanted.split == "train":
+    if wanted.train is None and wanted.part == "train":
         raise InputError("--split train: it is what the classifier knows; expected another split")
     (test,) = _labeled(wanted)
-    known = Wanted(wanted.train or wanted.data, "train", None, wanted.columns, wanted.seed)
+    known = replace(wanted, data=wanted.train or wanted.data, split="train", train=None)
     return (*_labeled(known), test)
 
 
@@ -104,8 +115,9 @@ def _anything(wanted: Wanted) -> tuple[Any, ...]:
     readers = {"retrieval": _retrieval, "scored": _scored, "labeled": _labeled}
     if wanted.data in NAMED:
         return readers[NAMED[wanted.data].kind](wanted)
-    if "label" in wanted.columns or "input" in wanted.columns:
-        return _labeled(wanted)
+    for kind, read in (("labelled", _labeled), ("scored", _scored), ("pairs", _pairs)):
+        if any(name in DATA[kind].fields for name in wanted.columns):
+            return read(wanted)
     try:
         return _pairs(wanted)
     except InputError as error:
@@ -117,23 +129,29 @@ def _anything(wanted: Wanted) -> tuple[Any, ...]:
         raise error from None
 
 
-_LABELS = ("input", "label")
+_PAIR, _LABELS, _SCORED = ("anchor", "positive"), ("input", "label"), ("first", "second", "score")
+_LISTS = ("query", "candidates", "relevance")
 DATA = {
-    "retrieval": Data("a BEIR folder, a file of pairs or a name", _retrieval),
-    "scored": Data("pairs of texts with a score", _scored, ("first", "second", "score")),
-    "ranked": Data("queries with candidates and their relevance", _ranked),
-    "pairs": Data("pairs of texts", _pairs, ("anchor", "positive")),
+    "retrieval": Data("a BEIR folder, a file of pairs or a name", _retrieval, _PAIR),
+    "scored": Data("pairs of texts with a score", _scored, _SCORED),
+    "ranked": Data("queries with candidates and their relevance", _ranked, _LISTS),
+    "pairs": Data("pairs of texts", _pairs, _PAIR),
     "labelled": Data("texts or images with a label", _labeled, _LABELS),
     "train and test": Data("texts or images with a label, and --train", _train_and_test, _LABELS),
-    "anything": Data("pairs, labelled examples or retrieval data", _anything, _LABELS),
+    "anything": Data(
+        "pairs, labelled examples or retrieval data", _anything, (*_LABELS, *_SCORED, *_PAIR)
+    ),
 }
 
 TASKS = {
     "retrieval": Task(
-        "find the relevant documents of a query", "retrieval", "retrieval:evaluate_retrieval"
+        "find the relevant documents of a query", "retrieval", "retrieval:evaluate_retrieval",
+        ("at", "measures", "ignore_identical_ids"),
     ),
     "sts": Task("cosines follow the scores of pairs", "scored", "sts:evaluate_sts"),
-    "reranking": Task("relevant candidates first", "ranked", "reranking:evaluate_reranking"),
+    "reranking": Task(
+        "relevant candidates first", "ranked", "reranking:evaluate_reranking", ("at", "measures")
+    ),
     "pair-classification": Task(
         "pairs that belong together, and others",
         "scored",

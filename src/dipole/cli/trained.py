@@ -1,0 +1,124 @@
+"""What a run was trained on: its settings, its columns and the rows it has seen."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dipole.errors import InputError
+
+if TYPE_CHECKING:
+    from dipole.data import Examples
+
+# A field of some kind of data -> the setting of a training that names its column.
+SETTINGS = {
+    "anchor": "anchor", "positive": "positive", "first": "anchor", "second": "positive",
+    "score": "score", "input": "anchor", "label": "label", "query": "anchor", "text": "positive",
+}  # fmt: skip
+
+
+def settings_of(system: str | None) -> dict[str, Any]:
+    """The settings a run was trained with; {} for a model that is no run of ours."""
+    import yaml
+
+    path = Path(system or "", "config.yaml")
+    if system is None or not path.is_file():
+        return {}
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}  # whether the run is broken is for load_encoder to say
+    return settings if isinstance(settings, dict) else {}
+
+
+def columns_of(system: str | None) -> dict[str, str]:
+    """Setting -> column: what the run was told (config.yaml), else what it took (data.json)."""
+    given = settings_of(system)
+    taken: dict[str, Any] = {}
+    for part in reversed(_data_of(system).get("parts", [])):
+        if part.get("role") == "training":
+            fields = part.get("columns", {})
+            taken = {SETTINGS.get(field, field): column for field, column in fields.items()}
+    found = {name: given.get(name) or taken.get(name) for name in set(SETTINGS.values())}
+    return {name: str(column) for name, column in found.items() if column}
+
+
+def choose_columns(
+    fields: Sequence[str], given: Mapping[str, str], systems: Sequence[str], data: str, split: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Field -> column, and system -> a note where a system was trained on other columns.
+
+    What the user named stands; the rest is taken from the first of the systems that was trained on
+    columns which these data have too; what is still open is for the loader to settle.
+    """
+    from dipole.data.peeking import columns_among
+
+    wanted: dict[str, dict[str, str]] = {}
+    for system in systems:
+        trained = columns_of(system)
+        named = {f: trained[SETTINGS[f]] for f in fields if SETTINGS.get(f) in trained}
+        there = columns_among(data, split, list(dict.fromkeys(named.values())))
+        if found := {field: column for field, column in named.items() if column in there}:
+            wanted[system] = found
+    chosen = dict(given)
+    for found in wanted.values():
+        # A column that the user named for one field is not another's.
+        free = {f: c for f, c in found.items() if f not in chosen and c not in chosen.values()}
+        if free:
+            chosen |= free
+            break
+    notes = {}
+    for system, found in wanted.items():
+        if any(chosen.get(field) != column for field, column in found.items()):
+            notes[system] = f"trained on {_shown(found)}; measured on {_shown(chosen)}"
+    return chosen, notes
+
+
+def seen_note(system: str, examples: Examples, data: str, split: str) -> str | None:
+    """How many of these rows the run was trained on, whatever file they came from."""
+    from dipole.data.fingerprint import SKETCH, seen_share
+
+    trained = _data_of(system)
+    if "sketch" not in trained:
+        return _seen_by_path(settings_of(system), data, split)
+    share = seen_share(examples, trained)
+    if math.isnan(share) or not (count := round(share * len(examples))):
+        return None
+    about = "about " if int(trained["rows"]) > SKETCH and share < 1 else ""
+    many = "all" if count == len(examples) else f"{about}{count:,} of the"
+    return (
+        f"trained on {many} {len(examples):,} examples measured here: on these the numbers say how "
+        "well it remembers"
+    )
+
+
+def _seen_by_path(settings: Mapping[str, Any], data: str, split: str) -> str | None:
+    """The same of a run from before there were fingerprints: by the name of its data."""
+    sources = [settings.get("data"), *(settings.get("more_data") or [])]
+    if data in sources and (settings.get("split") == split or Path(data).is_file()):
+        return "trained on the examples measured here: this says how well it remembers"
+    return None
+
+
+def _data_of(system: str | None) -> dict[str, Any]:
+    """What RUN/data.json says of the data of a run, {} where there is none."""
+    if system is None:
+        return {}
+    try:
+        found = json.loads(Path(system, "data.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _shown(columns: Mapping[str, str]) -> str:
+    return ", ".join(f"{field} '{column}'" for field, column in columns.items())
+
+
+def check_bad_rows(on_bad_row: str) -> None:
+    """--on-bad-row says error or skip."""
+    if on_bad_row not in ("error", "skip"):
+        raise InputError(f"--on-bad-row {on_bad_row}: expected error or skip")

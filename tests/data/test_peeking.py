@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from dipole.data import load_labeled, load_pairs, load_ranked, load_retrieval, load_scored
+from dipole.data.peeking import columns_among
+
+Write = Callable[..., Path]
+
+
+def test_columns_of_a_table(write: Write) -> None:
+    path = write("a.csv", "question,answer\nx y,z w\n")
+    assert columns_among(path, "all", ["answer", "title", "question"]) == ["answer", "question"]
+    assert columns_among(path, "all", ["1", "2", "3"]) == ["1", "2"]  # a table without a header
+    path = write("a.jsonl", [{"question": "a", "n": 1}])
+    assert columns_among(path, "all", ["n", "answer"]) == ["n"]
+    assert columns_among("stdlib-code", "test", ["anchor"]) == []
+    write("b/corpus.jsonl", [{"_id": "1", "text": "x"}])
+    assert columns_among(path.parent / "b", "test", ["text"]) == []
+
+
+def test_examples_know_their_columns(write: Write) -> None:
+    """By field, of every kind; a part of them knows the same, and retrieval data its direction."""
+    path = write("p.csv", "question,answer\nx y,z w\nu v,s t\n")
+    pairs = load_pairs(path, anchor="answer", positive="question")
+    assert pairs.columns == {"anchor": "answer", "positive": "question"}
+    assert pairs.select([1]).columns == pairs.columns
+    data = load_retrieval(path, anchor="answer", positive="question")
+    assert (data.direction, data.sizes) == ("answer -> question", "2 queries, 2 documents")
+    path = write("s.csv", "a,b,n\nx y,z w,1.5\nu v,s t,2\n")
+    scored = load_scored(path, first="b", second="a", score="n")
+    assert scored.columns == {"first": "b", "second": "a", "score": "n"}
+    for _ in range(2):  # converted, then from the cache
+        labelled = load_labeled(path, input="a", label="b")
+        assert labelled.columns == {"input": "a", "label": "b"}
+    path = write("r.jsonl", [{"ask": "q", "texts": ["a", "b"], "worth": [1, 0]}])
+    ranked = load_ranked(path, query="ask", candidates="texts", relevance="worth")
+    assert ranked.columns == {"query": "ask", "candidates": "texts", "relevance": "worth"}
+    assert ranked[0]["candidates"] == ["a", "b"]
