@@ -24,7 +24,7 @@ def test_a_search_goes_on_and_leaves_a_recipe(pairs, tmp_path):
     arguments = [
         "--data", pairs, "--out", tmp_path / "search", "--validation", "0.3", "--finalists", "0",
         "--batch-size", "8", "--objective", "infonce,dcl", "--max-steps", "4",
-        "--encoder-option", "dim=8",
+        "--encoder-option", "dim=8", "--seed", "3",
     ]  # fmt: skip
     first = tune(*arguments, "--trials", "2")
     assert first.exit_code == 0
@@ -39,6 +39,8 @@ def test_a_search_goes_on_and_leaves_a_recipe(pairs, tmp_path):
               str(tmp_path / "run")], catch_exceptions=False,
     )  # fmt: skip
     assert trained.exit_code == 0
+    configs = (tmp_path / "search").glob("trials/*/config.yaml")
+    assert {yaml.safe_load(path.read_text())["seed"] for path in configs} == {3} == {recipe["seed"]}
 
 
 @pytest.mark.parametrize(
@@ -47,6 +49,7 @@ def test_a_search_goes_on_and_leaves_a_recipe(pairs, tmp_path):
         (["--temperature", "hot"], "--temperature hot: expected LOW:HIGH"),
         (["--temperature", "0.5:0.1"], "temperature: found 0.5:0.1, expected LOW:HIGH"),
         (["--batch-size", "8,x"], "--batch-size 8,x: expected whole numbers"),
+        (["--objective", " "], "--objective ' ': found no name; expected one, as infonce,dcl"),
         (["--objective", "infonse"], "objective: found 'infonse'"),
         (["--objective", "vicreg", "--temperature", "0.1"], "found an objective without one"),
     ],

@@ -84,13 +84,14 @@ def tune(
     from dipole.training.tuning import tune as search
 
     console = Console(highlight=False)
+    seed = settings.pop("seed", 0)
     space, fixed = _space(settings, objective, temperature, learning_rate, batch_size)
     fixed = {"data": data} | settings | fixed
     ranked = search(
         space,
         out,
         trials=trials,
-        seed=settings.get("seed", 0),
+        seed=seed,
         keep=max(finalists, 1),
         told=lambda trial: _say(trial, console),
         validation=validation,
@@ -98,7 +99,7 @@ def tune(
     )
     _table(ranked, console)
     recipe = out / "best.yaml"
-    _write_recipe(recipe, fixed | {"validation": validation} | ranked[0].settings)
+    _write_recipe(recipe, fixed | {"validation": validation, "seed": seed} | ranked[0].settings)
     line = f"the best settings: {recipe}; dipole train --config {recipe} --out RUN"
     console.print(line, soft_wrap=True)
     best = [trial for trial in ranked[:finalists] if trial.state == "complete"]
@@ -121,6 +122,8 @@ def _space(
     choices: dict[str, Sequence[Any]] = {}
     fixed: dict[str, Any] = {}
     names = [name.strip() for name in objective.split(",") if name.strip()]
+    if not names:
+        raise InputError(f"--objective {objective!r}: found no name; expected one, as infonce,dcl")
     for name in names:
         objective_class(name)
     if len(names) > 1:

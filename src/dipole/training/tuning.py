@@ -74,6 +74,7 @@ def tune(
     together, with the reason).
 
     Args:
+        seed: of the search and of every training.
         settings: those of `dipole.fit`, all trials alike; `validation` is needed.
 
     Raises:
@@ -88,7 +89,8 @@ def tune(
     if settings.get("validation") is None:
         raise InputError("validation: found none; expected a file, split or fraction to tune by")
     folder = Path(out)
-    _same_search(folder, {"space": [space.ranges, space.choices], "settings": _plain(settings)})
+    asked = {"space": [space.ranges, space.choices], "settings": _plain(settings), "seed": seed}
+    _same_search(folder, asked)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     backend = optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL))
     storage = optuna.storages.JournalStorage(backend)
@@ -105,7 +107,7 @@ def tune(
         study.sampler = optuna.samplers.TPESampler(seed=seed + done, n_startup_trials=8)
         trial = study.ask()
         drawn = space.draw(trial)
-        found = _try(optuna, study, trial, folder, settings | drawn)
+        found = _try(optuna, study, trial, folder, settings | drawn | {"seed": seed})
         _drop_runs(folder, _ranked(optuna, study), keep)
         if told is not None:
             told(found)
