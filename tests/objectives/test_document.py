@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from dipole.objectives.document import document
+import dipole.objectives
+from dipole.objectives.document import document, stub
 from dipole.objectives.registry import OBJECTIVES
 
 PAGE = Path(__file__).parents[2] / "docs/objectives.md"
@@ -17,3 +18,8 @@ def test_every_objective_has_a_row_and_a_paper():
     for name in OBJECTIVES:
         assert page.count(f"| `{name}`<br>") == 1
         assert page.count(f"- `{name}` (") == 1
+
+
+def test_the_types_are_what_the_code_writes():
+    page = Path(dipole.objectives.__file__).with_name("__init__.pyi")
+    assert page.read_text("utf-8") == stub(), "run: python -m dipole.objectives.document"

@@ -83,7 +83,7 @@ def test_build_with_settings():
             {"reduction": "max"},
             "reduction: found 'max', expected 'mean', 'sum' or 'none'",
         ),
-        ("infonce", {"executor": "fast"}, "executor: found 'fast', expected dense, tiled, "),
+        ("infonce", {"executor": "fast"}, "executor: found 'fast', expected 'dense', 'tiled', "),
         ("infonce", {"temperature": "hot"}, "temperature: found 'hot', expected a number above 0"),
         ("no_such_file:Loss", {}, "objective: found 'no_such_file:Loss', expected module:class "),
         ("torch.nn:Linear", {}, "objective: found <class 'torch.nn"),

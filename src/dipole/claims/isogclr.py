@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from dipole.claims import AtLeast, Claim, Inequality
 
 TEMPERATURES = (0.1, 0.2, 0.5)
-OPTIONS = {"eta": 1e-2, "rho": 1.0, "temperature": 0.2}
+OPTIONS: dict[str, Any] = {"eta": 1e-2, "rho": 1.0, "temperature": 0.2}
 EPOCHS = 15
 NAME = "correlation of frequency and temperature"
 

@@ -1,8 +1,8 @@
 """What every objective is: a callable module, tensors in, one number out.
 
-An objective is a function with the maths and a thin `Objective` that stores its settings. It says
-what it takes by the names of its `forward`, so that a trainer can hand it a batch by name, and it
-adds up: `InfoNCE() + 0.1 * AlignmentUniformity()`.
+Its settings are typed fields, its `forward` is the maths; inputs are checked when it is called. It
+says what it takes by the names of its `forward`, so that a trainer can hand it a batch by name, and
+it adds up: `InfoNCE() + 0.1 * AlignmentUniformity()`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Literal, TypedDict
+from typing import Any, ClassVar, Literal, TypedDict, overload
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from dipole.errors import InputError
 from dipole.kernels import using
 from dipole.kernels.settings import EXECUTORS, Executor
-from dipole.objectives.checks import check_above_zero
+from dipole.objectives.checks import SHAPES, check, check_above_zero
+from dipole.objectives.settings import Declared, setting
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -30,8 +31,11 @@ class Common(TypedDict, total=False):
     executor: Executor | None
 
 
-class Objective(nn.Module):
-    """An objective and where it comes from; subclasses write `__init__` and `forward`.
+class Objective(Declared):
+    """An objective and where it comes from; subclasses write their settings and `forward`.
+
+    `make` is called with the settings in place, for layers and buffers made of them. A subclass
+    with an `__init__` of its own checks its inputs itself.
 
     reduction: `mean` over the rows that have a positive, their `sum`, or `none` (one per row).
     executor: how the pair engine runs, see docs/engine.md; None chooses.
@@ -46,22 +50,31 @@ class Objective(nn.Module):
     rows: ClassVar[bool] = True
     executors: ClassVar[tuple[str, ...]] = EXECUTORS
 
-    def __init__(self, reduction: Reduction = "mean", executor: Executor | None = None) -> None:
-        super().__init__()
-        if reduction not in ("mean", "sum", "none"):
-            raise InputError(f"reduction: found {reduction!r}, expected 'mean', 'sum' or 'none'")
-        if reduction != "mean" and not self.rows:
+    # Shapes of inputs that are not the usual ones, as `checks.SHAPES` has them.
+    shapes: ClassVar[dict[str, str]] = {}
+
+    reduction: Reduction = setting(default="mean", kw_only=True)
+    executor: Executor | None = setting(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.reduction != "mean" and not self.rows:
             raise InputError(
-                f"reduction: found {reduction!r}, expected 'mean': one number per batch"
+                f"reduction: found {self.reduction!r}, expected 'mean': one number per batch"
             )
-        if executor not in (None, *self.executors):
+        if self.executor not in (None, *self.executors):
             expected = ", ".join(self.executors) or "None: it does not run on the engine"
-            raise InputError(f"executor: found {executor!r}, expected {expected}")
-        self.reduction: Reduction = reduction
-        self.executor = executor
+            raise InputError(f"executor: found {self.executor!r}, expected {expected}")
+        self.make()
+
+    def make(self) -> None:
+        """Layers and buffers that the settings ask for."""
 
     def __call__(self, *args: Any, **inputs: Any) -> Any:
-        """`forward`, on the executor that was asked for."""
+        """`forward` of checked inputs, on the executor that was asked for."""
+        if self.declared:
+            tensors = dict(zip(self.inputs(), args, strict=False)) | inputs
+            known = {n: x for n, x in tensors.items() if n in self.shapes or n in SHAPES}
+            check(shapes=self.shapes, **known)
         with using(executor=self.executor):
             return super().__call__(*args, **inputs)
 
@@ -165,12 +178,41 @@ class Sum(Objective):
 
 
 class Temperature(nn.Module):
-    """A temperature: fixed, or learnt as its logarithm, which keeps it positive."""
+    """A temperature: fixed, or learnt as its logarithm, which keeps it positive.
+
+    As a field, `temperature: Temperature = Temperature(0.05)`, it is given as a number, and
+    `self.temperature()` is its value now.
+    """
 
     def __init__(self, value: float, learn: bool = False) -> None:
         super().__init__()
         self.value = check_above_zero("temperature", value)
-        self.log = nn.Parameter(torch.tensor(math.log(value))) if learn else None
+        self.log: nn.Parameter | None = None
+        if learn:
+            self.learn()
+
+    def learn(self) -> None:
+        """From now on it is a parameter."""
+        self.log = nn.Parameter(torch.tensor(math.log(self.value)))
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.place = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> float: ...
+    @overload
+    def __get__(self, instance: nn.Module, owner: type) -> Temperature: ...
+    def __get__(self, instance: nn.Module | None, owner: type) -> Any:
+        if instance is None:
+            return self.value
+        if self.place not in instance._modules:
+            raise AttributeError(self.place)
+        return instance._modules[self.place]
+
+    def __set__(self, instance: nn.Module, value: float | Temperature) -> None:
+        # A class of its own `__init__` says what its temperature is, learnt or not.
+        own = value if isinstance(value, Temperature) else Temperature(value)
+        instance._modules[self.place] = own
 
     def forward(self) -> float | Tensor:
         return self.value if self.log is None else self.log.exp()

@@ -1,4 +1,6 @@
-"""Writes docs/objectives.md from the registry: `python -m dipole.objectives.document`."""
+"""Writes docs/objectives.md and the types of `dipole.objectives` from the registry:
+`python -m dipole.objectives.document`.
+"""
 
 from __future__ import annotations
 
@@ -90,6 +92,17 @@ def _linked(paper: str) -> str:
     return re.sub(r"arXiv (\d{4}\.\d{4,5})", r"[arXiv \1](https://arxiv.org/abs/\1)", paper)
 
 
+def stub() -> str:
+    """`dipole/objectives/__init__.pyi`: the names that are imported when they are used."""
+    places = ["base:Objective", "base:Sum", "registry:build_objective", *OBJECTIVES.values()]
+    lines = ["# Written by `python -m dipole.objectives.document`; do not edit."]
+    for place in sorted(places):
+        module, _, name = place.partition(":")
+        lines.append(f"from dipole.objectives.{module} import {name} as {name}")
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
     page = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/objectives.md")
     page.write_text(document(), encoding="utf-8")
+    Path(__file__).with_name("__init__.pyi").write_text(stub(), encoding="utf-8")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 from torch import Tensor
 
 from dipole.kernels import INDEX, Modifier, candidates, count, lse, own, pairs, positives, total
 from dipole.kernels.modifiers import Operand
-from dipole.objectives.base import Common, Objective, Reduction, Temperature
-from dipole.objectives.checks import check
+from dipole.objectives.base import Objective, Reduction, Temperature
 from dipole.objectives.maths import (
     as_relation,
     log_add,
@@ -22,6 +19,7 @@ from dipole.objectives.maths import (
     unlike,
 )
 from dipole.objectives.registry import register
+from dipole.objectives.settings import Share
 from dipole.relations import Relation
 
 
@@ -54,15 +52,6 @@ def infonce(
     ids (n,), integers that name the positives' contents: equal ids never meet, save for i = j;
     negative_ids (m,): a negative with the id of an anchor's positive is none of its negatives.
     """
-    check(
-        anchor=anchor,
-        positive=positive,
-        negative=negative,
-        relation=relation,
-        ids=ids,
-        negative_ids=negative_ids,
-        temperature=temperature,
-    )
     a, p = unit(anchor), unit(positive)
     if relation is None and not label_smoothing:
         n = None if negative is None else unit(negative)
@@ -151,7 +140,7 @@ def _margin(shift: Tensor, relation: Relation) -> Modifier:
     related=("ntxent", "dcl", "supcon", "siglip"),
 )
 class InfoNCE(Objective):
-    """`infonce` with its settings; `learn_temperature` learns its logarithm, as CLIP does.
+    """`infonce`; `learn_temperature` learns the temperature's logarithm, as CLIP does.
 
     Example:
         >>> import torch
@@ -160,21 +149,16 @@ class InfoNCE(Objective):
         True
     """
 
-    def __init__(
-        self,
-        temperature: float = 0.05,
-        *,
-        learn_temperature: bool = False,
-        symmetric: bool = True,
-        margin: float = 0.0,
-        label_smoothing: float = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature, learn_temperature)
-        self.symmetric = symmetric
-        self.margin = margin
-        self.label_smoothing = label_smoothing
+    temperature: Temperature = Temperature(0.05)
+    learn_temperature: bool = False
+    symmetric: bool = True
+    margin: float = 0.0
+    label_smoothing: Share = 0.0
+
+    def make(self) -> None:
+        """A temperature that is learnt is a parameter."""
+        if self.learn_temperature:
+            self.temperature.learn()
 
     def forward(
         self,

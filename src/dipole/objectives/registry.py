@@ -159,8 +159,8 @@ def options(cls: type[Objective]) -> dict[str, Any]:
     """Setting -> default of an objective, the common ones last."""
     own = inspect.signature(cls.__init__).parameters
     common = inspect.signature(Objective.__init__).parameters
-    named = [p for p in own.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-    return {p.name: p.default for p in [*named, *common.values()] if p.name != "self"}
+    named = {n: p for n, p in own.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+    return {name: p.default for name, p in (named | dict(common)).items() if name != "self"}
 
 
 def build_objective(name: str, **settings: Any) -> Objective:
