@@ -47,14 +47,6 @@ DIFFERENCES = {
     ),
     "evaluation-knn-weighted": "other objective: weighted vote; dipole majority. No setting",
     "gte-kalm-expanded": "other objective: three of the four blocks",
-    "isogclr-modalities": (
-        "choice: u of exp(s/tau) without the own pair, started at the batch value; official u "
-        "of differences, own pair counted, u from 0. First step equal when patched"
-    ),
-    "isogclr": (
-        "choice: one u weighs both views; official each view its own u. Equal once that line is"
-        " patched (isogclr-shared-u)"
-    ),
     "kernel-infonce-laplacian": "rounding: eps 1e-6 in the denominator",
     "lifted-pml": "convention: mean over pairs / over rows; equal for balanced classes",
     "listmle": (
@@ -81,7 +73,6 @@ DIFFERENCES = {
         "official buggy: sign compares a place in the tail with a column index; sizes agree"
     ),
     "simclr-ntxent-google": "convention: official adds the two directions",
-    "sogclr-modalities": "choice: as isogclr-modalities, one temperature",
     "sogclr": (
         "official buggy: u starts at 0 and is the sum, not the mean, of both views' averages"
     ),
