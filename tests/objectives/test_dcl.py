@@ -26,8 +26,9 @@ def dcl_oracle(anchor, positive, ids=None, *, temperature, weights=None):
     return rows
 
 
-def dclw_oracle(anchor, positive, ids=None, *, temperature, sigma, at):
-    pairs = zip(at["anchor"], at["positive"], strict=True)
+def dclw_oracle(anchor, positive, ids=None, *, temperature, sigma, detach, at=None):
+    weighed = at or {"anchor": anchor, "positive": positive}
+    pairs = zip(weighed["anchor"], weighed["positive"], strict=True)
     alike = [math.exp(cosine(a, p) / sigma) for a, p in pairs]
     weights = [2 - own / (sum(alike) / len(alike)) for own in alike]
     return dcl_oracle(anchor, positive, ids, temperature=temperature, weights=weights)
@@ -38,7 +39,13 @@ class TestDCL(Battery):
 
 
 class TestDCLW(Battery):
-    spec = Spec("dclw", dclw_oracle, settings=({"temperature": 0.3},), detached=True)
+    spec = Spec("dclw", dclw_oracle, settings=({"temperature": 0.3},))
+
+
+class TestDCLWDetached(Battery):
+    spec = Spec(
+        "dclw", dclw_oracle, settings=({"temperature": 0.3, "detach": True},), detached=True
+    )
 
 
 def test_one_pair_has_no_negatives_and_no_loss():

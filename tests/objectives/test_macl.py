@@ -11,14 +11,14 @@ from support.battery import Battery
 from support.spec import Spec, cosine, lse
 
 
-def log_odds(anchor, positive, ids, tau):
-    """log (1 - P) / P of both views of every example; None without negatives."""
+def log_odds(anchor, positive, ids, tau, one_way):
+    """log (1 - P) / P of both views of every example (of one); None without negatives."""
     views, n = (anchor, positive), len(anchor)
     for i in range(n):
-        for v in (0, 1):
+        for v in (0,) if one_way else (0, 1):
             negatives = [
                 cosine(views[v][i], views[w][j]) / tau
-                for w in (0, 1)
+                for w in ((1,) if one_way else (0, 1))
                 for j in range(n)
                 if j != i and (ids is None or ids[j] != ids[i])
             ]
@@ -26,24 +26,31 @@ def log_odds(anchor, positive, ids, tau):
             yield lse(negatives) - own if negatives else None
 
 
-def oracle(anchor, positive, ids=None, *, temperature, alpha, threshold, at):
+def oracle(anchor, positive, ids=None, *, temperature, alpha, threshold, one_way, at):
     alike = [cosine(a, p) for a, p in zip(at["anchor"], at["positive"], strict=True)]
     tau = temperature * (1 + alpha * (sum(alike) / len(alike) - threshold))
     losses = []
-    frozen = log_odds(at["anchor"], at["positive"], ids, tau)
-    for x, x_at in zip(log_odds(anchor, positive, ids, tau), frozen, strict=True):
+    frozen = log_odds(at["anchor"], at["positive"], ids, tau, one_way)
+    for x, x_at in zip(log_odds(anchor, positive, ids, tau, one_way), frozen, strict=True):
         if x is None:
             losses.append(None)
         elif x_at < -100:  # exp(x) / exp(x_at)
             losses.append(math.exp(x - x_at))
         else:  # -log P = log(1 + exp x) and 1 - P = 1 / (1 + exp -x)
             losses.append((max(x, 0) + math.log1p(math.exp(-abs(x)))) * (1 + math.exp(-x_at)))
+    if one_way:
+        return losses
     pairs = zip(losses[::2], losses[1::2], strict=True)
     return [None if a is None else (a + b) / 2 for a, b in pairs]
 
 
 class TestMACL(Battery):
-    spec = Spec("macl", oracle, settings=({"temperature": 0.3},), detached=True)
+    spec = Spec(
+        "macl",
+        oracle,
+        settings=({"temperature": 0.3}, {"temperature": 0.3, "one_way": True}),
+        detached=True,
+    )
 
 
 def test_its_gradient_is_that_of_dcl_at_its_temperature():

@@ -94,12 +94,23 @@ def test_prototypes_learn_from_the_predictions_alone():
                 q = q / q.sum(0)
                 q = q / q.sum(1, keepdim=True)
             codes.append(q)
-    c = torch.nn.functional.normalize(objective.prototypes, dim=-1)
+    c = objective.prototypes / objective.prototypes.detach().norm(dim=-1, keepdim=True)
     predicted = [(z @ c.T / 0.5).log_softmax(1) for z in views]
     wanted = -(codes[0] * predicted[1] + codes[1] * predicted[0]).sum(1).mean() / 2
     torch.testing.assert_close(loss, wanted)
     found, same = (torch.autograd.grad(x, objective.prototypes)[0] for x in (loss, wanted))
     torch.testing.assert_close(found, same)
+
+
+def test_prototypes_go_back_to_unit_length():
+    objective = SwAV(DIM, 4)
+    with torch.no_grad():
+        objective.prototypes.mul_(3)
+    views = torch.randn(2, 8, DIM)
+    objective.eval()(views)
+    assert objective.prototypes.norm(dim=-1).min() > 2.9
+    objective.train()(views)
+    torch.testing.assert_close(objective.prototypes.norm(dim=-1), torch.ones(4))
 
 
 def test_one_view_has_nothing_to_predict():

@@ -12,13 +12,16 @@ from support.spec import Spec, cosine, lse
 DIM = 4  # two groups of two
 
 
-def oracle(views, ids=None, *, groups, temperature, epsilon, through, seed, at):
+def oracle(views, ids=None, *, groups, temperature, epsilon, through, dim, seed, at):
     orders = WhitenedCSE(groups, seed=seed).permutations(*views.shape[::2]).numpy()
     then = at["views"]
     white = [
         whitened(x, x if through else y, order, groups, epsilon)
         for x, y, order in zip(views, then, orders, strict=True)
     ]
+    if dim is not None:
+        w, b = (x.detach().double().numpy() for x in WhitenedCSE(dim=dim, seed=seed).parameters())
+        white = [np.array([np.tanh(w @ row + b) for row in view]) for view in white]
     rows = []
     for i in range(len(views[0])):
         loss = 0.0
@@ -63,6 +66,7 @@ class TestWhitenedCSE(Battery):
         settings=(
             {"groups": 2, "temperature": 0.3, "epsilon": 0.05},
             {"groups": 1, "temperature": 0.3, "epsilon": 0.2, "through": True},
+            {"groups": 2, "temperature": 0.3, "epsilon": 0.05, "dim": DIM},
         ),
         rotation=False,
         detached=True,
@@ -89,6 +93,11 @@ def test_every_training_step_shuffles_anew_and_a_copy_continues():
 def test_dimensions_that_the_groups_do_not_divide():
     with pytest.raises(InputError, match=r"views: found shape \(2, 5, 4\), expected d a multiple"):
         WhitenedCSE(groups=3)(torch.randn(2, 5, 4))
+
+
+def test_vectors_that_the_head_does_not_take():
+    with pytest.raises(InputError, match=r"^views: found shape \(2, 5, 4\), expected \(v, n, 6\)"):
+        WhitenedCSE(groups=2, dim=6)(torch.randn(2, 5, 4))
 
 
 def test_white_views_in_one_group_are_infonce():

@@ -24,6 +24,7 @@ from dipole.objectives.dse import dse
 from dipole.objectives.gml import logit_adjusted
 from dipole.objectives.gte import gte
 from dipole.objectives.listmle import order_refined
+from dipole.objectives.maths import unit
 from dipole.objectives.matryoshka import Matryoshka
 from dipole.objectives.multi_view import EveryPair
 from dipole.objectives.registry import objective_class
@@ -155,7 +156,7 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
     "cosent-st": loss("cosent", temperature=0.05),
     "csgcl-gamma0.3": loss("team-up", temperature=0.4, gamma=0.3),
     "csgcl": loss("team-up", temperature=0.4, gamma=1.0),
-    "dcl-dclw-lightly": loss("dclw", temperature=0.1, sigma=0.5),
+    "dcl-dclw-lightly": loss("dclw", temperature=0.1, sigma=0.5, detach=True),
     "dcl-dclw": loss("dclw", temperature=0.1, sigma=0.5),
     "dcl": loss("dcl", temperature=0.1),
     "dclr": loss("dclr", temperature=0.05, threshold=0.5),
@@ -223,7 +224,7 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
     "llm-embedder-unsorted": loss("stable-distill"),
     "logit-adjusted": logit_adjusted,
     "macl-images": loss("macl"),
-    "macl-one-direction": loss("macl"),
+    "macl-one-direction": loss("macl", one_way=True),
     "macl-sentences": loss("macl", temperature=0.05, alpha=2.0, threshold=0.8),
     "margin-mse-st": loss("margin-mse"),
     "matryoshka-st-times3": 3
@@ -270,7 +271,7 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
     "supcon-singleton": loss("supcon", temperature=0.07),
     "swav-raw-prototypes": swav,
     "swav-sinkhorn": lambda scores: sinkhorn(scores, temperature=0.5, iterations=3).softmax(-1),
-    "swav": swav,
+    "swav": lambda views, prototypes: swav(views, unit(prototypes)),
     "sycl-cosine": loss("sycl", temperature=0.05, normalize=True),
     "sycl": loss("sycl"),
     "triplet-batch-active-pml": loss(

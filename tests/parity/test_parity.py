@@ -30,9 +30,6 @@ DIFFERENCES = {
     ),
     "contrastive-st-default": "other objective: cosine distance; dipole Euclidean",
     "contrastive-st": "rounding: torch pairwise distance adds 1e-6",
-    "dcl-dclw": (
-        "choice: weights detached (as lightly); official lets the gradient through. Value equal"
-    ),
     "dclr": (
         "choice: dipole: the paper's softmax loss; code: binary cross-entropy over all entries "
         "with masked logits at 0"
@@ -55,10 +52,6 @@ DIFFERENCES = {
     "llm-embedder-unsorted": (
         "other objective: official needs lists sorted by the teacher; dipole sorts"
     ),
-    "macl-one-direction": (
-        "choice: dipole has only the 2n-view shape; SimCSE/MoCo scripts feed one direction. No "
-        "setting"
-    ),
     "matryoshka-st": "convention: peer sums over dimensions, dipole divides by the sum of weights",
     "metrix-multi-similarity": (
         "official buggy: mixed negatives never count (weights written into the wrong mask); one"
@@ -78,10 +71,6 @@ DIFFERENCES = {
     ),
     "supcon-base-temperature": "convention: official times temperature/base_temperature",
     "supcon-singleton": "convention: official counts rows without a positive as 0",
-    "swav-raw-prototypes": (
-        "choice: prototypes normalised inside, so only the tangential gradient; official a "
-        "linear layer renormalised in no_grad"
-    ),
     "sycl-cosine": "rounding: as sycl",
     "sycl": "rounding: 1e-15 under a square root: 6e-8 in the value",
     "triplet-batch-active-pml": (

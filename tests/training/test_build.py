@@ -3,9 +3,16 @@
 import pytest
 import torch
 
-from dipole.data import Labeled, Pairs, Scored, Triplets
+from dipole.data import Inputs, Labeled, Pairs, Scored, Triplets
 from dipole.errors import InputError
-from dipole.training.build import build_encoder, build_objective, load_examples, load_validation
+from dipole.objectives import InfoNCE
+from dipole.training.build import (
+    build_encoder,
+    build_objective,
+    build_parts,
+    load_examples,
+    load_validation,
+)
 from dipole.training.config import make_config
 
 
@@ -69,3 +76,20 @@ def test_validation_by_fraction_file_and_not_at_all(table, tmp_path):
     assert sizes(str(other)) == (40, 2)
     training, held = sizes("0.3")
     assert training + held == 40
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "found anchor and no queue; expected --queue too"),
+        ({"queue": 4, "teacher": "ema"}, "expected --teacher-makes queue"),
+        ({"queue": 4, "pairs": True}, "found anchor for pairs, expected positive"),
+    ],
+)
+def test_a_queue_of_anchors_is_one_of_first_views(settings, message, tiny_encoder):
+    texts = {"anchor": ["a", "b"], "positive": ["b", "a"]}
+    given = Pairs.from_columns(texts) if settings.pop("pairs", False) else None
+    examples = given or Inputs.from_columns({"input": ["a", "b"]})
+    config = make_config(data="x", queue_holds="anchor", **settings)
+    with pytest.raises(InputError, match=rf"^queue_holds: .*{message}"):
+        build_parts(config, tiny_encoder, examples, InfoNCE().inputs())

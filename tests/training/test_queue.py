@@ -28,6 +28,18 @@ def test_first_in_first_out():
     assert queue.keys.tolist() == [50, 60, 70, 80]
 
 
+def test_it_holds_what_it_is_told_to():
+    queue = Queue(4, InfoNCE().inputs(), holds="anchor")
+    first = batch(0)
+    queue.before(first | {"teacher_positive": torch.zeros(3, 2)})
+    queue.after_step()
+    torch.testing.assert_close(queue.vectors, first["anchor"])
+    queue.before(batch(3) | {"teacher_anchor": torch.ones(3, 2)})
+    queue.after_step()
+    assert queue.vectors[-3:].tolist() == [[1, 1]] * 3
+    assert queue.keys.tolist() == [20, 30, 40, 50]
+
+
 def test_a_batch_never_meets_itself_and_keeps_its_own_negatives():
     queue = Queue(8, InfoNCE().inputs())
     assert "negative" not in queue.before(batch(0))

@@ -93,13 +93,16 @@ def test_vectors_stand_beside_the_students_where_the_objective_takes_both(tiny_e
     torch.testing.assert_close(queue.vectors, batch["teacher_positive"])
 
 
-def test_a_queue_alone_leaves_the_positives_to_the_student(tiny_encoder):
+@pytest.mark.parametrize("holds", ["positive", "anchor"])
+def test_a_queue_alone_leaves_the_positives_to_the_student(tiny_encoder, holds):
     inputs = InfoNCE().inputs()
-    teacher, queue = Teacher(tiny_encoder, 1.0, inputs, queue_only=True), Queue(4, inputs)
+    teacher = Teacher(tiny_encoder, 1.0, inputs, queue_only=True, holds=holds)
+    queue = Queue(4, inputs, holds=holds)
     tiny_encoder.linear.weight.data.mul_(-1)
     towers = Towers(tiny_encoder, InfoNCE(), [teacher, queue]).train()
     batch = towers.vectors(columns(tiny_encoder, anchor=["ab", "c"], positive=["a", "bc"]), {})
     assert batch["positive"].requires_grad
     towers.after_step()
-    without_dropout = teacher.encoder(tiny_encoder.prepare(["a", "bc"]))
+    held = {"anchor": ["ab", "c"], "positive": ["a", "bc"]}[holds]
+    without_dropout = teacher.encoder(tiny_encoder.prepare(held))
     torch.testing.assert_close(queue.vectors, without_dropout)

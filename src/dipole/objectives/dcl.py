@@ -10,7 +10,8 @@ from torch import Tensor
 from dipole.kernels import lse, own, pairs
 from dipole.objectives.base import Common, Objective, Reduction, Temperature
 from dipole.objectives.checks import check, check_above_zero
-from dipole.objectives.maths import everywhere, log_add, others, reduce, unit
+from dipole.objectives.everyone import everyone
+from dipole.objectives.maths import log_add, others, reduce, unit
 from dipole.objectives.registry import register
 
 
@@ -21,6 +22,7 @@ def dcl(
     *,
     temperature: float | Tensor = 0.1,
     sigma: float | None = None,
+    detach: bool = False,
     reduction: Reduction = "mean",
 ) -> Tensor:
     """With z the 2n views of n examples and p(i) the other view of the same example,
@@ -29,7 +31,8 @@ def dcl(
               - w_i cos(z_i, z_p(i)) / temperature,
 
     w_i = 1; or, given `sigma` (DCLW), more weight to pairs that are still far apart:
-    w_i = 2 - exp(s_i / sigma) / mean_k exp(s_k / sigma) with s_i = cos(z_i, z_p(i)), detached.
+    w_i = 2 - exp(s_i / sigma) / mean_k exp(s_k / sigma) with s_i = cos(z_i, z_p(i)). The gradient
+    goes through w, as the equation has it; with `detach` w is a constant, as in lightly.
 
     Returns the mean over the 2n views (`none`: n rows, each the mean of an example's two views).
     An example without any negative is not counted.
@@ -44,14 +47,15 @@ def dcl(
     second = log_add(block.column[0], *pairs(p, p, temperature=temperature, row=[negatives]).row)
     score = own(a, p, temperature=temperature)
     if sigma is not None:
-        score = score * _far_weight(own(a, p, temperature=sigma))
+        weight = _far_weight(own(a, p, temperature=sigma))
+        score = score * (weight.detach() if detach else weight)
     return reduce((first + second) / 2 - score, reduction, counted=torch.isfinite(first))
 
 
 def _far_weight(score: Tensor) -> Tensor:
     """2 - exp(score) / mean exp(score), the mean over all processes."""
-    every = everywhere(score)
-    return 2 - len(every) * torch.exp(score.detach() - torch.logsumexp(every, 0))
+    every = everyone(score)
+    return 2 - len(every) * torch.exp(score - torch.logsumexp(every, 0))
 
 
 @register(
@@ -87,7 +91,7 @@ class DCL(Objective):
     related=("dcl", "ntxent"),
 )
 class DCLW(Objective):
-    """`dcl` with weighted positives.
+    """`dcl` with weighted positives; `detach` takes the weights for constants.
 
     Example:
         >>> import torch
@@ -96,11 +100,17 @@ class DCLW(Objective):
     """
 
     def __init__(
-        self, temperature: float = 0.1, sigma: float = 0.5, **common: Unpack[Common]
+        self,
+        temperature: float = 0.1,
+        sigma: float = 0.5,
+        *,
+        detach: bool = False,
+        **common: Unpack[Common],
     ) -> None:
         super().__init__(**common)
         self.temperature = Temperature(temperature)
         self.sigma = check_above_zero("sigma", sigma)
+        self.detach = detach
 
     def forward(self, anchor: Tensor, positive: Tensor, ids: Tensor | None = None) -> Tensor:
         """The loss of a batch; see `dcl`."""
@@ -110,5 +120,6 @@ class DCLW(Objective):
             ids,
             temperature=self.temperature(),
             sigma=self.sigma,
+            detach=self.detach,
             reduction=self.reduction,
         )

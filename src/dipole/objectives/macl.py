@@ -24,6 +24,7 @@ def macl(
     temperature: float | Tensor = 0.1,
     alpha: float = 0.5,
     threshold: float = 0.0,
+    one_way: bool = False,
     reduction: Reduction = "mean",
 ) -> Tensor:
     """With A the mean cosine of the batch's positive pairs and p(i) the other view of an example,
@@ -32,7 +33,9 @@ def macl(
         P_i = exp(cos(z_i, z_p(i)) / tau) / sum_{j != i} exp(cos(z_i, z_j) / tau)
         L_i = - log P_i / (1 - P_i)                                       (1 - P_i detached)
 
-    over the 2n views z, as in NT-Xent (`none`: n rows, each the mean of an example's two views).
+    over the 2n views z, as in NT-Xent (`none`: n rows, each the mean of an example's two views),
+    which is what the authors' scripts for images give their loss; `one_way` is what those for
+    sentences and for MoCo give it: the anchors alone, against the positives alone.
     The gradient is that of DCL at temperature tau. An example without any negative is not counted.
     The paper's settings: images 0.1, 0.5, 0; sentences 0.05, 2, 0.8 (temperature, alpha,
     threshold). An InputError says so where tau would not be above 0.
@@ -47,11 +50,15 @@ def macl(
             f"alpha: found {alpha} and threshold {threshold}, expected values that keep the "
             f"temperature above 0 (it is {float(tau):.4g})"
         )
-    negatives = lse(mask=others(ids))
+    negatives, score = lse(mask=others(ids)), own(a, p, temperature=tau)
+    if one_way:
+        (rest,) = pairs(a, p, temperature=tau, row=[negatives]).row
+        counted = torch.isfinite(rest)
+        return reduce(_reweighted(torch.where(counted, rest - score, 0)), reduction, counted)
     block = pairs(a, p, temperature=tau, row=[negatives], column=[negatives])
     first = log_add(block.row[0], *pairs(a, a, temperature=tau, row=[negatives]).row)
     second = log_add(block.column[0], *pairs(p, p, temperature=tau, row=[negatives]).row)
-    score, counted = own(a, p, temperature=tau), torch.isfinite(first)
+    counted = torch.isfinite(first)
     rows = [_reweighted(torch.where(counted, x - score, 0)) for x in (first, second)]
     return reduce((rows[0] + rows[1]) / 2, reduction, counted)
 
@@ -90,12 +97,14 @@ class MACL(Objective):
         *,
         alpha: float = 0.5,
         threshold: float = 0.0,
+        one_way: bool = False,
         **common: Unpack[Common],
     ) -> None:
         super().__init__(**common)
         self.temperature = Temperature(temperature)
         self.alpha = alpha
         self.threshold = threshold
+        self.one_way = one_way
 
     def forward(self, anchor: Tensor, positive: Tensor, ids: Tensor | None = None) -> Tensor:
         """The loss of a batch; see `macl`."""
@@ -106,5 +115,6 @@ class MACL(Objective):
             temperature=self.temperature(),
             alpha=self.alpha,
             threshold=self.threshold,
+            one_way=self.one_way,
             reduction=self.reduction,
         )

@@ -34,7 +34,8 @@ def swav(
 
     A the first `assign` views, the full ones (small crops predict, and are not predicted). Codes
     are balanced over the batch of all processes and the `queue`, which makes them better where
-    the batch has fewer rows than there are prototypes.
+    the batch has fewer rows than there are prototypes. The length of a prototype is a constant for
+    the gradient: c is the weight of a linear layer whose rows are of unit length.
     Keeps the scores of a view, (n, K), as a classifier does: Sinkhorn scales each of them.
     Shapes: views (v, n, d), v of 2 or more; prototypes (K, d); queue (m, d), earlier vectors.
     """
@@ -50,7 +51,9 @@ def swav(
             f"views: found {len(views)} views, expected {max(assign, 2)} or more: "
             f"{assign} give codes, each to another"
         )
-    z, c = unit(views), unit(prototypes)
+    z = unit(views)
+    length = torch.linalg.vector_norm(prototypes.detach().to(z.dtype), dim=-1, keepdim=True)
+    c = prototypes.to(z.dtype) / length.masked_fill(length == 0, 1)
     scores = z @ c.T
     with torch.no_grad():
         earlier = None if queue is None else unit(queue) @ c.T
@@ -84,9 +87,10 @@ def _codes(scores: Tensor, earlier: Tensor | None, temperature: float, iteration
 class SwAV(Objective):
     """`swav` with its prototypes, which are learnt.
 
-    They are unit vectors wherever they are used. `seed` draws the first ones, so that every
-    process starts with the same. The paper holds them still in the first epoch:
-    `objective.prototypes.requires_grad_(False)`.
+    As in the authors' code they are the weight of a linear layer, put back to unit length before
+    every training step, so that the gradient is not only the part along the sphere. `seed` draws
+    the first ones, so that every process starts with the same. The paper holds them still in the
+    first epoch: `objective.prototypes.requires_grad_(False)`.
 
     Example:
         >>> import torch
@@ -116,6 +120,9 @@ class SwAV(Objective):
 
     def forward(self, views: Tensor, queue: Tensor | None = None) -> Tensor:
         """The loss of a batch; see `swav`."""
+        if self.training:
+            with torch.no_grad():
+                self.prototypes.copy_(unit(self.prototypes))
         return swav(
             views,
             self.prototypes,

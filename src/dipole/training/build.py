@@ -108,8 +108,10 @@ def build_parts(
         parts.append(Scores())
     if config.mixed and config.queue is None:
         raise InputError("mixed: found no queue to mix; expected --queue too")
+    if config.queue_holds == "anchor":
+        _check_anchors_kept(config, examples)
     if config.queue is not None:
-        parts.append(queue := Queue(config.queue, inputs))
+        parts.append(queue := Queue(config.queue, inputs, holds=config.queue_holds))
         if config.mixed:
             parts.append(Mixed(queue, inputs, **config.mixed))
     if config.centroids is not None:
@@ -117,6 +119,22 @@ def build_parts(
 
         parts.append(Centroids(config.centroids, inputs, start=config.centroids_start))
     return parts
+
+
+def _check_anchors_kept(config: Config, examples: Examples) -> None:
+    """A queue of anchors is one of first views, made as its keys are."""
+    if config.queue is None:
+        raise InputError("queue_holds: found anchor and no queue; expected --queue too")
+    if "positive" in examples.FIELDS:
+        raise InputError(
+            "queue_holds: found anchor for pairs, expected positive: the queue knows which past "
+            "positives are copies, not which anchors (two views of one text are alike)"
+        )
+    if config.teacher is not None and config.teacher_makes != "queue":
+        raise InputError(
+            "queue_holds: found anchor with a teacher of the positives; "
+            "expected --teacher-makes queue"
+        )
 
 
 def _teacher(
@@ -135,7 +153,8 @@ def _teacher(
         queue_only = config.teacher_makes == "queue"
         if queue_only and config.queue is None:
             raise InputError("teacher_makes: found queue and no queue; expected --queue too")
-        return Teacher(encoder, decays[config.teacher], inputs, queue_only=queue_only)
+        decay, holds = decays[config.teacher], config.queue_holds
+        return Teacher(encoder, decay, inputs, queue_only=queue_only, holds=holds)
     from dipole.encoders import load_encoder
     from dipole.training.stored_teacher import StoredTeacher
 

@@ -93,6 +93,11 @@ class Config(BaseModel):
     queue: int | None = Field(
         None, ge=1, description="Past positives that stay negatives, all processes."
     )
+    queue_holds: Literal["positive", "anchor"] = Field(
+        "positive",
+        description="Which of two views the queue keeps: the second (positive) or the first "
+        "(anchor: ESimCSE's sentence without the repetition).",
+    )
     mixed: dict[str, int] = Field(
         default_factory=dict,
         description="Mixtures of the queue's hardest as negatives, KEY=VALUE: mixes, with_anchor, "

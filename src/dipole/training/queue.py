@@ -20,7 +20,8 @@ USES = {"negative": "negative_ids", "queue": None, "support": "support_labels"}
 
 
 class Queue(Part):
-    """The last `size` positives of all processes, first in, first out, without gradient.
+    """The last `size` positives (or what it `holds`) of all processes, first in, first out, without
+    gradient.
 
     They are more `negative` vectors of the objective (with `negative_ids`: a past copy of an
     anchor's positive is none of its negatives), or its `queue`, or its labelled `support`,
@@ -29,12 +30,14 @@ class Queue(Part):
     Every process holds the same queue and hands its share of it to the objective, which meets the
     shares of all; so the number of processes changes nothing, also on resume.
 
-    Source: He et al. 2020, arXiv 1911.05722; Wang et al. 2020, arXiv 1912.06798 (labelled).
+    Sources: He et al. 2020, arXiv 1911.05722; Wang et al. 2020, arXiv 1912.06798 (labelled); Wu
+    et al. 2021, ESimCSE, arXiv 2109.04380 (it holds the anchors: sentences without the repetition).
     """
 
-    def __init__(self, size: int, inputs: Mapping[str, bool]) -> None:
+    def __init__(self, size: int, inputs: Mapping[str, bool], *, holds: str = "positive") -> None:
         super().__init__()
         self.size = size
+        self.holds = holds
         self.use = next((use for use in USES if use in inputs), None)
         if self.use is None:
             raise InputError(
@@ -51,7 +54,7 @@ class Queue(Part):
         key = USES[self.use or ""]
         labels = batch.get("labels" if self.use == "support" else "ids")
         # Where a teacher's vectors stand beside the student's, they are the ones to keep.
-        vectors = batch.get("teacher_positive", batch["positive"]).detach().float()
+        vectors = batch.get(f"teacher_{self.holds}", batch[self.holds]).detach().float()
         if labels is None:
             labels = torch.zeros(len(vectors), dtype=torch.int64, device=vectors.device)
         self._arriving = vectors, labels

@@ -24,7 +24,7 @@ class Teacher(Part):
     column, of which `lists.Scores` makes cosines. Where it is `teacher_positive` and its like,
     those vectors beside the student's. Otherwise they stand in for every column but the anchors,
     without gradient (MoCo's keys). With `queue_only` the columns are the student's own, and the
-    vectors beside its positives, made without dropout, are for the queue (ESimCSE).
+    vectors beside them, made without dropout, are for the queue, of what it `holds` (ESimCSE).
 
     Sources: He et al. 2020, arXiv 1911.05722; Tarvainen and Valpola 2017, arXiv 1703.01780; Wu et
     al. 2021, arXiv 2109.04380.
@@ -37,6 +37,7 @@ class Teacher(Part):
         inputs: Mapping[str, bool],
         *,
         queue_only: bool = False,
+        holds: str = "positive",
     ) -> None:
         super().__init__()
         self._student = [student]  # in a list: its weights are not this module's
@@ -47,7 +48,7 @@ class Teacher(Part):
             queue_only or self.gives_scores or any(name.startswith(PREFIX) for name in inputs)
         )
         self.queue_only = queue_only
-        self._inputs = (*inputs, *([PREFIX + "positive"] if queue_only else []))
+        self._inputs = (*inputs, *([PREFIX + holds] if queue_only else []))
 
     def train(self, mode: bool = True) -> Teacher:
         """Keys are made as the student makes its own; scores without dropout and without a head."""
