@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dipole.data import load_labeled
+from dipole.data import Inputs, load_inputs, load_labeled
 from dipole.data.images import read_idx
 from dipole.errors import InputError
 
@@ -105,3 +105,70 @@ def test_a_folder_and_a_zip_file_with_a_folder_per_class(tmp_path: Path) -> None
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="found no images; expected a folder of images for every"):
         load_labeled(tmp_path / "empty")
+
+
+def test_bad_images_are_left_out_where_asked(tmp_path: Path) -> None:
+    (tmp_path / "set/cat").mkdir(parents=True)
+    (tmp_path / "set/cat/1.png").write_bytes(png(IMAGES[0]))
+    (tmp_path / "set/cat/2.png").write_bytes(b"")
+    (tmp_path / "set/cat/3.png").mkdir()
+    (tmp_path / "set/cat/4.png").write_bytes(png(IMAGES[0])[:40])
+    (tmp_path / "set/cat/read.me").write_text("")
+    with pytest.raises(
+        InputError, match=r"set: cat/2\.png: found an empty file; expected an image"
+    ):
+        load_labeled(tmp_path / "set")
+    found = load_labeled(tmp_path / "set", on_bad_row="skip")
+    assert (len(found), found.skipped.count) == (1, 3)
+    assert "cat/3.png: found a folder; expected an image file" in found.skipped.messages[1]
+    assert "passed over, no image by name: .me 1" in found.origin
+    with pytest.raises(InputError, match="on_bad_row: found 'no'"):
+        load_labeled(tmp_path / "set", on_bad_row="no")  # type: ignore[arg-type]
+    (tmp_path / "set/cat/1.png").unlink()
+    with pytest.raises(
+        InputError, match=r"found no usable image, 3 bad ones; the first: .*2[.]png"
+    ):
+        load_labeled(tmp_path / "set", on_bad_row="skip")
+
+
+def test_images_without_classes_are_inputs_and_never_one_class(tmp_path: Path) -> None:
+    for i in range(2):
+        (tmp_path / f"{i}.png").write_bytes(png(IMAGES[i]))
+    found = load_inputs(tmp_path)
+    assert type(found) is Inputs
+    assert np.array_equal(np.asarray(found.column("input")), IMAGES[:2])
+    with pytest.raises(InputError, match=r"found the image 0\.png in no class folder"):
+        load_labeled(tmp_path)
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat/1.png").write_bytes(png(IMAGES[2]))
+    with pytest.raises(InputError, match=r"found the image 0\.png in no class folder"):
+        load_inputs(tmp_path)
+
+
+def test_images_of_many_sizes_take_a_size(tmp_path: Path) -> None:
+    for name, image in (
+        ("a/1", IMAGES[0]),
+        ("a/2", IMAGES[0, :3]),
+        ("b/3", np.stack([IMAGES[0]] * 3, 2)),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.png").write_bytes(png(image))
+    with pytest.raises(
+        InputError, match=r"different sizes \(3x4, 5x4\); expected one size, or --resize"
+    ):
+        load_labeled(tmp_path)
+    found = load_labeled(tmp_path, resize=(4, 2))
+    assert np.asarray(found.column("input")).shape == (3, 4, 2, 3)
+    assert found.origin.endswith("(grey as RGB: 2; resized to 4x2)")
+
+
+def test_what_an_image_folder_cannot_do_is_said(mnist: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="found input='x' for data whose columns are known"):
+        load_labeled(mnist, input="x")
+    with pytest.raises(InputError, match="found resize=3 for images of one size"):
+        load_labeled(mnist, resize=3)
+    with pytest.raises(InputError, match="found resize=3 for images of one size"):
+        load_labeled("digits", resize=3)
+    (tmp_path / "l.csv").write_text("text,label\na,b\n")
+    with pytest.raises(InputError, match="found resize=3 for texts"):
+        load_labeled(tmp_path / "l.csv", resize=3)

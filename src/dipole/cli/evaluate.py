@@ -138,6 +138,14 @@ def evaluate(
             help="zero-shot: a prompt with {} for the name; repeatable, the vectors are averaged.",
         ),
     ] = None,
+    resize: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=SETTINGS,
+            help="Pixels of images, as 64 or 48x64 (height x width): scaled, cropped in the "
+            "middle. Default: as they are.",
+        ),
+    ] = None,
     role: Annotated[
         str | None,
         typer.Option(
@@ -189,7 +197,7 @@ def evaluate(
     }  # fmt: skip
     columns = {name: value for name, value in columns.items() if value is not None}
     settings = {name: value for name, value in settings.items() if value is not None}
-    _check_options(task, columns, settings, train, role)
+    _check_options(task, columns, settings, train, role, resize)
     systems = systems_of(run, baseline or [], task, role)
     _check_outputs(task, per_query, trec_run)
     if data is None:
@@ -199,7 +207,8 @@ def evaluate(
     if split is not None and _is_table(data):
         raise InputError(f"--split {split}: {data} is a file, which has no splits; expected none")
     seed = split_seed(systems, data, seed)
-    wanted = Wanted(data, split, train, columns, seed, "skip" if on_bad_row == "skip" else "error")
+    bad_rows: Any = "skip" if on_bad_row == "skip" else "error"
+    wanted = Wanted(data, split, train, columns, seed, bad_rows, resize)
     fields = _fields(task, columns, systems)
     columns, notes = choose_columns(fields, columns, systems, data, wanted.part)
     wanted = replace(wanted, columns=columns)
@@ -291,7 +300,7 @@ def _wants(task: str) -> str:
 
 def _check_options(
     task: str, columns: dict[str, Any], settings: dict[str, Any], train: str | None,
-    role: str | None,
+    role: str | None, resize: str | None,
 ) -> None:  # fmt: skip
     """An option that the task does not have is an error, not ignored."""
     from dipole.evaluation.tasks import DATA, TASKS, tasks_that
@@ -310,6 +319,9 @@ def _check_options(
     if train is not None and TASKS[task].data != "train and test":
         others = tasks_that(lambda t: t.data == "train and test")
         raise InputError(f"--train: {task} learns nothing; expected --task {others}")
+    if resize is not None and "label" not in DATA[TASKS[task].data].fields:
+        others = tasks_that(lambda t: "label" in DATA[t.data].fields)
+        raise InputError(f"--resize: of images; expected --task {others}")
     if role is not None:
         if role not in ("query", "document"):
             raise InputError(f"--role {role}: expected query or document")

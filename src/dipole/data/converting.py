@@ -65,8 +65,10 @@ class BadRows:
         self.count = 0
         self.messages: list[str] = []
 
-    def __call__(self, number: int, message: str) -> None:
-        line = f"{self._name}, row {number}: {message}"
+    def __call__(self, place: int | str, message: str) -> None:
+        """A bad row by its number, or a bad file by its name."""
+        row = f", row {place}" if isinstance(place, int) else f": {place}"
+        line = f"{self._name}{row}: {message}"
         if not self._skip:
             raise InputError(line)
         self.count += 1

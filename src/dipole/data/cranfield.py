@@ -10,6 +10,7 @@ from dipole.data.examples import Skipped
 from dipole.data.judgements import Judgements
 from dipole.data.retrieval import RetrievalData
 from dipole.data.rows import join_title
+from dipole.data.splits import chosen_splits
 from dipole.data.trec import read_qrels
 from dipole.errors import InputError
 
@@ -25,12 +26,15 @@ def is_cranfield(folder: Path) -> bool:
     return (folder / _CORPUS).is_file()
 
 
-def read_cranfield(folder: Path, on_bad_row: OnBadRow = "error") -> RetrievalData:
-    """Abstracts, questions and judgements; it has one split.
+def read_cranfield(
+    folder: Path, split: str = "test", on_bad_row: OnBadRow = "error"
+) -> RetrievalData:
+    """Abstracts, questions and judgements; it has one split, test.
 
     Not well-formed XML (no root), so not read as such. Judgements count the questions through from
     1; the numbers in the file of questions have gaps. Two documents are empty and left out.
     """
+    chosen_splits(split, ["test"], str(folder))
     for name in (_QUERIES, _QRELS):
         if not (folder / name).is_file():
             raise InputError(f"{folder}: found {_CORPUS} but no {name}; expected both")

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 from dipole.data.rows import Row, Source
+from dipole.data.splits import WHOLE, check_whole, chosen_splits
 from dipole.errors import InputError, optional
 
 
@@ -35,8 +36,11 @@ def is_datasets_folder(folder: Path) -> bool:
     )
 
 
-def parts_from_folder(folder: Path, split: str) -> dict[str, Any]:
-    """The splits asked for ("a", "a+b" or "all") of a folder, as `datasets.Dataset`s by name."""
+def parts_from_folder(folder: Path, split: str, whole: tuple[str, ...] = WHOLE) -> dict[str, Any]:
+    """The splits asked for ("a", "a+b" or "all") of a folder, as `datasets.Dataset`s by name.
+
+    `whole`: what means all of a data set that was saved as one, without splits.
+    """
     datasets = optional("datasets", "text")
     try:
         if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
@@ -47,7 +51,7 @@ def parts_from_folder(folder: Path, split: str) -> dict[str, Any]:
         raise InputError(
             f"{folder}: found no data set that `datasets` can read ({_first_line(error)})"
         ) from None
-    return _chosen(str(folder), found, split)
+    return _chosen(str(folder), found, split, whole)
 
 
 def parts_from_hub(name: str, split: str) -> dict[str, Any]:
@@ -87,17 +91,14 @@ def rows_source(name: str, parts: dict[str, Any]) -> Source:
     return Source(f"{name} ({'+'.join(parts)})", rows, lambda: state)
 
 
-def _chosen(name: str, found: Any, split: str) -> dict[str, Any]:
+def _chosen(name: str, found: Any, split: str, whole: tuple[str, ...] = WHOLE) -> dict[str, Any]:
     datasets = optional("datasets", "text")
     if isinstance(found, datasets.Dataset):
-        return {str(found.split or "all"): found}
-    if split == "all":
-        return dict(found)
-    wanted = split.split("+")
-    for part in wanted:
-        if part not in found:
-            raise InputError(f"{name}: no split '{part}'; splits found: {', '.join(found)}")
-    return {part: found[part] for part in wanted}
+        if found.split is None:
+            check_whole(split, name, "a data set", whole)
+            return {"all": found}
+        found = {str(found.split): found}
+    return {part: found[part] for part in chosen_splits(split, found, name)}
 
 
 def _unreachable() -> str | None:

@@ -6,19 +6,22 @@ Images are uint8 arrays, (height, width) or (height, width, channels), 0 to 255,
 from __future__ import annotations
 
 import gzip
-import io
-import zipfile
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from dipole.data.examples import Labeled
-from dipole.errors import InputError
+from dipole.data.converting import BadRows, OnBadRow
+from dipole.data.examples import Inputs, Labeled
+from dipole.data.image_decoding import decoded, one_size, target_size
+from dipole.data.image_files import class_folders
+from dipole.data.rows import BadValueError
+from dipole.data.splits import check_whole, chosen_splits
+from dipole.errors import InputError, optional
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 # Names that the files of a split begin with.
 _IDX = {"train": "train", "test": "t10k"}
 
@@ -45,9 +48,7 @@ def is_idx_folder(folder: Path) -> bool:
 def from_idx_folder(folder: Path, split: str) -> Labeled:
     """`{train,t10k}-{images-idx3,labels-idx1}-ubyte`, maybe with .gz."""
     images, labels = [], []
-    for part in _IDX if split == "all" else split.split("+"):
-        if part not in _IDX:
-            raise InputError(f"{folder}: no split '{part}'; splits found: train, test")
+    for part in chosen_splits(split, _IDX, str(folder)):
         images.append(read_idx(_one(folder, f"{_IDX[part]}-images-idx3-ubyte*")))
         labels.append(read_idx(_one(folder, f"{_IDX[part]}-labels-idx1-ubyte*")))
         if len(images[-1]) != len(labels[-1]):
@@ -60,22 +61,54 @@ def from_idx_folder(folder: Path, split: str) -> Labeled:
     )
 
 
-def from_class_folders(path: Path) -> Labeled:
-    """A folder or zip file of images, each in a folder named after its class."""
-    images, labels, names = [], [], []
-    for name, data in _image_files(path):
-        images.append(decoded(data, f"{path}: {name}"))
-        labels.append(Path(name).parent.name)
-        names.append(name)
-    if not images:
-        raise InputError(f"{path}: found no images; expected a folder of images for every class")
-    return labeled_images(same_size(images, str(path)), labels, f"{path}: class folders", names)
+def from_class_folders(
+    path: Path,
+    split: str,
+    on_bad_row: OnBadRow = "error",
+    resize: int | str | Sequence[int] | None = None,
+    *,
+    with_labels: bool = True,
+) -> Labeled | Inputs:
+    """A folder or zip file of images, CLASS/FILE or SPLIT/CLASS/FILE.
+
+    Without splits "train" and "all" mean all of it. Inputs where `with_labels` is False and no
+    image is in a class folder.
+    """
+    made = _Images(str(path), on_bad_row, target_size(resize))
+    with class_folders(path) as found:
+        if found.splits:
+            parts = chosen_splits(split, found.splits, str(path))
+        elif found.files:
+            check_whole(split, path, "a folder" if path.is_dir() else "a file")
+            parts = list(found.files)
+        else:
+            raise InputError(
+                f"{path}: found no images; expected a folder of images for every class"
+            )
+        files = [file for part in parts for file in found.files[part]]
+        bare = [name for name, label in files if label is None]
+        if bare and (with_labels or len(bare) < len(files)):
+            raise InputError(
+                f"{path}: found the image {bare[0]} in no class folder; expected a folder of "
+                "images for every class"
+            )
+        for name, label in files:
+            made.add(name, lambda name=name: found.read(name), label)  # type: ignore[misc]
+        made.notes += _passed(found.passed)
+    what = f"split '{split}'" if found.splits else "class folders" if not bare else "images"
+    return made.examples(f"{path}: {what}", with_files=True, labelled=not bare)
 
 
 def from_datasets(
-    name: str, parts: dict[str, Any], input: str | None, label: str | None
+    name: str,
+    parts: dict[str, Any],
+    input: str | None,
+    label: str | None,
+    on_bad_row: OnBadRow = "error",
+    resize: int | str | Sequence[int] | None = None,
 ) -> Labeled:
     """Images of Hugging Face `datasets` with the label beside them."""
+    datasets = optional("datasets", "text")
     features = next(iter(parts.values())).features
     input = input or next(column for column in features if is_image(features[column]))
     classes = [column for column in features if hasattr(features[column], "names")]
@@ -85,13 +118,100 @@ def from_datasets(
             raise InputError(
                 f"{name}: no column '{column or 'label'}'; found: {', '.join(features)}"
             )
-    images, labels = [], []
+    made = _Images(name, on_bad_row, target_size(resize))
+    number = 0
     for part in parts.values():
-        for row in part.select_columns([input, label]):
-            images.append(np.asarray(row[input]))
-            labels.append(row[label])
-    origin = f"{name} ({'+'.join(parts)}): input '{input}', label '{label}'"
-    return labeled_images(same_size(images, name), labels, origin)
+        stored = part.select_columns([input, label])
+        for row in stored.cast_column(input, datasets.Image(decode=False)):
+            number += 1
+            value = row[label]
+            if label in classes and value == -1:
+                value = None  # what `datasets` writes where there is no label
+            made.add(number, lambda row=row: _stored(row[input]), value, needs_label=True)  # type: ignore[misc]
+    return cast(
+        Labeled, made.examples(f"{name} ({'+'.join(parts)}): input '{input}', label '{label}'")
+    )
+
+
+def one_size_already(name: str, resize: object) -> InputError:
+    """The error for a new size of images that need none."""
+    return InputError(
+        f"{name}: found resize={resize!r} for images of one size; expected none (an encoder's "
+        "option `size` makes them smaller)"
+    )
+
+
+def _stored(image: dict[str, Any] | None) -> bytes:
+    """The bytes of an image in a row: in the table, or in a file beside it."""
+    if image is None:
+        raise BadValueError("found null; expected an image")
+    if image.get("bytes") is not None:
+        return bytes(image["bytes"])
+    try:
+        return Path(image["path"]).read_bytes()
+    except OSError as error:
+        raise BadValueError(f"{image['path']}: {error.strerror or error}") from None
+
+
+class _Images:
+    """Images on their way to examples: decoded, the bad ones counted or the first one raised."""
+
+    def __init__(self, name: str, on_bad_row: OnBadRow, size: tuple[int, int] | None) -> None:
+        self.name, self.size = name, size
+        self.bad_row = BadRows(name, on_bad_row)
+        self.images: list[np.ndarray] = []
+        self.labels: list[Any] = []
+        self.places: list[int | str] = []
+        self.animated = 0
+        self.notes: list[str] = []
+
+    def add(
+        self, place: int | str, read: Callable[[], bytes], label: Any, needs_label: bool = False
+    ) -> None:
+        try:
+            if needs_label and label is None:
+                raise BadValueError("found no label; expected one")
+            image, animated = decoded(read(), self.size)
+        except BadValueError as error:
+            self.bad_row(place, str(error))
+            return
+        self.animated += animated
+        self.images.append(image)
+        self.labels.append(label)
+        self.places.append(place)
+
+    def examples(
+        self, origin: str, *, with_files: bool = False, labelled: bool = True
+    ) -> Labeled | Inputs:
+        """All of them in one array; the origin says what was done to them."""
+        if not self.images:
+            raise InputError(
+                f"{self.name}: found no usable image, {self.bad_row.count} bad ones; the first: "
+                f"{self.bad_row.messages[0]}"
+            )
+        array, grey = one_size(self.images, self.name)
+        notes = [grey, *self.notes]
+        if self.animated:
+            notes.append(f"animated, the first frame taken: {self.animated:,}")
+        if self.size is not None:
+            notes.append(f"resized to {self.size[0]}x{self.size[1]}")
+        notes = [note for note in notes if note]
+        origin += f" ({'; '.join(notes)})" if notes else ""
+        files = [str(place) for place in self.places] if with_files else None
+        if labelled:
+            made: Labeled | Inputs = labeled_images(array, self.labels, origin, files)
+        else:
+            metadata = [{"file": name} for name in files or []]
+            made = Inputs.from_columns({"input": array}, metadata=metadata, origin=origin)
+        return type(made)(made.table, origin=origin, skipped=self.bad_row.skipped)
+
+
+def _passed(counts: Counter[str]) -> list[str]:
+    """What was passed over, as a file of images nobody expects may be one that somebody does."""
+    if not counts:
+        return []
+    kinds = ", ".join(f"{suffix or 'no ending'} {n:,}" for suffix, n in counts.most_common(3))
+    return [f"passed over, no image by name: {kinds}"]
 
 
 def is_image(feature: Any) -> bool:
@@ -109,45 +229,6 @@ def labeled_images(
     metadata = None if names is None else [{"file": name} for name in names]
     columns = {"input": images, "label": labels.tolist()}
     return Labeled.from_columns(columns, metadata=metadata, origin=origin)
-
-
-def decoded(data: bytes, name: str) -> np.ndarray:
-    """An image file as an array, grey or RGB."""
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ModuleNotFoundError:
-        raise InputError(
-            f"{name}: reading images takes Pillow; expected: pip install pillow"
-        ) from None
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
-    except (UnidentifiedImageError, OSError, ValueError) as error:
-        raise InputError(f"{name}: found no readable image ({error})") from None
-
-
-def same_size(images: list[np.ndarray], name: str) -> np.ndarray:
-    """One array of them all."""
-    shapes = {image.shape for image in images}
-    if len(shapes) > 1:
-        found = ", ".join("x".join(map(str, shape)) for shape in sorted(shapes)[:3])
-        raise InputError(f"{name}: found images of different sizes ({found}); expected one size")
-    return np.stack(images)
-
-
-def _image_files(path: Path) -> Iterator[tuple[str, bytes]]:
-    if path.is_dir():
-        for file in sorted(path.rglob("*")):
-            if file.suffix.lower() in _SUFFIXES:
-                yield file.relative_to(path).as_posix(), file.read_bytes()
-        return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for name in sorted(archive.namelist()):
-                if name.lower().endswith(_SUFFIXES):
-                    yield name, archive.read(name)
-    except zipfile.BadZipFile:
-        raise InputError(f"{path}: found no readable zip file") from None
 
 
 def _one(folder: Path, pattern: str) -> Path:

@@ -25,12 +25,14 @@ from dipole.data.images import (
     from_idx_folder,
     is_idx_folder,
     is_image,
+    one_size_already,
 )
 from dipole.data.named import NAMED, locate, wrong_kind
 from dipole.data.named_loading import labeled_by_name, retrieval_by_name, scored_by_name
 from dipole.data.readers import file_source
 from dipole.data.retrieval import RetrievalData, retrieval_from_pairs
-from dipole.data.rows import Source
+from dipole.data.rows import Source, shown
+from dipole.data.splits import WHOLE, check_whole, has_splits
 from dipole.errors import InputError
 
 # For a file these mean all of it: scored pairs are trained on as well as measured with.
@@ -64,13 +66,16 @@ def load_pairs(
         InputError: one line that says file, row, what was found and what was expected.
     """
     place = locate(source)
+    named = {"anchor": anchor, "positive": positive, "negative": negative}
     if place == "stdlib-code":
         from dipole.data.stdlib_code import stdlib_code
 
+        _no_columns(place, named)
         return stdlib_code(split, seed)
     if place in NAMED:
         raise wrong_kind(str(place), "pairs")
     if isinstance(place, Path) and place.is_dir() and is_beir(place):
+        _no_columns(place, named)
         return beir_pairs(place, split, on_bad_row)
 
     def plan(rows: Source, row: dict[str, Any]) -> Plan:
@@ -96,6 +101,7 @@ def load_scored(
 
     place = locate(source)
     if place in NAMED:
+        _no_columns(place, {"first": first, "second": second, "score": score})
         return scored_by_name(str(place), split, on_bad_row)
 
     def plan(rows: Source, row: dict[str, Any]) -> Plan:
@@ -111,18 +117,24 @@ def load_labeled(
     split: str = "train",
     on_bad_row: OnBadRow = "error",
     seed: int = 0,
+    resize: int | str | Sequence[int] | None = None,
 ) -> Labeled:
     """Inputs (texts, or images as uint8 arrays) with a class, a whole number or a name.
 
     A table (not named: `label`, `class` or `category`, else the last of two columns, and the first
-    text column), a folder of idx files, a folder or zip file with a folder of images per class, a
-    `datasets` folder or hub id, a name (`digits`, ...). Arguments and errors as in `load_pairs`.
+    text column), a folder of idx files, a folder or zip file of images (CLASS/FILE, or
+    SPLIT/CLASS/FILE where there are splits), a `datasets` folder or hub id, a name (`digits`, ...).
+    Arguments and errors as in `load_pairs`; of images that cannot be read, too.
+
+    resize: pixels of images, 64 or (height, width): scaled to cover it and cropped in the middle;
+        not given: they must be of one size.
     """
 
     def plan(rows: Source, row: dict[str, Any]) -> Plan:
         return plan_labeled(rows, row, input, label)
 
-    return cast(Labeled, _load_inputs(source, input, label, split, on_bad_row, seed, plan))
+    found = _load_inputs(source, input, label, split, on_bad_row, seed, resize, plan)
+    return cast(Labeled, found)
 
 
 def load_inputs(
@@ -131,16 +143,20 @@ def load_inputs(
     split: str = "train",
     on_bad_row: OnBadRow = "error",
     seed: int = 0,
+    resize: int | str | Sequence[int] | None = None,
 ) -> Inputs | Labeled:
     """Inputs (texts or images) without a partner; Labeled where the source has a class too.
 
-    A table (not named: the first text column) or anything that `load_labeled` reads.
+    A table (not named: the first text column), a folder or zip file of images without classes, or
+    anything that `load_labeled` reads.
     """
 
     def plan(rows: Source, row: dict[str, Any]) -> Plan:
         return plan_inputs(rows, row, input)
 
-    found = _load_inputs(source, input, None, split, on_bad_row, seed, plan)
+    found = _load_inputs(
+        source, input, None, split, on_bad_row, seed, resize, plan, with_labels=False
+    )
     return cast(Inputs | Labeled, found)
 
 
@@ -151,20 +167,30 @@ def _load_inputs(
     split: str,
     on_bad_row: OnBadRow,
     seed: int,
+    resize: int | str | Sequence[int] | None,
     plan: MakePlan,
+    with_labels: bool = True,
 ) -> Examples:
     place = locate(source)
+    columns = {"input": input, "label": label}
     if place in NAMED:
-        return labeled_by_name(str(place), split, seed)
+        _no_columns(place, columns)
+        return labeled_by_name(str(place), split, seed, on_bad_row, resize)
     if isinstance(place, str) or (place.is_dir() and is_datasets_folder(place)):
         parts = _parts(place, split)
         features = next(iter(parts.values())).features
         if any(is_image(features[name]) for name in features if input in (None, name)):
-            return from_datasets(str(place), parts, input, label)
-    elif place.is_dir():
-        return from_idx_folder(place, split) if is_idx_folder(place) else from_class_folders(place)
-    elif place.suffix == ".zip":
-        return from_class_folders(place)
+            return from_datasets(str(place), parts, input, label, on_bad_row, resize)
+    elif place.is_dir() and is_idx_folder(place):
+        _no_columns(place, columns)
+        if resize is not None:
+            raise one_size_already(str(place), resize)
+        return from_idx_folder(place, split)
+    elif place.is_dir() or place.suffix.lower() == ".zip":
+        _no_columns(place, columns)
+        return from_class_folders(place, split, on_bad_row, resize, with_labels=with_labels)
+    if resize is not None:
+        raise InputError(f"{place}: found resize={resize!r} for texts; expected none")
     return _load(place, split, plan, [input, label], on_bad_row)
 
 
@@ -220,19 +246,29 @@ def load_retrieval(
         if is_beir(place):
             return read_beir(place, split, on_bad_row)
         if is_cranfield(place):
-            return read_cranfield(place, on_bad_row)
-    if isinstance(place, Path) and place.is_file() and split == "test":
-        split = "all"  # a file has no splits; as a test set all of it is meant
+            return read_cranfield(place, split, on_bad_row)
+    if split == "test" and not has_splits(place):
+        split = "all"  # as a test set all of it is meant
     pairs = load_pairs(
         place, anchor=anchor, positive=positive, split=split, on_bad_row=on_bad_row, seed=seed
     )
     return retrieval_from_pairs(pairs)
 
 
-def _parts(place: Path | str, split: str) -> dict[str, Any]:
-    return (
-        parts_from_hub(place, split) if isinstance(place, str) else parts_from_folder(place, split)
-    )
+def _no_columns(place: object, named: dict[str, Any]) -> None:
+    """A column that is named where there are none to choose from is an error, not ignored."""
+    for name, column in named.items():
+        if column is not None:
+            raise InputError(
+                f"{place}: found {name}={shown(column)} for data whose columns are known; "
+                f"expected no {name}"
+            )
+
+
+def _parts(place: Path | str, split: str, whole: tuple[str, ...] = WHOLE) -> dict[str, Any]:
+    if isinstance(place, str):
+        return parts_from_hub(place, split)
+    return parts_from_folder(place, split, whole)
 
 
 def _load(
@@ -241,7 +277,7 @@ def _load(
     plan: MakePlan,
     columns: Sequence[str | None],
     on_bad_row: OnBadRow,
-    whole: tuple[str, ...] = ("train", "all"),
+    whole: tuple[str, ...] = WHOLE,
 ) -> Examples:
     if isinstance(place, str) or place.is_dir():
         if isinstance(place, Path) and not is_datasets_folder(place):
@@ -249,10 +285,6 @@ def _load(
                 f"{place}: found a folder with neither corpus.jsonl nor data that `datasets` "
                 "reads; expected a BEIR folder or a folder of `datasets`"
             )
-        return convert(rows_source(str(place), _parts(place, split)), plan, on_bad_row)
-    if split not in whole:
-        raise InputError(
-            f"{place}: found split='{split}' for a file, which has no splits; "
-            f"expected {' or '.join(map(repr, whole))} (or give the file of that split)"
-        )
+        return convert(rows_source(str(place), _parts(place, split, whole)), plan, on_bad_row)
+    check_whole(split, place, "a file", whole)
     return convert(file_source(place, columns), plan, on_bad_row)

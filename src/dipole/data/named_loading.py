@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ from dipole.data.images import (
     from_idx_folder,
     is_idx_folder,
     labeled_images,
+    one_size_already,
 )
 from dipole.data.named import NAMED, local_folder, missing, wrong_kind
 from dipole.data.readers import file_source
@@ -65,24 +66,37 @@ def scored_by_name(name: str, split: str, on_bad_row: OnBadRow) -> Scored:
     return cast(Scored, examples)
 
 
-def labeled_by_name(name: str, split: str, seed: int) -> Labeled:
+def labeled_by_name(
+    name: str,
+    split: str,
+    seed: int,
+    on_bad_row: OnBadRow = "error",
+    resize: int | str | Sequence[int] | None = None,
+) -> Labeled:
     """Images with labels of a named data set."""
     if NAMED[name].kind != "labeled":
         raise wrong_kind(name, "labeled")
+    folder = None if name == "digits" else local_folder(name)
+    if resize is not None and (name == "digits" or (folder and is_idx_folder(folder))):
+        raise one_size_already(name, resize)
     if name == "digits":
         return digits(split, seed)
-    folder = local_folder(name)
     if folder is None:
-        return from_datasets(name, _hub_parts(name, split), None, None)
+        return from_datasets(name, _hub_parts(name, split), None, None, on_bad_row, resize)
     if is_idx_folder(folder):
         return from_idx_folder(folder, split)
-    found = {
-        part: path
-        for part, prefixes in _IMAGE_SPLITS.items()
-        for path in sorted(folder.iterdir())
-        if path.name.startswith(prefixes) and (path.is_dir() or path.suffix == ".zip")
-    }
-    return from_class_folders(_of_split(folder, found, split))
+    found: dict[str, Path] = {}
+    for part, prefixes in _IMAGE_SPLITS.items():
+        for path in sorted(folder.iterdir()):
+            if path.name.startswith(prefixes) and (path.is_dir() or path.suffix == ".zip"):
+                if part in found:
+                    raise InputError(
+                        f"{folder}: found {found[part].name} and {path.name}; expected one folder "
+                        f"or zip file of split '{part}'"
+                    )
+                found[part] = path
+    path = _of_split(folder, found, split)
+    return cast(Labeled, from_class_folders(path, "all", on_bad_row, resize))
 
 
 def retrieval_by_name(name: str, split: str, on_bad_row: OnBadRow) -> RetrievalData:
@@ -99,7 +113,7 @@ def retrieval_by_name(name: str, split: str, on_bad_row: OnBadRow) -> RetrievalD
         )
         return read_beir_rows(corpus, queries, qrels, on_bad_row)
     if is_cranfield(folder):
-        return read_cranfield(folder, on_bad_row)
+        return read_cranfield(folder, split, on_bad_row)
     return read_beir(folder, split, on_bad_row)
 
 

@@ -78,9 +78,17 @@ def evaluate_few_shot(
     accuracy = few_shot_accuracy(
         vectors, labels, ways=ways, shots=shots, queries=queries, episodes=episodes, seed=seed
     )
+    notes = []
+    again = len(data) - len(np.unique(data.keys("input")))
+    if again:
+        notes.append(
+            f"examples with the content of another one: {again} of {len(data)}; an episode may ask "
+            "for what it was shown"
+        )
     note = f"{ways}-way {shots}-shot; the interval is over episodes, of these examples and classes"
     ids = [f"episode {number}" for number in range(1, episodes + 1)]
     return Result(
-        "few-shot", system, "episode", ids, {"accuracy": accuracy}, ("accuracy",), MEAN, (note,),
+        "few-shot", system, "episode", ids, {"accuracy": accuracy}, ("accuracy",), MEAN,
+        (*notes, note),
         seed=seed,
     )  # fmt: skip

@@ -54,6 +54,7 @@ def evaluate_classifier(
     """Encode both parts, predict the labels of `test`, keep for every item whether it is right."""
     encode = encode_function(encoder, show_progress)
     _disjoint(encode, train, test, system)
+    known_inputs = seen(train, test, task)
     known, known_labels = embedded(encode, train, task, "train", system, classes=2)
     vectors, labels = embedded(encode, test, task, "test", system)
     if known.shape[1] != vectors.shape[1]:
@@ -64,7 +65,7 @@ def evaluate_classifier(
     predicted, notes = predict(known, known_labels, vectors)
     return accuracy_result(
         task, system, test.ids, predicted, labels, seed=seed,
-        notes=(*notes, *unseen(labels, known_labels)),
+        notes=(*known_inputs, *notes, *unseen(labels, known_labels)),
     )  # fmt: skip
 
 
@@ -115,6 +116,22 @@ def accuracies(classes: int) -> Statistic:
         return lambda weights: of_sums(weights @ parts, len(parts))
 
     return Statistic(estimate, moments, of_sums)
+
+
+def seen(train: Labeled, test: Labeled, task: str) -> tuple[str, ...]:
+    """A note where training showed the content of a test example; raises where it showed all."""
+    same = np.isin(test.keys("input"), train.keys("input"))
+    if same.all():
+        raise InputError(
+            f"{task}: all {len(same)} test examples are in train, too (the same content); expected "
+            "others, by --split or --train: it would say how well it remembers"
+        )
+    if not same.any():
+        return ()
+    return (
+        f"test examples whose content is in train, too: {same.sum()} of {len(same)}; of these it "
+        "says how well it remembers",
+    )
 
 
 def unseen(labels: np.ndarray, known: np.ndarray) -> tuple[str, ...]:

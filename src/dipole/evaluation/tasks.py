@@ -22,23 +22,24 @@ class Wanted:
     """Where the data of a task come from."""
 
     data: str
-    split: str | None = None  # not given: test, and of a file, which has no splits, everything
+    split: str | None = None  # not given: test, or everything where there are no splits
     train: str | None = None  # what a classifier may know; not given: the train split of `data`
     columns: Mapping[str, Any] = field(default_factory=dict)  # field -> column
     seed: int = 0
     on_bad_row: OnBadRow = "error"
+    resize: str | None = None  # of images
 
     @property
     def part(self) -> str:
         """The split that is measured."""
-        return self.split or ("all" if Path(self.data).is_file() else "test")
+        from dipole.data.splits import has_splits
 
-    def loaded(self, load: Callable[..., Any], *, seeded: bool = False) -> tuple[Any, ...]:
+        return self.split or ("test" if has_splits(self.data) else "all")
+
+    def loaded(self, load: Callable[..., Any], **options: Any) -> tuple[Any, ...]:
         """What a function of `dipole.data` makes of it."""
-        seed = {"seed": self.seed} if seeded else {}
-        return (
-            load(self.data, split=self.part, on_bad_row=self.on_bad_row, **seed, **self.columns),
-        )
+        options = {"split": self.part, "on_bad_row": self.on_bad_row} | options
+        return (load(self.data, **options, **self.columns),)
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Task:
 def _retrieval(wanted: Wanted) -> tuple[Any, ...]:
     from dipole.data import load_retrieval
 
-    return wanted.loaded(load_retrieval, seeded=True)
+    return wanted.loaded(load_retrieval, seed=wanted.seed)
 
 
 def _scored(wanted: Wanted) -> tuple[Any, ...]:
@@ -87,23 +88,29 @@ def _ranked(wanted: Wanted) -> tuple[Any, ...]:
 def _pairs(wanted: Wanted) -> tuple[Any, ...]:
     from dipole.data import load_pairs
 
-    return wanted.loaded(load_pairs, seeded=True)
+    return wanted.loaded(load_pairs, seed=wanted.seed)
 
 
 def _labeled(wanted: Wanted) -> tuple[Any, ...]:
     from dipole.data import load_labeled
 
-    return wanted.loaded(load_labeled, seeded=True)
+    return wanted.loaded(load_labeled, seed=wanted.seed, resize=wanted.resize)
 
 
 def _train_and_test(wanted: Wanted) -> tuple[Any, ...]:
-    if wanted.train is None and Path(wanted.data).exists() and wanted.part == "all":
-        raise InputError(f"{wanted.data}: a file has no train split; expected --train FILE")
-    if wanted.train is None and wanted.part == "train":
+    from dipole.data.splits import has_splits
+
+    known = wanted.train or wanted.data
+    if wanted.train is None and not has_splits(known):
+        what = "file has" if Path(known).is_file() else "folder without splits has"
+        raise InputError(
+            f"{known}: a {what} no train split; expected --train FILE or FOLDER, to learn from"
+        )
+    if wanted.train is None and wanted.split == "train":
         raise InputError("--split train: it is what the classifier knows; expected another split")
     (test,) = _labeled(wanted)
-    known = replace(wanted, data=wanted.train or wanted.data, split="train", train=None)
-    return (*_labeled(known), test)
+    part = "train" if has_splits(known) else "all"
+    return (*_labeled(replace(wanted, data=known, split=part, train=None)), test)
 
 
 def _anything(wanted: Wanted) -> tuple[Any, ...]:

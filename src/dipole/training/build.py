@@ -37,9 +37,20 @@ def load_examples(
             label=config.label,
             split=split,
             on_bad_row=config.on_bad_row,
+            seed=config.split_seed,
+            resize=config.resize,
         )
     if config.positive is None and (config.view or _is_labelled(source)):
-        return load_inputs(source, input=config.anchor, split=split, on_bad_row=config.on_bad_row)
+        return load_inputs(
+            source,
+            input=config.anchor,
+            split=split,
+            on_bad_row=config.on_bad_row,
+            seed=config.split_seed,
+            resize=config.resize,
+        )
+    if config.resize is not None:
+        raise InputError("resize: found pairs of texts; expected images (--view or --label)")
     if config.score is not None:
         return load_scored(
             source,
@@ -177,6 +188,7 @@ def load_training(config: Config, inputs: Mapping[str, bool]) -> Examples:
 
 def load_validation(config: Config, examples: Examples) -> tuple[Examples, Examples | None]:
     """(training, validation) examples: a fraction held out, a file, or another split."""
+    from dipole.data.splits import has_splits
     from dipole.training.validation import hold_out
 
     if config.validation is None:
@@ -185,10 +197,12 @@ def load_validation(config: Config, examples: Examples) -> tuple[Examples, Examp
         fraction = float(config.validation)
     except ValueError:
         if Path(config.validation).exists():
-            return examples, load_examples(config, config.validation, config.split)
-        if Path(config.data).is_file():
+            part = config.split if has_splits(config.validation) else "all"
+            return examples, load_examples(config, config.validation, part)
+        if not has_splits(config.data):
+            what = "a file" if Path(config.data).is_file() else "a folder"
             raise InputError(
-                f"validation: {config.validation!r}; {config.data} is a file and has no splits; "
+                f"validation: {config.validation!r}; {config.data} is {what} and has no splits; "
                 "expected a file or a fraction between 0 and 1"
             ) from None
         return examples, load_examples(config, config.data, config.validation)

@@ -29,6 +29,11 @@ class Config(BaseModel):
         description="Other data to train on beside --data; repeatable. See --sampler shares.",
     )
     split: str = Field("train", description="Split of the data set to train on.")
+    resize: str | int | None = Field(
+        None,
+        description="Pixels of images, as 64 or 48x64 (height x width): scaled, and cropped in the "
+        "middle. Default: as they are.",
+    )
     split_seed: int = Field(
         0, ge=0, description="Seed of the split, for a data set that is split by chance."
     )
