@@ -39,7 +39,10 @@ def merge(
     validation: Annotated[
         str | None, typer.Option(help="Pairs to measure on, MRR@10 (greedy; shown for all).")
     ] = None,
-    split: Annotated[str, typer.Option(help="Split of --validation.")] = "validation",
+    split: Annotated[
+        str | None,
+        typer.Option(help="Split of --validation. Default: validation; of a file, all of it."),
+    ] = None,
 ) -> None:
     """Make one model of several trainings of one base.
 
@@ -90,10 +93,11 @@ def _folded(encoder: Any) -> Any:
     return encoder.folded() if getattr(encoder, "kind", None) == "lora" else encoder
 
 
-def _measure(data: str, split: str) -> Callable[[Encoder], float]:
+def _measure(data: str, split: str | None) -> Callable[[Encoder], float]:
     from dipole.data import load_pairs
+    from dipole.data.splits import has_splits
     from dipole.training.validation import make_validation
 
-    part = "train" if Path(data).is_file() else split  # a file has no splits
+    part = split or ("validation" if has_splits(data) else "all")
     _, measure = make_validation(load_pairs(data, split=part))
     return measure

@@ -30,9 +30,11 @@ def load_study_data(
 ) -> tuple[Examples, Examples]:
     """(training, test) examples.
 
-    test: a split of the data set (default "test"), or for a file another file or the fraction that
-    is held out (default 0.2; by content, so a text is never on both sides).
+    test: a split of the data set (default "test"), or for a file (a folder without splits) another
+        file or the fraction that is held out (default 0.2; by content, so a text is never on both
+        sides).
     """
+    from dipole.data.splits import has_splits
     from dipole.training.towers import inputs_of
     from dipole.training.validation import hold_out
 
@@ -42,8 +44,9 @@ def load_study_data(
     inputs = inputs_of(build_objective(config))
     train = load_examples(config, config.data, config.split, inputs)
     if test is not None and Path(test).is_file():
-        held = load_examples(config, test, config.split, inputs)
-    elif Path(config.data).is_file() or (test is not None and _fraction(test)):
+        part = config.split if has_splits(test) else "all"
+        held = load_examples(config, test, part, inputs)
+    elif not has_splits(config.data) or (test is not None and _fraction(test)):
         train, held = hold_out(train, _fraction(test or str(HELD_OUT)) or _no_test(test))
     else:
         held = load_examples(config, config.data, test or "test", inputs)
