@@ -72,20 +72,48 @@ def test_one_source(rows, size, power, epoch):
         assert once(batches, len(groups))
 
 
-@given(rows=rows(), per_class=st.integers(1, 3), classes=st.integers(2, 4), epoch=st.integers(0, 1))
-def test_per_class(rows, per_class, classes, epoch):
+@given(rows=rows(), per_class=st.integers(1, 3), slots=st.integers(2, 4), epoch=st.integers(0, 1))
+def test_per_class(rows, per_class, slots, epoch):
     groups, _ = rows
-    plan = PerClass(groups, per_class * classes, per_class=per_class, seed=2)
-    batches = plan.epoch(epoch)
-    assert plan.length(epoch) == len(batches)
-    seen = np.concatenate(batches)
-    assert len(set(seen.tolist())) == len(seen)
     sizes = Counter(groups.tolist())
+    if len(sizes) == 1:
+        return
+    plan = PerClass(groups, per_class * slots, per_class=per_class, seed=2)
+    batches = plan.epoch(epoch)
+    lots = sum(max(size // per_class, 1) for size in sizes.values())
+    assert plan.length(epoch) == len(batches) == -(-lots // slots)
     for batch in batches:
-        for k, count in Counter(groups[batch].tolist()).items():
-            assert count == min(per_class, sizes[k])
-    rested = Counter(groups.tolist()) - Counter(groups[seen].tolist())
-    assert all(count == sizes[k] % per_class for k, count in rested.items())
+        assert len(set(batch.tolist())) == len(batch) <= per_class * slots
+        counts = Counter(groups[batch].tolist())
+        assert len(counts) >= min(len(sizes), slots, 2)
+        for k, count in counts.items():
+            assert count % per_class == 0 or count == sizes[k]
+
+
+@pytest.mark.parametrize("sizes", [(2000, 100), (1000, 50, 50), (500, 500), (300, 20, 10, 5)])
+def test_every_batch_is_filled_from_several_classes_whatever_their_sizes(sizes):
+    """Planted: a few unequal classes. No batch holds one alone, and all but its smallest parts
+    are full; rows of the small ones come again after all others of their class."""
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    batches = PerClass(labels, 32, per_class=4).epoch(0)
+    assert len(batches) == pytest.approx(sum(sizes) / 32, abs=1)
+    for batch in batches:
+        counts = Counter(labels[batch].tolist())
+        assert len(counts) >= min(len(sizes), 3)
+        assert max(counts.values()) <= 16
+        assert len(batch) == len(set(batch.tolist())) == 32
+    times = np.bincount(np.concatenate(batches), minlength=len(labels))
+    for k in range(len(sizes)):
+        own = times[labels == k]
+        assert own.max() - own.min() <= 1
+
+
+def test_many_classes_come_about_once():
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(200), 20))
+    batches = PerClass(labels, 32, per_class=4).epoch(0)
+    assert len(batches) == 125
+    assert sorted(np.concatenate(batches).tolist()) == list(range(4000))
+    assert all(set(Counter(labels[b].tolist()).values()) == {4} for b in batches)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +168,11 @@ def test_apportion_by_hand():
     assert apportion(np.array([3.0, 1.0, 1.0]), 10).tolist() == [6, 2, 2]
     assert apportion(np.array([98.0, 1.0, 1.0]), 10).tolist() == [8, 1, 1]  # everyone is heard
     assert apportion(np.array([5.0, 3.0, 1.0]), 2).tolist() == [1, 1, 0]
+
+
+def test_one_class_is_refused():
+    with pytest.raises(InputError, match="labels: found one class; expected two or more"):
+        PerClass(np.zeros(64), 8)
 
 
 def test_wrong_settings_are_named():

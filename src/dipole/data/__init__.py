@@ -19,7 +19,6 @@ if TYPE_CHECKING:
         Skipped,
         Texts,
         Triplets,
-        content_key,
     )
     from dipole.data.loading import (
         load_labeled,
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     )
     from dipole.data.named import data_sets
     from dipole.data.retrieval import RetrievalData
+    from dipole.data.same import content_key
     from dipole.data.trec import read_qrels, read_run, write_qrels, write_run
 
 _NAMES = {
@@ -44,7 +44,7 @@ _NAMES = {
     "Skipped": "examples",
     "Texts": "examples",
     "Triplets": "examples",
-    "content_key": "examples",
+    "content_key": "same",
     "data_sets": "named",
     "load_inputs": "loading",
     "load_labeled": "loading",

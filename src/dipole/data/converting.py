@@ -10,8 +10,9 @@ import numpy as np
 
 from dipole.data.cache import digest, read_entry, store
 from dipole.data.columns import Plan, get
-from dipole.data.examples import Examples, Skipped, arrow, arrow_type, content_key
+from dipole.data.examples import Examples, Skipped, arrow, arrow_type
 from dipole.data.rows import Bad, BadValueError, Row, Source, shown, text_of
+from dipole.data.same import exact_key
 from dipole.errors import InputError
 
 OnBadRow = Literal["error", "skip"]
@@ -31,7 +32,7 @@ class SeenIds:
 
     def first_row(self, identity: str, row: int) -> int | None:
         """The row that had this id before, or None; then it is noted for `row`."""
-        key = content_key(identity)
+        key = exact_key(identity)
         if key in self._recent:
             return self._recent[key]
         for keys, rows in self._runs:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from dipole.data.inputs import batch_of, check_text, check_texts, described, real_number
+from dipole.data.same import content_key, exact_key
 from dipole.errors import InputError, optional
 
 if TYPE_CHECKING:
@@ -35,21 +35,6 @@ class Skipped:
 
     def __bool__(self) -> bool:
         return self.count > 0
-
-
-def content_key(value: Any) -> int:
-    """A 64-bit hash of a text, number or array: equal content, equal key, in every process."""
-    # The first bytes of what is no text are none of UTF-8: 1 and "1" differ.
-    if isinstance(value, str):
-        content = value.encode("utf-8", "surrogatepass")
-    elif isinstance(value, np.ndarray):
-        content = b"\xfd" + repr((value.shape, value.dtype.str)).encode() + value.tobytes()
-    elif isinstance(value, (bool, int, float, np.generic)):
-        plain = value.item() if isinstance(value, np.generic) else value
-        content = b"\xfe" + repr(plain).encode()
-    else:  # a list of the above: the keys of its parts, in order
-        content = b"\xff" + b"".join(content_key(part).to_bytes(8, "little") for part in value)
-    return int.from_bytes(blake2b(content, digest_size=8).digest(), "little")
 
 
 def _values(array: pa.Array) -> list[Any]:
@@ -265,10 +250,15 @@ class Examples:
             columns=self.columns,
         )
 
-    def keys(self, field: str) -> np.ndarray:
-        """(n,) uint64 content hashes of a field: equal content, equal key, in every process."""
+    def keys(self, field: str, *, exact: bool = False) -> np.ndarray:
+        """(n,) uint64 content hashes of a field: the same content, the same key, in every process.
+
+        Texts are the same up to white space and Unicode form (`data.same`), `exact` to the last
+        character.
+        """
         column = self.column(field)
-        return np.fromiter((content_key(value) for value in column), np.uint64, len(column))
+        key = exact_key if exact else content_key
+        return np.fromiter(map(key, column), np.uint64, len(column))
 
     def metadata(self, index: int) -> dict[str, Any]:
         """What is known of a row beyond its fields (for code: file, line, name)."""

@@ -6,7 +6,8 @@ from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from dataclasses import dataclass, field
 from typing import Any
 
-from dipole.data.examples import Pairs, Skipped, Texts, Triplets, content_key
+from dipole.data.examples import Pairs, Skipped, Texts, Triplets
+from dipole.data.same import content_key
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class MetadataById(Mapping[str, Mapping[str, Any]]):
 
 
 def retrieval_from_pairs(pairs: Pairs | Triplets) -> RetrievalData:
-    """Every positive is a document, every anchor a query; equal texts are one.
+    """Every positive is a document, every anchor a query; the same text (`data.same`) is one.
 
     An anchor that stands in several rows has several right answers. An anchor that is also a
     positive, of other anchors only, is noted in `itself`.

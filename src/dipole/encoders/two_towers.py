@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dipole.data import content_key
+from dipole.data.same import exact_key
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.encoders.folder import read_json, read_weights, require, write_json, write_weights
 from dipole.encoders.registry import make_encoder
@@ -181,7 +181,7 @@ class TwoTowers(Encoder):
 
 
 def _keys(inputs: Sequence[Any]) -> np.ndarray:
-    return np.fromiter((content_key(value) for value in inputs), np.uint64, len(inputs))
+    return np.fromiter(map(exact_key, inputs), np.uint64, len(inputs))
 
 
 def _marked(role: Role, features: Features) -> Features:

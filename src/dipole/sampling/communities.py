@@ -9,8 +9,8 @@ import numpy as np
 
 from dipole.errors import InputError
 from dipole.kernels.topk import top_k
+from dipole.sampling.known import check_keys
 from dipole.sampling.plans import members
-from dipole.sampling.unique import check_keys
 
 _BLOCK = 4096
 

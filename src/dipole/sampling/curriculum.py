@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from dipole.errors import InputError
+from dipole.sampling.known import KnownPairs, known_pairs, no_keys
 from dipole.sampling.plans import Plan
 from dipole.sampling.unique import part_repeats
 
@@ -19,7 +20,8 @@ class Curriculum(Plan):
     so that the number of new rows falls as that of known ones grows.
 
     difficulty: (n,) numbers, small is easy (length, a teacher's loss); start: the part that the
-    first epoch sees; over: epochs until all rows take part. No two rows of a batch share a key.
+    first epoch sees; over: epochs until all rows take part. Rows that may not meet (`KnownPairs`)
+    never do.
     Source: Platanios et al. 2019, Competence-based Curriculum Learning for Neural Machine
     Translation, arXiv 1903.09848, its square root form.
 
@@ -35,7 +37,7 @@ class Curriculum(Plan):
         *,
         start: float = 0.2,
         over: float = 4,
-        keys: np.ndarray | None = None,
+        keys: np.ndarray | KnownPairs | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(batch_size, seed=seed)
@@ -51,7 +53,8 @@ class Curriculum(Plan):
                 f"difficulty: found shape {difficulty.shape}; expected (n,) finite numbers"
             )
         self.easiest = np.argsort(difficulty, kind="stable")
-        self.start, self.over, self.keys = start, over, keys
+        self.start, self.over = start, over
+        self.known = known_pairs(no_keys(len(difficulty)) if keys is None else keys)
 
     def part(self, epoch: int) -> float:
         """c(e), the part of the rows that an epoch may use."""
@@ -62,4 +65,4 @@ class Curriculum(Plan):
         order = np.random.default_rng((self.seed, epoch)).permutation(known)
         size = self.batch_size
         batches = [order[first : first + size] for first in range(0, len(order), size)]
-        return batches if self.keys is None else part_repeats(batches, self.keys, size)
+        return part_repeats(batches, self.known, size)

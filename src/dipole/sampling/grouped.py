@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from dipole.errors import InputError
+from dipole.sampling.known import KnownPairs, known_pairs, no_keys
 from dipole.sampling.plans import Plan, check_groups, members, shuffled
-from dipole.sampling.unique import UniqueBatches, part_repeats, rows_that_share_a_key
+from dipole.sampling.unique import UniqueBatches, part_repeats
 
 
 class GroupsTogether(Plan):
@@ -15,7 +16,7 @@ class GroupsTogether(Plan):
     The groups in a random order, one after the other, are cut into batches: every row once,
     ceil(n / batch size) batches, and a cut falls into a group only where sizes do not fit. Groups
     of an unusual size come last, so that equal ones that divide the batch are never cut. Rows
-    that share a key (see `UniqueBatches`) are then parted.
+    that may not meet (see `UniqueBatches`) are then parted.
 
     Source of batches of communities: Thirukovalluru et al. 2025, B3, arXiv 2505.11293.
 
@@ -25,18 +26,23 @@ class GroupsTogether(Plan):
     """
 
     def __init__(
-        self, groups: np.ndarray, batch_size: int, *, keys: np.ndarray | None = None, seed: int = 0
+        self,
+        groups: np.ndarray,
+        batch_size: int,
+        *,
+        keys: np.ndarray | KnownPairs | None = None,
+        seed: int = 0,
     ) -> None:
         super().__init__(batch_size, seed=seed)
         self.groups = check_groups(groups)
-        self.keys = no_keys(len(self.groups)) if keys is None else keys
+        self.known = known_pairs(no_keys(len(self.groups)) if keys is None else keys)
 
     def _plan(self, rng: np.random.Generator) -> list[np.ndarray]:
         sizes = np.bincount(self.groups)
         usual = np.bincount(sizes).argmax()
         order = shuffled(self.groups, rng, last=sizes != usual)
         cuts = np.arange(self.batch_size, len(order), self.batch_size)
-        batches = part_repeats(np.split(order, cuts), self.keys, self.batch_size)
+        batches = part_repeats(np.split(order, cuts), self.known, self.batch_size)
         return [rng.permutation(batches[i]) for i in rng.permutation(len(batches))]
 
 
@@ -56,21 +62,27 @@ class GroupsApart(Plan):
     """
 
     def __init__(
-        self, groups: np.ndarray, batch_size: int, *, keys: np.ndarray | None = None, seed: int = 0
+        self,
+        groups: np.ndarray,
+        batch_size: int,
+        *,
+        keys: np.ndarray | KnownPairs | None = None,
+        seed: int = 0,
     ) -> None:
         super().__init__(batch_size, seed=seed)
         self.groups = check_groups(groups)
-        self.keys = None
-        if keys is not None and rows_that_share_a_key(keys).any():
+        self.known = None
+        known = known_pairs(no_keys(len(self.groups)) if keys is None else keys)
+        if known.crowded.any():
             # The group is one more thing that must not repeat.
             names = self.groups.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-            self.keys = np.column_stack([keys, names])
+            self.known = known.apart_by(names)
 
     def _plan(self, rng: np.random.Generator) -> list[np.ndarray]:
         order = shuffled(self.groups, rng)
         batches = deal(order, self.groups[order], self.batch_size, rng)
-        if self.keys is not None:
-            batches = part_repeats(batches, self.keys, self.batch_size)
+        if self.known is not None:
+            batches = part_repeats(batches, self.known, self.batch_size)
         return [rng.permutation(batch) for batch in batches]
 
 
@@ -95,7 +107,7 @@ class OneSource(Plan):
         batch_size: int,
         *,
         power: float = 1.0,
-        keys: np.ndarray | None = None,
+        keys: np.ndarray | KnownPairs | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(batch_size, seed=seed)
@@ -104,9 +116,9 @@ class OneSource(Plan):
         self.groups = check_groups(sources, "sources")
         self.power = power
         self._rows = members(self.groups)
-        keys = no_keys(len(self.groups)) if keys is None else keys
+        known = known_pairs(no_keys(len(self.groups)) if keys is None else keys)
         self._plans = [
-            UniqueBatches(keys[rows], batch_size, seed=seed + k)
+            UniqueBatches(known.of_rows(rows), batch_size, seed=seed + k)
             for k, rows in enumerate(self._rows)
         ]
 
@@ -140,15 +152,20 @@ class OneSource(Plan):
 
 
 class PerClass(Plan):
-    """Batches of `per_class` rows of each of batch size / per_class classes, for labelled losses.
+    """Batches of S = batch size / per_class lots of `per_class` rows of one class each, for losses
+    over labels.
 
-    A class's rows are shuffled and cut into lots of `per_class`; what is left over rests this
-    epoch (others rest in the next); a class with fewer rows comes whole. Lots are dealt out so
-    that no class is twice in a batch; a class with more lots than there are batches makes more.
+    The lots of a batch are of S classes; where there are fewer, a class has several, but no more
+    than it takes to fill the batch. Within this bound classes count by their size: rows come about
+    once, those of a small class again where the batches need them, each time all others of it
+    first. An epoch has as many batches as all rows fill. No row is twice in a batch; a class of
+    fewer than `per_class` rows comes whole.
 
-    >>> plan = PerClass(np.array([0, 0, 1, 1, 2, 2]), batch_size=4, per_class=2)
-    >>> [len(batch) for batch in plan.epoch(0)]
-    [4, 2]
+    As pytorch-metric-learning's MPerClassSampler, which draws all classes alike.
+
+    >>> plan = PerClass(np.array([0] * 6 + [1] * 2), batch_size=4, per_class=2)
+    >>> [sorted(batch.tolist())[2:] for batch in plan.epoch(0)]  # class 1 comes again
+    [[6, 7], [6, 7]]
     """
 
     def __init__(
@@ -163,19 +180,65 @@ class PerClass(Plan):
         self.per_class = per_class
         self.groups = check_groups(labels, "labels")
         self._rows = members(self.groups)
+        if len(self._rows) == 1:
+            raise InputError(
+                "labels: found one class; expected two or more, one alone has no negatives"
+            )
+        slots = batch_size // per_class
+        sizes = np.array([len(rows) for rows in self._rows])
+        once = np.maximum(sizes // per_class, 1)  # lots of a class in which no row is twice
+        self._batches = -(-int(once.sum()) // slots)
+        self._lots = self._lots_of_each(once, slots)
+
+    def _lots_of_each(self, once: np.ndarray, slots: int) -> np.ndarray:
+        """How many lots of each class an epoch has, (classes,)."""
+        level = 1  # lots that a class has in a batch at most
+        while np.minimum(once, level).sum() < min(slots, once.sum()):
+            level += 1
+        most = np.minimum(once, level) * self._batches
+        lots = np.zeros(len(once), dtype=np.int64)
+        left = min(slots * self._batches, int(most.sum()))
+        free = np.ones(len(once), dtype=bool)
+        while free.any():
+            lots[free] = apportion(once[free].astype(np.float64), left)
+            full = free & (lots > most)
+            if not full.any():
+                break
+            lots[full] = most[full]
+            left -= int(most[full].sum())
+            free &= ~full
+        return lots
 
     def _plan(self, rng: np.random.Generator) -> list[np.ndarray]:
-        lots: list[np.ndarray] = []
-        owners: list[int] = []
-        for k in rng.permutation(len(self._rows)):
-            rows = rng.permutation(self._rows[k])
-            whole = max(len(rows) // self.per_class, 1)
-            lots += np.split(rows, np.arange(1, whole) * self.per_class)
-            lots[-1] = lots[-1][: self.per_class]
-            owners += [int(k)] * whole
-        numbers = np.arange(len(lots))
-        dealt = deal(numbers, np.array(owners), self.batch_size // self.per_class, rng)
-        return [np.concatenate([lots[i] for i in batch]) for batch in dealt]
+        parts: list[list[np.ndarray]] = [[] for _ in range(self._batches)]
+        places = rng.permutation(self._batches)
+        at = 0
+        for k in rng.permutation(len(self._rows)).tolist():
+            # Dealt out in turn, class after class: a batch has its share of each, up to one lot.
+            of_batch = np.bincount((at + np.arange(self._lots[k])) % self._batches)
+            at += int(self._lots[k])
+            rows = _Stream(self._rows[k], rng)
+            for place in np.flatnonzero(of_batch):
+                parts[places[place]].append(rows.take(int(of_batch[place]) * self.per_class))
+        return [np.concatenate(part) for part in parts if part]
+
+
+class _Stream:
+    """Rows in a random order, again and again."""
+
+    def __init__(self, rows: np.ndarray, rng: np.random.Generator) -> None:
+        self.rows, self.rng = rows, rng
+        self.left = rng.permutation(rows)
+
+    def take(self, count: int) -> np.ndarray:
+        """The next `count` different rows; all, where there are not so many."""
+        count = min(count, len(self.rows))
+        if len(self.left) < count:
+            again = self.rng.permutation(self.rows)
+            known = np.isin(again, self.left)
+            self.left = np.concatenate([self.left, again[~known], again[known]])
+        taken, self.left = self.left[:count], self.left[count:]
+        return taken
 
 
 def deal(
@@ -201,8 +264,3 @@ def apportion(weights: np.ndarray, total: int) -> np.ndarray:
     for place in np.argsort(-rest, kind="stable")[: total - base.sum()]:
         base[place] += 1
     return base
-
-
-def no_keys(count: int) -> np.ndarray:
-    """Keys of rows that may all meet."""
-    return np.zeros((count, 0), dtype=np.uint64)

@@ -13,9 +13,9 @@ from dipole.errors import InputError
 class Pool:
     """The different texts among the positives and a corpus, each once, in order of appearance.
 
-    Texts that are equal up to case and blanks are one text: a copy of a positive is never found
-    as a negative. Texts stay where they are (a memory-mapped column, a list); the pool holds 24
-    bytes for each.
+    Texts that are the same (`data.same`) up to case are one text: a copy of a positive is never
+    found as a negative. Texts stay where they are (a memory-mapped column, a list); the pool holds
+    24 bytes for each.
 
     of_positive: (n,) the place in the pool of every row's positive.
 
@@ -84,10 +84,10 @@ class Known:
 
 
 def folded_keys(texts: Sequence[str]) -> np.ndarray:
-    """(n,) uint64 content hashes that see neither case nor the kind and number of blanks."""
+    """(n,) uint64 content hashes that do not see case either."""
     from dipole.data import content_key
 
-    keys = (content_key(" ".join(text.casefold().split())) for text in texts)
+    keys = (content_key(text.casefold()) for text in texts)
     return np.fromiter(keys, np.uint64, len(texts))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dipole.errors import InputError
+from dipole.sampling.known import KnownPairs, known_pairs, no_keys
 from dipole.sampling.plans import Plan, check_groups, members
 from dipole.sampling.unique import part_repeats
 
@@ -19,7 +20,8 @@ class Shares(Plan):
     any number of batches its count differs from the exact one by less than 1/2 + S shares[s] / 2,
     S the number of sources. A source is walked through in a new random order each time around,
     from epoch to epoch without a break: a small one comes again before a large one is through.
-    Rows that share a key never meet (one moves to a batch near by). The last batch is full too.
+    Rows that may not meet (`KnownPairs`) never do (one moves to a batch near by). The last batch is
+    full too.
 
     groups: (n,) the source of each row; shares: of the sources in sorted order, of any sum.
 
@@ -34,12 +36,13 @@ class Shares(Plan):
         shares: Sequence[float],
         batch_size: int,
         *,
-        keys: np.ndarray | None = None,
+        keys: np.ndarray | KnownPairs | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(batch_size, seed=seed)
         self.rows = members(check_groups(groups, "sources"))
-        self.keys = keys
+        count = len(groups)
+        self.known = known_pairs(no_keys(count) if keys is None else keys)
         weights = np.asarray(shares, dtype=np.float64)
         if weights.shape != (len(self.rows),) or not (weights > 0).all():
             raise InputError(
@@ -61,7 +64,7 @@ class Shares(Plan):
         order = np.argsort(np.concatenate(places), kind="stable")
         rows = np.concatenate([self._stream(s, epoch) for s in range(len(self.rows))])[order]
         batches = list(rows.reshape(self.batches, self.batch_size))
-        return batches if self.keys is None else part_repeats(batches, self.keys, self.batch_size)
+        return part_repeats(batches, self.known, self.batch_size)
 
     def _stream(self, source: int, epoch: int) -> np.ndarray:
         """The rows that a source gives in an epoch, in order."""

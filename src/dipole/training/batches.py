@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dipole.data.same import content_key, exact_key
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.training.rendering import prepare, prepare_views
 
@@ -122,14 +123,16 @@ def class_ids(labels: list[Any]) -> Tensor:
     """
     if all(type(label) is int for label in labels):
         return torch.tensor(labels, dtype=torch.int64)
-    return content_ids(labels)
+    return _ids(exact_key, labels)
 
 
 def content_ids(inputs: list[Any]) -> Tensor:
     """Content hashes as the signed integers that torch has, (n,) int64."""
-    from dipole.data import content_key
+    return _ids(content_key, inputs)
 
-    keys = np.fromiter((content_key(value) for value in inputs), np.uint64, len(inputs))
+
+def _ids(key: Callable[[Any], int], values: list[Any]) -> Tensor:
+    keys = np.fromiter(map(key, values), np.uint64, len(values))
     return torch.from_numpy(keys.view(np.int64))
 
 

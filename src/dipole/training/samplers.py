@@ -171,7 +171,7 @@ def classes(m: Material, *, per_class: int = 4) -> Plan:
             f"sampler: found 'classes' for {type(m.examples).__name__}; expected rows with a "
             "class (--label)"
         )
-    labels = m.examples.keys("label")
+    labels = m.examples.keys("label", exact=True)
     return PerClass(labels, m.batch_size, per_class=per_class, seed=m.seed)
 
 

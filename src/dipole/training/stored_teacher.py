@@ -84,7 +84,7 @@ def _stored(
     teacher: Encoder, examples: Examples, field: str, role: Role, show_progress: bool
 ) -> np.ndarray:
     """The memory-mapped vectors of a field, made if nobody has."""
-    made_of = fingerprint(teacher), role, sha256(examples.keys(field).tobytes()).hexdigest()
+    made_of = fingerprint(teacher), role, _digest(examples, field)
     name = f"{digest(*made_of)}-vectors"
     path = cache_folder() / name / "vectors.npy"
     with everyone() as main:
@@ -96,6 +96,10 @@ def _stored(
                 _encode(teacher, column, role, folder / path.name, show_progress)
     found: np.ndarray = np.load(path, mmap_mode="r")
     return found
+
+
+def _digest(examples: Examples, field: str) -> str:
+    return sha256(examples.keys(field, exact=True).tobytes()).hexdigest()
 
 
 def _encode(teacher: Encoder, inputs: Any, role: Role, path: Path, show_progress: bool) -> None:

@@ -1,0 +1,47 @@
+"""One definition of "the same text", and the hashes that stand for it."""
+
+from __future__ import annotations
+
+import unicodedata
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+
+def same_text(text: str) -> str:
+    """The form that two texts share if they are the same: NFC, every run of white space one space,
+    none at the ends. Case is content.
+
+    >>> same_text(" a\\tcat\\n") == same_text("a cat")
+    True
+    """
+    if not text.isascii() and not unicodedata.is_normalized("NFC", text):
+        text = unicodedata.normalize("NFC", text)
+    return " ".join(text.split())
+
+
+def content_key(value: Any) -> int:
+    """A 64-bit hash of a text (its `same_text`), number or array, or of a list of these: the same
+    content, the same key, in every process."""
+    return _key(same_text(value) if isinstance(value, str) else value, content_key)
+
+
+def exact_key(value: Any) -> int:
+    """A 64-bit hash to the last character: for ids, labels and stored vectors, where the same text
+    written in another way is another thing."""
+    return _key(value, exact_key)
+
+
+def _key(value: Any, of_part: Any) -> int:
+    # The first bytes of what is no text are none of UTF-8: 1 and "1" differ.
+    if isinstance(value, str):
+        content = value.encode("utf-8", "surrogatepass")
+    elif isinstance(value, np.ndarray):
+        content = b"\xfd" + repr((value.shape, value.dtype.str)).encode() + value.tobytes()
+    elif isinstance(value, (bool, int, float, np.generic)):
+        plain = value.item() if isinstance(value, np.generic) else value
+        content = b"\xfe" + repr(plain).encode()
+    else:  # a list of the above: the keys of its parts, in order
+        content = b"\xff" + b"".join(of_part(part).to_bytes(8, "little") for part in value)
+    return int.from_bytes(blake2b(content, digest_size=8).digest(), "little")
