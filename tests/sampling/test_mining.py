@@ -267,3 +267,17 @@ def test_scores_stay_with_the_negatives(planted, tower):
             encoder.encode([row["anchor"]], "query")
         ).T  # fmt: skip
         np.testing.assert_allclose(scores, expected[:, 0], atol=2e-6)
+
+
+def test_what_another_row_pairs_with_the_anchor_in_either_direction_is_no_negative():
+    """Planted: 'shut a door' is the positive of 'close the door', whose own anchor is a positive
+    elsewhere; mined for 'shut a door', it is the nearest text, and no negative."""
+    pairs = Pairs.from_columns(
+        {
+            "anchor": ["shut a door", "close the door", "go home", "cafe\u0301 door"],
+            "positive": ["lock a door", "shut a door", "close the door", "open door"],
+        }
+    )
+    found = mine_negatives(pairs, "bm25", negatives=4)
+    assert "close the door" not in found[0]["negatives"]
+    assert "open door" in found[0]["negatives"]

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from dipole.data import Labeled, Pairs, Scored, Triplets, content_key
+from dipole.sampling.known import KnownPairs
 from dipole.training.batches import ahead, class_ids, collate, content_ids, unique_keys
 from dipole.views.base import Same
 
@@ -113,3 +114,36 @@ def test_whole_numbers_are_the_classes_themselves_and_names_are_hashes():
     assert class_ids([3, 0, 3]).tolist() == [3, 0, 3]
     first, second, third = class_ids(["cat", "dog", "cat"]).tolist()
     assert first == third != second
+
+
+def test_listed_negatives_that_belong_to_an_anchor_of_the_batch_are_left_out():
+    """Row 1 lists its own anchor, another row's positive of it, and a copy of its positive in
+    another form; row 2 lists what another row pairs with the anchor of row 1."""
+    triplets = Triplets.from_columns(
+        {
+            "anchor": ["q", "q", "r"],
+            "positive": ["one", "two", "three"],
+            "negatives": [["q", " two", "one\n", "x"], ["y"], ["two", "q", "z"]],
+        }
+    )
+    rows = np.array([0, 2])
+    known = KnownPairs(unique_keys(triplets)).no_negatives(rows, own=False)
+    encoder = Recorder()
+    batch = collate(triplets, rows, encoder, no_negatives=known)
+    assert encoder.seen[2] == (["one\n", "x", "z"], "document")
+    there = batch.tensors["negative_there"].tolist()
+    assert there == [False, False, True, True, False, False, True]
+    # The copy of the own positive goes by its id, which objectives mask; others get it left out.
+    assert batch.tensors["negative_ids"][0] == batch.tensors["ids"][0]
+    known = KnownPairs(unique_keys(triplets)).no_negatives(rows, own=True)
+    assert collate(triplets, rows, Recorder(), no_negatives=known).columns["negative"][0][
+        "lengths"
+    ].tolist() == [1, 1]
+
+
+def test_a_list_that_is_left_out_whole_is_no_column():
+    triplets = Triplets.from_columns({"anchor": ["q"], "positive": ["p"], "negatives": [["q"]]})
+    known = KnownPairs(unique_keys(triplets)).no_negatives(np.array([0]), own=False)
+    batch = collate(triplets, np.array([0]), Recorder(), no_negatives=known)
+    assert "negative" not in batch.columns
+    assert "negative_ids" not in batch.tensors

@@ -102,3 +102,28 @@ def test_mixtures_come_from_the_queue_and_lie_on_the_sphere():
 def test_mixtures_need_an_objective_with_lists():
     with pytest.raises(InputError, match="expected queue-infonce"):
         Mixed(Queue(4, InfoNCE().inputs()), InfoNCE().inputs())
+
+
+def test_what_belongs_to_an_anchor_by_the_data_stays_out():
+    queue = Queue(8, InfoNCE().inputs())
+    queue.before(batch(0))
+    queue.after_step()
+    found = queue.before(batch(3) | {"no_negatives": torch.tensor([10, 77])})
+    assert found["negative_ids"].tolist() == [0, 20]
+    assert found["negative"][:, 0].tolist() == [0, 2]
+    found = queue.before(batch(3) | {"no_negatives": torch.tensor([0, 10, 20])})
+    assert "negative" not in found
+
+
+def test_no_mixture_is_made_of_positives():
+    """Entries are (k, 1): those of keys 0 and 20 belong to anchors, so all mixtures are (1, 1)."""
+    objective = QueueInfoNCE()
+    queue = Queue(8, objective.inputs())
+    mixed = Mixed(queue, objective.inputs(), hardest=3, mixes=4, with_anchor=0)
+    first = batch(0)
+    first["positive"][:, 1] = 1
+    queue.before(first)
+    queue.after_step()
+    now = batch(2) | {"no_negatives": torch.tensor([0])}  # and 20 is a copy of a positive
+    made = mixed.before(queue.before(now))["candidates"]
+    torch.testing.assert_close(made, torch.full_like(made, 0.5**0.5))

@@ -1,10 +1,12 @@
 """The objective gets what it names, and nothing else."""
 
+import pytest
 import torch
 from torch import nn
 
 from dipole.objectives import InfoNCE
-from dipole.training.towers import Towers, pick
+from dipole.objectives.registry import build_objective
+from dipole.training.towers import Towers, masks_copies, pick
 
 
 class Mine(nn.Module):
@@ -41,3 +43,14 @@ def test_a_tower_may_speed_up_a_parameter(tiny_encoder):
     factor = {id(p): g["factor"] for g in groups for p in g["params"]}
     assert factor[id(tiny_encoder.linear.bias)] == 10.0
     assert factor[id(tiny_encoder.linear.weight)] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("infonce", True), ("gte", False), ("late-interaction", False), ("barlow-twins", True)],
+)
+def test_who_masks_copies_of_a_positive(name, expected):
+
+    objective = build_objective(name)
+    assert masks_copies(objective) is expected
+    assert masks_copies(objective + build_objective("infonce")) is expected

@@ -61,17 +61,26 @@ class Pool:
 
 
 class Known:
-    """Which texts of a pool are no negatives of a row: positives of the same anchor, and itself.
+    """Which texts of a pool are no negatives of a row: what any row pairs with its anchor, and that
+    itself.
 
-    Two rows with one anchor share their positives, as judgements of a query do.
+    Two rows with one anchor share their positives, as judgements of a query do; and where the
+    anchor is another row's positive, that row's anchor belongs to it.
     """
 
     def __init__(self, pool: Pool, anchors: Sequence[str]) -> None:
         keys = folded_keys(anchors)
-        _, self._group = np.unique(keys, return_inverse=True)
+        texts, self._group = np.unique(keys, return_inverse=True)
         self._size = len(pool)
-        self._pairs = np.unique(self._group * self._size + pool.of_positive)
-        self._itself = pool.find(keys)
+        pairs = self._group * self._size + pool.of_positive
+        # The other way round: rows whose positive is an anchor, and whose anchor is in the pool.
+        places = pool.find(texts)
+        group_of = np.full(self._size, -1)
+        group_of[places[places >= 0]] = np.flatnonzero(places >= 0)
+        turned, back = group_of[pool.of_positive], pool.find(keys)
+        both = (turned >= 0) & (back >= 0)
+        self._pairs = np.unique(np.concatenate([pairs, turned[both] * self._size + back[both]]))
+        self._itself = back
         groups = self._pairs // self._size
         self.positives: np.ndarray = np.bincount(groups)[self._group]
 

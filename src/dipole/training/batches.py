@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -72,27 +73,35 @@ def collate(
     views: Sequence[View] = (),
     seed: tuple[int, ...] = (0,),
     replicated: bool = False,
+    no_negatives: np.ndarray | None = None,
 ) -> Batch:
     """Read, tokenise and cut the rows of one step.
 
     Content hashes travel along as `ids` (and `negative_ids`): equal content is never a negative.
+    A listed negative that is among `no_negatives` (content hashes of anchors of the batch and of
+    what belongs to them by the data, `KnownPairs.no_negatives`) is left out; which of the listed
+    ones are there travels as `negative_there`, and the hashes as `no_negatives`, for the parts.
     `views` render examples without a partner; `seed` decides what those of raw inputs draw.
     """
     taken = examples.take(rows)
     columns: dict[str, list[Features]] = {}
     tensors = {"rows": torch.from_numpy(np.asarray(rows, dtype=np.int64))}
+    if no_negatives is not None:
+        tensors["no_negatives"] = torch.from_numpy(no_negatives.view(np.int64))
     # In this order: it decides which random numbers a column draws.
     for field, (argument, role) in ENCODED.items():
         inputs = taken.get(field, [])
         if field in LISTS:
             lengths = [len(row) for row in inputs]
             inputs = [text for row in inputs for text in row]
+        if inputs and argument in IDS:
+            tensors[IDS[argument]] = content_ids(inputs)
+        if inputs and argument == "negative":  # the row each was listed for
+            tensors["negative_rows"] = tensors["rows"].repeat_interleave(torch.tensor(lengths))
+            if no_negatives is not None:
+                inputs = _without_positives(inputs, tensors)
         if inputs:
             columns[argument] = prepare(encoder, inputs, role, chunk)
-            if argument in IDS:
-                tensors[IDS[argument]] = content_ids(inputs)
-            if argument == "negative":  # the row each was listed for
-                tensors["negative_rows"] = tensors["rows"].repeat_interleave(torch.tensor(lengths))
         if argument == "candidates" and inputs:
             tensors["mask"] = mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
             tensors["candidate_ids"] = padded(tensors["candidate_ids"], mask)
@@ -107,6 +116,17 @@ def collate(
     if "label" in taken:
         tensors["labels"] = class_ids(taken["label"])
     return Batch(row_ids=taken["id"], columns=columns, tensors=tensors, replicated=replicated)
+
+
+def _without_positives(negatives: list[Any], tensors: dict[str, Tensor]) -> list[Any]:
+    """The negatives that belong to no anchor of the batch; their tensors follow."""
+    there = ~torch.isin(tensors["negative_ids"], tensors["no_negatives"])
+    tensors["negative_there"] = there
+    for name in ("negative_ids", "negative_rows"):
+        kept = tensors.pop(name)[there]
+        if len(kept):
+            tensors[name] = kept
+    return list(compress(negatives, there.tolist()))
 
 
 def padded(flat: Tensor, mask: Tensor) -> Tensor:

@@ -15,8 +15,9 @@ from dipole.encoders.base import Encoder
 from dipole.errors import RunError
 from dipole.kernels import using
 from dipole.objectives.base import Objective
+from dipole.sampling.known import KnownPairs
 from dipole.training import sharding
-from dipole.training.batches import Batch, ahead, collate
+from dipole.training.batches import Batch, ahead, collate, unique_keys
 from dipole.training.checkpoints import (
     list_checkpoints,
     load_checkpoint,
@@ -32,7 +33,7 @@ from dipole.training.rendering import render
 from dipole.training.samplers import make_sampler
 from dipole.training.schedule import rate_at, warmup_steps
 from dipole.training.seeding import seed_step
-from dipole.training.towers import Towers
+from dipole.training.towers import Towers, masks_copies
 from dipole.training.validation import Validation
 from dipole.training.watching import validated
 
@@ -86,8 +87,18 @@ class Trainer:
         self.validation = validation
         self.show_progress = show_progress
         assert config.batch_size is not None
+        self.known = KnownPairs(unique_keys(examples))
+        # Only listed and remembered negatives can be left out; a plan keeps the others apart.
+        self._leaves_out = bool(parts) or "negatives" in examples.FIELDS
+        self._masks_copies = masks_copies(objective)
         self.sampler = make_sampler(
-            config, examples, encoder, folder, accelerator, show_progress=show_progress
+            config,
+            examples,
+            encoder,
+            folder,
+            accelerator,
+            known=self.known,
+            show_progress=show_progress,
         )
         self.total = self._total_steps()
         self.progress = Progress()
@@ -227,6 +238,9 @@ class Trainer:
         step, rows = step_and_rows
         processes, rank = self.accelerator.num_processes, self.accelerator.process_index
         replicated = 1 < processes > len(rows)
+        no_negatives = None
+        if self._leaves_out and self.known.keys.shape[1] == 2:  # of all processes
+            no_negatives = self.known.no_negatives(rows, own=not self._masks_copies)
         return collate(
             self.examples,
             rows if replicated else np.array_split(rows, processes)[rank],
@@ -235,6 +249,7 @@ class Trainer:
             views=self.views,
             seed=(self.config.seed, step, 0 if replicated else rank),
             replicated=replicated,
+            no_negatives=no_negatives,
         )
 
     def _rows(self, start: int) -> Iterator[tuple[int, np.ndarray]]:

@@ -25,7 +25,8 @@ class Queue(Part):
 
     They are more `negative` vectors of the objective (with `negative_ids`: a past copy of an
     anchor's positive is none of its negatives), or its `queue`, or its labelled `support`,
-    whichever it takes. A batch enters after its step, so it never meets itself.
+    whichever it takes. A batch enters after its step, so it never meets itself; what belongs to
+    one of its anchors by another row of the data stays out of it.
 
     Every process holds the same queue and hands its share of it to the objective, which meets the
     shares of all; so the number of processes changes nothing, also on resume.
@@ -62,15 +63,28 @@ class Queue(Part):
             now = {"support": batch["positive"], "support_labels": labels}
         else:
             now = {name: batch[name] for name in (self.use, key) if name and name in batch}
-        if len(self.vectors):
-            past: dict[str, Tensor] = {str(self.use): share(self.vectors)}
+        there = self.negatives_of(batch)
+        if there.any():
+            past: dict[str, Tensor] = {str(self.use): share(self.vectors[there])}
             if key is not None:
-                past[key] = share(self.keys)
+                past[key] = share(self.keys[there])
             if self.use == "negative" and "negative_rows" in batch:  # listed for no row
                 now["negative_rows"] = batch["negative_rows"]
                 past["negative_rows"] = torch.full_like(past["negative_ids"], -1)
             now = {k: torch.cat([now[k], v.to(now[k])]) if k in now else v for k, v in past.items()}
         return batch | now
+
+    def negatives_of(self, batch: dict[str, Tensor], *, copies: bool = True) -> Tensor:
+        """Which entries the batch may take for negatives, (size,) bool: all but those that belong
+        to one of its anchors by the data, and past `copies` of its positives if those may not."""
+        there = torch.ones(len(self.keys), dtype=torch.bool, device=self.keys.device)
+        if self.use != "negative":
+            return there
+        if "no_negatives" in batch:
+            there &= ~torch.isin(self.keys, batch["no_negatives"].to(self.keys.device))
+        if not copies and "ids" in batch:
+            there &= ~torch.isin(self.keys, everywhere(batch["ids"]))
+        return there
 
     def after_step(self) -> None:
         assert self._arriving is not None
@@ -106,9 +120,11 @@ class Mixed(Part):
 
     def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         (queue,) = self._queue
-        if not len(queue.vectors):
+        there = queue.negatives_of(batch, copies=False)
+        if not there.any():
             return batch
-        made = mixed_negatives(batch["anchor"].detach().float(), queue.vectors, **self.options)
+        past = queue.vectors[there]
+        made = mixed_negatives(batch["anchor"].detach().float(), past, **self.options)
         return batch | {"candidates": made}
 
 

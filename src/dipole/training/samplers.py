@@ -16,6 +16,7 @@ from dipole.sampling.clusters import pseudo_classes
 from dipole.sampling.communities import communities, neighbour_graph
 from dipole.sampling.curriculum import Curriculum
 from dipole.sampling.grouped import GroupsApart, GroupsTogether, OneSource, PerClass
+from dipole.sampling.known import KnownPairs
 from dipole.sampling.plans import Plan
 from dipole.sampling.shares import Shares
 from dipole.sampling.unique import UniqueBatches
@@ -43,9 +44,9 @@ class Material:
     show_progress: bool = False
 
     @cached_property
-    def keys(self) -> np.ndarray:
-        """Content hashes that must not meet."""
-        return unique_keys(self.examples)
+    def known(self) -> KnownPairs:
+        """Which rows may not meet."""
+        return KnownPairs(unique_keys(self.examples))
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -71,12 +72,12 @@ class Material:
 
 def unique(m: Material) -> Plan:
     """Any rows, no text twice in a batch."""
-    return UniqueBatches(m.keys, m.batch_size, seed=m.seed)
+    return UniqueBatches(m.known, m.batch_size, seed=m.seed)
 
 
 def clusters(m: Material, groups: np.ndarray) -> Plan:
     """Batches from within clusters of similar positives."""
-    return GroupsTogether(groups, m.batch_size, keys=m.keys, seed=m.seed)
+    return GroupsTogether(groups, m.batch_size, keys=m.known, seed=m.seed)
 
 
 def _clusters(m: Material, *, clusters: int | None = None, model: str | None = None) -> np.ndarray:
@@ -100,13 +101,13 @@ def _neighbours(
         raise InputError(
             f"community: found {community}, expected at most the batch size, {m.batch_size}"
         )
-    graph = neighbour_graph(anchors, positives, skip=skip, neighbours=neighbours, keys=m.keys)
+    graph = neighbour_graph(anchors, positives, skip=skip, neighbours=neighbours, keys=m.known.keys)
     return communities(graph, community, seed=m.seed)
 
 
 def apart(m: Material, groups: np.ndarray) -> Plan:
     """Batches in which all rows are of different clusters."""
-    return GroupsApart(groups, m.batch_size, keys=m.keys, seed=m.seed)
+    return GroupsApart(groups, m.batch_size, keys=m.known, seed=m.seed)
 
 
 def _apart(m: Material, *, clusters: int | None = None, model: str | None = None) -> np.ndarray:
@@ -121,7 +122,7 @@ def _apart(m: Material, *, clusters: int | None = None, model: str | None = None
 def sources(m: Material, *, power: float = 1.0, key: str | None = None) -> Plan:
     """Batches of one source each; power: see `OneSource`; key: what in a row's metadata names its
     source, where the data are no mixture."""
-    return OneSource(_sources(m, key), m.batch_size, power=power, keys=m.keys, seed=m.seed)
+    return OneSource(_sources(m, key), m.batch_size, power=power, keys=m.known, seed=m.seed)
 
 
 def shares(m: Material, *, shares: Sequence[float] | None = None, key: str | None = None) -> Plan:
@@ -132,7 +133,7 @@ def shares(m: Material, *, shares: Sequence[float] | None = None, key: str | Non
         names = list(dict.fromkeys(groups.tolist()))
         groups = np.array([names.index(name) for name in groups.tolist()])
     given = shares or [1.0] * len(np.unique(groups))
-    return Shares(groups, given, m.batch_size, keys=m.keys, seed=m.seed)
+    return Shares(groups, given, m.batch_size, keys=m.known, seed=m.seed)
 
 
 def curriculum(m: Material, *, by: str = "length", start: float = 0.2, over: float = 4) -> Plan:
@@ -148,7 +149,7 @@ def curriculum(m: Material, *, by: str = "length", start: float = 0.2, over: flo
             )
         difficulty = found
     return Curriculum(
-        np.array(difficulty), m.batch_size, start=start, over=over, keys=m.keys, seed=m.seed
+        np.array(difficulty), m.batch_size, start=start, over=over, keys=m.known, seed=m.seed
     )
 
 
@@ -195,14 +196,20 @@ def make_sampler(
     folder: Path,
     accelerator: Accelerator,
     *,
+    known: KnownPairs | None = None,
     show_progress: bool = False,
 ) -> Plan:
-    """The sampler a run asks for; groups found by vectors are kept in RUN/sampler.npy."""
+    """The sampler a run asks for; groups found by vectors are kept in RUN/sampler.npy.
+
+    known: which rows may not meet, where that is there already.
+    """
     assert config.batch_size is not None
     make, group = SAMPLERS[config.sampler]
     options = dict(config.sampler_options)
     _check_options(group or make, config.sampler, options)
     material = Material(examples, encoder, config.batch_size, config.seed, show_progress)
+    if known is not None:
+        material.known = known
     if group is None:
         return make(material, **options)
     path = folder / GROUPS

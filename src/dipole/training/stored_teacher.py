@@ -65,6 +65,8 @@ class StoredTeacher(Part):
         for name, (stored, starts) in self._columns.items():
             places = [np.arange(starts[row], starts[row + 1]) for row in rows]
             vectors = torch.from_numpy(np.asarray(stored[np.concatenate(places)]))
+            if name == "negative" and "negative_there" in batch:
+                vectors = vectors[batch["negative_there"].cpu()]
             vectors = vectors.to(batch["rows"].device)
             made[f"teacher_{name}"] = (
                 padded(vectors, batch["mask"]) if name == "candidates" else vectors

@@ -108,6 +108,14 @@ def inputs_of(objective: nn.Module) -> dict[str, bool]:
     return forward_inputs(type(objective).forward)
 
 
+def masks_copies(objective: nn.Module) -> bool:
+    """Whether all that takes negatives in an objective also takes their content hashes, and so
+    leaves out copies of an anchor's own positive."""
+    parts = [part for part in objective.modules() if isinstance(part, Objective)] or [objective]
+    taken = [forward_inputs(type(part).forward) for part in parts]
+    return all("negative" not in names or "negative_ids" in names for names in taken)
+
+
 def pick(objective: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """What of a batch an objective, or anyone's module, takes: by the names of its `forward`."""
     if isinstance(objective, Objective):
