@@ -111,7 +111,8 @@ def inputs_of(objective: nn.Module) -> dict[str, bool]:
 def masks_copies(objective: nn.Module) -> bool:
     """Whether all that takes negatives in an objective also takes their content hashes, and so
     leaves out copies of an anchor's own positive."""
-    parts = [part for part in objective.modules() if isinstance(part, Objective)] or [objective]
+    found = [part for part in objective.modules() if isinstance(part, Objective)]
+    parts: list[nn.Module] = [*found] or [objective]
     taken = [forward_inputs(type(part).forward) for part in parts]
     return all("negative" not in names or "negative_ids" in names for names in taken)
 
