@@ -1,8 +1,10 @@
-"""Errors that a person made and can mend: one line each, no traceback on the command line."""
+"""Errors that a person made and can mend, and notes: one line each, no traceback."""
 
 from __future__ import annotations
 
+import functools
 import importlib
+import sys
 from types import ModuleType
 
 
@@ -20,6 +22,12 @@ class RunError(DipoleError):
     """A run that could not go on (disk full, non-finite loss); the message says how to go on."""
 
     exit_code = 1
+
+
+@functools.cache
+def note(line: str) -> None:
+    """Say a line on stderr, once a process: what was done otherwise than one might think."""
+    print(f"note: {line}", file=sys.stderr, flush=True)
 
 
 def optional(module: str, extra: str) -> ModuleType:

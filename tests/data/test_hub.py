@@ -113,7 +113,7 @@ def test_no_network_is_one_line(offline: Any, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(InputError, match=r"owner/name: .* cannot be reached \(127\.0\.0\.1: "):
         load_pairs("owner/name")
-    monkeypatch.setattr(hub, "_unreachable", lambda: None)
+    monkeypatch.setattr(hub, "unreachable", lambda offline: None)
 
     def missing(*_: Any) -> None:
         raise datasets.exceptions.DatasetNotFoundError("Dataset 'owner/name' doesn't exist\nor so")

@@ -6,6 +6,7 @@ from typing import Any
 import huggingface_hub
 import pytest
 
+from dipole.encoders import hub as encoder_hub
 from dipole.encoders.hub import locate
 from dipole.errors import InputError
 
@@ -33,14 +34,86 @@ def test_a_file_is_no_encoder(tmp_path: Path) -> None:
         locate(tmp_path / "x.csv")
 
 
-@pytest.mark.parametrize("source", ["/nowhere/at/all", "./runs", "~/x/y/z", "a/b/c"])
-def test_a_path_that_is_not_there_is_never_asked_of_the_hub(source: str) -> None:
-    with pytest.raises(InputError, match="no such folder; expected a folder or a hub id"):
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder in which a run `runs/first` lies; the hub may not be asked."""
+    (tmp_path / "runs" / "first").mkdir(parents=True)
+    (tmp_path / "models").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def asked(name: str, **options: Any) -> str:
+        raise AssertionError(f"the hub was asked for {name}")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", asked)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "/nowhere/at/all",
+        "./nowhere",
+        "../nowhere/x",
+        "~/x/y/z",
+        "a/b/c",
+        "runs/frist",
+        "runs/",
+        "models/minilm",
+        "model.safetensors",
+        "someone/model.bin",
+        "nowhere.index",
+        ".hidden",
+        "c:\\models\\x",
+        Path("someone/tiny"),
+    ],
+    ids=str,
+)
+def test_a_path_that_is_not_there_is_never_asked_of_the_hub(here: Path, source: Any) -> None:
+    if source == "runs/":
+        source = "outs/"
+    with pytest.raises(InputError, match=r"no such folder.*; expected a folder or a hub id") as e:
+        locate(source)
+    assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("source", ["", None, 3])
+def test_a_name_that_is_none(here: Path, source: Any) -> None:
+    with pytest.raises(InputError, match="expected the name of a folder, a run or a hub id"):
         locate(source)
 
 
+def test_near_names_are_said(here: Path) -> None:
+    with pytest.raises(InputError, match=r"no such folder \(did you mean runs/first\?\)"):
+        locate("runs/frist")
+    with pytest.raises(InputError, match=r"no such folder \(nothing/here is not there either\)"):
+        locate("./nothing/here/model")
+
+
+def test_asking_the_hub_is_said(
+    tiny: Path, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **options: str(tiny))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(encoder_hub, "unreachable", lambda offline: None)
+    locate("someone/said")
+    said = capsys.readouterr().err
+    assert said == "note: asking the Hugging Face hub for model 'someone/said'\n"
+
+
+def test_a_hub_that_cannot_be_reached_is_one_line_at_once(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(InputError, match=r"not on the Hugging Face hub \(127\.0\.0\.1: ") as caught:
+        locate("someone/tiny")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_hub_id_is_fetched_without_pickled_weights(
-    tiny: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
 
@@ -52,10 +125,14 @@ def test_a_hub_id_is_fetched_without_pickled_weights(
     assert locate("someone/tiny") == tiny
     name, patterns = asked[0]
     assert name == "someone/tiny"
-    assert not any(p.endswith((".bin", ".pt", "*")) for p in patterns)
+    assert not any(p.endswith((".bin", ".pt", ".py", "*")) for p in patterns)
+    locate("someone/tiny", trust_code=True)
+    assert asked[1][1] == [*patterns, "*.py"]
 
 
-def test_a_hub_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_that_does_not_answer_is_one_line(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def download(name: str, **options: Any) -> str:
         raise OSError("no route to host\nand much more")
 

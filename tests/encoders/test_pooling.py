@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from dipole.encoders.pooling import POOLINGS, check_pooling, pool
 from dipole.errors import InputError
 
+ANY = (*POOLINGS, "cls+mean", "max + last + cls")
+
 
 def by_hand(rows: list[torch.Tensor], pooling: str) -> torch.Tensor:
     """The definition, one row at a time, on its real tokens alone."""
@@ -18,12 +20,15 @@ def by_hand(rows: list[torch.Tensor], pooling: str) -> torch.Tensor:
         "weighted_mean": lambda x: (
             sum((t + 1) * v for t, v in enumerate(x)) / (len(x) * (len(x) + 1) / 2)
         ),
-    }[pooling]
-    return torch.stack([one(row) for row in rows])
+        "max": lambda x: x.max(0).values,
+        "mean_sqrt_len": lambda x: x.sum(0) / len(x) ** 0.5,
+    }
+    parts = pooling.split("+")
+    return torch.stack([torch.cat([one[part](row) for part in parts]) for row in rows])
 
 
 @settings(deadline=None)
-@given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.sampled_from(POOLINGS), st.data())
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.sampled_from(ANY), st.data())
 def test_padding_on_either_side_changes_nothing(
     lengths: list[int], pooling: str, data: st.DataObject
 ) -> None:
@@ -35,7 +40,8 @@ def test_padding_on_either_side_changes_nothing(
         left = data.draw(st.sampled_from([0, width - len(row)]))
         tokens[i, left : left + len(row)] = row
         mask[i, left : left + len(row)] = 1
-    torch.testing.assert_close(pool(tokens, mask, check_pooling(pooling)), by_hand(rows, pooling))
+    checked = check_pooling(pooling)
+    torch.testing.assert_close(pool(tokens, mask, checked), by_hand(rows, checked))
 
 
 def test_bfloat16_tokens_are_summed_in_float32() -> None:
@@ -63,5 +69,6 @@ def test_gradients_reach_real_tokens_only() -> None:
 
 
 def test_an_unknown_pooling_is_refused() -> None:
-    with pytest.raises(InputError, match="'max'; expected one of mean, cls, last, weighted_mean"):
-        check_pooling("max")
+    for wrong in ("median", "mean+", "", "cls, mean", None, 3):
+        with pytest.raises(InputError, match=r"^pooling is .*; expected one of mean, cls, last"):
+            check_pooling(wrong)  # type: ignore[arg-type]

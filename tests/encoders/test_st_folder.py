@@ -99,7 +99,16 @@ def test_lower_case_and_length_are_read_from_old_file_names(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "kinds", [("Transformer", "Pooling", "Dense"), ("CLIPModel",), ("Transformer",), ()]
+    "kinds",
+    [
+        ("Transformer", "Pooling", "Dropout"),
+        ("Transformer", "Pooling", "Normalize", "CNN"),
+        ("Transformer", "Dense", "Pooling"),
+        ("Router",),
+        ("CLIPModel",),
+        ("Transformer",),
+        (),
+    ],
 )
 def test_modules_it_cannot_carry_are_named(tmp_path: Path, kinds: tuple[str, ...]) -> None:
     write(tmp_path, modules=modules(*kinds))
@@ -111,9 +120,13 @@ def test_modules_it_cannot_carry_are_named(tmp_path: Path, kinds: tuple[str, ...
 @pytest.mark.parametrize(
     ("pooling", "named"),
     [
-        ({"pooling_mode": "max"}, "pooling max; expected one of mean, cls, lasttoken"),
-        ({"pooling_mode": ["cls", "mean"]}, r"pooling cls \+ mean;"),
-        ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": True}, r"cls.* \+ .*mean"),
+        ({"pooling_mode": "median"}, "pooling 'median'; expected some of cls, max, mean, mean_sq"),
+        (
+            {"pooling_mode": ["cls", "first"]},
+            "pooling .*; expected some of",
+        ),
+        ({"pooling_mode": "mean", "pooling_mode_first": True}, "pooling_mode_first is no setting"),
+        ({"pooling_mode": 3}, "pooling 3; expected some of"),
         ({"pooling_mode": "mean", "include_prompt": False}, "include_prompt is false"),
     ],
 )
@@ -130,7 +143,83 @@ def test_poolings_it_cannot_carry_are_named(
         read_settings(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("sentence_bert_config", {"max_seq_length": -1}, "max_seq_length: found -1; expected a w"),
+        ("sentence_bert_config", {"max_seq_length": "512"}, "max_seq_length: found '512'; expect"),
+        ("sentence_bert_config", {"do_lower_case": "no"}, "do_lower_case is 'no'; expected true"),
+        ("sentence_bert_config", {"query_length": 32}, "query_length is 32, which no encoder here"),
+        ("sentence_bert_config", {"speed": 9}, "speed is 9, which no encoder here can do"),
+        (
+            "sentence_bert_config",
+            {"transformer_task": "fill-mask"},
+            "transformer_task is 'fill-mask', which no encoder",
+        ),
+        ("sentence_bert_config", {"model_args": {"layers": 1}}, "model_args is .*, which no encod"),
+        ("sentence_bert_config", [], "found .*; expected the settings of a Transformer"),
+        ("config_sentence_transformers", {"truncate_dim": 0}, "truncate_dim: found 0; expected"),
+        ("config_sentence_transformers", {"truncate_dim": True}, "truncate_dim: found True; exp"),
+        ("config_sentence_transformers", {"prompts": "q: "}, "prompts are 'q: '; expected names"),
+        ("config_sentence_transformers", {"prompts": {"query": 3}}, "prompts are .*; expected na"),
+        (
+            "config_sentence_transformers",
+            {"prompts": {"query": "q: "}, "default_prompt_name": "querry"},
+            "default_prompt_name is 'querry'; expected one of the prompts, query",
+        ),
+        ("config_sentence_transformers", [1], "found .*; expected the settings of a model"),
+    ],
+)
+def test_settings_that_are_none_are_named(
+    tmp_path: Path, name: str, content: Any, message: str
+) -> None:
+    pooling = {"pooling_mode": "mean"}
+    write(tmp_path, modules=modules("Transformer", "Pooling"), **{"1_Pooling__config": pooling})
+    with pytest.raises(InputError, match=rf"{name}\.json: {message}"):
+        read_settings(write(tmp_path, **{name: content}))
+
+
+def test_settings_that_change_no_vector_are_no_matter(tmp_path: Path) -> None:
+    plain = {"method": "forward", "method_output_name": "last_hidden_state"}
+    settings = {
+        "transformer_task": "feature-extraction",
+        "modality_config": {"text": plain},
+        "module_output_name": "token_embeddings",
+        "tokenizer_args": {"padding_side": "left"},
+        "model_args": {"trust_remote_code": True},
+    }
+    pooling = {"pooling_mode": "mean"}
+    write(tmp_path, modules=modules("Transformer", "Pooling"), sentence_bert_config=settings,
+          **{"1_Pooling__config": pooling})  # fmt: skip
+    assert read_settings(tmp_path).pooling == "mean"
+
+
+def test_code_of_a_models_own_is_named(tmp_path: Path) -> None:
+    listed = modules("Transformer", "Pooling", prefix="custom_st.")
+    with pytest.raises(InputError, match=r"module custom_st\.Transformer is code of its own"):
+        read_settings(write(tmp_path, modules=listed))
+    listed = modules("Transformer", "Pooling")
+    listed[0]["kwargs"] = ["task"]
+    with pytest.raises(InputError, match=r"Transformer has kwargs .*; expected none"):
+        read_settings(write(tmp_path, modules=listed))
+
+
+def test_a_default_prompt_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pooling = {"pooling_mode": "mean"}
+    write(
+        tmp_path,
+        modules=modules("Transformer", "Pooling"),
+        config_sentence_transformers={"prompts": {"all": "x: "}, "default_prompt_name": "all"},
+        **{"1_Pooling__config": pooling},
+    )
+    found = read_settings(tmp_path)
+    assert (found.other_prompts, found.default_prompt) == ({"all": "x: "}, "all")
+    said = capsys.readouterr().err
+    assert "its default prompt 'all' is put before every query and document" in said
+    assert said.count("\n") == 1
+
+
 @pytest.mark.parametrize("content", [{"a": 1}, [1], [{"idx": 0}]])
 def test_modules_of_another_shape_are_one_line(tmp_path: Path, content: Any) -> None:
-    with pytest.raises(InputError, match="expected a list of modules with idx, path and type"):
+    with pytest.raises(InputError, match="expected a list of modules with path and type"):
         read_settings(write(tmp_path, modules=content))

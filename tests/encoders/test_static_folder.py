@@ -112,8 +112,8 @@ def test_damaged_folders(tmp_path: Path) -> None:
 
 def test_other_modules_of_theirs(tmp_path: Path) -> None:
     modules = [
-        {"idx": 0, "path": "", "type": "x.StaticEmbedding"},
-        {"path": "1", "type": "x.Dense"},
+        {"idx": 0, "path": "", "type": "sentence_transformers.models.StaticEmbedding"},
+        {"path": "1", "type": "sentence_transformers.models.Dense"},
     ]
     (tmp_path / "modules.json").write_text(json.dumps(modules))
     with pytest.raises(InputError, match="modules StaticEmbedding, Dense; expected"):

@@ -249,7 +249,12 @@ def test_half_of_a_surrogate_pair_is_named(encoder: TransformerText) -> None:
     ("option", "message"),
     [
         ({"max_length": 2}, "max_length is 2; expected more than 2"),
-        ({"pooling": "max"}, "pooling is 'max'"),
+        ({"pooling": "median"}, "pooling is 'median'"),
+        ({"pooling": ""}, "pooling is ''"),
+        ({"max_length": 0}, "max_length is 0; expected more than 2"),
+        ({"max_length": "9"}, "max_length: found '9'; expected a whole number"),
+        ({"truncate_dim": 33}, "truncate_dim: found 33; expected a whole number, 1 to 32"),
+        ({"truncate_dim": 0}, "truncate_dim: found 0; expected a whole number, 1 to 32"),
         ({"prompts": {"passage": "p: "}}, "prompts has 'passage'"),
     ],
 )

@@ -65,7 +65,7 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
             )  # fmt: skip
             vectors, asked = run.encoder.encode(images), run.encoder.encode(unseen)
             found[f"kNN accuracy, {arm}"] = 100.0 * knn(vectors, truth, asked, wanted)
-        groups = np.load(folder / "guided" / "sampler.npy")
+        groups = np.load(folder / "guided" / "sampler.npy", allow_pickle=False)
     apart = GroupsApart(groups, BATCH, seed=seed)
     anyone = UniqueBatches(np.zeros((len(truth), 0), np.uint64), BATCH, seed=seed)
     plans = {"random": anyone.epoch(0), "guided": apart.epoch(0)}

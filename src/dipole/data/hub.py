@@ -11,7 +11,7 @@ from urllib.parse import urlparse
 
 from dipole.data.rows import Row, Source
 from dipole.data.splits import WHOLE, check_whole, chosen_splits
-from dipole.errors import InputError, optional
+from dipole.errors import InputError, note, optional
 
 
 class UnreachableError(InputError):
@@ -58,15 +58,17 @@ def parts_from_hub(name: str, split: str) -> dict[str, Any]:
     """The splits asked for of `owner/name` or `owner/name:configuration`."""
     datasets = optional("datasets", "text")
     identity, _, configuration = name.partition(":")
-    problem = _unreachable()
+    offline = datasets.config.HF_HUB_OFFLINE
+    problem = unreachable(offline)
     if problem is None:
+        if not offline:
+            note(f"asking the Hugging Face hub for data set '{identity}'")
         try:
             found = datasets.load_dataset(identity, configuration or None)
             return _chosen(name, found, split)
         except InputError:
             raise
         except ConnectionError as error:
-            offline = datasets.config.HF_HUB_OFFLINE
             problem = "HF_HUB_OFFLINE is set" if offline else _first_line(error)
         except Exception as error:
             raise InputError(
@@ -101,10 +103,10 @@ def _chosen(name: str, found: Any, split: str, whole: tuple[str, ...] = WHOLE) -
     return {part: found[part] for part in chosen_splits(split, found, name)}
 
 
-def _unreachable() -> str | None:
+def unreachable(offline: bool) -> str | None:
     """Why the hub cannot be reached, or None; asked first, because its client retries for long."""
     proxy = any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy"))
-    if proxy or optional("datasets", "text").config.HF_HUB_OFFLINE:
+    if proxy or offline:
         return None  # the client knows what to do: the proxy, or its cache
     endpoint = urlparse(optional("huggingface_hub.constants", "text").ENDPOINT)
     port = endpoint.port or (443 if endpoint.scheme == "https" else 80)

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from dipole.data.readers import file_format
+from dipole.data.paths import looks_like_path
 from dipole.errors import InputError
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
@@ -121,7 +121,7 @@ def locate(source: str | Path) -> Path | str:
     for place in [path] + ([base / path] if (base := data_folder()) else []):
         if place.exists():
             return place
-    if _HUB_ID.fullmatch(text) and not _is_file_name(path):
+    if _HUB_ID.fullmatch(text) and not looks_like_path(source):
         return text
     if not path.suffix and path.name == text:
         close = difflib.get_close_matches(text, NAMED, n=3, cutoff=0.5)
@@ -149,9 +149,3 @@ def missing(name: str, reason: str = "") -> InputError:
     named = NAMED[name]
     hub = f", nor on the Hugging Face hub as {named.hub} ({reason})" if named.hub else ""
     return InputError(f"{name}: not found on this machine{hub}; to get it: {named.get}")
-
-
-def _is_file_name(path: Path) -> bool:
-    return bool(path.suffix) and (
-        file_format(path) is not None or path.suffix in (".json", ".txt", ".zip")
-    )

@@ -86,11 +86,8 @@ class AdaptedText(TransformerText):
         self = cls(
             _with_addition(base.transformer, kind, settings),
             base.tokenizer,
-            pooling=base.pooling,
-            prompts=base.prompts,
-            max_length=base.max_length,
-            normalize=base.normalize,
             head=base.head,
+            **base.options_of(),
         )
         self.base = str(place.resolve()) if place.exists() else str(source)
         self.base_fingerprint, self.kind, self.options = mark, kind, settings
@@ -115,7 +112,7 @@ class AdaptedText(TransformerText):
         write_json(folder / "config.json", note)
 
     @classmethod
-    def load(cls, source: str | Path) -> AdaptedText:  # type: ignore[override]
+    def load(cls, source: str | Path, *, trust_code: bool = False) -> AdaptedText:  # type: ignore[override]
         """The base, wherever it is, with the addition saved in a folder.
 
         Raises:
@@ -125,7 +122,7 @@ class AdaptedText(TransformerText):
 
         folder = Path(source)
         note = read_json(require(folder, "config.json"))
-        base = load_encoder(note["base"])
+        base = load_encoder(note["base"], trust_code=trust_code)
         if not isinstance(base, TransformerText) or fingerprint(base) != note["base_fingerprint"]:
             raise InputError(
                 f"{folder}: its base {note['base']} is not the model it was trained on; expected "
@@ -158,14 +155,7 @@ class AdaptedText(TransformerText):
                 module.merge()
                 parent, _, last = name.rpartition(".")
                 setattr(whole.get_submodule(parent), last, module.get_base_layer())
-        return TransformerText(
-            whole,
-            self.tokenizer,
-            pooling=self.pooling,
-            prompts=self.prompts,
-            max_length=self.max_length,
-            normalize=self.normalize,
-        )
+        return self._with(whole)
 
     def cut(self, layer: int) -> TransformerText:
         """As of `TransformerText`, of the folded encoder."""

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dipole.data.hub import unreachable
+from dipole.data.paths import looks_like_path, missing
 from dipole.encoders.folder import contents
-from dipole.errors import InputError, optional
+from dipole.errors import InputError, note, optional
+
+_FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
 
 
-def locate(source: str | Path) -> Path:
-    """The folder with the encoder's files, for a folder, a run's folder or a hub id."""
+def locate(source: str | Path, *, trust_code: bool = False) -> Path:
+    """The folder with the encoder's files, for a folder, a run's folder or a hub id.
+
+    A name that is a path by its form is never asked of the hub (`looks_like_path`).
+    """
+    if not isinstance(source, (str, Path)) or not str(source):
+        raise InputError(f"{source!r}: expected the name of a folder, a run or a hub id")
     path = Path(source).expanduser()
     if path.is_dir():
         return _in_folder(path)
     if path.exists():
         raise InputError(f"{source}: a file; expected the folder of an encoder or of a run")
-    return _from_hub(str(source))
+    if looks_like_path(source):
+        raise InputError(f"{source}: no such folder{missing(path)}; expected a folder or a hub id "
+                         "(owner/name)")  # fmt: skip
+    return _from_hub(str(source), path, trust_code)
 
 
 def _in_folder(folder: Path) -> Path:
@@ -28,21 +40,26 @@ def _in_folder(folder: Path) -> Path:
     )
 
 
-def _from_hub(name: str) -> Path:
-    """Fetch what an encoder needs, never pickled weights."""
-    if name.count("/") > 1 or name.startswith((".", "/", "~")):
-        raise InputError(f"{name!r}: no such folder; expected a folder or a hub id (owner/name)")
+def _from_hub(name: str, path: Path, trust_code: bool) -> Path:
+    """Fetch what an encoder needs, never pickled weights; code only if it is trusted."""
     hub = optional("huggingface_hub", "text")
-    try:
-        folder = hub.snapshot_download(
-            name,
-            allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"],
-            ignore_patterns=["onnx/*", "openvino/*"],
-        )
-    except Exception as error:  # the hub's errors, its name check, the network: no common base
-        reason = (str(error).strip() or "no reason given").splitlines()[0]
-        raise InputError(
-            f"{name!r}: no such folder, and not on the Hugging Face hub "
-            f"({type(error).__name__}: {reason})"
-        ) from None
-    return _in_folder(Path(folder))
+    offline = optional("huggingface_hub.constants", "text").HF_HUB_OFFLINE
+    reason = unreachable(offline)
+    if reason is None:
+        if not offline:
+            note(f"asking the Hugging Face hub for model '{name}'")
+        try:
+            folder = hub.snapshot_download(
+                name,
+                allow_patterns=[*_FILES, *(["*.py"] if trust_code else [])],
+                ignore_patterns=["onnx/*", "openvino/*"],
+            )
+        except Exception as error:  # the hub's, its name check, the network: no common base
+            line = (str(error).strip() or "no reason given").splitlines()[0]
+            reason = "HF_HUB_OFFLINE is set; not in the cache: " if offline else ""
+            reason += f"{type(error).__name__}: {line}"
+        else:
+            return _in_folder(Path(folder))
+    raise InputError(
+        f"{name!r}: no such folder{missing(path)}, and not on the Hugging Face hub ({reason})"
+    )

@@ -7,16 +7,20 @@ from pathlib import Path
 from dipole.encoders.base import Encoder
 from dipole.encoders.folder import read_json
 from dipole.encoders.hub import locate
-from dipole.encoders.registry import SAVED, saved_class
+from dipole.encoders.registry import RUNS_CODE, SAVED, saved_class
 from dipole.errors import InputError
 
 
-def load_encoder(source: str | Path) -> Encoder:
+def load_encoder(source: str | Path, *, trust_code: bool = False) -> Encoder:
     """The encoder saved in a folder, in a run's folder, or under a Hugging Face hub id.
 
     A folder is, in this order: a dipole folder (`config.json` says `"encoder": "ConvImage"`), a
     sentence-transformers folder (`modules.json`; a saved TransformerText is one), a plain Hugging
     Face folder (`config.json`; mean pooling), or a run, whose `model/` is one of these.
+
+    Args:
+        trust_code: run the Python code that a Hugging Face folder may bring along (`auto_map`);
+            without it such a model is refused, or read by transformers where it knows the kind.
 
     Raises:
         InputError: no such folder; a folder that is none of these; a file in it missing or broken.
@@ -24,11 +28,12 @@ def load_encoder(source: str | Path) -> Encoder:
     Example:
         >>> load_encoder("runs/first").encode(["how to open a file"], role="query")
     """
-    folder = locate(source)
+    folder = locate(source, trust_code=trust_code)
     kind = _kind(folder)
     cls = saved_class(kind) if kind else None
     if cls is not None:
-        return cls.load(folder)
+        trusted = {"trust_code": trust_code} if trust_code and kind in RUNS_CODE else {}
+        return cls.load(folder, **trusted)
     found = f"encoder {kind!r}" if kind else "neither encoder nor model_type"
     raise InputError(
         f'{folder / "config.json"}: found {found}; expected "encoder": '
@@ -46,4 +51,6 @@ def _kind(folder: Path) -> str | None:
         modules = read_json(folder / "modules.json")
         first = modules[0].get("type") if isinstance(modules, list) and modules else None
         return "StaticText" if str(first).endswith(".StaticEmbedding") else "TransformerText"
+    if isinstance(config, dict) and config.get("model_type") == "model2vec":
+        return "StaticText"
     return "TransformerText" if isinstance(config, dict) and "model_type" in config else None

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dipole.data.inputs import batch_of, check_texts
+from dipole.data.inputs import batch_of, check_texts, whole_number
 from dipole.encoders.batching import pack
 from dipole.encoders.folder import read_json, require
 from dipole.encoders.hub import locate
-from dipole.encoders.transformers_io import quiet, read_tokenizer
+from dipole.encoders.transformers_io import check_code, quiet, read_tokenizer
 from dipole.errors import InputError, optional
 
 _SUFFIX = "ForSequenceClassification"
@@ -39,20 +39,29 @@ class PairScorer:
         self.model = model.eval()
         self.tokenizer = tokenizer
         positions = getattr(model.config, "max_position_embeddings", None) or 512
-        self.max_length = min(max_length or positions, positions, tokenizer.model_max_length)
+        wanted = positions if max_length is None else whole_number(max_length, "max_length")
+        self.max_length = min(wanted, positions, tokenizer.model_max_length)
 
     @classmethod
-    def load(cls, source: str | Path, *, max_length: int | None = None) -> PairScorer:
+    def load(
+        cls, source: str | Path, *, max_length: int | None = None, trust_code: bool = False
+    ) -> PairScorer:
         """From a folder or a hub id."""
-        folder = locate(source)
+        folder = locate(source, trust_code=trust_code)
+        own_code = check_code(folder, trust_code)
         require(folder, "model.safetensors", "model.safetensors.index.json")
         auto = optional("transformers", "text").AutoModelForSequenceClassification
         with quiet():
             try:
                 model, report = auto.from_pretrained(
-                    folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
+                    folder,
+                    dtype=torch.float32,
+                    local_files_only=True,
+                    trust_remote_code=own_code,
+                    use_safetensors=True,
+                    output_loading_info=True,
                 )
-            except (OSError, ValueError, RuntimeError) as error:
+            except Exception as error:  # a config may be wrong in any way
                 line = (str(error).strip() or type(error).__name__).splitlines()[0]
                 raise InputError(f"{folder}: not a pair scorer ({line})") from None
         if report["missing_keys"]:
@@ -60,7 +69,12 @@ class PairScorer:
                 f"{folder}: the weights lack {sorted(report['missing_keys'])[0]}; expected a model "
                 "for sequence classification"
             )
-        return cls(model, read_tokenizer(folder), max_length)
+        if unused := sorted(report["unexpected_keys"]):
+            raise InputError(
+                f"{folder}: {len(unused)} tensors of the file are not part of a "
+                f"{type(model).__name__}, {unused[0]} for one"
+            )
+        return cls(model, read_tokenizer(folder, trust_code=trust_code), max_length)
 
     def score(
         self, first: Sequence[str], second: Sequence[str], *, token_budget: int = 4096

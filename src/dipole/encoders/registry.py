@@ -31,6 +31,8 @@ SAVED = {
     "ViTImage": "vit",
     "TwoTowers": "two_towers",
 }
+# Those whose folders may hold code of the model's own; their `load` takes `trust_code`.
+RUNS_CODE = ("TransformerText", "AdaptedText", "TwoTowers")
 
 
 def make_encoder(

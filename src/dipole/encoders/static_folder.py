@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from dipole.data.inputs import whole_number
 from dipole.encoders.folder import read_json, read_weights, require, write_json, write_weights
+from dipole.encoders.st_folder import MODEL_CONFIG, read_model_config, read_modules
 from dipole.encoders.text_bpe import Pieces
 from dipole.encoders.text_hashing import HashedWords
-from dipole.errors import InputError
+from dipole.errors import InputError, note
 
 if TYPE_CHECKING:
     from dipole.encoders.static_text import StaticText
@@ -76,7 +78,7 @@ def _write_modules(folder: Path, first: str) -> None:
     )
     write_json(folder / "1_Normalize" / "config.json", {})
     write_json(
-        folder / "config_sentence_transformers.json",
+        folder / MODEL_CONFIG,
         {
             "model_type": "SentenceTransformer",
             "prompts": {"query": "", "document": ""},
@@ -117,20 +119,70 @@ def read_static(cls: type[StaticText], folder: Path) -> StaticText:
 
 
 def _read_theirs(cls: type[StaticText], folder: Path) -> StaticText:
-    """StaticEmbedding, with Normalize or without: cosines are the same, and ours normalises."""
-    path = folder / "modules.json"
-    modules = read_json(require(folder, "modules.json"))
-    kinds = [str(m.get("type")).rsplit(".", 1)[-1] for m in modules]
-    if kinds not in (["StaticEmbedding"], ["StaticEmbedding", "Normalize"]):
+    """A StaticEmbedding of theirs, or a folder of model2vec; our vectors have length 1.
+
+    A folder of model2vec alone leaves unknown tokens out, as that library does.
+    """
+    if (folder / "modules.json").is_file():
+        modules = read_modules(folder)
+        kinds = [kind for kind, _ in modules]
+        if kinds not in (["StaticEmbedding"], ["StaticEmbedding", "Normalize"]):
+            raise InputError(
+                f"{folder / 'modules.json'}: modules {', '.join(kinds)}; expected StaticEmbedding "
+                "and possibly Normalize"
+            )
+        inner, unit = modules[0][1], len(kinds) == 2
+        settings = read_model_config(folder / MODEL_CONFIG)
+    else:
+        inner, settings = folder, {}
+        unit = bool(read_json(require(folder, "config.json")).get("normalize", True))
+    if any(settings.get("prompts", {}).values()):
+        raise InputError(f"{folder / MODEL_CONFIG}: found prompts; expected none, which a bag of "
+                         "tokens here cannot put before a text")  # fmt: skip
+    vectors = _table(require(inner, "model.safetensors"))
+    size = settings.get("truncate_dim")
+    if size is not None:
+        vectors = vectors[:, : whole_number(size, f"{folder / MODEL_CONFIG}: truncate_dim")]
+    if not unit or size is not None:
+        note(f"{folder}: its vectors are not of length 1; here they are, and cosines are the same")
+    made = cls.from_vectors(require(inner, "tokenizer.json"), vectors)
+    if inner is folder and not (folder / "modules.json").is_file():
+        unknown = made.tokenizer.unknown() if isinstance(made.tokenizer, Pieces) else None
+        with torch.no_grad():
+            made.vectors[[] if unknown is None else [unknown]] = 0.0
+    return made.eval()
+
+
+def _table(path: Path) -> Tensor:
+    """A row per token id, float32, of whatever type and layout a file keeps.
+
+    Theirs is one table. Model2vec keeps `embeddings`, of few rows where tokens share them by
+    `mapping`, and `weights` of tokens: e_t = embeddings[mapping_t] weights_t. Vectors of length 1
+    do not depend on the scale of whole numbers (int8).
+    """
+    found = read_weights(path)
+    if set(found) == {TABLE}:
+        return found[TABLE].float()
+    if not {"embeddings"} <= set(found) <= {"embeddings", "mapping", "weights"}:
+        names = ", ".join(sorted(found)) or "nothing"
         raise InputError(
-            f"{path}: modules {', '.join(kinds)}; expected StaticEmbedding and possibly Normalize"
+            f"{path}: found {names}; expected {TABLE}, or embeddings with mapping and weights"
         )
-    inner = folder / modules[0]["path"]
-    weights = read_weights(require(inner, "model.safetensors"))
-    if TABLE not in weights:
-        found = ", ".join(sorted(weights)) or "nothing"
-        raise InputError(f"{inner / 'model.safetensors'}: found {found}; expected {TABLE}")
-    return cls.from_vectors(require(inner, "tokenizer.json"), weights[TABLE]).eval()
+    table = found["embeddings"].float()
+    if "mapping" in found:
+        mapping = found["mapping"].long()
+        if len(mapping) and not 0 <= int(mapping.min()) <= int(mapping.max()) < len(table):
+            last = int(mapping.max())
+            raise InputError(f"{path}: mapping names rows up to {last}; expected 0 to "
+                             f"{len(table) - 1}")  # fmt: skip
+        table = table[mapping]
+    if "weights" in found:
+        weights = found["weights"].float()
+        if weights.shape != table.shape[:1]:
+            raise InputError(f"{path}: weights are {tuple(weights.shape)}; expected a number for "
+                             f"each of {len(table)} tokens")  # fmt: skip
+        table = table * weights[:, None]
+    return table
 
 
 def _fill(encoder: StaticText, weights: dict[str, Tensor], path: Path) -> None:

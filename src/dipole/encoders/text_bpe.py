@@ -17,13 +17,12 @@ if TYPE_CHECKING:
 class Pieces:
     """A tokenizer of the library `tokenizers`: every token id is a row of the table.
 
-    Special tokens are not added and texts are not cut.
+    Special tokens are not added; texts are cut only where the tokenizer itself says so.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
         self.tokenizer.no_padding()
-        self.tokenizer.no_truncation()
 
     @classmethod
     def from_texts(cls, texts: Iterable[str], size: int = 8192) -> Pieces:
@@ -71,6 +70,12 @@ class Pieces:
     def size(self) -> int:
         """Rows of the table."""
         return max(self.tokenizer.get_vocab().values(), default=-1) + 1
+
+    def unknown(self) -> int | None:
+        """The id that stands for what the tokenizer does not know, if it has one."""
+        name = getattr(self.tokenizer.model, "unk_token", None)
+        found: int | None = None if name is None else self.tokenizer.token_to_id(name)
+        return found
 
     def __call__(self, texts: Sequence[str]) -> list[tuple[np.ndarray, np.ndarray]]:
         """For every text its token ids and their numbers in the text, both (t,) int64."""

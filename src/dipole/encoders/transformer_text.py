@@ -12,15 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dipole.data.inputs import check_texts
+from dipole.data.inputs import check_texts, whole_number
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.encoders.batching import pack
 from dipole.encoders.dropout import CheapDropout
 from dipole.encoders.heads import ExpertsHead, ProjectionHead
 from dipole.encoders.hub import locate
-from dipole.encoders.pooling import Pooling, check_pooling, pool
+from dipole.encoders.pooling import check_pooling, pool
 from dipole.encoders.precision import Precision
 from dipole.encoders.st_folder import read_settings, write_settings
+from dipole.encoders.st_modules import check_chain
+from dipole.encoders.text_limits import cutting, longest, padding
 from dipole.encoders.transformers_io import (
     cut_transformer,
     quiet,
@@ -35,7 +37,10 @@ _NOT_A_SETTING |= {"id2label", "label2id", "use_cache", "problem_type"}
 
 
 class TransformerText(Encoder):
-    """A Hugging Face encoder, pooled: v = norm(pool(transformer(prompt + text))).
+    """A Hugging Face encoder, pooled: v = norm(after(pool(transformer(prompt + text)))).
+
+    `after` are modules that stand in a folder of sentence-transformers (Dense, LayerNorm); they are
+    trained and saved with it. `truncate_dim` keeps the first numbers of every vector, as they are.
 
     `head` (see `ProjectionHead`) is applied in training mode only, between pooling and
     normalisation: it shapes the loss, is in `state_dict` for checkpoints, and is not saved.
@@ -60,11 +65,13 @@ class TransformerText(Encoder):
         transformer: Any,
         tokenizer: Any,
         *,
-        pooling: Pooling = "mean",
+        pooling: str = "mean",
         prompts: dict[str, str] | None = None,
         max_length: int | None = None,
         normalize: bool = True,
         head: ProjectionHead | ExpertsHead | None = None,
+        after: Sequence[nn.Module] = (),
+        truncate_dim: int | None = None,
     ) -> None:
         super().__init__()
         self.transformer = transformer
@@ -73,13 +80,20 @@ class TransformerText(Encoder):
         self.prompts = {"query": "", "document": ""} | check_prompts(prompts or {})
         self.max_length = longest(transformer, tokenizer, max_length)
         self.normalize = normalize
-        self.backbone_dim = int(transformer.config.hidden_size)
+        self.other_prompts: dict[str, str] = {}
+        self.default_prompt: str | None = None
+        # Before and after the modules behind the pooling: what a head takes.
+        self.pooled_dim = int(transformer.config.hidden_size) * len(self.pooling.split("+"))
+        self.after = nn.Sequential(*after)
+        self.backbone_dim = check_chain(list(after), self.pooled_dim)
         if head is not None and head.dim != self.backbone_dim:
             raise InputError(f"head takes {head.dim} values; expected {self.backbone_dim}")
         self.head: ProjectionHead | ExpertsHead | None = head
-        self.dim = self.backbone_dim
-        self._tokens = _own_tokenizer(tokenizer, self.max_length)
-        self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+        self.dim, self.truncate_dim = self.backbone_dim, truncate_dim
+        if truncate_dim is not None:
+            self.dim = whole_number(truncate_dim, "truncate_dim", 1, self.backbone_dim)
+        self._pad = padding(tokenizer)
+        self._tokens = cutting(tokenizer, self.max_length)
         # Segment ids are zeros for a single text in nearly every model; the others need them.
         self._segments = any(self._tokens.encode("a").type_ids)
 
@@ -88,32 +102,45 @@ class TransformerText(Encoder):
         cls,
         source: str | Path,
         *,
-        pooling: Pooling | None = None,
+        pooling: str | None = None,
         prompts: dict[str, str] | None = None,
         max_length: int | None = None,
         normalize: bool | None = None,
         head: ProjectionHead | None = None,
+        truncate_dim: int | None = None,
+        trust_code: bool = False,
     ) -> TransformerText:
         """An encoder from a folder, a run or a hub id; None means: as saved.
 
-        A sentence-transformers folder says its pooling, prompts, maximum length and normalisation;
-        a plain Hugging Face folder says none of it: mean pooling, no prompts, normalised, the
-        longest text the model takes.
+        A sentence-transformers folder says its pooling, prompts, maximum length, normalisation and
+        `truncate_dim`; a plain Hugging Face folder says none of it: mean pooling, no prompts,
+        normalised, the longest text the model takes.
+
+        Args:
+            trust_code: run the Python code that a folder brings along (`auto_map`).
 
         Raises:
-            InputError: a file missing or broken; weights that do not fit the config; a
-                sentence-transformers module other than Transformer, Pooling, Normalize.
+            InputError: a file missing or broken; weights that do not fit the config; a module or a
+                setting of sentence-transformers that is not known here, by its name.
         """
-        saved = read_settings(locate(source))
-        return cls(
-            read_transformer(saved.transformer),
-            read_tokenizer(saved.transformer, lower_case=saved.lower_case),
-            pooling=pooling or saved.pooling,
+        saved = read_settings(locate(source, trust_code=trust_code))
+        encoder = cls(
+            read_transformer(saved.transformer, whole=saved.whole, trust_code=trust_code),
+            read_tokenizer(saved.transformer, lower_case=saved.lower_case, trust_code=trust_code),
+            pooling=saved.pooling if pooling is None else pooling,
             prompts=saved.prompts if prompts is None else prompts,
-            max_length=max_length or saved.max_length,
+            max_length=saved.max_length if max_length is None else max_length,
             normalize=saved.normalize if normalize is None else normalize,
             head=head,
+            after=saved.after,
+            truncate_dim=saved.truncate_dim if truncate_dim is None else truncate_dim,
         )
+        if prompts is None:
+            encoder.other_prompts, encoder.default_prompt = (
+                saved.other_prompts,
+                saved.default_prompt,
+            )
+        return encoder
 
     def save(self, folder: str | Path) -> None:
         """Write a folder that `load` and sentence-transformers read; without the head."""
@@ -126,10 +153,13 @@ class TransformerText(Encoder):
         write_settings(
             folder,
             pooling=self.pooling,
-            dim=self.dim,
+            dim=int(self.transformer.config.hidden_size),
             normalize=self.normalize,
             max_length=self.max_length,
-            prompts=self.prompts,
+            prompts=self.other_prompts | self.prompts,
+            default_prompt=self.default_prompt,
+            after=list(self.after),
+            truncate_dim=self.truncate_dim,
         )
 
     def check(self, inputs: Sequence[Any], role: Role) -> None:
@@ -144,17 +174,20 @@ class TransformerText(Encoder):
     def forward(self, features: Features) -> Tensor:
         """Vectors (n, dim); in training mode through the head, if there is one."""
         vectors = self._pooled(features)
-        if vectors.shape[1] == self.backbone_dim:
+        if vectors.shape[1] == self.pooled_dim:
             return self._finished(vectors)
-        return torch.cat([self._finished(v) for v in vectors.split(self.backbone_dim, 1)], 1)
+        return torch.cat([self._finished(v) for v in vectors.split(self.pooled_dim, 1)], 1)
 
     def _finished(self, vectors: Tensor) -> Tensor:
+        vectors, size = self.after(vectors).float(), self.truncate_dim
         if self.head is not None and self.training:
-            vectors = self.head(vectors).float()
-        return nn.functional.normalize(vectors, dim=-1) if self.normalize else vectors
+            vectors, size = self.head(vectors).float(), None
+        if self.normalize:
+            vectors = nn.functional.normalize(vectors, dim=-1)
+        return vectors if size is None else vectors[:, :size]
 
     def _pooled(self, features: Features) -> Tensor:
-        """One vector per text before head and normalisation, (n, backbone_dim) float32.
+        """One vector per text as it is pooled, (n, pooled_dim) float32.
 
         A batch beyond the budget goes through the transformer in parts of similar length, each cut
         to its longest text: no work on padding, and activations that fit in the cache.
@@ -190,14 +223,24 @@ class TransformerText(Encoder):
         The layer's output is what `shallow` shows, save in models with a normalisation after their
         last layer, which then stands after this one.
         """
-        return TransformerText(
-            cut_transformer(self.transformer, layer),
-            self.tokenizer,
-            pooling=self.pooling,
-            prompts=self.prompts,
-            max_length=self.max_length,
-            normalize=self.normalize,
-        )
+        return self._with(cut_transformer(self.transformer, layer))
+
+    def _with(self, transformer: Any) -> TransformerText:
+        """A plain encoder of another transformer with everything else as it is here."""
+        made = TransformerText(transformer, self.tokenizer, **self.options_of())
+        made.other_prompts, made.default_prompt = self.other_prompts, self.default_prompt
+        return made
+
+    def options_of(self) -> dict[str, Any]:
+        """The arguments of this class, without the head."""
+        return {
+            "pooling": self.pooling,
+            "prompts": self.prompts,
+            "max_length": self.max_length,
+            "normalize": self.normalize,
+            "after": list(self.after),
+            "truncate_dim": self.truncate_dim,
+        }
 
     def default_budget(self) -> int:
         """On a CPU what the activations of one thread may take to stay in its cache."""
@@ -224,6 +267,11 @@ class TransformerText(Encoder):
         """The transformer's config, the tokenizer's hash, and the arguments of this class."""
         # The difference to its class, so that a new default key in transformers changes nothing.
         config = self.transformer.config.to_diff_dict()
+        more: dict[str, Any] = {}  # what few have: the fingerprints of the others stay
+        if len(self.after):
+            more["after"] = [{"kind": m.kind, **m.settings()} for m in self.after]  # type: ignore[operator]
+        if self.truncate_dim is not None:
+            more["truncate_dim"] = self.truncate_dim
         return {
             "encoder": "TransformerText",
             "transformer": {k: v for k, v in config.items() if k not in _NOT_A_SETTING},
@@ -232,11 +280,13 @@ class TransformerText(Encoder):
             "prompts": self.prompts,
             "max_length": self.max_length,
             "normalize": self.normalize,
+            **more,
         }
 
     def weights(self) -> dict[str, Tensor]:
-        """The transformer's weights; not the head's."""
-        return dict(self.transformer.state_dict())
+        """Those of the transformer and of the modules after the pooling; not the head's."""
+        after = {f"after.{name}": tensor for name, tensor in self.after.state_dict().items()}
+        return dict(self.transformer.state_dict()) | after
 
     def _tokenise(self, inputs: Sequence[str], role: Role) -> list[tuple[list[int], list[int]]]:
         """(token ids, segment ids where the model needs them) of each prompted text."""
@@ -270,28 +320,3 @@ def check_prompts(prompts: dict[str, str]) -> dict[str, str]:
                 f"prompts has {role!r}: {prompt!r}; expected texts for 'query' and 'document'"
             )
     return prompts
-
-
-def longest(transformer: Any, tokenizer: Any, wanted: int | None) -> int:
-    """The most tokens of a text: what is asked for, else what tokenizer and positions allow."""
-    special = tokenizer.num_special_tokens_to_add(pair=False)
-    if wanted is not None and wanted <= special:
-        raise InputError(f"max_length is {wanted}; expected more than {special} (special tokens)")
-    limits = [wanted or tokenizer.model_max_length, 2**31 - 1]
-    positions = getattr(transformer.config, "max_position_embeddings", None)
-    if positions is not None and positions > 0:
-        # RoBERTa and its like number positions from the padding token's number on.
-        table = getattr(getattr(transformer, "embeddings", None), "position_embeddings", None)
-        first = getattr(table, "padding_idx", None)
-        limits.append(positions if first is None else positions - first - 1)
-    return int(min(limits))
-
-
-def _own_tokenizer(tokenizer: Any, max_length: int) -> Any:
-    """A copy of the fast tokenizer that cuts at `max_length`; the saved one stays as it was."""
-    from tokenizers import Tokenizer
-
-    own = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-    own.no_padding()
-    own.enable_truncation(max_length)
-    return own

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dipole.encoders.folder import check_weights, require
-from dipole.errors import InputError, optional
+from dipole.data.inputs import short
+from dipole.encoders.folder import check_weights, read_json, require
+from dipole.errors import InputError, note, optional
 
 # One of these is what a tokenizer is made of.
 _TOKENIZER_FILES = (
@@ -21,11 +22,26 @@ _TOKENIZER_FILES = (
 )
 
 
-def read_transformer(folder: Path) -> Any:
+# Sizes that a config may not get wrong, whatever its architecture calls them.
+_SIZES = ("num_hidden_layers", "hidden_size", "num_attention_heads", "vocab_size")
+# Buffers that older versions saved and that are computed: nothing is lost without them.
+_COMPUTED = ("position_ids", "inv_freq")
+
+
+def read_transformer(folder: Path, *, whole: bool = False, trust_code: bool = False) -> Any:
     """The transformer of a folder in float32 and eval mode; every weight must be in the file.
 
     A pooler (which no pooling here uses) is kept frozen if saved, and left out if not, so that
     nothing in the model is ever random or trained for nothing.
+
+    Args:
+        whole: the folder was saved as this model, so that a tensor without a place in it is an
+            error; else (a language model with its head) a note counts them.
+        trust_code: run the folder's own Python code, if its config names some.
+
+    Raises:
+        InputError: a file missing or broken, weights that do not fit the config, a size in it that
+            is none, code of the folder's own that is not trusted.
     """
     transformers = optional("transformers", "text")
     torch = optional("torch", "text")
@@ -33,18 +49,26 @@ def read_transformer(folder: Path) -> Any:
     require(folder, "model.safetensors", "model.safetensors.index.json")
     for path in sorted(folder.glob("*.safetensors")):
         check_weights(path)
+    own_code = check_code(folder, trust_code)
     with quiet():
         try:
-            config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+            config = transformers.AutoConfig.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=own_code
+            )
+            _check_sizes(config, folder / "config.json")
             model, report = _auto_class(transformers, config).from_pretrained(
                 folder,
                 config=config,
                 dtype=torch.float32,
                 local_files_only=True,
+                trust_remote_code=own_code,
+                use_safetensors=True,
                 ignore_mismatched_sizes=True,  # reported, and refused below
                 output_loading_info=True,
             )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except InputError:
+            raise
+        except Exception as error:  # a config may be wrong in any way: checks, divisions, shapes
             raise InputError(f"{folder}: not a transformer ({_first_line(error)})") from None
     for name, found, expected in sorted(report["mismatched_keys"]):
         raise InputError(
@@ -56,12 +80,69 @@ def read_transformer(folder: Path) -> Any:
             f"{folder}: the weights lack {len(missing)} tensors of a {type(model).__name__}, "
             f"{missing[0]} for one"
         )
+    _check_unused(model, report["unexpected_keys"], folder, whole)
     if getattr(model, "pooler", None) is not None:
         if report["missing_keys"]:
             model.pooler = None
         else:
             model.pooler.requires_grad_(False)
     return model.eval()
+
+
+def check_code(folder: Path, trust_code: bool) -> bool:
+    """Whether to run Python code of the folder's own: only if it is trusted and there is some.
+
+    Without trust, a model that transformers has too is read by transformers, and a note says so.
+    """
+    config = read_json(folder / "config.json")
+    if not isinstance(config, dict):
+        raise InputError(f"{folder / 'config.json'}: found {short(config)}; expected a config")
+    own = config.get("auto_map")
+    if not own or trust_code:
+        return bool(own)
+    named = ", ".join(sorted({str(code) for code in own.values()} if isinstance(own, dict) else []))
+    mapping = optional("transformers.models.auto.configuration_auto", "text").CONFIG_MAPPING
+    if config.get("model_type") not in mapping:
+        raise InputError(
+            f"{folder}: a model whose own Python code must run ({named}); expected --trust-code "
+            "(trust_code=True), if you trust whoever wrote it"
+        )
+    kind = config["model_type"]
+    note(f"{folder}: its own Python code ({named}) is not run; transformers' {kind} reads it")
+    return False
+
+
+def _check_sizes(config: Any, path: Path) -> None:
+    for name in _SIZES:
+        found = getattr(config, name, None)
+        if found is None and name != "hidden_size":
+            continue
+        if isinstance(found, bool) or not isinstance(found, int) or found < 1:
+            raise InputError(f"{path}: {name} is {short(found)}; expected a whole number from 1 up")
+
+
+def _check_unused(model: Any, names: Any, folder: Path, whole: bool) -> None:
+    """Tensors of the file that the model has no place for: an error, or one line that counts them.
+
+    A layer more than the config has is always an error: the config is wrong.
+    """
+    prefix = f"{getattr(model, 'base_model_prefix', '')}."
+    unused = sorted(name.removeprefix(prefix) for name in names if not name.endswith(_COMPUTED))
+    if not unused:
+        return
+    places = {_numberless(name) for name in model.state_dict()}
+    beyond = [name for name in unused if _numberless(name) in places]
+    if whole or beyond:
+        raise InputError(
+            f"{folder}: {len(unused)} tensors of the file are not part of a {type(model).__name__} "
+            f"by config.json, {(beyond or unused)[0]} for one"
+        )
+    groups = sorted({name.partition(".")[0] for name in unused})
+    note(f"{folder}: {len(unused)} tensors of the file are not used ({', '.join(groups)})")
+
+
+def _numberless(name: str) -> str:
+    return ".".join("#" if part.isdigit() else part for part in name.split("."))
 
 
 def _auto_class(transformers: Any, config: Any) -> Any:
@@ -71,13 +152,15 @@ def _auto_class(transformers: Any, config: Any) -> Any:
     return transformers.AutoModel
 
 
-def read_tokenizer(folder: Path, *, lower_case: bool = False) -> Any:
+def read_tokenizer(folder: Path, *, lower_case: bool = False, trust_code: bool = False) -> Any:
     """The fast tokenizer of a folder."""
     transformers = optional("transformers", "text")
     require(folder, *_TOKENIZER_FILES)
     with quiet():
         try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=trust_code
+            )
         except Exception as error:  # broken files raise bare Exceptions in the Rust library
             raise InputError(f"{folder}: not a tokenizer ({_first_line(error)})") from None
     if not tokenizer.is_fast:

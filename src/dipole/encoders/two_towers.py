@@ -160,13 +160,14 @@ class TwoTowers(Encoder):
         write_json(folder / "config.json", {"encoder": "TwoTowers", "dim": dim})
 
     @classmethod
-    def load(cls, folder: str | Path) -> TwoTowers:
+    def load(cls, folder: str | Path, *, trust_code: bool = False) -> TwoTowers:
         """What `save` wrote."""
         from dipole.encoders.loading import load_encoder
 
         folder = Path(folder)
         dim = read_json(require(folder, "config.json")).get("dim")
-        towers = cls(load_encoder(folder / "query"), load_encoder(folder / "document"), dim)
+        query, document = (load_encoder(folder / role, trust_code=trust_code) for role in ROLES)
+        towers = cls(query, document, dim)
         if dim is not None:
             path = require(folder, "maps.safetensors")
             try:

@@ -85,15 +85,15 @@ def load_vectors(path: str | Path) -> Stored:
             if not names.is_file():
                 raise InputError(f"{path}: no {names.name} beside it; expected one id per row")
             keys = names.read_text(encoding="utf-8").splitlines()
-            return Stored(keys, np.load(path, mmap_mode="r"), str(path))
-        with np.load(path) as file:
+            return Stored(keys, np.load(path, mmap_mode="r", allow_pickle=False), str(path))
+        with np.load(path, allow_pickle=False) as file:
             found = set(file.files)
             if not {"ids", "vectors"} <= found:
                 raise InputError(
                     f"{path}: found {', '.join(sorted(found))}; expected ids and vectors"
                 )
             return Stored([str(key) for key in file["ids"]], file["vectors"], str(path))
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: found no readable array ({error})") from None

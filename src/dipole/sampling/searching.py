@@ -219,7 +219,7 @@ def _encoded(
         if said is not None:
             said("encoding", end, len(pool))
     del vectors
-    return np.load(path, mmap_mode="r")
+    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def _vectors(

@@ -219,7 +219,7 @@ def make_sampler(
             np.save(file, group(material, **options))
         temporary.replace(path)
     accelerator.wait_for_everyone()
-    return make(material, np.load(path))
+    return make(material, np.load(path, allow_pickle=False))
 
 
 def _check_options(function: Callable[..., Any], name: str, options: dict[str, Any]) -> None:

@@ -96,7 +96,7 @@ def _stored(
                 column = list(chain.from_iterable(column))
             with new_entry(name) as folder:
                 _encode(teacher, column, role, folder / path.name, show_progress)
-    found: np.ndarray = np.load(path, mmap_mode="r")
+    found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     return found
 
 

@@ -115,7 +115,7 @@ def _experiment(
         key = digest(dipole.__version__, source, seed, quick)
         path = root / "experiments" / f"{claim.system}-{key}.npz"
         if path.exists():
-            with np.load(path) as stored:
+            with np.load(path, allow_pickle=False) as stored:
                 per_seed.append({name: stored[name] for name in stored.files})
             continue
         say(f"{claim.system}: experiment, seed {seed + 1} of {claim.seeds}")

@@ -63,7 +63,7 @@ class Row:
         """Metric -> (items,), of a cell that is done."""
         found: dict[str, np.ndarray] = {}
         for name in self.cell.measures:
-            with np.load(measured_path(self.folder, name)) as arrays:
+            with np.load(measured_path(self.folder, name), allow_pickle=False) as arrays:
                 found |= {metric: arrays[metric] for metric in arrays.files}
         return found
 
