@@ -45,7 +45,10 @@ def knn(
 def knn_labels(
     train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, k: int = NEIGHBOURS
 ) -> np.ndarray:
-    """The label that the k nearest training examples vote for, one per test example."""
+    """The label that the k nearest training examples vote for, one per test example.
+
+    Votes count alike; weighted by exp(cosine / 0.07), as in lightly, they are another measure.
+    """
     if not 1 <= k <= len(train):
         raise InputError(f"knn: k is {k}; expected 1 to {len(train)}, the training examples")
     cosines, found = top_k(unit(test), unit(train), k)

@@ -20,7 +20,8 @@ def barlow_twins(anchor: Tensor, positive: Tensor, *, redundancy: float = 0.005)
         L = sum_k (1 - C_kk)^2 + redundancy sum_{k != l} C_kl^2.
 
     The mean and standard deviation (the one that divides by n) are those of the whole batch over
-    all processes, and carry a gradient. A dimension that does not vary has the correlation 0.
+    all processes, and carry a gradient. A dimension that does not vary has the correlation 0. (The
+    authors' batch norm adds 1e-5 to the variance: a difference of about 1e-5 in C.)
     Needs the (d, d) matrix itself: each entry is squared after the sum over the batch. Memory
     O(n d + d^2). Shapes: anchor, positive (n, d), not normalised; n = 1 has no correlations.
     """

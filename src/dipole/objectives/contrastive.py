@@ -29,7 +29,8 @@ def contrastive(
 
         L_i = y_i D_i^2 / 2 + (1 - y_i) max(0, margin - D_i)^2 / 2.
 
-    A score between 0 and 1 is a mixture of both. Unit vectors are at most 2 apart.
+    A score between 0 and 1 is a mixture of both. Unit vectors are at most 2 apart. (In
+    sentence-transformers D is 1 - cosine by default; a Euclidean D adds 1e-6 to all differences.)
     Shapes: anchor, positive (n, d), row by row; scores (n,) from 0 to 1. No pair of the batch but
     these is looked at.
     """
@@ -55,7 +56,8 @@ def batch_contrastive(
 
         L_i = mean_{j in P(i)} D_ij^2 / 2 + mean_{j in N(i)} max(0, margin - D_ij)^2 / 2
 
-    (the paper sums over pairs; the two means keep n - 1 negatives from drowning a positive).
+    (the paper sums over pairs; the two means keep n - 1 negatives from drowning a positive). The
+    loss of that name in pytorch-metric-learning is another: its hinge is linear in the distance.
     Shapes: views (v, n, d), v views of n examples; labels (n,), without them every example is its
     own class; ids (n,): equal ids are never negatives. `none` returns (v, n).
 

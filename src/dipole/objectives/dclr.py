@@ -32,8 +32,9 @@ def dclr(
                - s_ii.
 
     `negative` are the noise vectors e of `sampling.noise_negatives` (or any others). This is the
-    paper's equation; its code multiplies the logits by the 0/1 weights instead, which leaves a
-    masked negative with the logit 0.
+    paper's equation, a softmax. Its code is another loss: it multiplies the logits by the 0/1
+    weights, which leaves a masked negative with the logit 0, and takes the binary cross-entropy of
+    the shares, averaged over all n + m entries of a row.
     Shapes: anchor, positive (n, d); negative (m, d); teacher_scores (n, n), on several processes
     the own rows against all columns; ids (n,): pairs of equal ids are never negatives.
     """

@@ -40,7 +40,9 @@ def degla(
         D_i    = ||x_i - x'_i||^2 + ||t_i - t'_i||^2 + sum_k ||c_ik - c'_ik||^2  of unit vectors.
 
     A teacher's vector that is not given adds nothing to D. The paper's D is a sum over its batch
-    of 256 with the weight 0.005: here the mean with 256 x 0.005.
+    of 256 with the weight 0.005: here the mean with 256 x 0.005. In the authors' code the masks of
+    IGC and TGC assume unlike orders of the negatives, so that in any order one of them compares a
+    caption with other captions' negatives; here both have a row's own.
     Shapes: anchor, positive, teacher_anchor, teacher_positive (n, d); candidates and
     teacher_candidates (n, k, d), with mask (n, k), False for padding; ids (n,): equal ids never
     meet, save for i = j.

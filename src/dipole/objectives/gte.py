@@ -35,6 +35,7 @@ def gte(
     Negatives are more documents: they meet every q_i, and every d_i but that of the row which they
     were listed for. The own pair stands in two of the sums,
     so a pair that is right has the loss log 2; with `positive_once` it is counted once, and has 0.
+    (KaLM's expanded negatives are three of these sums, without documents against queries.)
     Shapes: anchor, positive (n, d); negative (m, d); ids (n,): pairs of equal ids are never
     negatives; rows (n,), negative_rows (m,): the example's number, and that of the example a
     negative was listed for (without them a negative meets every d_i).

@@ -34,7 +34,8 @@ def hn_nce(
     and the same for the positives among the anchors; the mean of both directions (the paper adds
     them). beta = 0 and alpha = 1 is symmetric InfoNCE; alpha = 0 takes the positive out of the
     denominator, and rows without negatives are then not counted. The paper's code has no loss in
-    it: beta = 0.25 and alpha = 1 are the values its text is believed to use.
+    it: beta = 0.25 and alpha = 1 are the values its text is believed to use. (The port in
+    MedCLIP-SAM averages over all n x n entries, with positives of 1 off the diagonal.)
     Shapes: anchor, positive (n, d); ids (n,): pairs of equal ids are never negatives.
     """
     check(anchor=anchor, positive=positive, ids=ids, temperature=temperature)

@@ -31,8 +31,9 @@ def lifted(
         J_ij = D_ij + log(sum_{k in N(i)} exp(margin - D_ik) + sum_{k in N(j)} exp(margin - D_jk))
         L_i  = 1/|P(i)| sum_{j in P(i)} max(0, J_ij)^2 / 2.
 
-    The mean over anchors of classes of equal size is the paper's mean over positive pairs. Anchors
-    without positives are not counted.
+    The mean over anchors of classes of equal size is the paper's mean over positive pairs, which
+    pytorch-metric-learning takes for classes of any size. Anchors without positives are not
+    counted.
     Shapes: views (v, n, d), v views of n examples; labels (n,), without them every example is its
     own class; ids (n,): equal ids are never negatives. `none` returns (v, n).
     """

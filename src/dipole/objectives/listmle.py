@@ -29,7 +29,9 @@ def listmle(
 
     Without ties this is the negative log-likelihood of the list in its order. Candidates of equal
     relevance have no order, both compete with the same rest (Breslow's likelihood); the authors
-    shuffle them. Any target order will do as relevance, see `order_refined`.
+    shuffle them. They also add 1e-7 to sums scaled by the largest exponential, which swamps the
+    tail of a list whose best score comes first; here these sums are exact. Any target order will do
+    as relevance, see `order_refined`.
     Shapes: anchor (n, d); candidates (n, k, d); relevance (n, k); mask (n, k), False for padding:
     rows without any candidate are not counted. Memory O(n k).
     """
@@ -73,7 +75,8 @@ def order_refined(teacher: Tensor, omega: float = 0.5) -> Tensor:
 
     teacher (k, k), symmetric, in units of its temperature; the result is a relevance for
     `listmle`, row by row. omega = 0 is the teacher itself.
-    Source: He et al. 2025, arXiv 2502.13656. The sign compares ranks with j - i.
+    Source: He et al. 2025, arXiv 2502.13656. The sign compares ranks with j - i; the
+    authors' code compares them with j, which is the same in the first row alone.
     """
     check(teacher=teacher, shapes={"teacher": "k k"})
     made = torch.zeros_like(teacher)

@@ -24,7 +24,8 @@ class Matryoshka(Objective):
 
         L = sum_k w_k l(v[:k]) / sum_k w_k,     k in dims and the whole, w = 1 unless given,
 
-    so that a short piece of a vector is a good vector. With `layers` the same for the vectors u of
+    so that a short piece of a vector is a good vector. (sentence-transformers sums over k: this
+    times the sum of w.) With `layers` the same for the vectors u of
     a shallow layer of the tower, drawn anew for every step, which also follow the deep ones:
 
         L = (L(v) + L(u)) / 2 + follow KL(softmax(sg(v) / T) || softmax(u / T)),

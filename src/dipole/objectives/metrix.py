@@ -34,6 +34,8 @@ def metrix(
                               + 1/beta  log(1 + sum_k (1 - y_ik) exp(beta (s_ik - margin)))
         contrastive       L_i = sum_k y_ik (1 - s_ik) + (1 - y_ik) max(0, s_ik - margin).
 
+    In the authors' code mixed negatives never count, their weights being written into the clean
+    pairs' mask, and clean and mixed sums stand in one logarithm; these are the paper's equations.
     Add it to the loss of the clean pairs: `MultiSimilarity() + 0.4 * Metrix()`; its mixtures are
     made by `dipole.sampling.mixed_pairs`. For a softmax, give InfoNCE the targets as `relation`.
     Shapes: anchor (n, d); candidates (n, k, d), mixtures; relevance (n, k), their y in [0, 1].

@@ -30,7 +30,8 @@ def n_pair(
         L_i = log(1 + sum_{j != i} exp(s_ij - s_ii)) + l2 (||a_i||^2 + ||p_i||^2).
 
     `l2` keeps the lengths, which nothing else bounds; for unit vectors it is a constant and the
-    rest is InfoNCE in one direction at temperature 1.
+    rest is InfoNCE in one direction at temperature 1. (pytorch-metric-learning normalises the
+    vectors unless told otherwise.)
     Shapes: anchor, positive (n, d), one pair per class; negative (m, d), negatives of every anchor;
     ids (n,), negative_ids (m,): equal ids are never negatives of each other.
     """

@@ -26,7 +26,8 @@ def ntxent(
 
         L_i = log sum_{j != i} exp(cos(z_i, z_j) / temperature) - cos(z_i, z_p(i)) / temperature.
 
-    Returns the mean over the 2n views (`none`: n rows, each the mean of an example's two views).
+    Returns the mean over the 2n views (`none`: n rows, each the mean of an example's two views);
+    SimCLR's code adds the two directions, twice this.
     Shapes: anchor, positive (n, d), the two views; ids (n,): examples with equal ids are never
     negatives of each other.
     """

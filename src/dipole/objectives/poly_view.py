@@ -37,6 +37,8 @@ def poly_view(
         arithmetic:  L_i = - mean_a log mean_{b != a} l_iab                (never above geometric)
         sufficient:  L_i = - mean_a log l_ia with the query mean_{b != a} z_ib in place of z_ib.
 
+    The logarithms are of each example. (The public code of the arithmetic mode, a peer's, averages
+    its cross-entropies over the batch before it takes the mean of their exponentials.)
     The only positive in a denominator is the pair at hand: the reading here. `renormalise` puts
     the mean of the other views back on the sphere, which the paper may not do. For two views all
     modes are the same.

@@ -34,7 +34,8 @@ def stable_distill(
 
     D_m(i): every candidate of the batch less the m - 1 that the teacher ranks higher. Teacher
     scores decide the order and the weights alone: where they are all equal every candidate is
-    found among what others have, where one is far above the rest this is InfoNCE.
+    found among what others have, where one is far above the rest this is InfoNCE. The authors' code
+    takes a list in the order it comes in and needs the teacher's; here the list is sorted.
     Shapes: anchor (n, d); candidates (n, k, d); teacher_scores (n, k), the positive first among
     equals; candidate_ids (n, k), integers that name documents: of those in i's own list other
     lists' copies are left out. Without them each is its own document.

@@ -32,7 +32,9 @@ def supcon(
         out:  L_i = log sum_{j != i} exp s_ij - 1/|P(i)| sum_{p in P(i)} s_ip
         in:   L_i = log sum_{j != i} exp s_ij - log( 1/|P(i)| sum_{p in P(i)} exp s_ip ).
 
-    Without `labels` every example is its own class. A view without positives is not counted.
+    Without `labels` every example is its own class. A view without positives is not counted; the
+    authors' code counts it as 0, and multiplies the loss by temperature / base_temperature, which
+    their equation does not have.
     Shapes: views (v, n, d), v views of n examples; labels (n,); ids (n,): examples with equal ids
     are never negatives of each other, whatever their labels. `none` returns (v, n).
     """

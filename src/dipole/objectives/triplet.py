@@ -106,7 +106,9 @@ def batch_triplet(
         all        every positive with every negative
         active     those of them whose term is above 0
 
-    taken anchor by anchor. Anchors without positives or without negatives are not counted.
+    taken anchor by anchor, then over the anchors (sentence-transformers and pytorch-metric-learning
+    take one mean over all triplets of the batch; for classes of one size `all` and `semi-hard` are
+    the same). Anchors without positives or without negatives are not counted.
     Memory O(n (d + P)), time O(n^2 (d + P)), P the size of the largest class (`hard`: P = 1).
     Shapes: views (v, n, d), v views of n examples; labels (n,), without them every example is its
     own class; ids (n,): equal ids are never negatives. `none` returns (v, n).

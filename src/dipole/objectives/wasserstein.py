@@ -32,7 +32,8 @@ def wasserstein(
 
     the squared 2-Wasserstein distance of the Gaussians with the rows' means and covariances
     C (over n - 1). By the n x n matrix of the centred rows E_P, E_Q, tr (C_P C_Q)^(1/2) is the
-    nuclear norm |E_P E_Q^T| / (n - 1). One row has no covariance: the squared distance is left.
+    nuclear norm |E_P E_Q^T| / (n - 1) (the authors add 1e-15 under its square roots, some 1e-7 in
+    the value). One row has no covariance: the squared distance is left.
     Needs the (n, m) matrices themselves, in float64: columns' means and singular values are of
     whole matrices. Memory O(n^2 k); the paper's batch has 16 x 64.
     Shapes: anchor (n, d); candidates (n, k, d); relevance (n, k), levels 0 to 3 in the paper.

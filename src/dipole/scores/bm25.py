@@ -66,7 +66,8 @@ class BM25:
         k1, b: how soon repetition stops to count; how much long documents are held back.
 
     Robertson, Zaragoza, The probabilistic relevance framework: BM25 and beyond, 2009; the idf is
-    Lucene's, which is never negative.
+    Lucene's, which is never negative. The package rank-bm25 has Okapi's, which is, and a factor
+    k1 + 1: other scores.
 
     >>> index = BM25({"a": "def parse_header(line)", "b": "def close(self)"})
     >>> list(index.search({"q": "parse headers"})["q"])
