@@ -122,3 +122,27 @@ def test_mistakes_are_one_line_and_change_nothing(
     assert all(line.startswith("reading ") for line in before)
     assert not Path("new").exists()
     assert texts_of("i") == {"a": "one"}
+
+
+def test_the_texts_are_those_the_run_was_trained_to_find(dipole: Dipole) -> None:
+    Words().save("run")
+    Path("run/config.yaml").write_text("anchor: question\npositive: answer\n", encoding="utf-8")
+    rows = [f"{i},is this the question {i},the answer {i}" for i in range(3)]
+    Path("qa.csv").write_text("\n".join(["id,question,answer", *rows]) + "\n", encoding="utf-8")
+    code, _, err = dipole("index", "run", "--corpus", "qa.csv", "--out", "qa.index")
+    assert (code, err) == (0, "reading qa.csv: text 'answer', id 'id'\n")
+    # What is added later is read alike, without the run.
+    Path("more.csv").write_text("id,question,answer\n7,what,seven\n", encoding="utf-8")
+    code, _, err = dipole("index", "--corpus", "more.csv", "--out", "qa.index", "--add")
+    assert (code, err) == (0, "reading more.csv: text 'answer', id 'id'\n")
+    code, _, err = dipole(
+        "index", "run", "--corpus", "qa.csv", "--text", "question", "--out", "q.index"
+    )
+    assert err == "reading qa.csv: text 'question', id 'id'\n"
+
+
+def test_an_index_that_cannot_be_made_is_refused_before_anything_is_read(dipole: Dipole) -> None:
+    Path("file").write_text("", encoding="utf-8")
+    code, _, err = dipole("index", "model", "--corpus", "nothing.csv", "--out", "file/docs.index")
+    assert code == 2
+    assert err == "error: --out file/docs.index: file is a file; expected a folder\n"

@@ -71,6 +71,10 @@ def test_methods_with_a_base(models, tmp_path, method):
         (["a", "b", "--scale", "nan"], "scale: found nan; expected a finite number"),
         (["a", "b", "--scale", "2"], "scale: found 2 for uniform; expected task"),
         (["a", "nowhere"], "nowhere"),
+        (["a", "b", "--anchor", "x"], "--anchor x: found no data for it; expected --validation"),
+        (["a", "b", "--split", "x"], "--split x: found no data for it; expected --validation"),
+        (["a", "b", "--validation", "dev.csv", "--split", "dev"], "is a file, which has no splits"),
+        (["a", "b", "--on-bad-row", "x"], "--on-bad-row x: expected error or skip"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(models, monkeypatch, arguments, message):
@@ -84,3 +88,25 @@ def test_what_is_wrong_is_said_in_one_line(models, monkeypatch, arguments, messa
 def test_nothing_is_overwritten(models):
     with pytest.raises(InputError, match="exists; expected a new folder"):
         merge(models / "a", models / "b", "--out", models / "base")
+    (models / "file").write_text("")
+    with pytest.raises(InputError, match=r"--out .*file is a file; expected a folder"):
+        merge("nowhere", "elsewhere", "--out", models / "file" / "new")
+
+
+def test_validation_is_measured_in_the_direction_of_the_runs(models, tmp_path):
+    import shutil
+
+    runs = []
+    for name in ("a", "b"):
+        shutil.copytree(models / name, tmp_path / name / "model")
+        (tmp_path / name / "config.yaml").write_text("anchor: question\npositive: answer\n")
+        runs.append(tmp_path / name)
+    lines = [f"{text.upper()},{text}" for text in TEXTS]
+    (tmp_path / "dev.csv").write_text("\n".join(["answer,question", *lines]) + "\n")
+    given = ["--validation", tmp_path / "dev.csv"]
+    result = merge(*runs, "--out", tmp_path / "soup", *given)
+    assert "measured on 30 pairs from" in result.stderr
+    assert "anchor 'question', positive 'answer'" in result.stderr
+    named = ["--anchor", "answer", "--positive", "question"]
+    result = merge(*runs, "--out", tmp_path / "other", *given, *named)
+    assert result.stderr.count("measured on anchor 'answer', positive 'question'") == 2

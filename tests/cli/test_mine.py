@@ -74,3 +74,46 @@ def test_nothing_is_overwritten(folder, tmp_path):
     with pytest.raises(InputError, match="exists; expected the name of a new file"):
         mine("bm25", "--data", folder / "pairs.csv", "--out", out)
     assert out.read_text() == "mine"
+
+
+@pytest.fixture
+def run(folder, tmp_path):
+    """A run that was trained to find answers by questions."""
+    import shutil
+
+    shutil.copytree(folder / "model", tmp_path / "run" / "model")
+    (tmp_path / "run" / "config.yaml").write_text("anchor: question\npositive: answer\n")
+    return tmp_path / "run"
+
+
+def test_the_direction_is_the_run_s(folder, tmp_path, run):
+    """A file whose columns stand in the other order is mined the way the run was trained."""
+    turned = tmp_path / "turned.csv"
+    lines = (folder / "pairs.csv").read_text().splitlines()
+    turned.write_text("\n".join(",".join(line.split(",")[::-1]) for line in lines) + "\n")
+    out = tmp_path / "out.jsonl"
+    result = mine(run, "--data", turned, "--out", out)
+    assert "anchor 'question', positive 'answer'" in result.stderr
+    assert json.loads(out.read_text().splitlines()[0])["query"].startswith("how to")
+    other = ["--anchor", "answer", "--positive", "question", "--out", tmp_path / "2.jsonl"]
+    result = mine(run, "--data", turned, *other)
+    assert "note: " in result.stderr
+    assert "mining anchor 'answer', positive 'question'" in result.stderr
+
+
+def test_bad_rows_are_left_out_where_asked(folder, tmp_path):
+    path = tmp_path / "bad.jsonl"
+    rows = [{"anchor": f"open {i}", "positive": f"you open {i}"} for i in range(9)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {"anchor": ""}]))
+    with pytest.raises(InputError, match="row 10"):
+        mine("bm25", "--data", path, "--out", tmp_path / "x.jsonl")
+    arguments = ["bm25", "--data", path, "--on-bad-row", "skip", "--out", tmp_path / "x.jsonl"]
+    result = mine(*arguments)
+    assert "left out 1 bad rows; the first: " in result.stderr
+    with pytest.raises(InputError, match="--on-bad-row maybe: expected error or skip"):
+        mine("bm25", "--data", path, "--on-bad-row", "maybe", "--out", tmp_path / "y.jsonl")
+
+
+def test_the_output_is_checked_before_anything_is_loaded(folder, tmp_path):
+    with pytest.raises(InputError, match=r"--out .*: no folder"):
+        mine("nowhere", "--data", "nothing.csv", "--out", tmp_path / "none" / "x.jsonl")

@@ -14,6 +14,7 @@ from pydantic import create_model
 
 from dipole.cli.live import watching
 from dipole.cli.options import with_options
+from dipole.cli.outputs import check_place
 from dipole.errors import InputError
 from dipole.training.config import Config
 
@@ -79,6 +80,7 @@ def compare(
     from dipole.claims.comparison.compare import write_results
     from dipole.claims.study.budget import parse_budget
 
+    check_place("--out", out)
     allowed = parse_budget(budget)
     arms = _arms(data, objectives, recipes, settings)
     console = Console(highlight=False, stderr=as_json)
@@ -159,6 +161,8 @@ def print_comparison(comparison: Comparison, out: Path, console: Console) -> Non
     if not console.is_terminal:
         console.width = max(console.width, 110)
     console.print(table)
+    if comparison.measured:
+        console.print(f"measured on {comparison.measured}", soft_wrap=True, markup=False)
     console.print("=: not separable from the best (p > 0.05, corrected for the number of arms)")
     for failed, error in comparison.failures.items():
         console.print(Text(f"failed: {failed}: {error}", style="red"), soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dipole.cli.outputs import check_place
 from dipole.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def demo(
 
     from dipole.training.fit import fit
 
+    check_place("--out", out)
     console = Console(highlight=False)
     started = time.monotonic()
     console.print(

@@ -183,7 +183,7 @@ def evaluate(
 
     if task not in TASKS:
         raise InputError(f"--task {task}: no such task; expected {', '.join(TASKS)}")
-    check_bad_rows(on_bad_row)
+    bad_rows = check_bad_rows(on_bad_row)
     columns: dict[str, Any] = {
         "first": first, "second": second, "score": score, "input": input, "label": label,
         "anchor": anchor, "positive": positive, "query": query, "candidates": candidates,
@@ -207,7 +207,6 @@ def evaluate(
     if split is not None and _is_table(data):
         raise InputError(f"--split {split}: {data} is a file, which has no splits; expected none")
     seed = split_seed(systems, data, seed)
-    bad_rows: Any = "skip" if on_bad_row == "skip" else "error"
     wanted = Wanted(data, split, train, columns, seed, bad_rows, resize)
     fields = _fields(task, columns, systems)
     columns, notes = choose_columns(fields, columns, systems, data, wanted.part)

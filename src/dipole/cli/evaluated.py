@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from dipole.cli.trained import seen_note, settings_of
+from dipole.cli.trained import say_skipped, seen_note, settings_of
 from dipole.errors import InputError
 
 if TYPE_CHECKING:
@@ -114,7 +112,8 @@ def measure(
     if asked.role == "document":
         encoders = {system: swapped(encoder) for system, encoder in encoders.items()}
     data = DATA[task.data].load(wanted)
-    _say_skipped(data)
+    for part in data:
+        say_skipped(part.skipped)
     if asked.needs_words:
         from dipole.data.trec import check_words
 
@@ -195,10 +194,3 @@ def _about(data: tuple[Any, ...], wanted: Wanted) -> dict[str, Any]:
         about["columns"] = measured.columns
     skipped = sum(part.skipped.count for part in data)
     return about | ({"skipped": skipped} if skipped else {})
-
-
-def _say_skipped(data: Iterable[Any]) -> None:
-    for part in data:
-        if part.skipped:
-            first = part.skipped.messages[0]
-            typer.echo(f"left out {part.skipped.count:,} bad rows; the first: {first}", err=True)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dipole.cli.outputs import check_place
+from dipole.cli.trained import check_bad_rows, columns_of, say_skipped
 from dipole.errors import InputError
 
 if TYPE_CHECKING:
     from dipole.retrieval import Index
     from dipole.retrieval.corpus import Corpus
+
+# Inside an index: field -> column of the file that it was made of.
+COLUMNS = "columns.json"
 
 
 def index(
@@ -30,7 +36,11 @@ def index(
         ),
     ] = None,
     text: Annotated[
-        str | None, typer.Option(help="Column of the text (default: text, body, content, ...).")
+        str | None,
+        typer.Option(
+            help="Column of the text.",
+            show_default="RUN's positives, or the index's, where they are there; text, body, ...",
+        ),
     ] = None,
     id: Annotated[
         str | None, typer.Option("--id", help="Column of the ids (default: id, _id, row numbers).")
@@ -65,7 +75,11 @@ def index(
     elif corpus is None:
         raise InputError("no documents given; expected --corpus FILE (or --delete ID)")
     elif asked:
-        _change(_open(out, run), _read(corpus, text, id, on_bad_row), replace)
+        found = _open(out, run)
+        before = _columns(out)
+        text = text or _there(corpus, before.get("text")) or _there(corpus, _positive(run))
+        id = id or _there(corpus, before.get("id"))
+        _change(found, _read(corpus, text, id, on_bad_row), replace)
     else:
         _create(out, run, corpus, text, id, on_bad_row)
 
@@ -74,6 +88,7 @@ def _create(
     out: Path, run: str | None, corpus: str, text: str | None, id: str | None, on_bad_row: str
 ) -> None:
     from dipole.encoders import load_encoder
+    from dipole.files import write_text
     from dipole.retrieval import Index
     from dipole.retrieval.store import check_new
 
@@ -83,8 +98,12 @@ def _create(
             "(or --add or --replace for an index that is there)"
         )
     check_new(out.expanduser())  # before anything that takes time
+    check_place("--out", out)
+    text = text or _there(corpus, _positive(run))
     documents = _read(corpus, text, id, on_bad_row)
     made = Index.create(out, load_encoder(run), documents, show_progress=True)
+    if documents.columns:
+        write_text(out.expanduser() / COLUMNS, json.dumps(documents.columns) + "\n")
     typer.echo(f"indexed {len(made):,} documents in {out}")
     typer.echo(f'search it: dipole search {out} "what you look for"')
 
@@ -123,16 +142,33 @@ def _open(out: Path, run: str | None) -> Index:
     return Index.open(out, load_encoder(run))
 
 
+def _columns(out: Path) -> dict[str, str]:
+    """Which columns of a file the documents of an index were: what is added is read alike."""
+    try:
+        found = json.loads((out.expanduser() / COLUMNS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _positive(run: str | None) -> str | None:
+    """The column of the texts that a run was trained to find."""
+    return columns_of(run).get("positive")
+
+
+def _there(corpus: str, column: str | None) -> str | None:
+    """The column, if the corpus has it."""
+    from dipole.data.peeking import columns_among
+
+    return column if column and columns_among(corpus, "all", [column]) else None
+
+
 def _read(corpus: str, text: str | None, id: str | None, on_bad_row: str) -> Corpus:
     from dipole.retrieval import read_corpus
 
-    if on_bad_row not in ("error", "skip"):
-        raise InputError(f"--on-bad-row {on_bad_row}: expected error or skip")
-    documents = read_corpus(corpus, text, id, "skip" if on_bad_row == "skip" else "error")
+    documents = read_corpus(corpus, text, id, check_bad_rows(on_bad_row))
     typer.echo(f"reading {documents.origin}", err=True)
-    if documents.skipped:
-        first = documents.skipped.messages[0]
-        typer.echo(f"left out {documents.skipped.count:,} bad rows; the first: {first}", err=True)
+    say_skipped(documents.skipped)
     return documents
 
 

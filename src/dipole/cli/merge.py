@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from dipole.cli.outputs import check_place
+from dipole.cli.trained import check_bad_rows, choose_columns, say_skipped
 from dipole.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dipole.data.converting import OnBadRow
     from dipole.encoders.base import Encoder
 
 METHODS = ("uniform", "greedy", "delta", "task")
@@ -41,8 +44,21 @@ def merge(
     ] = None,
     split: Annotated[
         str | None,
-        typer.Option(help="Split of --validation. Default: validation; of a file, all of it."),
+        typer.Option(help="Split of --validation.", show_default="validation, of a file all"),
     ] = None,
+    anchor: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of the queries of --validation.",
+            show_default="the runs', where it is there",
+        ),
+    ] = None,
+    positive: Annotated[
+        str | None, typer.Option(help="Column of their answers.", show_default="as --anchor")
+    ] = None,
+    on_bad_row: Annotated[
+        str, typer.Option(help="error, or skip: leave bad rows of --validation out and say so.")
+    ] = "error",
 ) -> None:
     """Make one model of several trainings of one base.
 
@@ -57,13 +73,22 @@ def merge(
         raise InputError(f"--method {method}: expected one of {', '.join(METHODS)}")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: exists; expected a new folder")
+    check_place("--out", out)
     if len(runs) < 2 and not (Path(runs[0]) / "model" / "adapter.safetensors").exists():
         raise InputError(f"found one model, {runs[0]}; expected two or more to merge")
     if method == "greedy" and validation is None:
         raise InputError("--method greedy: expected --validation DATA to measure on")
+    bad_rows = check_bad_rows(on_bad_row)
+    given = {"split": split, "anchor": anchor, "positive": positive}
+    for option, value in given.items():
+        if value is not None and validation is None:
+            raise InputError(f"--{option} {value}: found no data for it; expected --validation too")
     encoders = [_folded(load_encoder(run)) for run in runs]
     start = None if base is None else load_encoder(base)
-    score = None if validation is None else _measure(validation, split)
+    columns = {f: c for f, c in (("anchor", anchor), ("positive", positive)) if c is not None}
+    score = None
+    if validation is not None:
+        score = _measure(validation, split, columns, bad_rows, runs)
     made = merged(
         encoders,
         cast(Any, method),
@@ -93,11 +118,23 @@ def _folded(encoder: Any) -> Any:
     return encoder.folded() if getattr(encoder, "kind", None) == "lora" else encoder
 
 
-def _measure(data: str, split: str | None) -> Callable[[Encoder], float]:
+def _measure(
+    data: str, split: str | None, columns: dict[str, str], on_bad_row: OnBadRow, runs: list[str]
+) -> Callable[[Encoder], float]:
+    """MRR@10 on these data, in the direction that the runs were trained in."""
     from dipole.data import load_pairs
     from dipole.data.splits import has_splits
     from dipole.training.validation import make_validation
 
-    part = split or ("validation" if has_splits(data) else "all")
-    _, measure = make_validation(load_pairs(data, split=part))
+    divided = has_splits(data)
+    if split is not None and not divided:
+        raise InputError(f"--split {split}: {data} is a file, which has no splits; expected none")
+    part = split or ("validation" if divided else "all")
+    columns, notes = choose_columns(("anchor", "positive"), columns, runs, data, part)
+    examples = load_pairs(data, split=part, on_bad_row=on_bad_row, **columns)  # type: ignore[arg-type]
+    typer.echo(f"measured on {len(examples):,} pairs from {examples.origin}", err=True)
+    say_skipped(examples.skipped)
+    for run, note in notes.items():
+        typer.echo(f"note: {run}: {note}", err=True)
+    _, measure = make_validation(examples)
     return measure

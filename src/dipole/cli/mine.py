@@ -8,6 +8,8 @@ from typing import Annotated, Any, cast
 import typer
 
 from dipole.cli.options import with_options
+from dipole.cli.outputs import check_file
+from dipole.cli.trained import check_bad_rows, choose_columns, say_skipped
 from dipole.errors import InputError, optional
 from dipole.sampling.filters import Filters
 
@@ -24,8 +26,18 @@ def mine(
     ],
     out: Annotated[Path, typer.Option(help="File of the triplets (jsonl).")],
     split: Annotated[str, typer.Option(help="Split of the data.")] = "train",
-    anchor: Annotated[str | None, typer.Option(help="Column of the anchors.")] = None,
-    positive: Annotated[str | None, typer.Option(help="Column of the positives.")] = None,
+    anchor: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of the anchors.", show_default="RUN's, where the data have its columns"
+        ),
+    ] = None,
+    positive: Annotated[
+        str | None, typer.Option(help="Column of the positives.", show_default="as --anchor")
+    ] = None,
+    on_bad_row: Annotated[
+        str, typer.Option(help="error, or skip: leave bad rows out and say how many.")
+    ] = "error",
     corpus: Annotated[
         str | None, typer.Option(help="More texts that may be negatives: a file, folder or name.")
     ] = None,
@@ -69,19 +81,30 @@ def mine(
         raise InputError(f"--search {search}: expected one of {', '.join(SEARCHES)}")
     if out.exists():
         raise InputError(f"{out}: exists; expected the name of a new file")
+    check_file("--out", out)
+    bad_rows = check_bad_rows(on_bad_row)
+    named = {"anchor": anchor, "positive": positive}
+    columns, notes = choose_columns(
+        ("anchor", "positive"), {f: c for f, c in named.items() if c is not None},
+        [source, *([guide] if guide else [])], data, split,
+    )  # fmt: skip
     first = _load(source)
     judge = None if guide is None else _load_judge(guide)
     if judge == "bm25":
         raise InputError("--guide bm25: found words as a judge; expected a run or a model")
-    examples = load_pairs(data, anchor=anchor, positive=positive, split=split)
+    examples = load_pairs(data, split=split, on_bad_row=bad_rows, **columns)  # type: ignore[arg-type]
     typer.echo(f"{len(examples):,} pairs from {examples.origin}", err=True)
+    say_skipped(examples.skipped)
+    for model, note in notes.items():
+        typer.echo(f"note: {model}: {note.replace('measured on', 'mining')}", err=True)
     texts: Any = ()
     if corpus is not None:
         from dipole.retrieval import read_corpus
 
-        documents = read_corpus(corpus)
+        documents = read_corpus(corpus, on_bad_row=bad_rows)
         texts = documents.texts
         typer.echo(f"{len(texts):,} more texts from {documents.origin}", err=True)
+        say_skipped(documents.skipped)
 
     def identity(model: Any) -> str | None:
         return model if model is None or isinstance(model, str) else fingerprint(model)

@@ -29,7 +29,7 @@ def check_place(option: str, path: Path) -> None:
     path = path.expanduser()
     if path.exists() and not path.is_dir():
         raise InputError(f"{option} {path}: is a file; expected a folder")
-    there = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    there = next(parent for parent in (path, *path.parents) if parent.exists())
     if not there.is_dir():
         raise InputError(f"{option} {path}: {there} is a file; expected a folder")
     if not os.access(there, os.W_OK | os.X_OK):

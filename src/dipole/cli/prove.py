@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dipole.cli.live import watching
+from dipole.cli.outputs import check_place
 from dipole.errors import DipoleError, InputError, RunError
 
 if TYPE_CHECKING:
@@ -68,6 +69,11 @@ def prove(
             f"expected the systems to prove, or --all; there are claims of "
             f"{', '.join(claimed_systems())}"
         )
+    pages = out or pages_folder()
+    if not quick:
+        check_place("--out", pages)
+    if cache is not None:
+        check_place("--cache", cache)
     claims = [claim_of(system) for system in (systems or claimed_systems())]
     console = Console(highlight=False, stderr=as_json)
     failed: list[str] = []
@@ -88,7 +94,7 @@ def prove(
         if not quick:
             extra = "" if seeds is None else f" --seeds {seeds}"
             command = f"dipole prove {claim.system}{extra}"
-            page = write_page(proof, out or pages_folder(), command)
+            page = write_page(proof, pages, command)
         if as_json:
             print(json.dumps(_json(proof, quick, page), ensure_ascii=False))
         else:

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from dipole.cli.outputs import check_file
 from dipole.errors import InputError
+from dipole.files import write_text
 
 _COLOURS = {
     "missing": "dim", "built": "cyan", "holds": "green", "does not hold": "red",
@@ -51,9 +53,8 @@ def systems(
         if asked is not None and asked not in known:
             raise InputError(f"{name} {asked}: expected {', '.join(sorted(known))}")
     if out is not None:
-        if not out.parent.is_dir():
-            raise InputError(f"{out}: no folder {out.parent}; expected one that exists")
-        out.write_text(table_page(found), encoding="utf-8")
+        check_file("--out", out)
+        write_text(out, table_page(found))
     found = [s for s in found if group in (None, s.group) and state in (None, s.state)]
     if as_json:
         print(json.dumps([s.to_json() for s in found], ensure_ascii=False, indent=1))

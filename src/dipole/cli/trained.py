@@ -8,10 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from dipole.errors import InputError
 
 if TYPE_CHECKING:
-    from dipole.data import Examples
+    from dipole.data import Examples, Skipped
+    from dipole.data.converting import OnBadRow
 
 # A field of some kind of data -> the setting of a training that names its column.
 SETTINGS = {
@@ -118,7 +121,17 @@ def _shown(columns: Mapping[str, str]) -> str:
     return ", ".join(f"{field} '{column}'" for field, column in columns.items())
 
 
-def check_bad_rows(on_bad_row: str) -> None:
-    """--on-bad-row says error or skip."""
-    if on_bad_row not in ("error", "skip"):
-        raise InputError(f"--on-bad-row {on_bad_row}: expected error or skip")
+def check_bad_rows(on_bad_row: str) -> OnBadRow:
+    """What --on-bad-row says."""
+    if on_bad_row == "error":
+        return "error"
+    if on_bad_row == "skip":
+        return "skip"
+    raise InputError(f"--on-bad-row {on_bad_row}: expected error or skip")
+
+
+def say_skipped(skipped: Skipped) -> None:
+    """How many rows were left out, on standard error."""
+    if skipped:
+        first = skipped.messages[0]
+        typer.echo(f"left out {skipped.count:,} bad rows; the first: {first}", err=True)

@@ -10,6 +10,7 @@ import typer
 from pydantic import create_model
 
 from dipole.cli.options import with_options
+from dipole.cli.outputs import check_place
 from dipole.errors import InputError
 from dipole.training.config import Config
 
@@ -83,6 +84,7 @@ def tune(
 
     from dipole.training.tuning import tune as search
 
+    check_place("--out", out)
     console = Console(highlight=False)
     seed = settings.pop("seed", 0)
     space, fixed = _space(settings, objective, temperature, learning_rate, batch_size)
@@ -238,7 +240,9 @@ def _compare(
 def _write_recipe(path: Path, settings: dict[str, Any]) -> None:
     import yaml
 
-    path.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    from dipole.files import write_text
+
+    write_text(path, yaml.safe_dump(settings, sort_keys=False))
 
 
 def _value(trial: Trial) -> str:

@@ -235,11 +235,8 @@ def load_retrieval(
     is_folder = (
         isinstance(place, Path) and place.is_dir() and (is_beir(place) or is_cranfield(place))
     )
-    if (place in NAMED or is_folder) and (anchor or positive):
-        raise InputError(
-            f"{source}: found the column '{anchor or positive}' named for a corpus with queries; "
-            "expected no --anchor and no --positive"
-        )
+    if place in NAMED or is_folder:
+        _no_columns(place, {"anchor": anchor, "positive": positive})
     if place in NAMED and place != "stdlib-code":
         return retrieval_by_name(str(place), split, on_bad_row)
     if isinstance(place, Path) and place.is_dir():

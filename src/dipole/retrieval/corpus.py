@@ -26,13 +26,15 @@ IDS = ("id", "_id", "doc_id", "docid", "document_id")
 class Corpus(Iterable[Document]):
     """Documents read where they are touched; every pass begins anew.
 
-    `origin` says where they came from and which columns were taken, `skipped` what was left out.
+    `origin` says where they came from and which columns were taken, `columns` the latter by field,
+    `skipped` what was left out.
     """
 
     def __init__(self, data: Texts | RetrievalData) -> None:
         self._data = data
         self.origin = data.origin
         self.skipped = data.skipped
+        self.columns = data.columns if isinstance(data, Texts) else {}
 
     def __len__(self) -> int:
         return len(self._data) if isinstance(self._data, Texts) else len(self._data.corpus)
@@ -121,7 +123,8 @@ def _plan(source: Source, row: dict[str, Any], text: str | None, id: str | None)
 
     taken = f"text '{body}'{' after title' if titled else ''}, "
     taken += f"id '{identity}'" if identity else "ids are row numbers"
-    return Plan(Texts, parse, taken, identity, metadata=True)
+    columns = {"text": body} | ({"id": identity} if identity else {})
+    return Plan(Texts, parse, taken, identity, metadata=True, columns=columns)
 
 
 def _text_column(source: Source, row: dict[str, Any]) -> str:

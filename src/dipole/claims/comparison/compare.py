@@ -20,6 +20,7 @@ from dipole.claims.study.running import DONE, FAILED, Row, Watch, collect, run_s
 from dipole.data import Examples, Labeled, Pairs, Scored, Triplets
 from dipole.data.named import NAMED
 from dipole.errors import InputError, RunError
+from dipole.files import write_text
 from dipole.training.config import make_config
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Comparison:
     rows: Sequence[Row]
     command: str
     seconds: float
+    measured: str = ""  # rows, file and columns of the test
 
     @property
     def failures(self) -> dict[str, str]:
@@ -85,7 +87,8 @@ class Comparison:
             }
             arms.append(shown)
         return {
-            "data": self.data, "metric": self.metric, "budget": str(self.budget),
+            "data": self.data, "measured": self.measured, "metric": self.metric,
+            "budget": str(self.budget),
             "seeds": self.seeds, "items": self.places[0].score.items, "arms": arms,
             "failures": self.failures, "command": self.command,
             "date": datetime.now(UTC).date().isoformat(), "machine": machine(),
@@ -114,7 +117,9 @@ def compare(
     started = time.monotonic()
     first = next(iter(arms.values()))
     data = str(first["data"])
-    measure, metric = measure_for(_examples_of(first, test))
+    examples = _examples_of(first, test)
+    measure, metric = measure_for(examples)
+    measured = f"{len(examples):,} examples from {examples.origin}"
     cells = [
         # One model of each arm is kept, that of the first seed.
         Cell(arm, seed, settings, (measure,), test=test, keep_model=seed == 0)
@@ -130,7 +135,9 @@ def compare(
 
     places = leaderboard({arm: found[metric] for arm, found in outcome.items()}, level=LEVEL)
     seconds = time.monotonic() - started
-    return Comparison(data, metric, budget, seeds, places, outcome, rows, command, seconds)
+    return Comparison(
+        data, metric, budget, seeds, places, outcome, rows, command, seconds, measured
+    )
 
 
 def defaults_for(data: str) -> dict[str, Any]:
@@ -158,7 +165,7 @@ def write_results(comparison: Comparison, out: Path) -> None:
     from dipole.evaluation.plots_results import draw_leaderboard
 
     text = json.dumps(comparison.to_json(), indent=1, ensure_ascii=False)
-    (out / "results.json").write_text(text + "\n", encoding="utf-8")
+    write_text(out / "results.json", text + "\n")
     draw_leaderboard(
         out / "leaderboard",
         {place.system: place.score[:3] for place in comparison.places},
@@ -167,7 +174,7 @@ def write_results(comparison: Comparison, out: Path) -> None:
         x=comparison.metric,
         level=LEVEL,
     )
-    (out / "report.html").write_text(report_html(comparison), encoding="utf-8")
+    write_text(out / "report.html", report_html(comparison))
 
 
 def _examples_of(settings: Mapping[str, Any], test: str | None) -> Examples:

@@ -18,6 +18,7 @@ from dipole.claims.study.cells import COSTS
 from dipole.claims.study.machine import machine, versions
 from dipole.evaluation.nested import NestedInterval, nested_interval
 from dipole.evaluation.report import p_text
+from dipole.files import write_text
 
 
 def write_page(proof: Proof, folder: Path, command: str) -> Path:
@@ -28,13 +29,13 @@ def write_page(proof: Proof, folder: Path, command: str) -> Path:
     system = proof.claim.system
     picture = draw(proof, folder / f"{system}.png")
     page = folder / f"{system}.md"
-    page.write_text(page_text(proof, command, picture), encoding="utf-8")
+    write_text(page, page_text(proof, command, picture))
     write_result(
         folder,
         system,
         {"verdict": proof.verdict, "date": _today(), "version": dipole.__version__},
     )
-    (folder / "README.md").write_text(table_page(states(folder)), encoding="utf-8")
+    write_text(folder / "README.md", table_page(states(folder)))
     return page
 
 
