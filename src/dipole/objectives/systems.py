@@ -22,6 +22,11 @@ SYSTEMS: dict[str, tuple[str, str]] = {
         "InfoNCE(0.05, symmetric=False) + 1e-3 * BidirectionalMargin(alpha=0.0, beta=0.3)",
         "`negative`: every anchor's second-nearest centroid; `labels`: clusters",
     ),
+    "cocosoda": (
+        "InfoNCE(0.07, symmetric=False)",
+        "the mean of four: text and code against each other and against a momentum encoder's "
+        "masked keys, each with a queue of its own; the recipe has one of them, in both directions",
+    ),
     "codiemb": (
         "CoDiEmb()",
         "retrieval batches: InfoNCE(0.02, symmetric=False), once per positive, with `negative`",
@@ -60,10 +65,13 @@ SYSTEMS: dict[str, tuple[str, str]] = {
     ),
     "gram": ("GRAM()", "pairwise sums over modalities: Modalities"),
     "groco": ("GroCo()", ""),
-    "gte": ("GTE()", ""),
+    "gte": ("GTE()", "`negative_rows`: whose hard negatives they are"),
     "hydra": ("Hydra()", "any pair is positive; `gated=False` is the control"),
     "infonce": ("InfoNCE()", ""),
-    "isogclr": ("ISogCLR()", "`rows`; with one temperature for all: SogCLR"),
+    "isogclr": (
+        "ISogCLR()",
+        "`rows`; two modalities: modalities=True; one temperature for all: SogCLR",
+    ),
     "kalm-embedding-v2": (
         "FocalInfoNCE(0.01, gamma=0.5, detach=True, symmetric=False)",
         "`negative`: everybody's hard negatives; `candidates`: own mixtures",
@@ -74,7 +82,7 @@ SYSTEMS: dict[str, tuple[str, str]] = {
         "`teacher_scores`: log-likelihood gains; tasks of its other kinds: InfoNCE(0.01), "
         "KLListwise(0.01, 0.1)",
     ),
-    "macl": ("MACL()", ""),
+    "macl": ("MACL()", "sentences: MACL(0.05, alpha=2.0, threshold=0.8, one_way=True)"),
     "metrix": ("MultiSimilarity() + 0.4 * Metrix()", "`candidates`: mixtures"),
     "mochi": ("QueueInfoNCE()", "`negative`: a queue; `candidates`: its mixtures"),
     "moco-dual-hard": ("DualQueue(hardest=512)", "an eighth of the queue"),
@@ -113,5 +121,5 @@ SYSTEMS: dict[str, tuple[str, str]] = {
     ),
     "swav": ("SwAV()", ""),
     "sycl": ("Wasserstein()", "compared with ListNet, KLListwise and graded InfoNCE (`relation`)"),
-    "whitenedcse": ("WhitenedCSE()", "beside it WMSE"),
+    "whitenedcse": ("WhitenedCSE(dim=768)", "a learnt layer behind the whitening; beside it WMSE"),
 }
