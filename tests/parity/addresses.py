@@ -24,7 +24,6 @@ from dipole.objectives.dse import dse
 from dipole.objectives.gml import logit_adjusted
 from dipole.objectives.gte import gte
 from dipole.objectives.listmle import order_refined
-from dipole.objectives.maths import unit
 from dipole.objectives.matryoshka import Matryoshka
 from dipole.objectives.multi_view import EveryPair
 from dipole.objectives.registry import objective_class
@@ -269,9 +268,9 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
     "supcon-no-labels": loss("supcon", temperature=0.07),
     "supcon-out": loss("supcon", temperature=0.07),
     "supcon-singleton": loss("supcon", temperature=0.07),
-    "swav-raw-prototypes": swav,
+    "swav-raw-prototypes": partial(swav, raw=True),
     "swav-sinkhorn": lambda scores: sinkhorn(scores, temperature=0.5, iterations=3).softmax(-1),
-    "swav": lambda views, prototypes: swav(views, unit(prototypes)),
+    "swav": swav,
     "sycl-cosine": loss("sycl", temperature=0.05, normalize=True),
     "sycl": loss("sycl"),
     "triplet-batch-active-pml": loss(

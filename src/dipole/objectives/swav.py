@@ -25,6 +25,7 @@ def swav(
     code_temperature: float = 0.05,
     iterations: int = 3,
     assign: int = 2,
+    raw: bool = False,
     reduction: Reduction = "mean",
 ) -> Tensor:
     """With P_v = cos(z_v, c), view v's scores against K prototypes, and codes without gradient
@@ -34,8 +35,8 @@ def swav(
 
     A the first `assign` views, the full ones (small crops predict, and are not predicted). Codes
     are balanced over the batch of all processes and the `queue`, which makes them better where
-    the batch has fewer rows than there are prototypes. The length of a prototype is a constant for
-    the gradient: c is the weight of a linear layer whose rows are of unit length.
+    the batch has fewer rows than there are prototypes. With `raw` the length of a prototype is a
+    constant for the gradient, as where c is the weight of a linear layer with rows of unit length.
     Keeps the scores of a view, (n, K), as a classifier does: Sinkhorn scales each of them.
     Shapes: views (v, n, d), v of 2 or more; prototypes (K, d); queue (m, d), earlier vectors.
     """
@@ -51,9 +52,10 @@ def swav(
             f"views: found {len(views)} views, expected {max(assign, 2)} or more: "
             f"{assign} give codes, each to another"
         )
-    z = unit(views)
-    length = torch.linalg.vector_norm(prototypes.detach().to(z.dtype), dim=-1, keepdim=True)
-    c = prototypes.to(z.dtype) / length.masked_fill(length == 0, 1)
+    z, c = unit(views), unit(prototypes)
+    if raw:
+        length = torch.linalg.vector_norm(prototypes.detach().to(z.dtype), dim=-1, keepdim=True)
+        c = prototypes.to(z.dtype) / length.masked_fill(length == 0, 1)
     scores = z @ c.T
     with torch.no_grad():
         earlier = None if queue is None else unit(queue) @ c.T
@@ -88,9 +90,9 @@ class SwAV(Objective):
     """`swav` with its prototypes, which are learnt.
 
     As in the authors' code they are the weight of a linear layer, put back to unit length before
-    every training step, so that the gradient is not only the part along the sphere. `seed` draws
-    the first ones, so that every process starts with the same. The paper holds them still in the
-    first epoch: `objective.prototypes.requires_grad_(False)`.
+    every training step, so that the gradient is not only the part along the sphere (`raw`).
+    `seed` draws the first ones, so that every process starts with the same. The paper holds them
+    still in the first epoch: `objective.prototypes.requires_grad_(False)`.
 
     Example:
         >>> import torch
@@ -131,5 +133,6 @@ class SwAV(Objective):
             code_temperature=self.code_temperature,
             iterations=self.iterations,
             assign=self.assign,
+            raw=True,
             reduction=self.reduction,
         )
