@@ -575,3 +575,55 @@ def test_files_are_written_all_or_none(tmp_path, beir, monkeypatch):
         )
     assert [path.name for path in out.iterdir()] == ["q.jsonl"]
     assert (out / "q.jsonl").read_text() == "before"
+
+
+def trained_on(folder, *sources):
+    """A run folder as a training on these examples leaves it."""
+    from dipole.data.fingerprint import fingerprint, joined_fingerprint
+
+    parts = [{"role": "training", **fingerprint(source)} for source in sources]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "data.json").write_text(json.dumps(joined_fingerprint(parts) | {"parts": parts}))
+
+
+def notes_of(run, *arguments):
+    return json.loads(invoke(run, *arguments, "--json").stdout)["systems"][run]["notes"]
+
+
+def test_rows_that_the_run_has_seen_are_counted_by_their_contents(tmp_path, turned):
+    """Whatever file they come from, in whatever order; and not for the name of the file."""
+    from dipole.data import load_pairs
+
+    run = run_folder(
+        tmp_path / "good", data=str(turned), anchor="question", positive="answer", split="train"
+    )
+    whole = load_pairs(turned, anchor="question", positive="answer")
+    trained_on(tmp_path / "good", whole.select(np.arange(30)))
+    copy = tmp_path / "copy.csv"
+    header, *rows = turned.read_text().splitlines()
+    copy.write_text("\n".join([header, *rows[::-1]]) + "\n")
+    expected = "trained on 30 of the 40 rows measured here: of these it says how well it remembers"
+    assert notes_of(run, "--data", copy) == [expected]
+    trained_on(tmp_path / "good", whole.select([0, 1]), whole.select(np.arange(2, 40)))
+    assert notes_of(run, "--data", copy)[0].startswith("trained on all 40 rows measured here")
+    # Other rows in the same file: nothing was seen.
+    turned.write_text("answer,question\nopen file a,open q\nclose file b,close r\n")
+    assert notes_of(run, "--data", turned) == []
+
+
+def test_every_stage_counts(tmp_path, turned):
+    from dipole.data import load_pairs
+
+    run = run_folder(tmp_path / "good", data="x.csv", anchor="question", positive="answer")
+    whole = load_pairs(turned, anchor="question", positive="answer")
+    for number, rows in ((1, [0, 1, 2]), (2, [2, 3])):
+        trained_on(tmp_path / "good" / "stages" / str(number), whole.select(rows))
+    assert notes_of(run, "--data", turned)[0].startswith("trained on 4 of the 40 rows measured")
+
+
+def test_seen_judgements_of_a_folder_are_counted(tmp_path, beir):
+    from dipole.data import load_pairs
+
+    run = run_folder(tmp_path / "good", data="x")
+    trained_on(tmp_path / "good", load_pairs(beir, split="test").select(np.arange(5)))
+    assert notes_of(run, "--data", beir)[-1].startswith("trained on 5 of the 39 rows measured")

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from dipole.data import Labeled, Pairs, Triplets
+from dipole.data import Labeled, Pairs, Scored, Triplets
 from dipole.data import fingerprint as module
 from dipole.data.fingerprint import fingerprint, joined_fingerprint, seen_share
 
@@ -34,6 +34,21 @@ def test_columns_are_not_confused():
     b = Pairs.from_columns({"anchor": ["b"], "positive": ["a"]})
     assert fingerprint(a)["digest"] != fingerprint(b)["digest"]
     assert seen_share(a, fingerprint(b)) == 0
+
+
+def test_what_was_seen_is_what_was_encoded():
+    """The same two texts as pairs, triplets and scored pairs; the digest tells them apart."""
+    texts = {"anchor": ["a", "b"], "positive": ["c", "d"]}
+    pairs = Pairs.from_columns(texts)
+    triplets = Triplets.from_columns({**texts, "negatives": [["e"], ["f"]]})
+    scored = Scored.from_columns({"first": ["a", "x"], "second": ["c", "d"], "score": [1.0, 2.0]})
+    assert seen_share(pairs, fingerprint(triplets)) == seen_share(triplets, fingerprint(pairs)) == 1
+    assert seen_share(pairs, fingerprint(scored)) == 0.5
+    assert fingerprint(pairs)["digest"] != fingerprint(triplets)["digest"]
+    one = Labeled.from_columns({"input": ["a", "b"], "label": [0, 1]})
+    other = Labeled.from_columns({"input": ["a", "b"], "label": [1, 1]})
+    assert seen_share(one, fingerprint(other)) == 1
+    assert fingerprint(one)["digest"] != fingerprint(other)["digest"]
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,10 @@ def choose_columns(
 
 
 def seen_note(system: str, examples: Examples, data: str, split: str) -> str | None:
-    """How many of these rows the run was trained on, whatever file they came from."""
+    """How many of these rows the run was trained on, whatever file they came from.
+
+    By their contents (`seen_share`); of a run without fingerprints by the name of its data.
+    """
     from dipole.data.fingerprint import SKETCH, seen_share
 
     trained = _data_of(system)
@@ -92,10 +95,8 @@ def seen_note(system: str, examples: Examples, data: str, split: str) -> str | N
         return None
     about = "about " if int(trained["rows"]) > SKETCH and share < 1 else ""
     many = "all" if count == len(examples) else f"{about}{count:,} of the"
-    return (
-        f"trained on {many} {len(examples):,} examples measured here: on these the numbers say how "
-        "well it remembers"
-    )
+    rows = f"{len(examples):,} row{'s' * (len(examples) != 1)}"
+    return f"trained on {many} {rows} measured here: of these it says how well it remembers"
 
 
 def _seen_by_path(settings: Mapping[str, Any], data: str, split: str) -> str | None:
@@ -107,11 +108,22 @@ def _seen_by_path(settings: Mapping[str, Any], data: str, split: str) -> str | N
 
 
 def _data_of(system: str | None) -> dict[str, Any]:
-    """What RUN/data.json says of the data of a run, {} where there is none."""
+    """What data.json of a run says of its data, of stages that of all; {} where there is none."""
     if system is None:
         return {}
+    whole = _read(Path(system, "data.json"))
+    stages = [_read(path) for path in sorted(Path(system).glob("stages/*/data.json"))]
+    parts = [part for data in (whole, *stages) for part in data.get("parts", [])]
+    if "sketch" not in whole and stages:  # a run that is in a later stage
+        from dipole.data.fingerprint import joined_fingerprint
+
+        whole = joined_fingerprint(data for data in stages if "sketch" in data)
+    return whole | {"parts": parts}
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(Path(system, "data.json").read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
