@@ -10,7 +10,7 @@ import filelock
 import pytest
 
 from dipole.errors import InputError, RunError
-from dipole.files import LOCK, Lock, replaced, write_text
+from dipole.files import LOCK, Lock, replaced, sweep, write_text
 
 
 def test_a_file_is_replaced_whole(tmp_path):
@@ -46,6 +46,18 @@ def test_a_link_is_followed(tmp_path):
     write_text(tmp_path / "link.txt", "second")
     assert (tmp_path / "link.txt").is_symlink()
     assert (tmp_path / "real.txt").read_text() == "second"
+
+
+def test_what_a_killed_writer_left_is_swept(tmp_path, monkeypatch):
+    (tmp_path / ".hidden").write_text("stays")
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.unlink", lambda *_, **__: None)  # it is dead
+        patch.setattr(os, "replace", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            write_text(tmp_path / "a.json", "x")
+    assert len(list(tmp_path.iterdir())) == 2
+    sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".hidden"]
 
 
 # Says when it holds the lock, and keeps it until its standard input ends.

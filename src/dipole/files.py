@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import platform
+import re
 import shlex
 import sys
 import time
@@ -22,6 +23,7 @@ from dipole.errors import InputError, RunError
 LOCK = ".lock"
 # A command in a message is cut here.
 _SHOWN = 200
+_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{12}\.new(\..*)?")
 # What a file system without locks answers.
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP)
 
@@ -47,6 +49,13 @@ def replaced(path: str | Path) -> Iterator[Path]:
             new.unlink(missing_ok=True)
         raise
     flush(final.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed writers of `replaced` left in a folder; for its only writer."""
+    for path in folder.glob(".*"):
+        if _UNFINISHED.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -129,11 +138,13 @@ class Lock:
         trace: TracebackType | None,
     ) -> None:
         if self._lock is not None:
-            with suppress(OSError):
-                # Still held, so nobody else's; who opened it meanwhile sees that it has no name.
-                self.file.unlink(missing_ok=True)
-            self._lock.release()
-            self._lock = None
+            try:
+                with suppress(OSError):
+                    # Still held, so nobody else's; who has opened it sees that it has no name now.
+                    self.file.unlink(missing_ok=True)
+            finally:
+                self._lock.release()
+                self._lock = None
         if self._is_folder_ours:
             with suppress(OSError):  # it is not empty
                 self.file.parent.rmdir()

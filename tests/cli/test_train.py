@@ -67,7 +67,7 @@ def finished(pairs_csv, tmp_path_factory):
 
 def test_a_run_and_its_folder(finished):
     assert sorted(path.name for path in finished.iterdir()) == [
-        "config.yaml", "metrics.jsonl", "model", "result.json",
+        "checkpoints", "config.yaml", "data.json", "metrics.jsonl", "model", "result.json",
     ]  # fmt: skip
     lines = [json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(1, STEPS + 1))

@@ -12,6 +12,7 @@ from dipole.errors import RunError
 from dipole.training.checkpoints import (
     list_checkpoints,
     load_checkpoint,
+    newest_whole,
     recover_folder,
     save_checkpoint,
     write_folder,
@@ -83,3 +84,31 @@ def test_a_replacement_killed_between_its_renames_is_finished(tmp_path):
     write_folder(tmp_path / "model", lambda folder: (folder / "a").write_text("second"))
     assert (tmp_path / "model" / "a").read_text() == "second"
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_only_checkpoints_are_checkpoints(tmp_path):
+    save_checkpoint(tmp_path, 9, {"x": torch.tensor(9)})
+    for name in ("step-junk", "step-000000011.bak", "step-"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "step-000000012").write_text("a file")
+    save_checkpoint(tmp_path, 1_000_000_000, {"x": torch.tensor(0)})  # ten digits sort last
+    names = [path.name for path in list_checkpoints(tmp_path)]
+    assert names == ["step-000000009", "step-1000000000"]
+
+
+@pytest.mark.parametrize("how", ["cut", "flipped", "emptied", "gone"])
+def test_a_damaged_checkpoint_is_told_from_a_whole_one(tmp_path, how):
+    old, new = (save_checkpoint(tmp_path, step, {"x": torch.arange(999)}) for step in (1, 2))
+    assert newest_whole(tmp_path) == (new, [])
+    path = new / "state.pt"
+    content = path.read_bytes()
+    half = len(content) // 2
+    if how == "gone":
+        path.unlink()
+    else:
+        flipped = content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :]
+        path.write_bytes({"cut": content[:half], "emptied": b"", "flipped": flipped}[how])
+    found, (note,) = newest_whole(tmp_path)
+    assert found == old
+    assert note.startswith(f"{new}: damaged (")
+    assert "\n" not in note

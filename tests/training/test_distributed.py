@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
+from dipole.files import LOCK, Lock
 from support import distributed
 from support.tiny import TinyEncoder, load_tiny, word_pairs
 
@@ -101,6 +102,37 @@ def test_a_run_is_resumed_on_another_number_of_processes(tmp_path, processes, na
     (one,) = distributed.run(1, part, str(tmp_path / "one"), settings)
     distributed.run(before, killed_part, str(tmp_path / "killed"), settings, 7)
     resumed = distributed.run(after, part, str(tmp_path / "killed"), settings | {"resume": True})[0]
+    for key, value in one.items():
+        torch.testing.assert_close(
+            torch.tensor(resumed[key]), torch.tensor(value), rtol=1e-4, atol=2e-5
+        )
+
+
+def refused_part(out):
+    """What a process is told where another training is at work."""
+    from dipole.errors import RunError
+
+    try:
+        part(out, {})
+    except RunError as error:
+        return str(error)
+    raise AssertionError("not refused")
+
+
+def test_every_process_learns_that_another_training_is_at_work(tmp_path):
+    with Lock(tmp_path / "run" / LOCK, "run"):
+        told = distributed.run(2, refused_part, str(tmp_path / "run"))
+    assert told[0] == told[1]
+    assert f"run: another training is at work (process {os.getpid()} on" in told[0]
+
+
+def test_every_process_learns_of_a_damaged_checkpoint(tmp_path):
+    settings = RUNS["sharded"] | {"checkpoint_every": 3}
+    (one,) = distributed.run(1, part, str(tmp_path / "one"), settings)
+    distributed.run(2, killed_part, str(tmp_path / "killed"), settings, 7)
+    newest = tmp_path / "killed" / "checkpoints" / "step-000000006" / "state.pt"
+    newest.write_bytes(newest.read_bytes()[:1000])
+    resumed = distributed.run(2, part, str(tmp_path / "killed"), settings | {"resume": True})[0]
     for key, value in one.items():
         torch.testing.assert_close(
             torch.tensor(resumed[key]), torch.tensor(value), rtol=1e-4, atol=2e-5

@@ -19,7 +19,18 @@ def train(
         typer.Option(help="Recipe: a yaml file, or the name of one that comes with dipole."),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in --out from where it stopped.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the run in --out from where it stopped; with more --epochs or "
+            "--max-steps, also with a finished one.",
+        ),
+    ] = False,
+    changed_data: Annotated[
+        bool,
+        typer.Option(
+            "--changed-data", help="With --resume: go on although the data have changed since."
+        ),
     ] = False,
     **settings: Any,
 ) -> None:
@@ -34,7 +45,7 @@ def train(
 
     if config is not None:
         settings = recipes.read(config) | settings
-    run = fit(out=out, resume=resume, **settings)
+    run = fit(out=out, resume=resume, changed_data=changed_data, **settings)
     console = Console(highlight=False)
     result = run.result
     score = (

@@ -13,6 +13,9 @@ from dipole.training.batches import ENCODED, LISTS, VIEWED
 from dipole.training.config import Config
 from dipole.training.seeding import seed_step
 
+# Encoders whose tokens are made of the examples: made of others they are others.
+MADE_OF_DATA = ("static", "two-towers")
+
 if TYPE_CHECKING:
     from dipole.objectives.base import Objective
     from dipole.training.parts import Part
@@ -213,11 +216,17 @@ def load_validation(config: Config, examples: Examples) -> tuple[Examples, Examp
     return hold_out(examples, fraction)
 
 
-def build_encoder(config: Config, examples: Examples) -> Encoder:
-    """The encoder of this name made for the examples, or a saved one; drawn from the run's seed."""
+def build_encoder(config: Config, examples: Examples, kept: Path | None = None) -> Encoder:
+    """The encoder of this name made for the examples, or a saved one; drawn from the run's seed.
+
+    kept: a folder with the encoder that was made of the examples the run had before.
+    """
+    from dipole.encoders.loading import load_encoder
     from dipole.encoders.registry import make_encoder
 
     seed_step(config.seed, 0)
+    if kept is not None:
+        return load_encoder(kept)
     queries, documents = sides(examples)
     encoder = make_encoder(config.encoder, queries, documents, **config.encoder_options)
     if config.adapter is None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import io
-import os
+import re
 import shutil
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ from typing import Any
 import torch
 
 from dipole.errors import RunError
+from dipole.files import flush
 
-_PREFIX = "step-"
+_NAME = re.compile(r"step-(\d+)")
+_STATE = "state.pt"
 
 
 def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
@@ -31,8 +35,8 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
     try:
         write(temporary)
         for path in sorted(temporary.rglob("*")):
-            _flush(path)
-        _flush(temporary)
+            flush(path)
+        flush(temporary)
     except Exception as error:
         shutil.rmtree(temporary, ignore_errors=True)
         if _is_full(error):
@@ -42,7 +46,7 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
         shutil.rmtree(old, ignore_errors=True)
         folder.rename(old)
     temporary.rename(folder)
-    _flush(folder.parent)
+    flush(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -55,22 +59,58 @@ def recover_folder(folder: Path) -> None:
 
 def save_checkpoint(folder: Path, step: int, state: dict[str, Any], *, keep: int = 2) -> Path:
     """Write `state` as FOLDER/step-N and drop all but the newest `keep`."""
-    path = folder / f"{_PREFIX}{step:09d}"
-    write_folder(path, lambda temporary: _save(state, temporary / "state.pt"))
-    for stale in list_checkpoints(folder)[:-keep]:
-        shutil.rmtree(stale, ignore_errors=True)
+    path = folder / f"step-{step:09d}"
+    write_folder(path, lambda temporary: _save(state, temporary / _STATE))
+    drop_checkpoints(folder, keep=keep)
     return path
 
 
+def drop_checkpoints(folder: Path, *, keep: int) -> None:
+    """Remove all checkpoints but the newest `keep`."""
+    for stale in list_checkpoints(folder)[:-keep]:
+        shutil.rmtree(stale, ignore_errors=True)
+
+
 def list_checkpoints(folder: Path) -> list[Path]:
-    """The whole checkpoints of a run, oldest first."""
-    return sorted(folder.glob(f"{_PREFIX}*"))
+    """The folders named as checkpoints of a run, oldest first."""
+    found = [(_NAME.fullmatch(path.name), path) for path in folder.glob("step-*")]
+    return [path for _, path in sorted((int(m[1]), p) for m, p in found if m and p.is_dir())]
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """The state of one checkpoint, on the CPU."""
-    state: dict[str, Any] = torch.load(path / "state.pt", map_location="cpu", weights_only=True)
+    state: dict[str, Any] = torch.load(path / _STATE, map_location="cpu", weights_only=True)
     return state
+
+
+def newest_whole(folder: Path) -> tuple[Path | None, list[str]]:
+    """The newest checkpoint that can be read, and a line for each newer one that is damaged."""
+    notes: list[str] = []
+    for path in reversed(list_checkpoints(folder)):
+        reason = _damage(path)
+        if reason is None:
+            return path, notes
+        notes.append(f"{path}: damaged ({reason}); going back to the one before")
+    if notes:
+        notes[-1] = notes[-1].replace("going back to the one before", "beginning again at step 0")
+    return None, notes
+
+
+def _damage(path: Path) -> str | None:
+    """What is wrong with a checkpoint, None if nothing is.
+
+    torch reads a file with a flipped bit without a word; the checksums of the archive tell.
+    """
+    try:
+        with zipfile.ZipFile(path / _STATE) as archive:
+            bad = archive.testzip()
+        if bad is not None:
+            return f"wrong checksum of {bad}"
+    except FileNotFoundError:
+        return f"no {_STATE}"
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        return str(error).lower() or type(error).__name__
+    return None
 
 
 class _Writer(io.FileIO):
@@ -92,14 +132,6 @@ def _save(state: dict[str, Any], path: Path) -> None:
             torch.save(state, file)
         except RuntimeError:
             raise (file.error or RuntimeError(f"{path}: not written")) from None
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _is_full(error: BaseException) -> bool:

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from dipole.errors import InputError
+from dipole.files import write_text
 
 Tracker = Literal["tensorboard", "wandb", "trackio"]
 Sampler = Literal[
@@ -262,7 +263,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
 def write_config(config: Config, path: Path) -> None:
     """Write the settings that differ from nothing: all of them, in the order of `Config`."""
-    path.write_text(yaml.safe_dump(config.model_dump(), sort_keys=False), encoding="utf-8")
+    write_text(path, yaml.safe_dump(config.model_dump(), sort_keys=False))
 
 
 def _one_line(error: ValidationError) -> str:

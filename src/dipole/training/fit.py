@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dipole.data import Examples
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
+from dipole.files import LOCK
 from dipole.training.build import (
     build_encoder,
     build_objective,
@@ -16,14 +17,18 @@ from dipole.training.build import (
     load_validation,
 )
 from dipole.training.config import Config, make_config, read_config
+from dipole.training.origin import check_data, parts_of
+from dipole.training.processes import only_run, together
 from dipole.training.progress import check_trackers
-from dipole.training.run import CONFIG, RESULT, Run, finished, train
+from dipole.training.run import CONFIG, RESULT, Run, finished, kept_encoder, tidy, train
 
 if TYPE_CHECKING:
     from torch import nn
 
 # Marks a setting of config.yaml that was an object of Python.
 _PYTHON = "python: "
+# What may be asked anew on resume: how long the run is.
+_LENGTH = ("epochs", "max_steps")
 
 
 def fit(
@@ -34,6 +39,7 @@ def fit(
     out: str | Path,
     validation: str | float | Examples | None = None,
     resume: bool = False,
+    changed_data: bool = False,
     show_progress: bool = True,
     **settings: Any,
 ) -> Run:
@@ -46,7 +52,12 @@ def fit(
         out: the run's folder; must be new, unless `resume`.
         validation: a file, a split's name, a fraction of the rows to hold out, or examples.
         resume: go on with the run in `out` from its newest checkpoint; the weights at the end
-            are those of a run that was never stopped. Starts it where there is none yet.
+            are those of a run that was never stopped. Starts it where there is none yet. Other
+            `epochs` or `max_steps` lengthen (or shorten) it, one that is finished too: it goes on
+            from its last step, with the learning rate that this step has in the new length.
+        changed_data: on resume, go on although the data are not those the run began with: with
+            the encoder and its tokeniser, the optimiser and the step as they are. Order and
+            groups of the batches are those of the new rows.
         settings: the fields of `dipole.training.config.Config`; the same as the options of
             `dipole train`.
 
@@ -54,8 +65,10 @@ def fit(
         The run; `run.encoder` is the best model of the validation, or the last one.
 
     Raises:
-        InputError: a setting, a file or a row that cannot be used, in one line.
+        InputError: a setting, a file or a row that cannot be used, in one line; on resume, data
+            that have changed.
         RunError: the run could not go on (non-finite loss, full disk); says from where it can.
+            Another training is at work in `out`.
 
     Example:
         >>> run = dipole.fit("stdlib-code", out="runs/code", epochs=2)  # doctest: +SKIP
@@ -68,15 +81,27 @@ def fit(
         "objective": objective,
         "validation": validation,
     }
-    config = _config_of_run(folder, _describe(**objects) | settings, resume=resume)
-    if (folder / RESULT).exists():
-        return finished(folder)
-    _check_given_again(config, **objects)
-    if config.stages:
-        from dipole.training.stages import fit_stages
+    given = _describe(**objects) | settings
+    with only_run(folder):
+        config, is_finished = together(lambda: _config_of_run(folder, given, resume=resume))
+        if is_finished:
+            together(lambda: tidy(folder))
+            return finished(folder)
+        _check_given_again(config, **objects)
+        if config.stages:
+            from dipole.training.stages import fit_stages
 
-        return fit_stages(config, folder, show_progress=show_progress, **objects)
-    return fit_one(config, folder, resume=resume, show_progress=show_progress, **objects)
+            return fit_stages(
+                config, folder, changed_data=changed_data, show_progress=show_progress, **objects
+            )
+        return fit_one(
+            config,
+            folder,
+            resume=resume,
+            changed_data=changed_data,
+            show_progress=show_progress,
+            **objects,
+        )
 
 
 def fit_one(
@@ -88,6 +113,7 @@ def fit_one(
     objective: Any,
     validation: Any,
     resume: bool,
+    changed_data: bool,
     show_progress: bool,
     keep_encoder: bool = False,
 ) -> Run:
@@ -107,8 +133,12 @@ def fit_one(
         _announce("training", examples)
         if held is not None:
             _announce("validation", held)
+    origin = together(
+        lambda: check_data(folder, parts_of(config, examples, held), accept=changed_data)
+    )
     if not isinstance(encoder, Encoder):
-        encoder = build_encoder(config, examples)
+        kept = kept_encoder(config, folder) if origin["changed"] else None
+        encoder = build_encoder(config, examples, kept)
     config = _with_defaults(config, encoder)
     return train(
         config,
@@ -117,6 +147,8 @@ def fit_one(
         examples,
         held,
         folder,
+        origin=origin,
+        changed_data=changed_data,
         resume=resume,
         show_progress=show_progress,
         keep_encoder=keep_encoder,
@@ -147,27 +179,37 @@ def _check_given_again(config: Config, **arguments: Any) -> None:
             )
 
 
-def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> Config:
-    """The settings given, or on resume those of the run, which nothing given may contradict."""
+def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tuple[Config, bool]:
+    """The settings given, or on resume the run's, and whether there is nothing left to do.
+
+    On resume nothing given may contradict the run, but for its length.
+    """
     before = folder / CONFIG
     if not resume:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.is_dir() and any(path.name != LOCK for path in folder.iterdir()):
             raise InputError(
                 f"{folder}: exists; expected a new folder for the run, or --resume to go on with it"
             )
-        return make_config(**given)
+        return make_config(**given), False
     if not before.exists():
         if "data" not in given:
             raise InputError(f"{folder}: no run to resume ({CONFIG} is missing)")
-        return make_config(**given)
+        return make_config(**given), False
     settings = read_config(before)
-    for name, value in make_config(**(settings | given)).model_dump().items():
-        if name in given and value != settings.get(name):
+    asked = make_config(**(settings | given)).model_dump()
+    for name in ("data", "validation"):  # of Python's objects data.json knows whether they are new
+        if all(str(found.get(name)).startswith(_PYTHON) for found in (asked, settings)):
+            settings[name] = asked[name]
+    other = {name for name in given if asked[name] != settings.get(name)}
+    for name in given:
+        if name in other and (name not in _LENGTH or settings.get("stages")):
             raise InputError(
-                f"{name}: {value!r}, but the run in {folder} has {settings.get(name)!r}; "
+                f"{name}: {asked[name]!r}, but the run in {folder} has {settings.get(name)!r}; "
                 "expected the same settings on resume"
             )
-    return make_config(**settings)
+    if other:  # one that is asked for replaces both
+        settings |= {name: asked[name] if name in given else None for name in _LENGTH}
+    return make_config(**settings), (folder / RESULT).exists() and not other
 
 
 def _announce(purpose: str, examples: Examples) -> None:

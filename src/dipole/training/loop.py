@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -12,15 +13,17 @@ import numpy as np
 import torch
 
 from dipole.encoders.base import Encoder
-from dipole.errors import RunError
+from dipole.errors import InputError, RunError
 from dipole.kernels import using
 from dipole.objectives.base import Objective
 from dipole.sampling.known import KnownPairs
 from dipole.training import sharding
 from dipole.training.batches import Batch, ahead, collate, unique_keys
+from dipole.training.build import MADE_OF_DATA
 from dipole.training.checkpoints import (
     list_checkpoints,
     load_checkpoint,
+    newest_whole,
     recover_folder,
     save_checkpoint,
     write_folder,
@@ -28,8 +31,10 @@ from dipole.training.checkpoints import (
 from dipole.training.config import Config
 from dipole.training.interrupts import Interrupts
 from dipole.training.parts import Part
+from dipole.training.processes import together
 from dipole.training.progress import METRICS, Bar, Metrics, trim_metrics
 from dipole.training.rendering import render
+from dipole.training.run import BEST, CHECKPOINTS, RESULT, START
 from dipole.training.samplers import make_sampler
 from dipole.training.schedule import rate_at, warmup_steps
 from dipole.training.seeding import seed_step
@@ -102,6 +107,7 @@ class Trainer:
         )
         self.total = self._total_steps()
         self.progress = Progress()
+        self._has_start = False
         if isinstance(objective, Objective):
             objective.bind(len(examples))
         self.views = [view.to(accelerator.device) for view in views]
@@ -120,6 +126,8 @@ class Trainer:
 
     def run(self) -> Progress:
         """Train to the end, or raise `RunError` (`InterruptedRunError`) saying how to go on."""
+        if self._is_out_of_patience():  # killed after its last step
+            return self.progress
         seen, losses, since = 0, [], time.monotonic()
         saved_at = time.monotonic()
         metrics = Metrics(self.folder / METRICS, self.accelerator)
@@ -161,8 +169,11 @@ class Trainer:
                     saved_at = time.monotonic()
         return self.progress
 
-    def save(self) -> None:
-        """Write a checkpoint: weights, optimiser, and where the run stands."""
+    def save(self, *, is_last: bool = False) -> None:
+        """Write a checkpoint: weights, optimiser, and where the run stands.
+
+        Beside all but the last one lies an encoder whose tokens were made of the data.
+        """
         if self.config.sharded:
             state = sharding.state_of(self.towers, self.optimizer)
         elif self.accelerator.is_main_process:
@@ -170,26 +181,62 @@ class Trainer:
                 "towers": self.towers.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
             }
+        if self.config.encoder in MADE_OF_DATA and not is_last and not self._has_start:
+            self._has_start = True
+            with sharding.whole(self.encoder):
+                if self.accelerator.is_main_process and not (self.folder / START).exists():
+                    write_folder(self.folder / START, self.encoder.save)
         if self.accelerator.is_main_process:
             state["progress"] = asdict(self.progress)
-            save_checkpoint(self.folder / "checkpoints", self.progress.step, state)
+            save_checkpoint(self.folder / CHECKPOINTS, self.progress.step, state)
 
     def restore(self) -> None:
-        """Go back to the newest checkpoint, if there is one."""
+        """Go back to the newest checkpoint that is whole, if there is one.
+
+        Raises InputError where there is none of a finished run, or where no step is left to do.
+        """
         if self.accelerator.is_main_process:
-            recover_folder(self.folder / "best")
-        found = list_checkpoints(self.folder / "checkpoints")
-        if found:
-            state = load_checkpoint(found[-1])
+            recover_folder(self.folder / BEST)
+        found, notes = together(lambda: newest_whole(self.folder / CHECKPOINTS))
+        if self.accelerator.is_main_process:
+            for note in notes:
+                print(note, file=sys.stderr)
+        is_finished = (self.folder / RESULT).exists()
+        if found is not None:
+            self._load(found)
+        elif is_finished:
+            raise InputError(
+                f"{self.folder}: finished, and it has no whole checkpoint from which it could be "
+                f"lengthened; expected a new run: --encoder {self.folder}"
+            )
+        step = self.progress.step
+        if step > self.total or (is_finished and step == self.total):
+            raise InputError(
+                f"{self.folder}: has had {step} steps, and {self.total} are asked for; "
+                "expected more --epochs or --max-steps"
+            )
+        if is_finished:  # it goes on, though it may have been out of patience
+            self.progress.misses = 0
+            self.save()
+        if self.accelerator.is_main_process:
+            trim_metrics(self.folder / METRICS, step)
+        self.accelerator.wait_for_everyone()  # all have read before anyone writes
+
+    def _load(self, path: Path) -> None:
+        state = load_checkpoint(path)
+        try:
             if self.config.sharded:
                 sharding.load_state(self.towers, self.optimizer, state)
             else:
                 self.towers.load_state_dict(state["towers"])
                 self.optimizer.load_state_dict(state["optimizer"])
-            self.progress = Progress(**state["progress"])
-        if self.accelerator.is_main_process:
-            trim_metrics(self.folder / METRICS, self.progress.step)
-        self.accelerator.wait_for_everyone()  # all have read before anyone writes
+        except (RuntimeError, ValueError, KeyError) as error:
+            reason = str(error).splitlines()[-1].strip().rstrip(".")
+            raise InputError(
+                f"{path}: does not fit ({reason}); expected the encoder, the objective and, of an "
+                "objective with a state per example, the number of examples of before"
+            ) from None
+        self.progress = Progress(**state["progress"])
 
     def _step(self, batch: Batch) -> tuple[float, float | None]:
         """One update; the loss and the norm of the gradient before clipping."""
@@ -295,7 +342,7 @@ class Trainer:
     def _check_finite(self, what: str, value: float, batch: Batch) -> None:
         if np.isfinite(value):
             return
-        found = list_checkpoints(self.folder / "checkpoints")
+        found = list_checkpoints(self.folder / CHECKPOINTS)
         last = f"the last good checkpoint is {found[-1]}" if found else "no checkpoint yet"
         ids = ", ".join(batch.row_ids[:8]) + (", ..." if len(batch.row_ids) > 8 else "")
         raise RunError(
@@ -331,7 +378,7 @@ class Trainer:
         self.progress.best, self.progress.best_step, self.progress.misses = value, step, 0
         with sharding.whole(self.encoder):
             if self.accelerator.is_main_process:
-                write_folder(self.folder / "best", self.encoder.save)
+                write_folder(self.folder / BEST, self.encoder.save)
 
     def _is_out_of_patience(self) -> bool:
         return self.config.patience is not None and self.progress.misses >= self.config.patience

@@ -1,19 +1,85 @@
-"""One process does it, the others wait."""
+"""One process does it, the others wait; all learn how it went."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dipole.errors import DipoleError, RunError
+from dipole.files import LOCK, Lock, sweep
+
+_Found = TypeVar("_Found")
 
 
 @contextmanager
 def everyone() -> Iterator[bool]:
     """Whether this is the main process; all have arrived before, and wait for it after."""
+    state = _state()
+    state.wait_for_everyone()
+    yield state.is_main_process
+    state.wait_for_everyone()
+
+
+def together(work: Callable[[], _Found]) -> _Found:
+    """What `work` gives on the main process, on every process; so is the error that it raises.
+
+    What it gives is pickled. Without other processes it is simply called.
+    """
+    if _is_alone():
+        return work()
+    from accelerate.utils import broadcast_object_list
+
+    box: list[Any] = [None, None]
+    if _state().is_main_process:
+        try:
+            box[0] = work()
+        except DipoleError as error:
+            box[1] = error
+        except Exception as error:  # not ours, but the others must not wait for ever
+            box[1] = RunError(f"the main process: {type(error).__name__}: {error}")
+            broadcast_object_list(box)
+            raise
+    broadcast_object_list(box)
+    if box[1] is not None:
+        raise box[1]
+    found: _Found = box[0]
+    return found
+
+
+@contextmanager
+def only_run(folder: Path) -> Iterator[None]:
+    """Be the only training in a folder; the main process holds the lock for all of its run.
+
+    Raises RunError, on every process, where another training is at work there.
+    """
+    lock = Lock(folder / LOCK, f"{folder}: another training")
+
+    def take() -> None:
+        lock.__enter__()
+        sweep(folder)
+
+    together(take)
+    try:
+        yield
+    finally:
+        lock.__exit__(None, None, None)
+
+
+def _is_alone() -> bool:
+    """Whether no launcher started several processes; says so without importing torch."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        return False
+    distributed = sys.modules.get("torch.distributed")
+    return not (distributed and distributed.is_initialized() and distributed.get_world_size() > 1)
+
+
+def _state() -> Any:
     import torch
     from accelerate import PartialState
 
     # Without this accelerate overlooks several processes on CPUs.
-    state = PartialState(cpu=not torch.accelerator.is_available())
-    state.wait_for_everyone()
-    yield state.is_main_process
-    state.wait_for_everyone()
+    return PartialState(cpu=not torch.accelerator.is_available())

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dipole.errors import InputError
+from dipole.files import write_text
 from dipole.progress import Pace
 
 METRICS = "metrics.jsonl"
@@ -31,9 +32,7 @@ def trim_metrics(path: Path, step: int) -> None:
                 kept.append(line)
         except (ValueError, KeyError):
             break
-    temporary = path.with_suffix(".new")
-    temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, "".join(f"{line}\n" for line in kept))
 
 
 def check_trackers(names: Sequence[str]) -> None:

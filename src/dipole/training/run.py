@@ -1,4 +1,14 @@
-"""A run: one training and its folder on disk."""
+"""A run: one training and its folder on disk.
+
+    RUN/config.yaml         its settings
+    RUN/data.json           the data it began with
+    RUN/metrics.jsonl       a line per logged step
+    RUN/checkpoints/step-N  the last ones; one stays, from which a finished run can go on
+    RUN/model, result.json  at the end
+
+What is there is whole at every moment, in the order of writing: nothing that a run needs to go on
+is gone before what takes its place is there.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from dipole.data import Examples
 from dipole.encoders.base import Encoder
-from dipole.training.build import build_parts, build_views
-from dipole.training.checkpoints import recover_folder, write_folder
+from dipole.files import replaced, sweep, write_text
+from dipole.training.build import MADE_OF_DATA, build_parts, build_views
+from dipole.training.checkpoints import drop_checkpoints, recover_folder, write_folder
 from dipole.training.config import Config, write_config
+from dipole.training.origin import check_teacher, read_data, write_data
+from dipole.training.processes import everyone, together
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,8 +35,11 @@ if TYPE_CHECKING:
 
 RESULT = "result.json"
 CONFIG = "config.yaml"
+MODEL, BEST, CHECKPOINTS = "model", "best", "checkpoints"
 # The encoder's whole state, of a stage that others follow.
 ENCODER = "encoder.pt"
+# The encoder beside the first checkpoint: its tokens were made of the data.
+START = "start"
 
 
 @dataclass(frozen=True)
@@ -43,11 +59,16 @@ def train(
     held: Examples | None,
     folder: Path,
     *,
+    origin: dict[str, Any],
+    changed_data: bool,
     resume: bool,
     show_progress: bool,
     keep_encoder: bool = False,
 ) -> Run:
-    """Train, and write the run; `keep_encoder` also keeps what only a training needs of it."""
+    """Train, and write the run; `keep_encoder` also keeps what only a training needs of it.
+
+    origin: what its data.json is to say.
+    """
     import torch
     from accelerate import Accelerator
     from accelerate.utils import DistributedDataParallelKwargs
@@ -55,12 +76,19 @@ def train(
     from dipole.training.locking import locked
     from dipole.training.loop import Trainer
     from dipole.training.sharding import whole
+    from dipole.training.stored_teacher import StoredTeacher
     from dipole.training.towers import inputs_of
     from dipole.training.validation import make_validation
 
     inputs = inputs_of(objective)
     views = build_views(config, examples, inputs)
     parts = build_parts(config, encoder, examples, inputs, show_progress=show_progress)
+    for part in parts:
+        if isinstance(part, StoredTeacher):
+            name, made_of = str(config.teacher), part.made_of
+            origin = together(
+                lambda: check_teacher(folder, origin, name, made_of, accept=changed_data)  # noqa: B023
+            )
     accelerator = Accelerator(
         # Without this accelerate overlooks several processes on CPUs.
         cpu=not torch.accelerator.is_available(),
@@ -71,11 +99,9 @@ def train(
         # Queues, teachers and per-example state are the same everywhere: nothing to send.
         kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
     )
-    accelerator.wait_for_everyone()  # all have seen that the folder is new
-    if accelerator.is_main_process:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_config(config, folder / CONFIG)
-    accelerator.wait_for_everyone()
+    with everyone() as main:
+        if main:
+            _begin(config, folder, origin)
     if config.track:
         accelerator.init_trackers(folder.name, config=_flat(config))
     validation: Validation | None = None if held is None else make_validation(held, examples)
@@ -97,11 +123,15 @@ def train(
         )
         if resume:
             trainer.restore()
+            with everyone() as main:
+                if main:
+                    _go_on(config, folder, origin)
         try:
             progress = trainer.run()
         finally:
             if config.track:
                 accelerator.end_training()
+        trainer.save(is_last=True)  # from which it can be lengthened
     result = asdict(progress) | {
         "measure": validation[0] if validation else None,
         "examples": len(examples),
@@ -119,26 +149,59 @@ def train(
     return finished(folder)
 
 
+def _begin(config: Config, folder: Path, origin: dict[str, Any]) -> None:
+    """What is written before the first step, of a run that is new."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
+    if not (folder / CONFIG).exists():
+        write_data(folder, origin)
+        write_config(config, folder / CONFIG)
+    elif origin != read_data(folder) and origin["changed"]:
+        from dipole.training.samplers import GROUPS
+
+        (folder / GROUPS).unlink(missing_ok=True)  # of other rows
+
+
+def _go_on(config: Config, folder: Path, origin: dict[str, Any]) -> None:
+    """A run that goes on is not finished, even if it was; it may be longer, or have other data."""
+    if (folder / RESULT).exists():
+        tidy(folder)
+        recover_folder(folder / MODEL)
+        if config.validation is not None:
+            copy_folder(folder / MODEL, folder / BEST)
+        (folder / RESULT).unlink()
+    write_data(folder, origin)
+    write_config(config, folder / CONFIG)
+
+
+def kept_encoder(config: Config, folder: Path) -> Path | None:
+    """Where a run has its encoder as it was made of the data it had before, if it needs that."""
+    if config.encoder not in MADE_OF_DATA:
+        return None
+    start, model = folder / START, folder / MODEL
+    is_done = (folder / RESULT).exists() or not start.exists()
+    return start if not is_done else model if model.exists() else None
+
+
 def save_encoder(encoder: Encoder, folder: Path) -> None:
     """The encoder as training has it, best or last, for a training that goes on from it."""
     import torch
 
     from dipole.encoders import load_encoder
 
-    if (folder / "best").exists():  # a training head is not saved: it stays as it is
-        encoder.load_state_dict(load_encoder(folder / "best").weights(), strict=False)
-    temporary = folder / f".{ENCODER}"
-    torch.save(encoder.state_dict(), temporary)
-    temporary.replace(folder / ENCODER)
+    if (folder / BEST).exists():  # a training head is not saved: it stays as it is
+        encoder.load_state_dict(load_encoder(folder / BEST).weights(), strict=False)
+    with replaced(folder / ENCODER) as new:
+        torch.save(encoder.state_dict(), new)
 
 
 def write_model(folder: Path, encoder: Encoder) -> None:
     """RUN/model is the best model of the validation, or the last one."""
-    best = folder / "best"
+    best = folder / BEST
     if best.exists():
-        copy_folder(best, folder / "model")
+        copy_folder(best, folder / MODEL)
     else:
-        write_folder(folder / "model", encoder.save)
+        write_folder(folder / MODEL, encoder.save)
 
 
 def copy_folder(source: Path, target: Path) -> None:
@@ -151,12 +214,19 @@ def copy_folder(source: Path, target: Path) -> None:
 
 
 def write_result(folder: Path, result: dict[str, Any]) -> None:
-    """Written last: the run is finished, and what it needed to go on is gone."""
-    temporary = folder / f".{RESULT}"
-    temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(folder / RESULT)
-    for name in ("best", "checkpoints"):
+    """Written last: from here on the run is finished."""
+    write_text(folder / RESULT, json.dumps(result, indent=1) + "\n")
+    tidy(folder)
+
+
+def tidy(folder: Path) -> None:
+    """Remove what a finished run does not need: all but the last checkpoint, all of its stages."""
+    for name in (BEST, START):
         shutil.rmtree(folder / name, ignore_errors=True)
+    drop_checkpoints(folder / CHECKPOINTS, keep=1)
+    for stage in folder.glob("stages/*"):
+        (stage / ENCODER).unlink(missing_ok=True)
+        shutil.rmtree(stage / CHECKPOINTS, ignore_errors=True)
 
 
 def read_result(folder: Path) -> dict[str, Any]:
@@ -169,7 +239,7 @@ def finished(folder: Path) -> Run:
     """The run that a folder holds."""
     from dipole.encoders import load_encoder
 
-    recover_folder(folder / "model")
+    recover_folder(folder / MODEL)
     return Run(folder, load_encoder(folder), read_result(folder))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dipole.errors import InputError
+from dipole.files import replaced
 from dipole.sampling.clusters import pseudo_classes
 from dipole.sampling.communities import communities, neighbour_graph
 from dipole.sampling.curriculum import Curriculum
@@ -214,10 +215,8 @@ def make_sampler(
         return make(material, **options)
     path = folder / GROUPS
     if accelerator.is_main_process and not path.exists():
-        temporary = path.with_suffix(".new")
-        with temporary.open("wb") as file:
-            np.save(file, group(material, **options))
-        temporary.replace(path)
+        with replaced(path) as new:
+            np.save(new, group(material, **options))
     accelerator.wait_for_everyone()
     return make(material, np.load(path, allow_pickle=False))
 

@@ -14,29 +14,41 @@ from typing import Any
 
 import torch
 
+from dipole.data.fingerprint import joined_fingerprint
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
+from dipole.files import write_text
 from dipole.training.build import build_encoder, load_training
 from dipole.training.config import Config, make_config, write_config
+from dipole.training.origin import read_data, write_data
 from dipole.training.processes import everyone
 from dipole.training.progress import METRICS
 from dipole.training.run import (
     CONFIG,
     ENCODER,
+    MODEL,
     RESULT,
     Run,
     copy_folder,
     finished,
+    kept_encoder,
     read_result,
     write_result,
 )
 
+STAGES = "stages"
 # The encoder belongs to all stages.
 SHARED = ("encoder", "encoder_options", "stages")
 
 
 def fit_stages(
-    config: Config, folder: Path, *, encoder: Any, show_progress: bool, **given: Any
+    config: Config,
+    folder: Path,
+    *,
+    encoder: Any,
+    changed_data: bool,
+    show_progress: bool,
+    **given: Any,
 ) -> Run:
     """`fit` with `stages`; those that are finished are not run again."""
     from dipole.training.fit import fit_one
@@ -45,13 +57,13 @@ def fit_stages(
     stages = stage_configs(config)
     if not isinstance(encoder, Encoder):
         with in_stage(1):
-            encoder = _first_encoder(stages[0], given["data"])
+            encoder = _first_encoder(stages[0], given["data"], folder / STAGES / "1", changed_data)
     with everyone() as main:
         if main:
             folder.mkdir(parents=True, exist_ok=True)
             write_config(config, folder / CONFIG)
     for number, (stage, own) in enumerate(zip(stages, config.stages, strict=True), 1):
-        out = folder / "stages" / str(number)
+        out = folder / STAGES / str(number)
         if (out / RESULT).exists():
             if number < len(stages):
                 state = torch.load(out / ENCODER, map_location="cpu", weights_only=True)
@@ -65,6 +77,7 @@ def fit_stages(
                     out,
                     encoder=encoder,
                     resume=True,
+                    changed_data=changed_data,
                     show_progress=show_progress,
                     keep_encoder=number < len(stages),
                     **objects,
@@ -100,29 +113,34 @@ def in_stage(number: int) -> Iterator[None]:
         raise InputError(f"stage {number}: {error}") from None
 
 
-def _first_encoder(stage: Config, data: Any) -> Encoder:
+def _first_encoder(stage: Config, data: Any, folder: Path, changed_data: bool) -> Encoder:
     """Made for the examples of the first stage."""
     from dipole.training.build import build_objective
     from dipole.training.towers import inputs_of
 
+    is_done = (folder / RESULT).exists()  # its data are not looked at any more
+    is_changed = changed_data or (read_data(folder) or {}).get("changed", False)
+    kept = kept_encoder(stage, folder) if is_done or is_changed else None
     if data is None or isinstance(data, str | Path):
         inputs = inputs_of(build_objective(stage))
         data = load_training(stage, inputs)
-    return build_encoder(stage, data)
+    return build_encoder(stage, data, kept)
 
 
 def _join(folder: Path, count: int) -> None:
     """RUN/model, metrics.jsonl and result.json of all stages; steps are counted through."""
-    lines, results, before = [], [], 0
+    lines, results, data, before = [], [], [], 0
     for number in range(1, count + 1):
-        stage = folder / "stages" / str(number)
+        stage = folder / STAGES / str(number)
         results.append(read_result(stage))
         for line in map(json.loads, (stage / METRICS).read_text(encoding="utf-8").splitlines()):
             lines.append(json.dumps(line | {"step": before + line["step"], "stage": number}))
         before += results[-1]["step"]
-        (stage / ENCODER).unlink(missing_ok=True)
-    (folder / METRICS).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    copy_folder(folder / "stages" / str(count) / "model", folder / "model")
+        if (found := read_data(stage)) is not None:
+            data.append(found)
+    write_text(folder / METRICS, "".join(f"{line}\n" for line in lines))
+    write_data(folder, joined_fingerprint(data))
+    copy_folder(folder / STAGES / str(count) / MODEL, folder / MODEL)
     last = results[-1]
     write_result(
         folder,

@@ -49,13 +49,14 @@ class StoredTeacher(Part):
                 "teacher: found a model, which gives scores, and an objective that takes none; "
                 "expected kl-listwise, margin-mse, cadet or dclr"
             )
+        self.made_of = fingerprint(teacher)
         self._columns: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         fields = {f: ENCODED[f] for f in ENCODED if f in examples.FIELDS}
         for field, (argument, role) in fields.items():
-            stored = _stored(teacher, examples, field, role, show_progress)
+            stored = _stored(teacher, self.made_of, examples, field, role, show_progress)
             self._columns[argument] = stored, _starts(examples, field)
         for field in (field for field in VIEWED if field in examples.FIELDS):
-            stored = _stored(teacher, examples, field, "document", show_progress)
+            stored = _stored(teacher, self.made_of, examples, field, "document", show_progress)
             for index in range(2):
                 self._columns[view_name(index)] = stored, _starts(examples, field)
 
@@ -83,10 +84,15 @@ def _starts(examples: Examples, field: str) -> np.ndarray:
 
 
 def _stored(
-    teacher: Encoder, examples: Examples, field: str, role: Role, show_progress: bool
+    teacher: Encoder,
+    fingerprint: str,
+    examples: Examples,
+    field: str,
+    role: Role,
+    show_progress: bool,
 ) -> np.ndarray:
     """The memory-mapped vectors of a field, made if nobody has."""
-    made_of = fingerprint(teacher), role, _digest(examples, field)
+    made_of = fingerprint, role, _digest(examples, field)
     name = f"{digest(*made_of)}-vectors"
     path = cache_folder() / name / "vectors.npy"
     with everyone() as main:

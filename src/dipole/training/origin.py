@@ -1,0 +1,122 @@
+"""The data a run began with: kept in RUN/data.json, compared when it goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dipole.data import Examples
+from dipole.data.fingerprint import fingerprint, joined_fingerprint, seen_share
+from dipole.errors import InputError
+from dipole.files import write_text
+from dipole.training.config import Config
+
+DATA = "data.json"
+# How to go on all the same.
+_OPTION = "--changed-data to go on with these"
+
+
+class ChangedDataError(InputError):
+    """The data are not those that a run or a search began with."""
+
+
+class Part(NamedTuple):
+    """Rows under the name the user knows them by; role: training or validation."""
+
+    name: str
+    role: str
+    examples: Examples
+
+
+def parts_of(config: Config, examples: Examples, held: Examples | None) -> list[Part]:
+    """Every source of a training, and its validation."""
+    parts = []
+    if (sources := examples.sources) is None:
+        parts.append(Part(_name(config.data), "training", examples))
+    else:
+        for source in dict.fromkeys(sources.tolist()):
+            rows = np.flatnonzero(sources == source)
+            parts.append(Part(_name(source), "training", examples.select(rows)))
+    if held is not None:
+        name = _name(config.validation or "")
+        if not Path(name).is_file():  # a fraction or a split
+            name = f"validation ({name} of {_name(config.data)})"
+        parts.append(Part(name, "validation", held))
+    return parts
+
+
+def check_data(folder: Path, parts: Sequence[Part], *, accept: bool) -> dict[str, Any]:
+    """What RUN/data.json is to say of a run that goes on with these parts, or begins.
+
+    rows, digest, sketch: of all that the run was trained on, as `fingerprint` gives it. parts:
+    the same of every part of now. changed: whether they were others at some time before.
+
+    Raises:
+        ChangedDataError: they are not those of before, unless `accept`; names the first that is
+            not, and what changed.
+    """
+    found = [{"name": p.name, "role": p.role} | fingerprint(p.examples) for p in parts]
+    before = read_data(folder) or {"parts": found, "changed": False}
+    changes = list(_changes(before["parts"], found, parts))
+    if changes and not accept:
+        raise ChangedDataError(f"{changes[0]}; expected the data of before, or {_OPTION}")
+    had = [before] if before["changed"] or changes else []
+    trained = [part for part in found if part["role"] == "training"]
+    return joined_fingerprint([*had, *trained]) | {
+        "changed": before["changed"] or bool(changes),
+        "parts": found,
+    }
+
+
+def check_teacher(
+    folder: Path, origin: Mapping[str, Any], name: str, made_of: str, *, accept: bool
+) -> dict[str, Any]:
+    """`origin` with the fingerprint of the model that teaches, which may not change either."""
+    before = (read_data(folder) or {}).get("teacher", made_of)
+    if before != made_of and not accept:
+        raise ChangedDataError(
+            f"{name}: another model than the teacher this run began with; expected the one of "
+            f"before, or {_OPTION}"
+        )
+    return {**origin, "teacher": made_of}
+
+
+def read_data(folder: Path) -> dict[str, Any] | None:
+    """What RUN/data.json says, None where there is none."""
+    try:
+        found: dict[str, Any] = json.loads((folder / DATA).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return found
+
+
+def write_data(folder: Path, origin: Mapping[str, Any]) -> None:
+    """Write RUN/data.json."""
+    write_text(folder / DATA, json.dumps(origin) + "\n")
+
+
+def _changes(
+    before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]], parts: Sequence[Part]
+) -> Iterator[str]:
+    """A line for every part that is not what it was."""
+    for then, found, part in zip(before, now, parts, strict=False):
+        if then["digest"] == found["digest"]:
+            continue
+        share = seen_share(part.examples, then)
+        if share == 1 and then["rows"] == found["rows"]:
+            what = "the same rows in another order"
+        else:
+            what = f"{share:.0%} of these were there then"
+        yield (
+            f"{part.name}: changed since this run began: {then['rows']:,} rows then, "
+            f"{found['rows']:,} now, {what}"
+        )
+
+
+def _name(value: str) -> str:
+    """An object of Python is called by what it is."""
+    return value.removeprefix("python: ")
