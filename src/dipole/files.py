@@ -23,6 +23,7 @@ from dipole.errors import InputError, RunError
 LOCK = ".lock"
 # A command in a message is cut here.
 _SHOWN = 200
+_ATTEMPTS = 20
 _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{12}\.new(\..*)?")
 # What a file system without locks answers.
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP)
@@ -105,14 +106,14 @@ class Lock:
 
         lock = FileLock(self.file, thread_local=False, fallback_to_soft=False, poll_interval=0.2)
         try:
-            self._make_folder()
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                if not self.wait:
-                    raise
-                _say(f"{self.who} is at work ({self._holder()}); waiting")
-                lock.acquire()
+            for attempt in range(_ATTEMPTS):
+                try:
+                    self._make_folder()
+                    self._take(lock)
+                    break
+                except FileNotFoundError:  # whoever had it removed the folder meanwhile
+                    if attempt == _ATTEMPTS - 1:
+                        raise
         except Timeout:
             raise RunError(
                 f"{self.who} is at work ({self._holder()}); wait until it is done, or stop it"
@@ -148,6 +149,17 @@ class Lock:
         if self._is_folder_ours:
             with suppress(OSError):  # it is not empty
                 self.file.parent.rmdir()
+
+    def _take(self, lock: Any) -> None:
+        from filelock import Timeout
+
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if not self.wait:
+                raise
+            _say(f"{self.who} is at work ({self._holder()}); waiting")
+            lock.acquire()
 
     def _make_folder(self) -> None:
         folder = self.file.parent

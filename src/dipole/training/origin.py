@@ -53,13 +53,16 @@ def check_data(folder: Path, parts: Sequence[Part], *, accept: bool) -> dict[str
     """What RUN/data.json is to say of a run that goes on with these parts, or begins.
 
     rows, digest, sketch: of all that the run was trained on, as `fingerprint` gives it. parts:
-    the same of every part of now. changed: whether they were others at some time before.
+    the same of every part of now, and the columns that its fields were read from. changed: whether they were others at some time before.
 
     Raises:
         ChangedDataError: they are not those of before, unless `accept`; names the first that is
             not, and what changed.
     """
-    found = [{"name": p.name, "role": p.role} | fingerprint(p.examples) for p in parts]
+    found = [
+        {"name": p.name, "role": p.role, "columns": p.examples.columns} | fingerprint(p.examples)
+        for p in parts
+    ]
     before = read_data(folder) or {"parts": found, "changed": False}
     changes = list(_changes(before["parts"], found, parts))
     if changes and not accept:
