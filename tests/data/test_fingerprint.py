@@ -29,6 +29,13 @@ def test_rows_and_order_decide_not_ids():
     assert turned["sketch"] == found["sketch"]
 
 
+def test_texts_written_otherwise_are_seen_and_yet_changed():
+    one = Pairs.from_columns({"anchor": ["caf\u00e9 au lait"], "positive": ["a"]})
+    two = Pairs.from_columns({"anchor": ["cafe\u0301  au lait "], "positive": ["a"]})
+    assert fingerprint(one)["sketch"] == fingerprint(two)["sketch"]
+    assert fingerprint(one)["digest"] != fingerprint(two)["digest"]
+
+
 def test_columns_are_not_confused():
     a = Pairs.from_columns({"anchor": ["a"], "positive": ["b"]})
     b = Pairs.from_columns({"anchor": ["b"], "positive": ["a"]})

@@ -53,7 +53,8 @@ def check_data(folder: Path, parts: Sequence[Part], *, accept: bool) -> dict[str
     """What RUN/data.json is to say of a run that goes on with these parts, or begins.
 
     rows, digest, sketch: of all that the run was trained on, as `fingerprint` gives it. parts:
-    the same of every part of now, and the columns that its fields were read from. changed: whether they were others at some time before.
+    the same of every part of now, and the columns that its fields were read from. changed: whether
+    they were others at some time before.
 
     Raises:
         ChangedDataError: they are not those of before, unless `accept`; names the first that is
@@ -111,7 +112,7 @@ def _changes(
             continue
         share = seen_share(part.examples, then)
         if share == 1 and then["rows"] == found["rows"]:
-            what = "the same rows in another order"
+            what = "the same rows in another order or spacing"
         else:
             what = f"{share:.0%} of these were there then"
         yield (
