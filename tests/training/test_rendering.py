@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from dipole.errors import InputError
+from dipole.kernels.draws import RowGenerator
 from dipole.training.rendering import cut, prepare_views, render, view_name
 from dipole.views.base import Same, View
 
@@ -43,6 +44,9 @@ class Lengths:
     def prepare(self, inputs, role="document"):
         self.calls += 1
         return {"x": torch.tensor([[float(len(text))] * 3 for text in inputs])}
+
+    def keyed(self, features, keys):
+        return features
 
 
 def drawn(views, chunk, texts=("a", "bb", "ccc")):
@@ -83,12 +87,15 @@ def test_views_of_inputs_draw_from_seed_and_number():
             seen.append(inputs)
             return {}
 
+        def keyed(self, features, keys):
+            return features
+
     for _ in range(2):
         prepare_views(Recorder(), ["a"] * 8, [Shout(), Shout(), Same()], chunk=None, seed=(3, 7))
     assert seen[:3] == seen[3:]
     assert seen[0] != seen[1]
     assert seen[2] == ["a"] * 8
-    digits = np.random.default_rng((3, 7, 1)).integers(10, size=8)
+    digits = RowGenerator((3, 7, 1)).integers(10, size=8)
     assert [text[1] for text in seen[1]] == [str(d) for d in digits]
 
 

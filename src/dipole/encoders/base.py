@@ -51,6 +51,11 @@ class Encoder(nn.Module):
         """Tensors of a batch of inputs; everything `forward` needs."""
         raise NotImplementedError
 
+    def keyed(self, features: Features, keys: Tensor) -> Features:
+        """Features of a training step with a number for every input, (n,) int64, that their
+        random numbers are to be a function of: by default none, and torch's generator draws."""
+        return features
+
     def forward(self, features: Features) -> Tensor:
         """One L2-normalised vector per input, (n, dim)."""
         raise NotImplementedError

@@ -24,6 +24,7 @@ from dipole.encoders.text_bags import PLACES, Bag, bag_of, join
 from dipole.encoders.text_bpe import Pieces
 from dipole.encoders.text_hashing import HashedWords
 from dipole.errors import InputError
+from dipole.kernels.draws import DRAWS, kept
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -229,16 +230,29 @@ class StaticText(Encoder):
         role, tokens, counts = features["role"], features["tokens"], features["counts"]
         weights = self.token_weights[role][tokens]
         if self.pooling == "sublinear":
-            places = self.place_weights[role].exp()[features["places"]]
-            weights = weights * torch.log1p(counts) * places
-        else:
-            weights = weights * counts
-        weights = nn.functional.dropout(weights, self.dropout, self.training)
+            weights = weights * self.place_weights[role].exp()[features["places"]]
+            counts = torch.log1p(counts)
+        if self.training and self.dropout:
+            counts = counts * self._kept(features)
+        weights = weights * counts
         summed = nn.functional.embedding_bag(
             tokens, self.vectors, features["offsets"], mode="sum", per_sample_weights=weights
         )
         norm = torch.linalg.vector_norm(summed, dim=-1, keepdim=True)
         return summed / norm.masked_fill(norm == 0, 1.0)
+
+    def keyed(self, features: Features, keys: Tensor) -> Features:
+        """With the numbers that decide which tokens of a text are left out."""
+        return features | {DRAWS: keys}
+
+    def _kept(self, features: Features) -> Tensor:
+        """0 for the tokens that are left out and 1 / (1 - dropout) for the others, (t,)."""
+        count = len(features["tokens"])
+        if DRAWS in features:
+            stays = kept(features[DRAWS], features["offsets"], count, self.dropout)
+        else:
+            stays = torch.rand(count, device=self.device) >= self.dropout
+        return stays.to(self.vectors.dtype).mul_(1 / (1 - self.dropout))
 
     def settings(self) -> dict[str, Any]:
         """What beside the weights decides the vectors."""

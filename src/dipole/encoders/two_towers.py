@@ -110,6 +110,14 @@ class TwoTowers(Encoder):
             return {f"{role}.stored": self.stored[role](inputs)}
         return _marked(role, self.tower(role).prepare(inputs, role))
 
+    def keyed(self, features: Features, keys: Tensor) -> Features:
+        """As the tower whose features these are has it; what is stored draws nothing."""
+        role, _, name = next(iter(features)).partition(".")
+        if name == "stored":
+            return features
+        own = {name.partition(".")[2]: tensor for name, tensor in features.items()}
+        return _marked(role, self.tower(role).keyed(own, keys))
+
     def forward(self, features: Features) -> Tensor:
         """Vectors of the tower whose features these are, (n, dim)."""
         role, _, _ = next(iter(features)).partition(".")
@@ -185,5 +193,5 @@ def _keys(inputs: Sequence[Any]) -> np.ndarray:
     return np.fromiter(map(exact_key, inputs), np.uint64, len(inputs))
 
 
-def _marked(role: Role, features: Features) -> Features:
+def _marked(role: str, features: Features) -> Features:
     return {f"{role}.{name}": tensor for name, tensor in features.items()}

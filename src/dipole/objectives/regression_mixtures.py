@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from dipole.kernels.draws import for_rows
+
 
 class Mixtures(NamedTuple):
     """Own lists of the anchors: vectors (n, k, d), labels (n, k); there (n, k): no padding."""
@@ -39,7 +41,9 @@ def mix_negatives(
     pick, there = _choose(len(line) - (high - low), most)
     pick = pick + torch.where(pick >= low[:, None], (high - low)[:, None], 0)
     k = order[pick.clamp(max=len(line) - 1)]
-    a = torch.distributions.Beta(*concentration).sample(k.shape).to(anchor)
+    beta = torch.distributions.Beta(*concentration)
+    shares = for_rows(lambda rows: {"a": beta.sample((rows, most))}, len(anchor))["a"]
+    a = shares[:, : k.shape[1]].to(anchor)
     labels = a * label[:, None] + (1 - a) * other_labels[k]
     a = a[:, :, None]
     return Mixtures(a * anchor[:, None] + (1 - a) * others[k], labels, there)
@@ -82,7 +86,9 @@ def _choose(sizes: Tensor, most: int) -> tuple[Tensor, Tensor]:
     """(n, k) numbers below each row's size: all of them, or `most` drawn if there are more."""
     width = min(most, int(sizes.max()))
     every = torch.arange(width, device=sizes.device)
-    drawn = torch.rand(len(sizes), width, dtype=torch.float64, device=sizes.device)
+    # As many as there may be: on another process the widest row is another one.
+    found = for_rows(lambda rows: {"u": torch.rand(rows, most, dtype=torch.float64)}, len(sizes))
+    drawn = found["u"][:, :width].to(sizes.device)
     drawn = (drawn * sizes[:, None]).long().clamp(max=(sizes[:, None] - 1).clamp(min=0))
     pick = torch.where(sizes[:, None] > most, drawn, every)
     there = every < sizes[:, None]

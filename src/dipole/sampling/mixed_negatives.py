@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dipole.errors import InputError
 from dipole.kernels import pairs, top
+from dipole.kernels.draws import for_rows
 
 
 @torch.no_grad()
@@ -41,20 +42,19 @@ def mixed_negatives(
     found = pairs(q, queue, row=[top(kept)], replicated=True).row_index[0]
     assert found is not None
 
-    def draw(count: int) -> Tensor:
-        """`count` of an anchor's hardest, (n, count, d)."""
-        which = torch.randint(
-            kept, (len(q), count), generator=generator, device=_device(generator, q)
-        )
-        return queue[found.gather(1, which.to(q.device))]
+    def draw(rows: int) -> dict[str, Tensor]:
+        """Shares, and places among an anchor's hardest."""
+        one, two = (rows, mixes), (rows, with_anchor)
+        at = {"generator": generator, "device": _device(generator, q)}
+        shares = {"a": torch.rand(one, **at), "b": torch.rand(two, **at) / 2}
+        sizes = {"i": one, "j": one, "k": two}
+        return shares | {name: torch.randint(kept, size, **at) for name, size in sizes.items()}
 
-    def share(count: int) -> Tensor:
-        uniform = torch.rand(len(q), count, 1, generator=generator, device=_device(generator, q))
-        return uniform.to(q.device, q.dtype)
-
-    a, b = share(mixes), share(with_anchor) / 2
-    first = a * draw(mixes) + (1 - a) * draw(mixes)
-    second = b * q[:, None] + (1 - b) * draw(with_anchor)
+    drawn = {name: x.to(q.device) for name, x in for_rows(draw, len(q)).items()}
+    a, b = (drawn[name][:, :, None].to(q.dtype) for name in "ab")
+    i, j, k = (queue[found.gather(1, drawn[name])] for name in "ijk")
+    first = a * i + (1 - a) * j
+    second = b * q[:, None] + (1 - b) * k
     return F.normalize(torch.cat([first, second], 1), dim=-1)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from dipole.data.same import content_key, exact_key
 from dipole.encoders.base import Encoder, Features, Role
+from dipole.kernels.draws import keys
 from dipole.training.rendering import prepare, prepare_views
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Batch:
     row_ids: list[str]
     columns: dict[str, list[Features]]
     tensors: dict[str, Tensor]
+    start: int = 0  # the place of the first row in the batch of all processes
+    total: int = 0  # and how many rows that has
     replicated: bool = False  # every process holds all of the batch
 
 
@@ -72,6 +75,8 @@ def collate(
     chunk: int | None = None,
     views: Sequence[View] = (),
     seed: tuple[int, ...] = (0,),
+    start: int = 0,
+    total: int | None = None,
     replicated: bool = False,
     no_negatives: np.ndarray | None = None,
 ) -> Batch:
@@ -81,33 +86,42 @@ def collate(
     A listed negative that is among `no_negatives` (content hashes of anchors of the batch and of
     what belongs to them by the data, `KnownPairs.no_negatives`) is left out; which of the listed
     ones are there travels as `negative_there`, and the hashes as `no_negatives`, for the parts.
-    `views` render examples without a partner; `seed` decides what those of raw inputs draw.
+    `views` render examples without a partner. What they and the encoder draw is a function of
+    `seed`, the column and the row's place among the `total` rows of all processes, which the rows
+    here take from `start` on.
     """
     taken = examples.take(rows)
     columns: dict[str, list[Features]] = {}
     tensors = {"rows": torch.from_numpy(np.asarray(rows, dtype=np.int64))}
     if no_negatives is not None:
         tensors["no_negatives"] = torch.from_numpy(no_negatives.view(np.int64))
+    places = start + np.arange(len(rows))
     # In this order: it decides which random numbers a column draws.
-    for field, (argument, role) in ENCODED.items():
-        inputs = taken.get(field, [])
+    for number, (field, (argument, role)) in enumerate(ENCODED.items()):
+        inputs, drawn = taken.get(field, []), (*seed, number)
         if field in LISTS:
             lengths = [len(row) for row in inputs]
+            items = np.concatenate([np.arange(length) for length in lengths] or [places])
+            numbers = keys(drawn, np.repeat(places, lengths), items) if inputs else None
             inputs = [text for row in inputs for text in row]
+        else:
+            numbers = keys(drawn, places) if inputs else None
         if inputs and argument in IDS:
             tensors[IDS[argument]] = content_ids(inputs)
         if inputs and argument == "negative":  # the row each was listed for
             tensors["negative_rows"] = tensors["rows"].repeat_interleave(torch.tensor(lengths))
             if no_negatives is not None:
                 inputs = _without_positives(inputs, tensors)
+                numbers = None if numbers is None else numbers[tensors["negative_there"]]
         if inputs:
-            columns[argument] = prepare(encoder, inputs, role, chunk)
+            assert numbers is not None
+            columns[argument] = prepare(encoder, inputs, role, chunk, numbers)
         if argument == "candidates" and inputs:
             tensors["mask"] = mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
             tensors["candidate_ids"] = padded(tensors["candidate_ids"], mask)
     for field in (field for field in VIEWED if field in taken):
         tensors["ids"] = content_ids(taken[field])
-        columns |= prepare_views(encoder, taken[field], views, chunk=chunk, seed=seed)
+        columns |= prepare_views(encoder, taken[field], views, chunk=chunk, seed=seed, start=start)
     if "score" in taken:
         tensors["scores"] = torch.tensor(taken["score"], dtype=torch.float32)
     if "relevance" in taken:
@@ -115,7 +129,14 @@ def collate(
         tensors["relevance"] = padded(flat, tensors["mask"])
     if "label" in taken:
         tensors["labels"] = class_ids(taken["label"])
-    return Batch(row_ids=taken["id"], columns=columns, tensors=tensors, replicated=replicated)
+    return Batch(
+        row_ids=taken["id"],
+        columns=columns,
+        tensors=tensors,
+        start=start,
+        total=len(rows) if total is None else total,
+        replicated=replicated,
+    )
 
 
 def _without_positives(negatives: list[Any], tensors: dict[str, Tensor]) -> list[Any]:

@@ -15,6 +15,7 @@ import torch
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError, RunError
 from dipole.kernels import using
+from dipole.kernels.draws import Rows, drawing
 from dipole.objectives.base import Objective
 from dipole.sampling.known import KnownPairs
 from dipole.training import sharding
@@ -252,12 +253,16 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(self.progress.step) * group["factor"]
         columns, tensors = send_to_device((batch.columns, batch.tensors), self.accelerator.device)
-        columns = render(columns, self.views, self.config.chunk)
+        rows = Rows(
+            (self.config.seed, self.progress.step), batch.start, len(batch.row_ids), batch.total
+        )
+        with drawing(rows):
+            columns = render(columns, self.views, self.config.chunk)
         # A batch that every process holds is no part of anything: nobody gathers.
         low = torch.autocast(
             self.accelerator.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"
         )
-        with low, using(executor="tiled" if batch.replicated else None):
+        with low, using(executor="tiled" if batch.replicated else None), drawing(rows):
             loss = self.model(columns, tensors)
         # The mean of the processes' shares is the loss of the whole batch.
         value = float(self.accelerator.reduce(loss.detach(), "mean"))
@@ -288,13 +293,17 @@ class Trainer:
         no_negatives = None
         if self._leaves_out and self.known.keys.shape[1] == 2:  # of all processes
             no_negatives = self.known.no_negatives(rows, own=not self._masks_copies)
+        shares = [rows] if replicated else np.array_split(rows, processes)
+        own = 0 if replicated else rank
         return collate(
             self.examples,
-            rows if replicated else np.array_split(rows, processes)[rank],
+            shares[own],
             self.encoder,
             chunk=self.config.chunk,
             views=self.views,
-            seed=(self.config.seed, step, 0 if replicated else rank),
+            seed=(self.config.seed, step),
+            start=sum(map(len, shares[:own])),
+            total=len(rows),
             replicated=replicated,
             no_negatives=no_negatives,
         )

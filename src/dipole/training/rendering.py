@@ -15,6 +15,7 @@ from torch import Tensor
 
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.errors import InputError
+from dipole.kernels.draws import RowGenerator, keys
 from dipole.views.base import View
 
 Columns = dict[str, list[Features]]
@@ -26,13 +27,12 @@ def view_name(index: int) -> str:
 
 
 def prepare(
-    encoder: Encoder, inputs: Sequence[Any], role: Role, chunk: int | None
+    encoder: Encoder, inputs: Sequence[Any], role: Role, chunk: int | None, keys: Tensor
 ) -> list[Features]:
-    """Features of inputs, in pieces of at most `chunk`."""
+    """Features of inputs, in pieces of at most `chunk`; `keys` (n,) decide what they draw."""
     size = chunk or len(inputs)
-    return [
-        encoder.prepare(inputs[start : start + size], role) for start in range(0, len(inputs), size)
-    ]
+    parts = [slice(start, start + size) for start in range(0, len(inputs), size)]
+    return [encoder.keyed(encoder.prepare(inputs[part], role), keys[part]) for part in parts]
 
 
 def prepare_views(
@@ -42,20 +42,24 @@ def prepare_views(
     *,
     chunk: int | None,
     seed: tuple[int, ...],
+    start: int = 0,
 ) -> Columns:
     """A column for each view; those that work on features are given the whole batch, by `render`.
 
-    A view of raw inputs draws from a generator of its own: (seed, its number) decides.
+    What a view draws of raw inputs, and what the encoder draws, is a function of (seed, number of
+    the view, row); `start`: the place of the first row in the batch of all processes.
     """
     columns: Columns = {}
-    plain: list[Features] | None = None
+    plain: Features | None = None
+    rows = start + np.arange(len(inputs))
     for index, view in enumerate(views):
+        name, drawn = view_name(index), keys((*seed, index, 1), rows)
         if view.on == "inputs":
-            rendered = view(inputs, np.random.default_rng((*seed, index)))
-            columns[view_name(index)] = prepare(encoder, rendered, "document", chunk)
+            rendered = view(inputs, RowGenerator((*seed, index), start))
+            columns[name] = prepare(encoder, rendered, "document", chunk, drawn)
         else:
-            plain = plain or prepare(encoder, inputs, "document", None)
-            columns[view_name(index)] = plain
+            plain = plain or encoder.prepare(inputs, "document")
+            columns[name] = [encoder.keyed(plain, drawn)]
     return columns
 
 

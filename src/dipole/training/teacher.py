@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dipole.encoders.base import Encoder, Features
+from dipole.kernels.draws import again
 from dipole.training.gradient_cache import encode_chunks
 from dipole.training.parts import Part
 
@@ -63,7 +64,11 @@ class Teacher(Part):
         else:
             asked = {PREFIX + name: name for name in columns}
             names = {t: n for t, n in asked.items() if self.gives_scores or t in self._inputs}
-        return {name: encode_chunks(self.encoder, columns[own]) for name, own in names.items()}
+        return {name: self._vectors(columns[own]) for name, own in names.items()}
+
+    def _vectors(self, pieces: list[Features]) -> Tensor:
+        """With noise of its own: the student may encode the same column."""
+        return encode_chunks(self.encoder, [again(piece) for piece in pieces])
 
     @torch.no_grad()
     def after_step(self) -> None:

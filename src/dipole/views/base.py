@@ -13,10 +13,12 @@ class View(nn.Module):
     """A rendering of examples: `view(features) -> features`, or of raw inputs before they are.
 
     on: "features": called with the features of a whole batch (dict of tensors, first axis n), on
-        their device, with torch's global random numbers, which the trainer seeds for every step;
-        no gradient. Gives features, or a list of them (multi-crop: crops may differ in size).
+        their device; no gradient. What it draws through `for_rows` (dipole.kernels.draws) does not
+        depend on the number of processes; torch's global numbers, which the trainer seeds for every
+        step, are of one process. Gives features, or a list of them (multi-crop: crops may differ in size).
         "inputs": called with a list of raw inputs (texts, ...) and a `np.random.Generator`, in
-        the thread that prepares batches; gives a list of as many inputs.
+        the thread that prepares batches; gives a list of as many inputs. `of_row(generator, i)` is
+        the generator at the numbers of input i, the same on any number of processes.
     count: renderings one call gives; more than one for a view that gives a list.
 
     A subclass writes `forward` and sets `on`.

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 
 from dipole.errors import InputError
+from dipole.kernels.draws import RowGenerator, of_row
 from dipole.views.base import View
 
 # In this order: a keyword is a name that Python keeps for itself, see `tokens_of`.
@@ -22,7 +23,7 @@ _KINDS = {
 _TOKEN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _KINDS.items()))
 KINDS = (*_KINDS, "keyword")
 OPERATIONS = ("mask", "replace", "mask-kind", "replace-kind")
-# Of the tokens that are masked: become the mask, become any other token of the batch; rest stay.
+# Of the tokens that are masked: become the mask, become any other token of the text; the rest stay.
 _MASKED, _OTHER = 0.8, 0.1
 # Of the tokens that are replaced by their kind: are; the rest stay.
 _REPLACED = 0.8
@@ -85,12 +86,12 @@ class SoftCode(View):
 
     def forward(self, inputs: list[str], generator: np.random.Generator) -> list[str]:
         """As many texts, each with draws of its own."""
-        texts = [tokens_of(text) for text in inputs]
-        operation = self.operations[generator.integers(len(self.operations))]
-        kind = KINDS[generator.integers(len(KINDS))] if operation.endswith("-kind") else None
-        pool = [token.text for text in texts for token in text]
+        batch = generator.batch() if isinstance(generator, RowGenerator) else generator
+        operation = self.operations[batch.integers(len(self.operations))]
+        kind = KINDS[batch.integers(len(KINDS))] if operation.endswith("-kind") else None
         edited = []
-        for text in texts:
+        for number, text in enumerate(map(tokens_of, inputs)):
+            generator = of_row(generator, number)
             may = np.array([kind in (None, token.kind) for token in text], dtype=bool)
             chosen = may & (generator.random(len(text)) < self.rate)
             fate = generator.random(len(text))
@@ -101,6 +102,6 @@ class SoftCode(View):
                 elif fate[i] < _MASKED:
                     words[i] = "[MASK]"
                 elif fate[i] < _MASKED + _OTHER:
-                    words[i] = pool[generator.integers(len(pool))]
+                    words[i] = text[generator.integers(len(text))].text
             edited.append(" ".join(words))
         return edited

@@ -12,7 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from dipole.errors import InputError, optional
+from dipole.kernels.draws import for_rows
 from dipole.views.base import Features, View
+
+
+# What kornia draws once for a batch: the order of the colours.
+_COMMON = ("order", "forward_input_shape")
 
 
 class ImageView(View):
@@ -41,10 +46,10 @@ class ImageView(View):
         moves, paints = self._made((height, width, channels))
         moved = torch.eye(3, device=images.device).expand(n, 3, 3)
         for move in moves:
-            images = move(images)
+            images = move(images, params=_drawn(move, images.shape))
             moved = move.transform_matrix.to(moved) @ moved
         for paint in paints:
-            images = paint(images)
+            images = paint(images, params=_drawn(paint, images.shape))
         if paints:
             images = images.clamp(0.0, 1.0)
         boxes = _boxes(moved, images.shape[-2], images.shape[-1])
@@ -193,6 +198,18 @@ def gaussian_blur(side: int, probability: float) -> list[nn.Module]:
 def kornia() -> Any:
     """kornia's augmentations, or one line that says which extra installs them."""
     return optional("kornia.augmentation", "vision")
+
+
+def _drawn(edit: Any, shape: torch.Size) -> dict[str, Tensor]:
+    """The random numbers of an edit for these images, by their places in the whole batch."""
+    common: dict[str, Tensor] = {}
+
+    def draw(count: int) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = edit.forward_parameters((count, *shape[1:]))
+        common.update({name: found.pop(name) for name in _COMMON if name in found})
+        return found
+
+    return for_rows(draw, shape[0]) | common | {"forward_input_shape": torch.tensor(shape)}
 
 
 def _images(features: Features) -> Tensor:

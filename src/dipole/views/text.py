@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from dipole.errors import InputError
+from dipole.kernels.draws import of_row
 from dipole.scores.words import is_unspaced, split_characters
 from dipole.views.base import View
 
@@ -34,7 +35,7 @@ class TextView(View):
 
     def forward(self, inputs: list[str], generator: np.random.Generator) -> list[str]:
         """As many texts, each edited with draws of its own."""
-        return each_text(inputs, lambda words: self.edit(words, generator))
+        return each_text(inputs, self.edit, generator)
 
 
 class WordRepetition(TextView):
@@ -115,7 +116,11 @@ class WordShuffle(TextView):
         return shuffled
 
 
-def each_text(inputs: list[str], edit: Callable[[Words], Words]) -> list[str]:
+def each_text(
+    inputs: list[str],
+    edit: Callable[[Words, np.random.Generator], Words],
+    generator: np.random.Generator,
+) -> list[str]:
     """Texts with their words edited, joined as they were apart; short texts unchanged."""
     edited = []
     for number, text in enumerate(inputs):
@@ -124,12 +129,13 @@ def each_text(inputs: list[str], edit: Callable[[Words], Words]) -> list[str]:
                 f"view: input {number} is a {type(text).__name__}; expected a text: this view is "
                 "for texts"
             )
-        if is_unspaced(text):
-            words = _characters(text)
-            edited.append("".join(edit(words)).strip() if len(words) > 1 else text)
-        else:
-            words = text.split()
-            edited.append(" ".join(edit(words)) if len(words) > 1 else text)
+        unspaced = is_unspaced(text)
+        words = _characters(text) if unspaced else text.split()
+        if len(words) < 2:
+            edited.append(text)
+            continue
+        words = edit(words, of_row(generator, number))
+        edited.append("".join(words).strip() if unspaced else " ".join(words))
     return edited
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from dipole.errors import InputError
+from dipole.kernels.draws import for_rows, uniform
 from dipole.views.base import Features, View
 
 
@@ -37,7 +38,9 @@ class TokenCutoff(View):
         length = mask.sum(1, keepdim=True)
         inner = (place > 0) & (place < length - 1)
         # The smallest draws of a row are cut.
-        draws = torch.rand(mask.shape, device=mask.device).masked_fill(~inner, torch.inf)
+        n, width = mask.shape
+        seeds = for_rows(lambda rows: {"seeds": torch.randint(2**62, (rows,))}, n)["seeds"]
+        draws = uniform(seeds.to(mask.device), width).masked_fill(~inner, torch.inf)
         rank = draws.argsort(1).argsort(1)
         cut = (rank < (self.rate * inner.sum(1, keepdim=True)).round()) & inner
         return features | {"attention_mask": mask.masked_fill(cut, 0)}
