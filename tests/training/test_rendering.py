@@ -1,6 +1,5 @@
 """Views become columns by their number; the size of a piece changes none of them."""
 
-import numpy as np
 import pytest
 import torch
 

@@ -7,7 +7,6 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -18,7 +17,9 @@ from torch import Tensor, nn
 
 from dipole.data.inputs import batch_of
 from dipole.encoders.batching import pack
+from dipole.encoders.evaluating import evaluating
 from dipole.encoders.precision import Precision, at_precision
+from dipole.encoders.threads import alone
 from dipole.errors import InputError
 from dipole.progress import counting
 
@@ -117,7 +118,8 @@ class Encoder(nn.Module):
         result and a few batches are held beside `inputs`: any sequence, a column of pandas, polars
         or Arrow (read by position, whatever its index), an iterator. In "float32" a vector does not
         depend on its batch beyond 1e-5; "auto" computes in bfloat16 where the device does so
-        faster.
+        faster. Nothing is switched for the call, neither here (`training` stays as it is, and is
+        not asked) nor in torch: threads may encode, and one may train, at the same time.
 
         Raises:
             InputError: `inputs` is one text, a dict, a set or a table; one of them is not what the
@@ -132,6 +134,7 @@ class Encoder(nn.Module):
             raise InputError(f"encode: role is {role!r}; expected 'query' or 'document'")
         inputs = batch_of(inputs, "encode: inputs")
         self.check(inputs, role)
+        twin = evaluating(self)  # someone else may be training this encoder
         budget = self.default_budget() if token_budget is None else token_budget
         vectors = np.empty((len(inputs), self.dim), dtype=np.float32)
         device, precision = self.device, dtype or self.dtype
@@ -142,11 +145,11 @@ class Encoder(nn.Module):
             indices, features = batch
             with torch.inference_mode(), at_precision(device, precision):
                 on_device = {k: v.to(device, non_blocking=True) for k, v in features.items()}
-                vectors[indices] = self(on_device).float().cpu().numpy()
+                vectors[indices] = twin(on_device).float().cpu().numpy()
             return len(indices)
 
-        with _evaluating(self), counting("encoding", len(inputs), show_progress) as advance:
-            for count in _each(encode_batch, self.batches(inputs, role, budget), device):
+        with counting("encoding", len(inputs), show_progress) as advance:
+            for count in _each(encode_batch, twin.batches(inputs, role, budget), device):
                 advance(count)
         return vectors
 
@@ -187,25 +190,10 @@ def _each(
         yield from map(work, chain(first, batches))
         return
     waiting: deque[Future[int]] = deque()
-    try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            for batch in chain(first, batches):
-                waiting.append(pool.submit(work, batch))
-                if len(waiting) == 2 * threads:
-                    yield waiting.popleft().result()
-            while waiting:
+    with ThreadPoolExecutor(threads, initializer=alone) as pool:
+        for batch in chain(first, batches):
+            waiting.append(pool.submit(work, batch))
+            if len(waiting) == 2 * threads:
                 yield waiting.popleft().result()
-    finally:
-        torch.set_num_threads(threads)  # threads that others start later are to have all again
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    """Everything in eval mode, and each part back in its own mode afterwards."""
-    before = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, training in before:
-            part.training = training
+        while waiting:
+            yield waiting.popleft().result()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dipole.data.inputs import batch_of, check_texts, whole_number
 from dipole.encoders.batching import pack
+from dipole.encoders.evaluating import evaluating
 from dipole.encoders.folder import read_json, require
 from dipole.encoders.hub import locate
 from dipole.encoders.transformers_io import check_code, quiet, read_tokenizer
@@ -41,6 +42,7 @@ class PairScorer:
         positions = getattr(model.config, "max_position_embeddings", None) or 512
         wanted = positions if max_length is None else whole_number(max_length, "max_length")
         self.max_length = min(wanted, positions, tokenizer.model_max_length)
+        self._tokens = _own_tokenizer(tokenizer, self.max_length)
 
     @classmethod
     def load(
@@ -89,21 +91,25 @@ class PairScorer:
         lengths = np.array([len(a) + len(b) for a, b in zip(first, second, strict=True)]) // 4 + 3
         order = np.argsort(-lengths, kind="stable")
         device = next(self.model.parameters()).device
+        model = evaluating(self.model)  # someone else may be training it
         with torch.inference_mode():
             for part in pack(lengths[order], token_budget):
                 rows = order[part]
-                tokens = self.tokenizer(
-                    [first[int(i)] for i in rows],
-                    [second[int(i)] for i in rows],
-                    padding=True,
-                    truncation="longest_first",
-                    max_length=self.max_length,
-                    return_tensors="pt",
-                ).to(device)
-                logits = self.model(**tokens).logits.float()
+                both = [(first[int(i)], second[int(i)]) for i in rows]
+                tokens = {name: x.to(device) for name, x in self._tokenise(both).items()}
+                logits = model(**tokens).logits.float()
                 one = logits[:, 0] if logits.shape[1] == 1 else logits[:, 1] - logits[:, 0]
                 found[rows] = one.cpu().numpy()
         return found
+
+    def _tokenise(self, both: Sequence[tuple[str, str]]) -> dict[str, Tensor]:
+        """What the model takes of pairs of texts, padded to the longest."""
+        rows = self._tokens.encode_batch(both)
+        found = {"input_ids": [row.ids for row in rows]}
+        found["attention_mask"] = [row.attention_mask for row in rows]
+        found["token_type_ids"] = [row.type_ids for row in rows]
+        names = self.tokenizer.model_input_names
+        return {name: torch.tensor(ids) for name, ids in found.items() if name in names}
 
     def settings(self) -> dict[str, Any]:
         """What beside the weights decides the scores; part of the fingerprint."""
@@ -114,6 +120,22 @@ class PairScorer:
     def weights(self) -> dict[str, Tensor]:
         """All tensors."""
         return dict(self.model.state_dict())
+
+
+def _own_tokenizer(tokenizer: Any, max_length: int) -> Any:
+    """A copy of the fast tokenizer that pads and cuts: one that is told so at every call has a
+    state that threads share."""
+    from tokenizers import Tokenizer
+
+    own = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    own.enable_padding(
+        direction=tokenizer.padding_side,
+        pad_id=tokenizer.pad_token_id or 0,
+        pad_type_id=tokenizer.pad_token_type_id,
+        pad_token=tokenizer.pad_token or "[PAD]",
+    )
+    own.enable_truncation(max_length, strategy="longest_first", direction=tokenizer.truncation_side)
+    return own
 
 
 def is_pair_scorer(source: str | Path) -> bool:

@@ -45,10 +45,14 @@ def mixed_negatives(
     def draw(rows: int) -> dict[str, Tensor]:
         """Shares, and places among an anchor's hardest."""
         one, two = (rows, mixes), (rows, with_anchor)
-        at = {"generator": generator, "device": _device(generator, q)}
-        shares = {"a": torch.rand(one, **at), "b": torch.rand(two, **at) / 2}
-        sizes = {"i": one, "j": one, "k": two}
-        return shares | {name: torch.randint(kept, size, **at) for name, size in sizes.items()}
+        at = _device(generator, q)
+        found = {
+            name: torch.randint(kept, size, generator=generator, device=at)
+            for name, size in {"i": one, "j": one, "k": two}.items()
+        }
+        found["a"] = torch.rand(one, generator=generator, device=at)
+        found["b"] = torch.rand(two, generator=generator, device=at) / 2
+        return found
 
     drawn = {name: x.to(q.device) for name, x in for_rows(draw, len(q)).items()}
     a, b = (drawn[name][:, :, None].to(q.dtype) for name in "ab")

@@ -373,7 +373,6 @@ class Trainer:
         """Measure, and keep the model if it is the best so far."""
         assert self.validation is not None
         name, measure = self.validation
-        self.towers.eval()
         with sharding.whole(self.encoder):
             value = measure(self.encoder)
         step = self.progress.step

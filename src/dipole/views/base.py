@@ -13,9 +13,10 @@ class View(nn.Module):
     """A rendering of examples: `view(features) -> features`, or of raw inputs before they are.
 
     on: "features": called with the features of a whole batch (dict of tensors, first axis n), on
-        their device; no gradient. What it draws through `for_rows` (dipole.kernels.draws) does not
-        depend on the number of processes; torch's global numbers, which the trainer seeds for every
-        step, are of one process. Gives features, or a list of them (multi-crop: crops may differ in size).
+        their device; no gradient. What it draws through `for_rows` (dipole.kernels.draws) is the
+        same on any number of processes; torch's global numbers are a process's own. The trainer
+        seeds both for every step. Gives features, or a list of them (multi-crop: crops may differ
+        in size).
         "inputs": called with a list of raw inputs (texts, ...) and a `np.random.Generator`, in
         the thread that prepares batches; gives a list of as many inputs. `of_row(generator, i)` is
         the generator at the numbers of input i, the same on any number of processes.

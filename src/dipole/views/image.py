@@ -15,7 +15,6 @@ from dipole.errors import InputError, optional
 from dipole.kernels.draws import for_rows
 from dipole.views.base import Features, View
 
-
 # What kornia draws once for a batch: the order of the colours.
 _COMMON = ("order", "forward_input_shape")
 
