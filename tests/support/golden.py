@@ -1,4 +1,4 @@
-"""What the library answered when it was last looked at: numbers that a move of code must not change.
+"""The answers of the library as they were: numbers that a move of code must not change.
 
 `python -m support.golden` (in tests/) writes tests/golden/*.json anew; a change of a number in
 them is explained in the commit that makes it.
