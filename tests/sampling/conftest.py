@@ -25,6 +25,9 @@ class Written(Encoder):
     def forward(self, features):
         return features["vectors"]
 
+    def settings(self):
+        return {"dim": self.dim}
+
 
 def written(vectors: np.ndarray, name: str = "") -> list[str]:
     return [" ".join(f"{x:.6f}" for x in v) + f" {name}{i}" for i, v in enumerate(vectors)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 import numpy as np
 
 from dipole.errors import InputError, optional
+from dipole.files import write_text
 from dipole.kernels.topk import DOCUMENT_ROWS, top_k
 from dipole.sampling.pool import Pool
 
@@ -65,7 +67,8 @@ class TowerSearch:
     vectors in memory (2 dim bytes a text), and their scores are then computed exactly. auto:
     exact up to 20 billion scores, then ivf.
 
-    `folder` keeps the vectors; encoding goes on where it was stopped. It is also a `Judge`.
+    `folder` keeps the vectors; encoding goes on where it was stopped, if encoder and pool are the
+    same, and begins anew if not. It is also a `Judge`.
     `workers`: copies of the encoder on Ray that encode the pool, at `address` or here; 0: none.
     """
 
@@ -204,22 +207,33 @@ def _encoded(
     said: Said | None,
 ) -> np.ndarray:
     """Unit vectors of the pool, (m, dim) float32, in a file that is filled block by block."""
+    from dipole.encoders.base import fingerprint
+
     folder.mkdir(parents=True, exist_ok=True)
-    path, done = folder / "vectors.npy", folder / "vectors.done"
-    end = int(done.read_text()) if done.exists() and path.exists() else 0
-    mode = "r+" if end else "w+"
+    path, done = folder / "vectors.npy", folder / "vectors.json"
+    made_of = [fingerprint(encoder), pool.digest(), len(pool), encoder.dim]
+    end = _done(done, made_of) if path.exists() else 0
     vectors = np.lib.format.open_memmap(
-        path, mode=mode, dtype=np.float32, shape=(len(pool), encoder.dim)
+        path, mode="r+" if end else "w+", dtype=np.float32, shape=(len(pool), encoder.dim)
     )
     for block in _vectors(encoder, pool, end, workers, address):
         start, end = end, end + len(block)
         vectors[start:end] = _unit(block)
         vectors.flush()
-        done.write_text(str(end))
+        write_text(done, json.dumps({"made_of": made_of, "done": end}))
         if said is not None:
             said("encoding", end, len(pool))
     del vectors
     return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _done(path: Path, made_of: list[Any]) -> int:
+    """How many vectors are there of this encoder and this pool."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return 0
+    return int(found["done"]) if found["made_of"] == made_of else 0
 
 
 def _vectors(
