@@ -111,7 +111,9 @@ def test_a_beir_set_from_a_folder_and_from_the_hub(
     qrels.append({"query-id": "q1", "corpus-id": "d9", "score": 1.0})
     with pytest.raises(InputError, match="row 2: found the unknown document 'd9'"):
         load_retrieval("scifact")
-    assert load_retrieval("scifact", on_bad_row="skip").skipped.count == 1
+    kept = load_retrieval("scifact", on_bad_row="skip")  # as trec_eval has it
+    assert kept.qrels == {"q1": {"d1": 1, "d9": 1}}
+    assert "that the corpus lacks, which count and cannot be found: 1" in kept.notes[0]
     write("scifact/corpus.jsonl", corpus)
     write("scifact/queries.jsonl", queries)
     write("scifact/qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\td1\t1\n")

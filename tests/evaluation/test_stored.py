@@ -30,17 +30,21 @@ def test_files(tmp_path):
 def test_it_is_measured_as_a_model_is():
     rows = np.array([[1.0, 0], [1, 0.1], [0, 1], [0.1, 1], [1, 0.2], [0.1, 1]])
     ids = list("abcdef")
-    train = Labeled.from_columns({"input": ["t"] * 4, "label": [0, 0, 1, 1]}, ids=ids[:4])
-    test = Labeled.from_columns({"input": ["t"] * 2, "label": [0, 0]}, ids=ids[4:])
+    train = Labeled.from_columns({"input": list("stuv"), "label": [0, 0, 1, 1]}, ids=ids[:4])
+    test = Labeled.from_columns({"input": list("xy"), "label": [0, 0]}, ids=ids[4:])
     result = evaluate_knn(dict(zip(ids, rows, strict=True)), train, test, k=2)
     assert result.per_item["accuracy"].tolist() == [1, 0]
 
 
 def test_one_vector_is_not_two_examples():
-    part = Labeled.from_columns({"input": ["s", "t"], "label": [0, 1]})
+    train, test = (
+        Labeled.from_columns({"input": inputs, "label": [0, 1]})
+        for inputs in (["s", "t"], ["u", "v"])
+    )
     with pytest.raises(InputError, match="id '1' stands in train and in test"):
-        evaluate_knn({"1": [0.0], "2": [1.0]}, part, part, k=1)
-    assert evaluate_knn({"s": [0.0, 1], "t": [1.0, 0]}, part, part, k=1).value("accuracy") == 1
+        evaluate_knn({"1": [0.0], "2": [1.0]}, train, test, k=1)
+    by_text = {"s": [0.0, 1], "t": [1.0, 0], "u": [0.1, 1], "v": [1.0, 0.1]}
+    assert evaluate_knn(by_text, train, test, k=1).value("accuracy") == 1
 
 
 def test_bad_input(tmp_path):

@@ -170,7 +170,7 @@ def test_resume_on_changed_data_is_refused(train, pairs, monkeypatch):
         "20 now, 90% of these were there then; expected the data of before, or --changed-data "
         "to go on with these"
     )
-    with pytest.raises(ChangedDataError, match="the same rows in another order"):
+    with pytest.raises(ChangedDataError, match="the same texts in another order"):
         train("run", pairs.select(range(19, -1, -1)), resume=True)
     with pytest.raises(ChangedDataError, match="20 rows then, 25 now, 80% of these"):
         train("run", pairs.select(range(25)), resume=True)

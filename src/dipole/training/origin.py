@@ -112,7 +112,7 @@ def _changes(
             continue
         share = seen_share(part.examples, then)
         if share == 1 and then["rows"] == found["rows"]:
-            what = "the same rows in another order or spacing"
+            what = "the same texts in another order or spacing, or with other scores or labels"
         else:
             what = f"{share:.0%} of these were there then"
         yield (
