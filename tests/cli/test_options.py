@@ -7,7 +7,9 @@ import typer
 from pydantic import BaseModel, Field
 from typer.testing import CliRunner
 
-from dipole.cli.options import key_values, with_options
+from dipole import cli
+from dipole.cli.options import TrustCode, key_values, with_options
+from dipole.encoders.trust import code_is_trusted
 from dipole.errors import InputError
 
 
@@ -79,3 +81,22 @@ def test_usage_errors_exit_with_2(run):
 def test_a_pair_that_is_none_is_refused(pair):
     with pytest.raises(InputError, match=r"--encoder-option: .*expected KEY=VALUE|not valid yaml"):
         key_values([pair], "--encoder-option")
+
+
+def test_code_is_trusted_for_one_command_only():
+    seen = []
+    app = typer.Typer()
+
+    @app.command()
+    def command(trust_code: TrustCode = False) -> None:
+        seen.append((trust_code, code_is_trusted()))
+
+    for arguments in ([], ["--trust-code"], []):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert seen == [(False, False), (True, True), (False, False)]
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate", "mine", "index", "search", "merge"])
+def test_every_command_that_loads_a_model_can_be_told_to_trust_it(name):
+    said = CliRunner().invoke(cli.app, [name, "--help"], env={"COLUMNS": "200"}).stdout
+    assert "--trust-code" in said

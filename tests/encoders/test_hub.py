@@ -8,6 +8,7 @@ import pytest
 
 from dipole.encoders import hub as encoder_hub
 from dipole.encoders.hub import locate
+from dipole.encoders.trust import trusting_code
 from dipole.errors import InputError
 
 
@@ -126,7 +127,8 @@ def test_a_hub_id_is_fetched_without_pickled_weights(
     name, patterns = asked[0]
     assert name == "someone/tiny"
     assert not any(p.endswith((".bin", ".pt", ".py", "*")) for p in patterns)
-    locate("someone/tiny", trust_code=True)
+    with trusting_code():
+        locate("someone/tiny")
     assert asked[1][1] == [*patterns, "*.py"]
 
 

@@ -76,5 +76,5 @@ def test_a_lone_surrogate_is_a_character_like_others() -> None:
 
 @pytest.mark.parametrize(("grams", "buckets"), [((0,), 1), ((3,), 0), (("3",), 1)])
 def test_options_that_are_none(grams: tuple, buckets: int) -> None:
-    with pytest.raises(InputError, match="expected lengths and a number of rows"):
+    with pytest.raises(InputError, match=r"(grams|buckets): found .*; expected a whole number"):
         HashedWords(np.zeros(0, np.int64), grams, buckets)

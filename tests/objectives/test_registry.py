@@ -114,3 +114,18 @@ def test_unknown_attribute():
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         _ = dipole.objectives.Nothing
     assert set(dir(dipole.objectives)) == set(dipole.objectives.__all__)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("circle", {"margin": float("nan")}, "circle: setting 'margin': found nan; expected fini"),
+        ("circle", {"margin": "wide"}, "circle: setting 'margin': found 'wide'; expected a number"),
+        ("cacr", {"alpha": float("inf")}, "cacr: setting 'alpha': found inf; expected finite"),
+        ("gram", {"learn_temperature": "yes"}, "'learn_temperature': found 'yes'; expected true"),
+        ("swav", {"seed": "x"}, "swav: setting 'seed': found 'x'; expected a whole number"),
+    ],
+)
+def test_settings_of_another_type_are_named(name, settings, message):
+    with pytest.raises(InputError, match=message):
+        build_objective(name, **settings)

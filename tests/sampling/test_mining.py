@@ -226,6 +226,10 @@ def test_memory_is_bounded_per_text(texts, tower, tmp_path, monkeypatch):
     ("settings", "message"),
     [
         ({"share": 1.5}, "share: 1.5; input should be less than or equal to 1"),
+        ({"margin": float("nan")}, "margin: nan; input should be a finite number"),
+        ({"most": float("inf")}, "most: inf; input should be a finite number"),
+        ({"share": float("nan")}, "share: nan; input should be a finite number"),
+        ({"negatives": True}, "negatives: True; .*not true or false"),
         ({"negatives": 0}, "negatives: 0; input should be greater than or equal to 1"),
         ({"skip": 100}, r"depth 100; expected more than skip \(100\)"),
         ({"marign": 1}, "marign: 1; extra inputs are not permitted"),

@@ -93,3 +93,10 @@ def test_a_queue_of_anchors_is_one_of_first_views(settings, message, tiny_encode
     config = make_config(data="x", queue_holds="anchor", **settings)
     with pytest.raises(InputError, match=rf"^queue_holds: .*{message}"):
         build_parts(config, tiny_encoder, examples, InfoNCE().inputs())
+
+
+def test_a_queue_that_no_machine_holds_is_one_line(tiny_encoder):
+    examples = Pairs.from_columns({"anchor": ["a", "b"], "positive": ["b", "a"]})
+    config = make_config(data="x", queue=99999999999999)
+    with pytest.raises(InputError, match=r"^queue: 99,999,999,999,999 vectors: needs .* GB of mem"):
+        build_parts(config, tiny_encoder, examples, InfoNCE().inputs())

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from dipole.cli.evaluated import Asked, Measured, cut_offs, measure, split_seed, systems_of
+from dipole.cli.options import TrustCode
 from dipole.cli.outputs import check_file, write_all
 from dipole.cli.trained import check_bad_rows, choose_columns, columns_of
 from dipole.errors import InputError
@@ -174,6 +175,7 @@ def evaluate(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
     ] = False,
+    trust_code: TrustCode = False,
 ) -> None:
     """Measure an encoder: every number with its interval, every baseline with a paired test.
 

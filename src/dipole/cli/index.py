@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dipole.cli.options import TrustCode
 from dipole.cli.outputs import check_place
 from dipole.cli.trained import check_bad_rows, columns_of, say_skipped
 from dipole.errors import InputError
@@ -59,6 +60,7 @@ def index(
     on_bad_row: Annotated[
         str, typer.Option(help="error, or skip: leave bad rows out and say how many.")
     ] = "error",
+    trust_code: TrustCode = False,
 ) -> None:
     """Make a corpus searchable, or add, replace and delete documents; all of it or nothing.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from dipole.cli.options import TrustCode
 from dipole.cli.outputs import check_place
 from dipole.cli.trained import check_bad_rows, choose_columns, say_skipped
 from dipole.errors import InputError
@@ -59,6 +60,7 @@ def merge(
     on_bad_row: Annotated[
         str, typer.Option(help="error, or skip: leave bad rows of --validation out and say so.")
     ] = "error",
+    trust_code: TrustCode = False,
 ) -> None:
     """Make one model of several trainings of one base.
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from dipole.cli.options import with_options
+from dipole.cli.options import TrustCode, with_options
 from dipole.cli.outputs import check_file
 from dipole.cli.trained import check_bad_rows, choose_columns, say_skipped
 from dipole.errors import InputError, optional
@@ -59,6 +59,7 @@ def mine(
         str | None,
         typer.Option(help="A Ray cluster: auto, or ray://host:port. Default: one started here."),
     ] = None,
+    trust_code: TrustCode = False,
     **filters: Any,
 ) -> None:
     """Find hard negatives for pairs: near texts that are not the positive.

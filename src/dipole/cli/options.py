@@ -45,6 +45,22 @@ def with_options(model: type[BaseModel]) -> Callable[[Callable[..., None]], Call
     return decorate
 
 
+def _trust(trusted: bool) -> bool:
+    from dipole.encoders.trust import trust_code
+
+    trust_code(trusted)  # said at every call, so that nothing stays trusted
+    return trusted
+
+
+# An option that acts by itself; the commands that load models only name it.
+TrustCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust-code", callback=_trust, help="Run the Python code that a model brings along."
+    ),
+]
+
+
 def key_values(pairs: list[str], option: str) -> dict[str, Any]:
     """`["dim=256", "heads=[1, 2]"]` as a dict; the values are yaml."""
     import yaml

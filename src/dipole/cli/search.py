@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dipole.cli.options import TrustCode
 from dipole.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def search(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
     ] = False,
+    trust_code: TrustCode = False,
 ) -> None:
     """Search an index.
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dipole.cli.options import with_options
+from dipole.cli.options import TrustCode, with_options
 from dipole.training.config import Config
 
 
@@ -32,6 +32,7 @@ def train(
             "--changed-data", help="With --resume: go on although the data have changed since."
         ),
     ] = False,
+    trust_code: TrustCode = False,
     **settings: Any,
 ) -> None:
     """Train an encoder on pairs.

@@ -16,6 +16,7 @@ _NAMES = {
     "StaticText": "dipole.encoders.static_text",
     "TransformerText": "dipole.encoders.transformer_text",
     "TwoTowers": "dipole.encoders.two_towers",
+    "trusting_code": "dipole.encoders.trust",
 }
 
 __all__ = list(_NAMES)

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from dipole.data.inputs import real_number, whole_number
+from dipole.data.options import check_memory, check_names, check_type
 from dipole.encoders.base import Features, fingerprint
 from dipole.encoders.bottleneck import add_bottlenecks
 from dipole.encoders.folder import read_json, read_weights, require, write_json, write_weights
@@ -68,12 +70,8 @@ class AdaptedText(TransformerText):
         """
         if kind not in OPTIONS:
             raise InputError(f"adapter: found {kind!r}, expected one of {', '.join(OPTIONS)}")
-        for name in options:
-            if name not in OPTIONS[kind]:
-                raise InputError(
-                    f"adapter option {name!r}: {kind} has no such setting; expected one of "
-                    f"{', '.join(OPTIONS[kind])}"
-                )
+        check_names(options, OPTIONS[kind], "adapter option", kind)
+        _check_values(OPTIONS[kind] | options)
         if isinstance(base, AdaptedText):
             raise InputError(
                 f"adapter: {source} has one already ({base.kind}); expected a whole model, as "
@@ -112,7 +110,7 @@ class AdaptedText(TransformerText):
         write_json(folder / "config.json", note)
 
     @classmethod
-    def load(cls, source: str | Path, *, trust_code: bool = False) -> AdaptedText:  # type: ignore[override]
+    def load(cls, source: str | Path) -> AdaptedText:  # type: ignore[override]
         """The base, wherever it is, with the addition saved in a folder.
 
         Raises:
@@ -122,7 +120,7 @@ class AdaptedText(TransformerText):
 
         folder = Path(source)
         note = read_json(require(folder, "config.json"))
-        base = load_encoder(note["base"], trust_code=trust_code)
+        base = load_encoder(note["base"])
         if not isinstance(base, TransformerText) or fingerprint(base) != note["base_fingerprint"]:
             raise InputError(
                 f"{folder}: its base {note['base']} is not the model it was trained on; expected "
@@ -170,6 +168,21 @@ class AdaptedText(TransformerText):
             return super()._pooled_part(features)
         tokens = self.transformer(**features).last_hidden_state
         return pool(tokens[:, self.options["length"] :], features["attention_mask"], self.pooling)
+
+
+def _check_values(options: dict[str, Any]) -> None:
+    for name, value in options.items():
+        what = f"adapter option {name!r}"
+        if name in ("rank", "length", "reduction"):
+            check_memory(whole_number(value, what) * 1024, what)
+        elif name == "alpha":
+            real_number(value, what)
+        elif name == "dropout" and not 0 <= real_number(value, what) < 1:
+            raise InputError(f"{what}: found {value}; expected 0 up to below 1")
+        elif name == "targets":
+            check_type(str | list[str], value, what)
+        elif name == "placement":
+            check_type(str, value, what)
 
 
 def _with_addition(transformer: Any, kind: Kind, options: dict[str, Any]) -> Any:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from torch import Tensor, nn
 
+from dipole.data.inputs import whole_number
+from dipole.data.options import check_memory
 from dipole.encoders.base import Features
 from dipole.encoders.image import ImageEncoder, channels_last, image_shape
+from dipole.errors import InputError
 
 
 class ConvImage(ImageEncoder):
@@ -28,6 +32,12 @@ class ConvImage(ImageEncoder):
     def __init__(
         self, *, size: Sequence[int], channels: int, widths: Sequence[int] = (32, 64, 64, 128)
     ) -> None:
+        if not len(widths):
+            raise InputError("ConvImage: widths are empty; expected the channels of each layer")
+        for width in widths:
+            whole_number(width, "ConvImage: widths")
+        weights = 9 * sum(a * b for a, b in pairwise(widths))
+        check_memory(weights, f"ConvImage: widths {list(widths)}")
         super().__init__(widths[-1], size=size, channels=channels)
         self.widths = list(widths)
         layers: list[nn.Module] = []

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from dipole.data.inputs import whole_number
+from dipole.data.options import check_memory, check_names, check_types
 from dipole.errors import InputError
 
 
@@ -28,6 +31,12 @@ class ProjectionHead(nn.Sequential):
         self, dim: int, out: int, *, hidden: int | None = None, batch_norm: bool = False
     ) -> None:
         layers: list[nn.Module] = []
+        whole_number(out, "head: out")
+        if hidden is not None:
+            whole_number(hidden, "head: hidden")
+        elif batch_norm:
+            raise InputError("head: found batch_norm without a hidden layer; expected hidden too")
+        check_memory((hidden or 0) * (dim + out) + (0 if hidden else dim * out), "head")
         if hidden is None:
             layers.append(nn.Linear(dim, out))
         else:
@@ -62,10 +71,12 @@ class ExpertsHead(nn.Module):
 
     def __init__(self, head: ProjectionHead, *, experts: int, active: int = 1) -> None:
         super().__init__()
-        if not 1 <= active <= experts:
+        whole_number(experts, "head: experts")
+        if not 1 <= whole_number(active, "head: active", 0) <= experts:
             raise InputError(
                 f"active: found {active} of {experts} experts, expected 1 to {experts}"
             )
+        check_memory(experts * sum(p.numel() for p in head.parameters()), "head: experts")
         self.dim, self.out, self.active = head.dim, head.out, active
         self.experts = nn.ModuleList(copy.deepcopy(head) for _ in range(experts))
         self.gate = nn.Linear(head.dim, experts, bias=False)
@@ -89,6 +100,30 @@ class ExpertsHead(nn.Module):
     def routing(self, x: Tensor) -> Tensor:
         """Probabilities of the experts, (n, experts), for `routing_information`."""
         return self.gate(x).softmax(1)
+
+
+def make_head(
+    dim: int, given: int | dict[str, Any], *, hidden: int | None = None
+) -> ProjectionHead | ExpertsHead:
+    """A head by an encoder's option `head`: its output's size, or the settings of both classes.
+
+    hidden: the hidden layer where only a size is given.
+    """
+    size: dict[str, Any] = {"out": given, "hidden": hidden}
+    if isinstance(given, dict):
+        size = dict(given)
+    check_names(size, ("out", "hidden", "batch_norm", "experts", "active"), "head option")
+    if "out" not in size:
+        raise InputError("head: found no out; expected the size of its output")
+    experts: dict[str, Any] = {
+        name: size.pop(name) for name in ("experts", "active") if name in size
+    }
+    check_types(ProjectionHead.__init__, size, "head option")
+    check_types(ExpertsHead.__init__, experts, "head option")
+    if "active" in experts and "experts" not in experts:
+        raise InputError("head: found active without experts; expected both")
+    head = ProjectionHead(dim, **size)
+    return ExpertsHead(head, **experts) if experts else head
 
 
 def routing_information(routing: Tensor, domains: Tensor) -> Tensor:

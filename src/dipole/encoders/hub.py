@@ -7,12 +7,13 @@ from pathlib import Path
 from dipole.data.hub import unreachable
 from dipole.data.paths import looks_like_path, missing
 from dipole.encoders.folder import contents
+from dipole.encoders.trust import code_is_trusted
 from dipole.errors import InputError, note, optional
 
 _FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
 
 
-def locate(source: str | Path, *, trust_code: bool = False) -> Path:
+def locate(source: str | Path) -> Path:
     """The folder with the encoder's files, for a folder, a run's folder or a hub id.
 
     A name that is a path by its form is never asked of the hub (`looks_like_path`).
@@ -27,7 +28,7 @@ def locate(source: str | Path, *, trust_code: bool = False) -> Path:
     if looks_like_path(source):
         raise InputError(f"{source}: no such folder{missing(path)}; expected a folder or a hub id "
                          "(owner/name)")  # fmt: skip
-    return _from_hub(str(source), path, trust_code)
+    return _from_hub(str(source), path)
 
 
 def _in_folder(folder: Path) -> Path:
@@ -40,7 +41,7 @@ def _in_folder(folder: Path) -> Path:
     )
 
 
-def _from_hub(name: str, path: Path, trust_code: bool) -> Path:
+def _from_hub(name: str, path: Path) -> Path:
     """Fetch what an encoder needs, never pickled weights; code only if it is trusted."""
     hub = optional("huggingface_hub", "text")
     offline = optional("huggingface_hub.constants", "text").HF_HUB_OFFLINE
@@ -51,7 +52,7 @@ def _from_hub(name: str, path: Path, trust_code: bool) -> Path:
         try:
             folder = hub.snapshot_download(
                 name,
-                allow_patterns=[*_FILES, *(["*.py"] if trust_code else [])],
+                allow_patterns=[*_FILES, *(["*.py"] if code_is_trusted() else [])],
                 ignore_patterns=["onnx/*", "openvino/*"],
             )
         except Exception as error:  # the hub's, its name check, the network: no common base

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dipole.data.inputs import described
+from dipole.data.inputs import described, short, whole_number
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.encoders.folder import (
     contents,
@@ -20,7 +20,7 @@ from dipole.encoders.folder import (
     write_json,
     write_weights,
 )
-from dipole.encoders.heads import ProjectionHead
+from dipole.encoders.heads import ExpertsHead, ProjectionHead, make_head
 from dipole.errors import InputError
 
 # Images that mean and deviation are counted on, at most, evenly spread.
@@ -53,9 +53,11 @@ class ImageEncoder(Encoder):
     def __init__(self, dim: int, *, size: Sequence[int], channels: int) -> None:
         super().__init__()
         self.dim = dim
-        self.size = (int(size[0]), int(size[1]))
-        self.channels = channels
-        self.head: ProjectionHead | None = None
+        if not isinstance(size, (list, tuple)) or len(size) != 2:
+            raise InputError(f"size: found {short(size)}; expected [height, width]")
+        self.size = (whole_number(size[0], "size"), whole_number(size[1], "size"))
+        self.channels = whole_number(channels, "channels")
+        self.head: ProjectionHead | ExpertsHead | None = None
         self.register_buffer("mean", torch.full((channels, 1, 1), 0.5))
         self.register_buffer("std", torch.full((channels, 1, 1), 0.25))
 
@@ -70,8 +72,7 @@ class ImageEncoder(Encoder):
         spread = values.std((0, 2, 3))[:, None, None]
         self.std.copy_(spread.masked_fill(spread == 0, 1.0))  # a channel that never varies
         if head:
-            given = {"out": head, "hidden": self.dim} if isinstance(head, int) else dict(head)
-            self.head = ProjectionHead(self.dim, **given)
+            self.head = make_head(self.dim, head, hidden=self.dim)
         return self
 
     def check(self, inputs: Sequence[Any], role: Role) -> None:
@@ -146,7 +147,7 @@ class ImageEncoder(Encoder):
         try:
             encoder = cls(**config)
             encoder.load_state_dict(weights)
-        except (TypeError, RuntimeError) as error:
+        except (TypeError, RuntimeError, InputError) as error:
             reason = " ".join(str(error).split())[:160]
             raise InputError(
                 f"{folder}: not a saved {cls.__name__} ({reason}); it holds {contents(folder)}"

@@ -7,11 +7,12 @@ from pathlib import Path
 from dipole.encoders.base import Encoder
 from dipole.encoders.folder import read_json
 from dipole.encoders.hub import locate
-from dipole.encoders.registry import RUNS_CODE, SAVED, saved_class
+from dipole.encoders.registry import SAVED, saved_class
+from dipole.encoders.trust import trusting_code
 from dipole.errors import InputError
 
 
-def load_encoder(source: str | Path, *, trust_code: bool = False) -> Encoder:
+def load_encoder(source: str | Path, *, trust_code: bool | None = None) -> Encoder:
     """The encoder saved in a folder, in a run's folder, or under a Hugging Face hub id.
 
     A folder is, in this order: a dipole folder (`config.json` says `"encoder": "ConvImage"`), a
@@ -21,6 +22,7 @@ def load_encoder(source: str | Path, *, trust_code: bool = False) -> Encoder:
     Args:
         trust_code: run the Python code that a Hugging Face folder may bring along (`auto_map`);
             without it such a model is refused, or read by transformers where it knows the kind.
+            None: as the surrounding `trusting_code` says, which is no.
 
     Raises:
         InputError: no such folder; a folder that is none of these; a file in it missing or broken.
@@ -28,12 +30,14 @@ def load_encoder(source: str | Path, *, trust_code: bool = False) -> Encoder:
     Example:
         >>> load_encoder("runs/first").encode(["how to open a file"], role="query")
     """
-    folder = locate(source, trust_code=trust_code)
+    if trust_code is not None:
+        with trusting_code(trust_code):
+            return load_encoder(source)
+    folder = locate(source)
     kind = _kind(folder)
     cls = saved_class(kind) if kind else None
     if cls is not None:
-        trusted = {"trust_code": trust_code} if trust_code and kind in RUNS_CODE else {}
-        return cls.load(folder, **trusted)
+        return cls.load(folder)
     found = f"encoder {kind!r}" if kind else "neither encoder nor model_type"
     raise InputError(
         f'{folder / "config.json"}: found {found}; expected "encoder": '

@@ -45,12 +45,10 @@ class PairScorer:
         self._tokens = _own_tokenizer(tokenizer, self.max_length)
 
     @classmethod
-    def load(
-        cls, source: str | Path, *, max_length: int | None = None, trust_code: bool = False
-    ) -> PairScorer:
+    def load(cls, source: str | Path, *, max_length: int | None = None) -> PairScorer:
         """From a folder or a hub id."""
-        folder = locate(source, trust_code=trust_code)
-        own_code = check_code(folder, trust_code)
+        folder = locate(source)
+        own_code = check_code(folder)
         require(folder, "model.safetensors", "model.safetensors.index.json")
         auto = optional("transformers", "text").AutoModelForSequenceClassification
         with quiet():
@@ -76,7 +74,7 @@ class PairScorer:
                 f"{folder}: {len(unused)} tensors of the file are not part of a "
                 f"{type(model).__name__}, {unused[0]} for one"
             )
-        return cls(model, read_tokenizer(folder, trust_code=trust_code), max_length)
+        return cls(model, read_tokenizer(folder), max_length)
 
     def score(
         self, first: Sequence[str], second: Sequence[str], *, token_budget: int = 4096

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from dipole.data.options import check_names, check_types, keywords
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 
@@ -31,8 +31,6 @@ SAVED = {
     "ViTImage": "vit",
     "TwoTowers": "two_towers",
 }
-# Those whose folders may hold code of the model's own; their `load` takes `trust_code`.
-RUNS_CODE = ("TransformerText", "AdaptedText", "TwoTowers")
 
 
 def make_encoder(
@@ -54,18 +52,14 @@ def make_encoder(
         from dipole.encoders.loading import load_encoder
 
         return load_encoder(name)
-    from dipole.encoders.heads import ExpertsHead, ProjectionHead
+    from dipole.encoders.heads import make_head
     from dipole.encoders.transformer_text import TransformerText
 
     head = options.pop("head", None)
     check_options(TransformerText.load, options)
     encoder = TransformerText.load(name, **options)
     if head is not None:
-        size = {"out": head} if isinstance(head, int) else dict(head)
-        experts = {name: size.pop(name) for name in ("experts", "active") if name in size}
-        encoder.head = ProjectionHead(encoder.backbone_dim, **size)
-        if experts:
-            encoder.head = ExpertsHead(encoder.head, **experts)
+        encoder.head = make_head(encoder.backbone_dim, head)
     return encoder
 
 
@@ -76,17 +70,9 @@ def saved_class(name: str) -> type[Encoder] | None:
 
 
 def check_options(function: Callable[..., Any], options: dict[str, Any]) -> None:
-    """Every option must be a keyword of the function that takes them."""
-    known = [
-        name
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
-    for name in options:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            expected = close[0] if close else "one of " + ", ".join(known)
-            raise InputError(f"encoder option {name!r}: no such setting; expected {expected}")
+    """Every option must be a keyword of the function that takes them, and of its type there."""
+    check_names(options, keywords(function), "encoder option")
+    check_types(function, options, "encoder option")
 
 
 def _module(name: str) -> Any:

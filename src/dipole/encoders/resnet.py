@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from dipole.data.inputs import whole_number
+from dipole.data.options import check_memory
 from dipole.encoders.base import Features
 from dipole.encoders.conv import group_norm
 from dipole.encoders.image import ImageEncoder, channels_last, image_shape
@@ -28,6 +30,10 @@ class ResNetImage(ImageEncoder):
     def __init__(
         self, *, size: Sequence[int], channels: int, width: int = 32, blocks: int = 1
     ) -> None:
+        whole_number(width, "ResNetImage: width")
+        whole_number(blocks, "ResNetImage: blocks")
+        # Of a block of the last stage alone, two convolutions.
+        check_memory(2 * 9 * (4 * width) ** 2 * blocks, f"ResNetImage: width {width}")
         super().__init__(4 * width, size=size, channels=channels)
         self.width = width
         self.blocks = blocks

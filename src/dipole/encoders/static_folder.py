@@ -112,6 +112,8 @@ def read_static(cls: type[StaticText], folder: Path) -> StaticText:
         )
     except (KeyError, TypeError) as error:
         raise InputError(f"{path}: no {error}; expected the settings of a StaticText") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     if TABLE in weights:  # portable: the token weights are in the vectors
         weights = {"vectors": weights[TABLE], "token_weights": torch.ones(1, tokenizer.size)}
     _fill(encoder, weights, folder / "model.safetensors")

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dipole.data.inputs import batch_of, check_texts
+from dipole.data.inputs import batch_of, check_texts, real_number, whole_number
+from dipole.data.options import check_memory
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.encoders.static_folder import (
     TABLE,
@@ -80,10 +81,10 @@ class StaticText(Encoder):
         super().__init__()
         if pooling not in ("sublinear", "linear"):
             raise InputError(f"StaticText: pooling is {pooling!r}; expected sublinear or linear")
-        if not 0 <= dropout < 1:
+        if not 0 <= real_number(dropout, "StaticText: dropout") < 1:
             raise InputError(f"StaticText: dropout is {dropout}; expected 0 up to below 1")
-        if dim < 1:
-            raise InputError(f"StaticText: dim is {dim}; expected at least 1")
+        numbers = tokenizer.size * whole_number(dim, "StaticText: dim")
+        check_memory(numbers, f"StaticText: {tokenizer.size:,} tokens of dim {dim:,}")
         self.tokenizer = tokenizer
         self.dim = dim
         self.pooling = pooling
@@ -138,6 +139,8 @@ class StaticText(Encoder):
         """
         queries = batch_of(queries, "StaticText.from_texts: queries")
         documents = batch_of(documents, "StaticText.from_texts: documents")
+        if vocabulary is not None:
+            whole_number(vocabulary, "StaticText: vocabulary")
         asked, answers = list(_sample(queries)), list(_sample(documents))
         check_texts(asked, "StaticText.from_texts: queries")
         check_texts(answers, "StaticText.from_texts: documents")
@@ -152,6 +155,8 @@ class StaticText(Encoder):
         else:
             raise InputError(f"StaticText: tokenizer is {tokenizer!r}; expected hashed or bpe")
         plain = tokenizer == "bpe"
+        idf_power = real_number(idf_power, "StaticText: idf_power")
+        decay = (real_number(decay[0], "StaticText: decay"), real_number(decay[1], "decay"))
         self = cls(
             made,
             dim,

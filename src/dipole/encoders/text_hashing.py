@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from dipole.data.inputs import whole_number
 from dipole.encoders.text_split import split_words
-from dipole.errors import InputError
 
 
 def word_hashes(word: str, grams: Sequence[int]) -> list[int]:
@@ -45,11 +45,9 @@ class HashedWords:
     """
 
     def __init__(self, known: np.ndarray, grams: Sequence[int] = (3,), buckets: int = 8192) -> None:
-        if buckets < 1 or not all(isinstance(n, int) and n > 0 for n in grams):
-            raise InputError(
-                f"HashedWords: grams={list(grams)}, buckets={buckets}; expected lengths and a "
-                "number of rows from 1 up"
-            )
+        whole_number(buckets, "HashedWords: buckets")
+        for length in grams:
+            whole_number(length, "HashedWords: grams")
         self.known = np.ascontiguousarray(known, dtype=np.int64)
         self.grams = tuple(grams)
         self.buckets = buckets

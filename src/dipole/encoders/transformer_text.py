@@ -108,7 +108,6 @@ class TransformerText(Encoder):
         normalize: bool | None = None,
         head: ProjectionHead | None = None,
         truncate_dim: int | None = None,
-        trust_code: bool = False,
     ) -> TransformerText:
         """An encoder from a folder, a run or a hub id; None means: as saved.
 
@@ -116,17 +115,14 @@ class TransformerText(Encoder):
         `truncate_dim`; a plain Hugging Face folder says none of it: mean pooling, no prompts,
         normalised, the longest text the model takes.
 
-        Args:
-            trust_code: run the Python code that a folder brings along (`auto_map`).
-
         Raises:
             InputError: a file missing or broken; weights that do not fit the config; a module or a
                 setting of sentence-transformers that is not known here, by its name.
         """
-        saved = read_settings(locate(source, trust_code=trust_code))
+        saved = read_settings(locate(source))
         encoder = cls(
-            read_transformer(saved.transformer, whole=saved.whole, trust_code=trust_code),
-            read_tokenizer(saved.transformer, lower_case=saved.lower_case, trust_code=trust_code),
+            read_transformer(saved.transformer, whole=saved.whole),
+            read_tokenizer(saved.transformer, lower_case=saved.lower_case),
             pooling=saved.pooling if pooling is None else pooling,
             prompts=saved.prompts if prompts is None else prompts,
             max_length=saved.max_length if max_length is None else max_length,

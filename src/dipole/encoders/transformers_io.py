@@ -9,6 +9,7 @@ from typing import Any
 
 from dipole.data.inputs import short
 from dipole.encoders.folder import check_weights, read_json, require
+from dipole.encoders.trust import code_is_trusted
 from dipole.errors import InputError, note, optional
 
 # One of these is what a tokenizer is made of.
@@ -28,7 +29,7 @@ _SIZES = ("num_hidden_layers", "hidden_size", "num_attention_heads", "vocab_size
 _COMPUTED = ("position_ids", "inv_freq")
 
 
-def read_transformer(folder: Path, *, whole: bool = False, trust_code: bool = False) -> Any:
+def read_transformer(folder: Path, *, whole: bool = False) -> Any:
     """The transformer of a folder in float32 and eval mode; every weight must be in the file.
 
     A pooler (which no pooling here uses) is kept frozen if saved, and left out if not, so that
@@ -37,7 +38,6 @@ def read_transformer(folder: Path, *, whole: bool = False, trust_code: bool = Fa
     Args:
         whole: the folder was saved as this model, so that a tensor without a place in it is an
             error; else (a language model with its head) a note counts them.
-        trust_code: run the folder's own Python code, if its config names some.
 
     Raises:
         InputError: a file missing or broken, weights that do not fit the config, a size in it that
@@ -49,7 +49,7 @@ def read_transformer(folder: Path, *, whole: bool = False, trust_code: bool = Fa
     require(folder, "model.safetensors", "model.safetensors.index.json")
     for path in sorted(folder.glob("*.safetensors")):
         check_weights(path)
-    own_code = check_code(folder, trust_code)
+    own_code = check_code(folder)
     with quiet():
         try:
             config = transformers.AutoConfig.from_pretrained(
@@ -89,7 +89,7 @@ def read_transformer(folder: Path, *, whole: bool = False, trust_code: bool = Fa
     return model.eval()
 
 
-def check_code(folder: Path, trust_code: bool) -> bool:
+def check_code(folder: Path) -> bool:
     """Whether to run Python code of the folder's own: only if it is trusted and there is some.
 
     Without trust, a model that transformers has too is read by transformers, and a note says so.
@@ -98,14 +98,14 @@ def check_code(folder: Path, trust_code: bool) -> bool:
     if not isinstance(config, dict):
         raise InputError(f"{folder / 'config.json'}: found {short(config)}; expected a config")
     own = config.get("auto_map")
-    if not own or trust_code:
+    if not own or code_is_trusted():
         return bool(own)
     named = ", ".join(sorted({str(code) for code in own.values()} if isinstance(own, dict) else []))
     mapping = optional("transformers.models.auto.configuration_auto", "text").CONFIG_MAPPING
     if config.get("model_type") not in mapping:
         raise InputError(
             f"{folder}: a model whose own Python code must run ({named}); expected --trust-code "
-            "(trust_code=True), if you trust whoever wrote it"
+            "(load_encoder(..., trust_code=True)), if you trust whoever wrote it"
         )
     kind = config["model_type"]
     note(f"{folder}: its own Python code ({named}) is not run; transformers' {kind} reads it")
@@ -152,14 +152,14 @@ def _auto_class(transformers: Any, config: Any) -> Any:
     return transformers.AutoModel
 
 
-def read_tokenizer(folder: Path, *, lower_case: bool = False, trust_code: bool = False) -> Any:
+def read_tokenizer(folder: Path, *, lower_case: bool = False) -> Any:
     """The fast tokenizer of a folder."""
     transformers = optional("transformers", "text")
     require(folder, *_TOKENIZER_FILES)
     with quiet():
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=trust_code
+                folder, local_files_only=True, trust_remote_code=code_is_trusted()
             )
         except Exception as error:  # broken files raise bare Exceptions in the Rust library
             raise InputError(f"{folder}: not a tokenizer ({_first_line(error)})") from None

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dipole.data.inputs import whole_number
+from dipole.data.options import check_memory
 from dipole.data.same import exact_key
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.encoders.folder import read_json, read_weights, require, write_json, write_weights
@@ -61,6 +63,10 @@ class TwoTowers(Encoder):
 
     def __init__(self, query: Encoder, document: Encoder, dim: int | None = None) -> None:
         super().__init__()
+        if dim is not None:
+            check_memory(
+                whole_number(dim, "TwoTowers: dim") * (query.dim + document.dim), "TwoTowers: dim"
+            )
         if dim is None and query.dim != document.dim:
             raise InputError(
                 f"towers: found vectors of {query.dim} and {document.dim}; "
@@ -168,14 +174,13 @@ class TwoTowers(Encoder):
         write_json(folder / "config.json", {"encoder": "TwoTowers", "dim": dim})
 
     @classmethod
-    def load(cls, folder: str | Path, *, trust_code: bool = False) -> TwoTowers:
+    def load(cls, folder: str | Path) -> TwoTowers:
         """What `save` wrote."""
         from dipole.encoders.loading import load_encoder
 
         folder = Path(folder)
         dim = read_json(require(folder, "config.json")).get("dim")
-        query, document = (load_encoder(folder / role, trust_code=trust_code) for role in ROLES)
-        towers = cls(query, document, dim)
+        towers = cls(load_encoder(folder / "query"), load_encoder(folder / "document"), dim)
         if dim is not None:
             path = require(folder, "maps.safetensors")
             try:

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dipole.data.inputs import whole_number
+from dipole.data.options import check_memory
 from dipole.encoders.base import Features
 from dipole.encoders.image import ImageEncoder, image_shape
 from dipole.errors import InputError
@@ -41,6 +43,12 @@ class ViTImage(ImageEncoder):
         depth: int = 4,
         heads: int = 2,
     ) -> None:
+        for name, value in {"dim": dim, "depth": depth, "heads": heads}.items():
+            whole_number(value, f"ViTImage: {name}")
+        if patch is not None:
+            whole_number(patch, "ViTImage: patch")
+        # A layer has 12 dim^2 weights and some more.
+        check_memory(12 * dim * dim * depth, f"ViTImage: dim {dim}, depth {depth}")
         super().__init__(dim, size=size, channels=channels)
         # 49 or 64 patches for images of 14, 16, 28 and 32 pixels.
         self.patch = patch or max(2, min(size) // 7 if min(size) % 7 == 0 else min(size) // 8)

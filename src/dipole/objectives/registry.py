@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from dipole.data.options import check_types
 from dipole.errors import InputError
 from dipole.kernels.settings import EXECUTORS
 from dipole.objectives.base import Objective
@@ -174,9 +175,21 @@ def build_objective(name: str, **settings: Any) -> Objective:
         if key not in known:
             raise InputError(f"{name}: found setting '{key}', expected {_suggest(key, known)}")
     try:
-        return cls(**settings)
-    except TypeError as error:
+        made = cls(**settings)
+    except InputError:
+        raise
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        _check_types(cls, settings, name)
         raise InputError(f"{name}: found settings {settings}, but {error}") from error
+    _check_types(cls, settings, name)  # after: what a class itself says of a range is better
+    return made
+
+
+def _check_types(cls: type[Objective], settings: dict[str, Any], name: str) -> None:
+    own = inspect.signature(cls.__init__).parameters
+    for function, takes in ((cls.__init__, True), (Objective.__init__, False)):
+        part = {key: value for key, value in settings.items() if (key in own) == takes}
+        check_types(function, part, f"{name}: setting")
 
 
 def _suggest(word: str, known: Iterable[str]) -> str:

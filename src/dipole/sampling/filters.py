@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
+from dipole.data.options import Settings
 from dipole.errors import InputError
 
 
-class Filters(BaseModel):
+class Filters(Settings):
     """Of the ranked candidates of an anchor, positives and copies left out, those that
 
         rank <= depth,   least <= s(a, c) <= most,
@@ -22,7 +23,7 @@ class Filters(BaseModel):
     TopK-MarginPos 0.05 on cosines).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     negatives: int = Field(5, ge=1, description="Negatives per row, at most.")
     skip: int = Field(
@@ -65,5 +66,6 @@ def make_filters(**settings: Any) -> Filters:
         first = error.errors()[0]
         if not first["loc"]:
             raise InputError(str(first["ctx"]["error"])) from None
-        name, message = first["loc"][0], first["msg"][0].lower() + first["msg"][1:]
+        name, message = first["loc"][0], first["msg"].removeprefix("Value error, ")
+        message = message[0].lower() + message[1:]
         raise InputError(f"{name}: {first['input']!r}; {message}") from None

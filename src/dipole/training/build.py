@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dipole.data import Examples
+from dipole.data.options import check_memory
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED
@@ -125,6 +126,8 @@ def build_parts(
     if config.queue_holds == "anchor":
         _check_anchors_kept(config, examples)
     if config.queue is not None:
+        # Vectors, and a key of two of their numbers for each.
+        check_memory(config.queue * (encoder.dim + 2), f"queue: {config.queue:,} vectors")
         parts.append(queue := Queue(config.queue, inputs, holds=config.queue_holds))
         if config.mixed:
             parts.append(Mixed(queue, inputs, **config.mixed))

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator
 
+from dipole.data.options import Settings
 from dipole.errors import InputError
 from dipole.files import write_text
 
@@ -17,10 +18,10 @@ Sampler = Literal[
 ]
 
 
-class Config(BaseModel):
+class Config(Settings):
     """Everything that decides a run; written to RUN/config.yaml."""
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+    model_config = ConfigDict(validate_assignment=True)
 
     data: str = Field(
         description="File (jsonl, csv, tsv, parquet), folder, data set name or hub id."
@@ -277,5 +278,6 @@ def _one_line(error: ValidationError) -> str:
         return f"{name}: no such setting; {hint}"
     if first["type"] == "missing":
         return f"{name}: missing; expected {Config.model_fields[name].description}"
-    message = first["msg"][0].lower() + first["msg"][1:]
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
     return f"{name}: {first['input']!r}; {message}"

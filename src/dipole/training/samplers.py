@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dipole.data.options import check_names, check_types, keywords
 from dipole.errors import InputError
 from dipole.files import replaced
 from dipole.sampling.clusters import pseudo_classes
@@ -222,14 +222,8 @@ def make_sampler(
 
 
 def _check_options(function: Callable[..., Any], name: str, options: dict[str, Any]) -> None:
-    parameters = inspect.signature(function).parameters.values()
-    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-    for option in options:
-        if option not in known:
-            raise InputError(
-                f"sampler option {option!r}: {name} has no such setting; expected "
-                f"{'one of ' + ', '.join(known) if known else 'none'}"
-            )
+    check_names(options, keywords(function), "sampler option", name)
+    check_types(function, options, "sampler option")
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import importlib
 import inspect
 from typing import Any
 
+from dipole.data.options import check_types
 from dipole.errors import InputError
 from dipole.views.base import View
 
@@ -68,6 +69,9 @@ def build_views(names: list[str], **options: Any) -> list[View]:
                 f"view option '{option}': no such setting of {', '.join(names)}; "
                 f"expected {expected[0]}"
             )
+    for cls, known in zip(classes, settings, strict=True):
+        own = {name: value for name, value in options.items() if name in known}
+        check_types(cls.__init__, own, "view option")
     views = [
         cls(**{k: v for k, v in options.items() if k in known})
         for cls, known, (_, times) in zip(classes, settings, counted, strict=True)
