@@ -5,9 +5,9 @@ import torch
 from dipole.errors import InputError
 from dipole.evaluation.lens import lens
 from dipole.evaluation.plots_lens import draw_lens, draw_pair_weights, grouped
-from dipole.objectives.multi_similarity import multi_similarity_rows
-from dipole.objectives.pair_weighting import pair_weights
-from dipole.objectives.registry import OBJECTIVES, build_objective
+from dipole.objectives.contract.registry import OBJECTIVES, build_objective
+from dipole.objectives.labels.multi_similarity import multi_similarity_rows
+from dipole.objectives.labels.pair_weighting import pair_weights
 from support.spec import Spec
 
 # Each feature counts by itself.

@@ -17,7 +17,7 @@ from dipole.kernels.draws import (
     of_row,
     uniform,
 )
-from dipole.objectives.regression_mixtures import mix_negatives, mix_positives
+from dipole.objectives.labels.regression_mixtures import mix_negatives, mix_positives
 
 
 def test_keys_differ_and_are_those_of_the_row():

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from dipole.objectives.registry import build_objective
+from dipole.objectives.contract.registry import build_objective
 
 PAGE = Path(__file__).parents[2] / "docs/new-objective.md"
 

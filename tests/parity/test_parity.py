@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from dipole.objectives.registry import objective_class
+from dipole.objectives.contract.registry import objective_class
 from parity.addresses import ADDRESSES, STEPPED, Loss
 from parity.differences import DIFFERENCES
 

@@ -17,9 +17,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from dipole.errors import InputError
 from dipole.kernels import using
-from dipole.objectives.base import Objective
-from dipole.objectives.checks import BOOLEAN, INTEGER
-from dipole.objectives.registry import options
+from dipole.objectives.contract.base import Objective
+from dipole.objectives.contract.checks import BOOLEAN, INTEGER
+from dipole.objectives.contract.registry import options
 from dipole.training.gradient_cache import encode_chunks
 from support import distributed
 from support.spec import VECTORS, Inputs, Spec, reduce_rows, variants

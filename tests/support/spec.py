@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dipole.objectives.base import Objective, Temperature, forward_inputs
-from dipole.objectives.checks import INTEGER, SHAPES
-from dipole.objectives.registry import objective_class, options
+from dipole.objectives.contract.base import Objective, Temperature, forward_inputs
+from dipole.objectives.contract.checks import INTEGER, SHAPES
+from dipole.objectives.contract.registry import objective_class, options
 
 Inputs = dict[str, Tensor]
 Rows = float | list[float | None] | tuple[list[float | None], ...]
@@ -37,7 +37,7 @@ class Spec:
     smooth: it has a second derivative wherever one looks.
     detached: part of the equation carries no gradient; the oracle then takes `at`, the inputs as
         they were, and computes that part from them.
-    shapes: where an input's shape is not the usual one (`dipole.objectives.checks.SHAPES`).
+    shapes: where an input's shape is not the usual one (`contract.checks.SHAPES`).
     least: the smallest number of rows the objective makes sense for.
     """
 

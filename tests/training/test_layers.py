@@ -9,7 +9,7 @@ import torch
 import dipole
 from dipole.errors import InputError
 from dipole.objectives import InfoNCE
-from dipole.objectives.matryoshka import Matryoshka
+from dipole.objectives.dimensions.matryoshka import Matryoshka
 from dipole.training.batches import collate
 from dipole.training.layers import Layers
 from dipole.training.towers import Towers

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from dipole.objectives import InfoNCE
-from dipole.objectives.registry import build_objective
+from dipole.objectives.contract.registry import build_objective
 from dipole.training.towers import Towers, masks_copies, pick
 
 

@@ -6,7 +6,7 @@ A line that is wrong must be an error: mypy reports an ignore that ignores nothi
 from typing import assert_type
 
 from dipole.objectives import DCL, InfoNCE
-from dipole.objectives.base import Reduction, Sum
+from dipole.objectives.contract.base import Reduction, Sum
 
 assert_type(InfoNCE(temperature=0.1), InfoNCE)
 assert_type(InfoNCE(0.1, symmetric=False).symmetric, bool)

@@ -18,7 +18,7 @@ def experiment(seed: int, quick: bool) -> dict[str, float]:
     import torch
     from scipy.special import gammaln, ive
 
-    from dipole.objectives.align_uniform import align_uniform
+    from dipole.objectives.pairs.align_uniform import align_uniform
 
     torch.manual_seed(seed)
     found = {}

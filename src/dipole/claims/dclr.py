@@ -84,7 +84,7 @@ def trained(
 
 def debiased(anchor: Tensor, positive: Tensor, scores: Tensor) -> Tensor:
     """DCLR's loss with as many noise negatives as rows, made harder by the loss itself."""
-    from dipole.objectives.dclr import dclr
+    from dipole.objectives.pairs.dclr import dclr
     from dipole.sampling.mixed_negatives import noise_negatives
 
     a, p = anchor.detach(), positive.detach()

@@ -20,7 +20,7 @@ from dipole.claims.study.loops import descend
 from dipole.claims.study.texts import minilm, stsb
 from dipole.encoders.pair_scorer import PairScorer
 from dipole.objectives import DSE
-from dipole.objectives.dse import PairHead
+from dipole.objectives.graded.dse import PairHead
 
 if TYPE_CHECKING:
     from dipole.encoders.transformer_text import TransformerText

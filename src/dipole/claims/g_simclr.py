@@ -29,7 +29,7 @@ class Masked(nn.Module):
 
     def forward(self, anchor: Tensor, positive: Tensor, rows: Tensor) -> Tensor:
         """The loss of a batch; rows: its numbers in the data."""
-        from dipole.objectives.ntxent import ntxent
+        from dipole.objectives.pairs.ntxent import ntxent
 
         return ntxent(anchor, positive, self.classes[rows], temperature=TEMPERATURE)
 

@@ -74,7 +74,7 @@ def seconds(encoder: TransformerText, texts: list[str]) -> float:
 def from_base(seed: int) -> float:
     """With the last layer in place of a shallow one, all dimensions and nothing to follow."""
     from dipole.objectives import InfoNCE
-    from dipole.objectives.matryoshka import Matryoshka
+    from dipole.objectives.dimensions.matryoshka import Matryoshka
 
     generator = torch.Generator().manual_seed(seed)
     a, p = torch.randn(2, 16, 32, generator=generator)

@@ -52,7 +52,7 @@ def projections(dim: int) -> nn.Module:
 
 def cross_view(student: nn.Module, dim: int, teacher: Tensor | None) -> Loss:
     """SCT of two views' vectors and row numbers; without a teacher the encoder is its own."""
-    from dipole.objectives.sct import similarity_distribution
+    from dipole.objectives.pairs.sct import similarity_distribution
 
     banks = Bank(dim, BANK), Bank(dim, BANK)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from dipole.claims import AtLeast, Claim
 from dipole.claims.study.measures import Trained
-from dipole.objectives.base import Common, Objective
+from dipole.objectives.contract.base import Common, Objective
 from dipole.objectives.maths import reduce
 
 HERE = "dipole.claims.supcon"

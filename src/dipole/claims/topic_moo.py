@@ -112,7 +112,7 @@ def contrast(theta: Tensor, view: Tensor, size: int, generator: torch.Generator)
     A set and its positive are the largest share of every topic among its documents, a negative the
     smallest among those of another set. Sets of one are the contrast of documents.
     """
-    from dipole.objectives.queue_infonce import queue_infonce
+    from dipole.objectives.pairs.queue_infonce import queue_infonce
 
     terms = []
     for _ in range(SHUFFLES if size > 1 else 1):

@@ -101,7 +101,7 @@ def _arms(
 ) -> dict[str, dict[str, Any]]:
     """Name -> settings: what is given beats a recipe, a recipe beats the defaults of the data."""
     from dipole.claims.comparison.compare import OBJECTIVES, defaults_for
-    from dipole.objectives.registry import objective_class
+    from dipole.objectives.contract.registry import objective_class
 
     if objectives and recipes:
         raise InputError("--objectives and --recipes: found both; expected one of them")

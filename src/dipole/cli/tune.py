@@ -117,7 +117,7 @@ def _space(
     batch_size: str | None,
 ) -> tuple[Space, dict[str, Any]]:
     """What is searched, and what is said by one value."""
-    from dipole.objectives.registry import objective_class, options
+    from dipole.objectives.contract.registry import objective_class, options
     from dipole.training.tuning import Space
 
     ranges: dict[str, tuple[float, float]] = {}

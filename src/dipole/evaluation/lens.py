@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from dipole.errors import InputError
-from dipole.objectives.base import Objective
-from dipole.objectives.checks import SHAPES
+from dipole.objectives.contract.base import Objective
+from dipole.objectives.contract.checks import SHAPES
 
 EPSILON = 1e-5
 # The inputs that hold vectors; a teacher's and a queue's are pulled at, but do not move.

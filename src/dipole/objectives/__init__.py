@@ -1,6 +1,6 @@
 """The objectives: `from dipole.objectives import InfoNCE`, or `build_objective("infonce")`.
 
-The function with the maths stands beside its module: `dipole.objectives.infonce.infonce`.
+The function with the maths stands beside its module: `dipole.objectives.pairs.infonce.infonce`.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from dipole.objectives.base import Objective, Sum
-from dipole.objectives.registry import OBJECTIVES, build_objective
+from dipole.objectives.contract.base import Objective, Sum
+from dipole.objectives.contract.registry import OBJECTIVES, build_objective
 
 _CLASSES = {entry.partition(":")[2]: entry.partition(":")[0] for entry in OBJECTIVES.values()}
 

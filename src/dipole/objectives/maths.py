@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dipole.kernels import Mask, candidates, different, negatives, off_diagonal, settings
 from dipole.kernels.collectives import find_place, gather, world
-from dipole.objectives.base import Reduction
+from dipole.objectives.contract.base import Reduction
 from dipole.relations import Relation, diagonal, targets
 
 

@@ -18,7 +18,7 @@ from dipole.training.seeding import seed_step
 MADE_OF_DATA = ("static", "two-towers")
 
 if TYPE_CHECKING:
-    from dipole.objectives.base import Objective
+    from dipole.objectives.contract.base import Objective
     from dipole.training.parts import Part
     from dipole.views.base import View
 
@@ -267,7 +267,7 @@ def build_objective(config: Config) -> Objective:
     objective = build_sum(config.objective, config.combine, options)
     if not config.matryoshka and not config.matryoshka_layers:
         return objective
-    from dipole.objectives.matryoshka import Matryoshka
+    from dipole.objectives.dimensions.matryoshka import Matryoshka
 
     return Matryoshka(objective, config.matryoshka, layers=config.matryoshka_layers)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from dipole.errors import InputError
-from dipole.objectives.base import Objective, Sum
+from dipole.objectives.contract.base import Objective, Sum
 from dipole.objectives.maths import everywhere
 
 _TERM = re.compile(r"\s*(?:([0-9.eE-]+)\s*\*)?\s*([\w.:-]+)\s*")
@@ -44,7 +44,7 @@ def build_sum(text: str, combine: str, settings: dict[str, Any]) -> Objective:
 
     A KEY without a name goes to every part that has such a setting.
     """
-    from dipole.objectives.registry import build_objective, objective_class, options
+    from dipole.objectives.contract.registry import build_objective, objective_class, options
 
     terms = read_sum(text)
     if len(terms) == 1:

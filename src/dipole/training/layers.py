@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dipole.encoders.base import Encoder, Features
 from dipole.errors import InputError
-from dipole.objectives.matryoshka import SHALLOW
+from dipole.objectives.dimensions.matryoshka import SHALLOW
 from dipole.training.parts import Part
 
 

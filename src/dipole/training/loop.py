@@ -16,7 +16,7 @@ from dipole.encoders.base import Encoder
 from dipole.errors import InputError, RunError
 from dipole.kernels import using
 from dipole.kernels.draws import Rows, drawing
-from dipole.objectives.base import Objective
+from dipole.objectives.contract.base import Objective
 from dipole.sampling.known import KnownPairs
 from dipole.training import sharding
 from dipole.training.batches import Batch, ahead, collate, unique_keys

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dipole.encoders.base import Encoder, Features
 from dipole.errors import InputError
-from dipole.objectives.base import Objective, forward_inputs
+from dipole.objectives.contract.base import Objective, forward_inputs
 from dipole.training.batches import padded
 from dipole.training.gradient_cache import encode_chunks
 from dipole.training.parts import Part

@@ -13,7 +13,7 @@ from dipole.claims.catalogue.systems import (
     write_result,
 )
 from dipole.errors import InputError
-from dipole.objectives.registry import OBJECTIVES, objective_class
+from dipole.objectives.contract.registry import OBJECTIVES, objective_class
 
 
 def test_all_systems_are_listed():

@@ -104,8 +104,8 @@ def built_parts() -> Mapping[str, tuple[str, ...]]:
     """
     from dipole import recipes
     from dipole.claims import claimed_systems
-    from dipole.objectives.registry import OBJECTIVES, objective_class
-    from dipole.objectives.systems import SYSTEMS
+    from dipole.objectives.contract.registry import OBJECTIVES, objective_class
+    from dipole.objectives.contract.systems import SYSTEMS
 
     parts: dict[str, list[str]] = {}
     for name in OBJECTIVES:

@@ -68,7 +68,7 @@ class Cell:
         build_objective(make_config(**self.run_settings()))
 
     def _sources(self) -> list[str]:
-        from dipole.objectives.registry import objective_class
+        from dipole.objectives.contract.registry import objective_class
 
         name = str(self.settings.get("objective", "infonce"))
         sources = [inspect.getsource(inspect.getmodule(objective_class(name)))]  # type: ignore[arg-type]

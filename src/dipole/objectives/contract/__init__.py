@@ -1,0 +1,1 @@
+"""What every objective is: its settings, its checks, its name."""

@@ -1,0 +1,236 @@
+"""What every objective is: a callable module, tensors in, one number out.
+
+Its settings are typed fields, its `forward` is the maths; inputs are checked when it is called. It
+says what it takes by the names of its `forward`, so that a trainer can hand it a batch by name, and
+it adds up: `InfoNCE() + 0.1 * AlignmentUniformity()`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Literal, TypedDict, overload
+
+import torch
+from torch import Tensor, nn
+
+from dipole.errors import InputError
+from dipole.kernels import using
+from dipole.kernels.settings import EXECUTORS, Executor
+from dipole.objectives.contract.checks import SHAPES, check, check_above_zero
+from dipole.objectives.contract.settings import Declared, setting
+
+Reduction = Literal["mean", "sum", "none"]
+
+
+class Common(TypedDict, total=False):
+    """The settings every objective has; a subclass passes them on as `**common`."""
+
+    reduction: Reduction
+    executor: Executor | None
+
+
+class Objective(Declared):
+    """An objective and where it comes from; subclasses write their settings and `forward`.
+
+    `make` is called with the settings in place, for layers and buffers made of them. A subclass
+    with an `__init__` of its own checks its inputs itself.
+
+    reduction: `mean` over the rows that have a positive, their `sum`, or `none` (one per row).
+    executor: how the pair engine runs, see docs/engine.md; None chooses.
+    """
+
+    # Set by `registry.register`.
+    name: ClassVar[str] = ""
+    paper: ClassVar[str] = ""
+    system: ClassVar[str] = ""
+    form: ClassVar[str] = ""
+    related: ClassVar[tuple[str, ...]] = ()
+    rows: ClassVar[bool] = True
+    executors: ClassVar[tuple[str, ...]] = EXECUTORS
+
+    # Shapes of inputs that are not the usual ones, as `checks.SHAPES` has them.
+    shapes: ClassVar[dict[str, str]] = {}
+
+    reduction: Reduction = setting(default="mean", kw_only=True)
+    executor: Executor | None = setting(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.reduction != "mean" and not self.rows:
+            raise InputError(
+                f"reduction: found {self.reduction!r}, expected 'mean': one number per batch"
+            )
+        if self.executor not in (None, *self.executors):
+            expected = ", ".join(self.executors) or "None: it does not run on the engine"
+            raise InputError(f"executor: found {self.executor!r}, expected {expected}")
+        self.make()
+
+    def make(self) -> None:
+        """Layers and buffers that the settings ask for."""
+
+    def __call__(self, *args: Any, **inputs: Any) -> Any:
+        """`forward` of checked inputs, on the executor that was asked for."""
+        if self.declared:
+            tensors = dict(zip(self.inputs(), args, strict=False)) | inputs
+            known = {n: x for n, x in tensors.items() if n in self.shapes or n in SHAPES}
+            check(shapes=self.shapes, **known)
+        with using(executor=self.executor):
+            return super().__call__(*args, **inputs)
+
+    def inputs(self) -> dict[str, bool]:
+        """The tensors `forward` takes, by name: True where it cannot do without."""
+        return forward_inputs(type(self).forward)
+
+    def bind(self, examples: int) -> None:
+        """Told once, before training, how many examples there are.
+
+        For objectives with a state per example (buffers, so that checkpoints hold it), which then
+        take `rows`, the batch's row numbers in the data; the others do nothing. What a step writes
+        into them must be the same on every process: gather it (`objectives.maths.everywhere`).
+        """
+
+    def pick(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """Those tensors of a batch that this objective takes.
+
+        Where `views` is asked for and the batch has none, they are the anchor, the positive,
+        `view_2`, `view_3` and so on, stacked.
+        """
+        found = {key: value for key, value in batch.items() if value is not None}
+        wanted = self.inputs()
+        if "views" in wanted and "views" not in found and "anchor" in found:
+            more = sum(key.startswith("view_") for key in found)
+            names = ["anchor", "positive", *(f"view_{i + 2}" for i in range(more))]
+            found["views"] = torch.stack([found[name] for name in names if name in found])
+        for key, needed in wanted.items():
+            if needed and key not in found:
+                raise InputError(
+                    f"{type(self).__name__} needs '{key}', found {', '.join(batch) or 'nothing'}; "
+                    f"expected {', '.join(k for k, must in wanted.items() if must)}"
+                )
+        return {key: found[key] for key in wanted if key in found}
+
+    def __add__(self, other: Objective) -> Sum:
+        return Sum([*_terms(self), *_terms(other)])
+
+    def __radd__(self, other: object) -> Objective:  # for the built-in `sum`, which starts at 0
+        return self if other == 0 else NotImplemented
+
+    def __mul__(self, weight: float) -> Sum:
+        return Sum([(weight * own, part) for own, part in _terms(self)])
+
+    __rmul__ = __mul__
+
+
+class Sum(Objective):
+    """Weighted sum of objectives; each is called with those inputs that its `forward` names.
+
+    `parts` holds every part's last value by name, unweighted and detached, for a logger.
+    """
+
+    def __init__(self, terms: Iterable[tuple[float, Objective]]) -> None:
+        super().__init__()
+        weights, parts = zip(*terms, strict=True)
+        self.weights: tuple[float, ...] = weights
+        self.terms = nn.ModuleList(parts)
+        self.parts: dict[str, Tensor] = {}
+
+    def names(self) -> list[str]:
+        """One name per part; the second `infonce` is `infonce_2`."""
+        bases = [getattr(term, "name", "") or type(term).__name__ for term in self.terms]
+        counts = [bases[:i].count(base) for i, base in enumerate(bases)]
+        return [f"{b}_{c + 1}" if c else b for b, c in zip(bases, counts, strict=True)]
+
+    def bind(self, examples: int) -> None:
+        """Every part is told."""
+        for term in self.terms:
+            assert isinstance(term, Objective)
+            term.bind(examples)
+
+    def inputs(self) -> dict[str, bool]:
+        """The inputs of all parts; needed is what one of them needs."""
+        merged: dict[str, bool] = {}
+        for term in self.terms:
+            assert isinstance(term, Objective)
+            for key, needed in term.inputs().items():
+                merged[key] = merged.get(key, False) or needed
+        return merged
+
+    def forward(self, *args: Tensor, **inputs: Tensor | None) -> Tensor:
+        """Positional arguments are named as in the first part."""
+        total: Tensor | None = None
+        for weight, value in zip(self.weights, self.values(*args, **inputs), strict=True):
+            total = weight * value if total is None else total + weight * value
+        assert total is not None
+        return total
+
+    def values(self, *args: Tensor, **inputs: Tensor | None) -> list[Tensor]:
+        """What every part says of a batch, unweighted."""
+        first, *_ = self.terms
+        assert isinstance(first, Objective)
+        batch = dict(zip(first.inputs(), args, strict=False)) | inputs
+        values = []
+        for name, term in zip(self.names(), self.terms, strict=True):
+            assert isinstance(term, Objective)
+            values.append(term(**term.pick(batch)))
+            self.parts[name] = values[-1].detach()
+        return values
+
+
+class Temperature(nn.Module):
+    """A temperature: fixed, or learnt as its logarithm, which keeps it positive.
+
+    As a field, `temperature: Temperature = Temperature(0.05)`, it is given as a number, and
+    `self.temperature()` is its value now.
+    """
+
+    def __init__(self, value: float, learn: bool = False) -> None:
+        super().__init__()
+        self.value = check_above_zero("temperature", value)
+        self.log: nn.Parameter | None = None
+        if learn:
+            self.learn()
+
+    def learn(self) -> None:
+        """From now on it is a parameter."""
+        self.log = nn.Parameter(torch.tensor(math.log(self.value)))
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.place = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> float: ...
+    @overload
+    def __get__(self, instance: nn.Module, owner: type) -> Temperature: ...
+    def __get__(self, instance: nn.Module | None, owner: type) -> Any:
+        if instance is None:
+            return self.value
+        if self.place not in instance._modules:
+            raise AttributeError(self.place)
+        return instance._modules[self.place]
+
+    def __set__(self, instance: nn.Module, value: float | Temperature) -> None:
+        # A class of its own `__init__` says what its temperature is, learnt or not.
+        own = value if isinstance(value, Temperature) else Temperature(value)
+        instance._modules[self.place] = own
+
+    def forward(self) -> float | Tensor:
+        return self.value if self.log is None else self.log.exp()
+
+    def extra_repr(self) -> str:
+        learnt = "" if self.log is None else ", learnt"
+        return f"{self.value if self.log is None else self.log.exp().item():.4g}{learnt}"
+
+
+def forward_inputs(forward: Callable[..., Any]) -> dict[str, bool]:
+    """Argument name -> whether it has no default."""
+    parameters = list(inspect.signature(forward).parameters.values())[1:]
+    return {p.name: p.default is p.empty for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
+
+
+def _terms(objective: Objective) -> list[tuple[float, Objective]]:
+    if isinstance(objective, Sum):
+        return [(w, t) for w, t in zip(objective.weights, objective.terms, strict=True)]  # type: ignore[misc]
+    if isinstance(objective, Objective):
+        return [(1.0, objective)]
+    raise TypeError(f"expected an objective, found {type(objective).__name__}")

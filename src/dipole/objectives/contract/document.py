@@ -1,0 +1,108 @@
+"""Writes docs/objectives.md and the types of `dipole.objectives` from the registry:
+`python -m dipole.objectives.contract.document`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from dipole.objectives.contract.base import Objective, forward_inputs
+from dipole.objectives.contract.registry import OBJECTIVES, objective_class, options
+from dipole.objectives.contract.systems import SYSTEMS
+
+HEAD = """# Objectives
+
+<!-- Written by `python -m dipole.objectives.contract.document`; do not edit. -->
+
+```python
+from dipole.objectives import InfoNCE, build_objective
+
+objective = InfoNCE(temperature=0.05)           # or build_objective("infonce", temperature=0.05)
+loss = objective(anchor, positive)              # tensors in, one number out
+loss = objective(anchor, positive, negative, ids=ids)
+both = objective + 0.1 * build_objective("dcl") # adds up; both.parts has every part's value
+```
+
+The inputs have the same names in every objective; those in brackets may be left out.
+
+| input | shape | |
+|---|---|---|
+| `anchor`, `positive` | (n, d) | vectors; lengths do not matter where the score is the cosine |
+| `negative` | (m, d) | candidates of every anchor |
+| `candidates` | (n, k, d) | an own list for every anchor |
+| `views` | (v, n, d) | v views of n examples; a trainer stacks anchor and positive |
+| `labels` | (n,) | integers, the classes; `positive_labels` where a pair has two |
+| `ids` | (n,) | integers that name contents: equal ids are never negatives of each other |
+| `relation` | (n, n) | a `Relation` or weights >= 0: who is positive, and how strongly |
+| `mask` | (n, ...) | booleans, True takes part; of tokens `anchor_mask`, `positive_mask` |
+| `token_ids` | (n, t) | integers that name the positive's words |
+| `scores`, `relevance` | (n,), (n, k) | graded truth of a pair, of a list |
+| `queue`, `support` | (m, d) | vectors of earlier batches; with their `support_labels` |
+| `teacher_scores` | (n, ...) | what a teacher says |
+| `teacher_anchor`, ... | as without | the teacher's vectors of the same inputs |
+| `rows` | (n,) | numbers of the examples in the data, where every example has a state |
+
+Every objective has `reduction` ("mean", "sum", "none"; several processes: docs/engine.md) and
+`executor` (None chooses by size). A wrong input raises an error that names the argument, what it
+was and what was expected.
+
+"""
+
+
+def document() -> str:
+    """The page."""
+    classes = [objective_class(name) for name in sorted(OBJECTIVES)]
+    lines = ["| name | form | inputs | settings | related to |", "|---|---|---|---|---|"]
+    lines += [_row(cls) for cls in classes]
+    systems = [
+        "## Systems",
+        "",
+        "The loss of every system, by its id; where two share an equation it is written once.",
+        "",
+        "| system | loss | what is fed to it |",
+        "|---|---|---|",
+        *(f"| `{name}` | `{call}` | {note} |" for name, (call, note) in sorted(SYSTEMS.items())),
+    ]
+    papers = [f"- `{cls.name}` (`{cls.system}`): {_linked(cls.paper)}" for cls in classes]
+    return HEAD + "\n".join([*lines, "", *systems, "", "## Papers", "", *papers]) + "\n"
+
+
+def _row(cls: type[Objective]) -> str:
+    inputs = [k if must else f"[{k}]" for k, must in forward_inputs(cls.forward).items()]
+    common = options(Objective)
+    settings = [f"{k}={_short(v)}" for k, v in options(cls).items() if k not in common]
+    cells = [
+        f"`{cls.name}`<br>{cls.__name__}",
+        cls.form + ("" if cls.rows else "; one number per batch"),
+        ", ".join(inputs),
+        ", ".join(settings),
+        ", ".join(f"`{name}`" for name in cls.related),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _short(value: Any) -> str:
+    return str(value) if not isinstance(value, str) else f'"{value}"'
+
+
+def _linked(paper: str) -> str:
+    return re.sub(r"arXiv (\d{4}\.\d{4,5})", r"[arXiv \1](https://arxiv.org/abs/\1)", paper)
+
+
+def stub() -> str:
+    """`dipole/objectives/__init__.pyi`: the names that are imported when they are used."""
+    places = ["base:Objective", "base:Sum", "registry:build_objective", *OBJECTIVES.values()]
+    lines = ["# Written by `python -m dipole.objectives.contract.document`; do not edit."]
+    for place in sorted(places):
+        module, _, name = place.partition(":")
+        lines.append(f"from dipole.objectives.{module} import {name} as {name}")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    page = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/objectives.md")
+    page.write_text(document(), encoding="utf-8")
+    Path(__file__).parents[1].joinpath("__init__.pyi").write_text(stub(), encoding="utf-8")

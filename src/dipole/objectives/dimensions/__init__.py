@@ -1,0 +1,1 @@
+"""Losses of the dimensions of a batch: variance, covariance, whitening, prefixes."""

@@ -1,0 +1,1 @@
+"""Losses of pairs with a score: how much they belong together."""

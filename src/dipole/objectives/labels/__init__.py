@@ -1,0 +1,1 @@
+"""Losses of examples with a class, or a number in its place."""

@@ -1,0 +1,147 @@
+"""Hydra: any two classes may be a positive pair, seen through the dimensions they share."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dipole.errors import InputError
+from dipole.kernels import Modifier, different, lse, own, pairs
+from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
+from dipole.objectives.contract.checks import check
+from dipole.objectives.contract.registry import register
+from dipole.objectives.maths import log_add, one_against, reduce, unit
+from dipole.objectives.sets.gml import check_classes
+
+
+def gated_infonce(
+    anchor: Tensor,
+    positive: Tensor,
+    labels: Tensor,
+    positive_labels: Tensor,
+    log_gate: Tensor,
+    *,
+    temperature: float | Tensor = 0.1,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """With the gate g_i in (0, 1)^d of pair i's two classes, * by dimension, and z any vector,
+
+        s_i(z) = cos(g_i * a_i, g_i * z) / temperature
+        L_i    = log( exp s_i(p_i) + sum_{z in N(i)} exp s_i(z) ) - s_i(p_i),
+
+    N(i) all anchors and positives of the batch whose class is neither of pair i's. The gated
+    cosine is (g_i^2 a_i) . z over the root of g_i^2 . z^2: two matrix products on a tile.
+    Shapes: anchor, positive (n, d); labels, positive_labels (n,), their classes; log_gate (n, d).
+    """
+    check(
+        anchor=anchor,
+        positive=positive,
+        labels=labels,
+        positive_labels=positive_labels,
+        temperature=temperature,
+        log_gate=log_gate,
+        shapes={"log_gate": "n d"},
+    )
+    a, p = unit(anchor), unit(positive)
+    # A common factor of a gate means nothing to a cosine, so the largest of its numbers is 1.
+    gate = log_gate.to(a.dtype)
+    gate = torch.exp(gate - gate.amax(1, keepdim=True))
+    row, square = unit(a * gate) * gate, gate.square()
+
+    def gated(score: Tensor, square: Tensor, z: Tensor) -> Tensor:
+        """Dot products over lengths; a vector of which nothing is left scores 0."""
+        length = square @ z.T
+        return score * length.masked_fill(length == 0, 1).rsqrt()
+
+    rest: list[Tensor] = []
+    for z, classes in ((a, labels), (p, positive_labels)):
+        mod = Modifier(gated, row=square, column=z.square())
+        mask = [different(labels, classes), different(positive_labels, classes)]
+        rest += pairs(row, z, temperature=temperature, row=[lse(mod=mod, mask=mask)]).row
+    hit = own(unit(a * gate), unit(p * gate), temperature=temperature)
+    return reduce(one_against(hit, log_add(*rest)), reduction)
+
+
+class Gate(nn.Module):
+    """log g(y, y') = log sigmoid(MLP((e(y) + e(y')) / 2)), symmetric in the two classes.
+
+    `seed` draws the first weights, so that every process starts with the same.
+    """
+
+    def __init__(self, classes: int, dim: int, label_dim: int, seed: int = 0) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.embedding = nn.Embedding(classes, label_dim)
+            self.mlp = nn.Sequential(
+                nn.Linear(label_dim, label_dim), nn.ReLU(), nn.Linear(label_dim, dim)
+            )
+        self.classes, self.dim = classes, dim
+
+    def forward(self, labels: Tensor, positive_labels: Tensor) -> Tensor:
+        check_classes("labels", labels, self.classes)
+        check_classes("positive_labels", positive_labels, self.classes)
+        mean = (self.embedding(labels) + self.embedding(positive_labels)) / 2
+        return F.logsigmoid(self.mlp(mean))
+
+
+@register(
+    "hydra",
+    paper="Wu et al. 2024, Rethinking Positive Pairs in Contrastive Learning, arXiv 2410.18200",
+    system="hydra",
+    form="softmax in the sub-space of a pair of classes",
+    related=("infonce", "supcon"),
+)
+class Hydra(Objective):
+    """`gated_infonce` with its gate, learnt; `gated=False` is the control, without any gate.
+
+    Gates can die: `objective.gate(y, y').exp().mean()` should stay away from 0. Use the encoder's
+    vectors without gates afterwards; the likeness of gates is a map of the classes.
+
+    Example:
+        >>> import torch
+        >>> objective = Hydra(classes=4, dim=8)
+        >>> y, other = torch.tensor([0, 1, 2, 3]), torch.tensor([1, 2, 3, 3])
+        >>> objective(torch.randn(4, 8), torch.randn(4, 8), y, other).shape
+        torch.Size([])
+    """
+
+    def __init__(
+        self,
+        classes: int = 10,
+        dim: int = 128,
+        temperature: float = 0.1,
+        *,
+        label_dim: int = 64,
+        gated: bool = True,
+        seed: int = 0,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(**common)
+        self.temperature = Temperature(temperature)
+        self.gate = Gate(classes, dim, label_dim, seed) if gated else None
+
+    def forward(
+        self, anchor: Tensor, positive: Tensor, labels: Tensor, positive_labels: Tensor
+    ) -> Tensor:
+        """The loss of a batch; see `gated_infonce`."""
+        check(anchor=anchor, positive=positive, labels=labels, positive_labels=positive_labels)
+        log_gate = torch.zeros_like(anchor)
+        if self.gate is not None:
+            if anchor.shape[1] != self.gate.dim:
+                raise InputError(
+                    f"anchor: found shape {tuple(anchor.shape)}, expected (n, {self.gate.dim})"
+                )
+            log_gate = self.gate(labels, positive_labels)
+        return gated_infonce(
+            anchor,
+            positive,
+            labels,
+            positive_labels,
+            log_gate,
+            temperature=self.temperature(),
+            reduction=self.reduction,
+        )

@@ -1,0 +1,1 @@
+"""Losses of lists: candidates of an anchor, with a relevance or a teacher's scores."""

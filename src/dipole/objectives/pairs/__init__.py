@@ -1,0 +1,1 @@
+"""Losses of pairs: an anchor, its positive, negatives."""

@@ -1,0 +1,1 @@
+"""Losses against sets: support examples, class weights."""

@@ -1,0 +1,1 @@
+"""Losses of several views of an example."""

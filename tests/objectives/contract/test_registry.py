@@ -1,0 +1,131 @@
+"""Names: all there, all different, all tested; errors that help."""
+
+import doctest
+import importlib
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import dipole.objectives
+from dipole.errors import InputError
+from dipole.objectives import InfoNCE, build_objective
+from dipole.objectives.contract.base import Objective, forward_inputs
+from dipole.objectives.contract.checks import SHAPES
+from dipole.objectives.contract.registry import OBJECTIVES, objective_class, options, register
+from support.battery import Battery
+
+HERE = Path(__file__).parents[1]
+
+
+def test_every_objective_has_a_battery():
+    tested = set()
+    for path in HERE.rglob("test_*.py"):
+        spec = importlib.util.spec_from_file_location(f"collected_{path.stem}", path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        if path != Path(__file__):
+            spec.loader.exec_module(module)
+        tested |= {
+            thing.spec.name
+            for thing in vars(module).values()
+            if inspect.isclass(thing) and issubclass(thing, Battery) and hasattr(thing, "spec")
+        }
+    assert tested >= set(OBJECTIVES)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_name_and_source(name):
+    cls = objective_class(name)
+    assert cls.name == name, "the decorator and OBJECTIVES disagree"
+    assert cls.paper, "where the maths comes from"
+    assert cls.system
+    assert cls.form
+    assert set(cls.related) <= set(OBJECTIVES)
+    assert cls.__name__ in dipole.objectives.__all__
+    assert getattr(dipole.objectives, cls.__name__) is cls
+    assert set(forward_inputs(cls.forward)) <= set(SHAPES), "inputs have the library's names"
+
+
+@pytest.mark.parametrize(
+    "module", sorted({place.partition(":")[0] for place in OBJECTIVES.values()})
+)
+def test_examples_run(module):
+    found = importlib.import_module(f"dipole.objectives.{module}")
+    result = doctest.testmod(found, optionflags=doctest.ELLIPSIS)
+    assert result.attempted, "every objective shows how it is called"
+    assert not result.failed
+
+
+def test_build_with_settings():
+    objective = build_objective("infonce", temperature=0.2, reduction="sum", executor="tiled")
+    assert isinstance(objective, InfoNCE)
+    assert objective.temperature() == 0.2
+    assert (objective.reduction, objective.executor) == ("sum", "tiled")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("infonse", {}, "objective: found 'infonse', expected 'infonce'"),
+        ("qqq", {}, "objective: found 'qqq', expected one of "),
+        ("esimcse", {}, "objective: found 'esimcse', a system; expected its loss, InfoNCE(0.05, "),
+        (
+            "infonce",
+            {"temprature": 1},
+            "infonce: found setting 'temprature', expected 'temperature",
+        ),
+        (
+            "infonce",
+            {"reduction": "max"},
+            "reduction: found 'max', expected 'mean', 'sum' or 'none'",
+        ),
+        ("infonce", {"executor": "fast"}, "executor: found 'fast', expected 'dense', 'tiled', "),
+        ("infonce", {"temperature": "hot"}, "temperature: found 'hot', expected a number above 0"),
+        ("no_such_file:Loss", {}, "objective: found 'no_such_file:Loss', expected module:class "),
+        ("torch.nn:Linear", {}, "objective: found <class 'torch.nn"),
+    ],
+)
+def test_mistakes_get_one_line(name, settings, message):
+    with pytest.raises(InputError) as raised:
+        build_objective(name, **settings)
+    assert str(raised.value).startswith(message)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_objective_of_ones_own():
+    @register("of-ones-own", paper="none", system="none", form="constant")
+    class OfOnesOwn(Objective):
+        def forward(self, anchor):
+            return anchor.sum()
+
+    assert objective_class("of-ones-own") is OfOnesOwn
+    assert build_objective("dipole.objectives.pairs.infonce:InfoNCE").name == "infonce"
+    with pytest.raises(InputError, match="expected a name not yet taken"):
+        register("of-ones-own", paper="", system="", form="")(InfoNCE)
+    assert options(OfOnesOwn) == {"reduction": "mean", "executor": None}
+    assert build_objective("of-ones-own")(torch.ones(2, 2)).item() == 4
+
+
+def test_unknown_attribute():
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = dipole.objectives.Nothing
+    assert set(dir(dipole.objectives)) == set(dipole.objectives.__all__)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("circle", {"margin": float("nan")}, "circle: setting 'margin': found nan; expected fini"),
+        ("circle", {"margin": "wide"}, "circle: setting 'margin': found 'wide'; expected a number"),
+        ("cacr", {"alpha": float("inf")}, "cacr: setting 'alpha': found inf; expected finite"),
+        ("gram", {"learn_temperature": "yes"}, "'learn_temperature': found 'yes'; expected true"),
+        ("swav", {"seed": "x"}, "swav: setting 'seed': found 'x'; expected a whole number"),
+    ],
+)
+def test_settings_of_another_type_are_named(name, settings, message):
+    with pytest.raises(InputError, match=message):
+        build_objective(name, **settings)
