@@ -9,6 +9,7 @@ import pytest
 from dipole.data import (
     Pairs,
     Triplets,
+    load_inputs,
     load_labeled,
     load_pairs,
     load_ranked,
@@ -25,8 +26,17 @@ Write = Callable[..., Path]
     [
         ({"q": "a", "d": "b"}, ("a", "b"), "anchor 'q', positive 'd'"),
         ({"positive": "b", "anchor": "a"}, ("a", "b"), "anchor 'anchor', positive 'positive'"),
-        # Ids, numbers and labels are no texts.
-        ({"id": "1", "n": 3, "year": "1999", "q": "a", "label": "x", "d": "b"}, ("a", "b"), "'q'"),
+        # Ids, numbers, addresses and categories are no texts.
+        (
+            {"id": "1", "n": 3, "year": "1999", "q": "a", "category": "x", "d": "b", "url": "c"},
+            ("a", "b"),
+            "'q'",
+        ),
+        ({"qid": "k7", "question": "a", "docId": "k8", "answer": "b"}, ("a", "b"), "'question'"),
+        ({"answer": "b", "note": "c", "question": "a"}, ("a", "b"), "'question'"),
+        ({"passage": "b", "other": "a"}, ("a", "b"), "anchor 'other', positive 'passage'"),
+        ({"query": "a", "title": "T", "text": "b"}, ("a", "T b"), "positive 'text' after title"),
+        ({"premise": "a", "hypothesis": "b", "comment": "c"}, ("a", "b"), "'hypothesis'"),
         ({"q": "a", "d": "b", "negative": "c"}, ("a", "b", ["c"]), "negatives 'negative'"),
         ({"negative_1": "c", "q": "a", "negative_2": "d", "d": "b"}, ("a", "b", ["c", "d"]), "'q'"),
         ({"query": "a", "pos": ["b"], "neg": ["c", "d"]}, ("a", "b", ["c", "d"]), "'neg'"),
@@ -57,10 +67,13 @@ def test_columns_that_are_named_are_taken_and_no_others(write: Write) -> None:
     assert load_pairs(path, "c", "a")[0] == {"id": "2", "anchor": "3", "positive": "1"}
     assert load_pairs(path, "c", "a", "b")[0]["negatives"] == ["2"]
     assert load_pairs(path, "c", "a", ["b", "negative"])[0]["negatives"] == ["2", "4"]
-    path = write("y.csv", "a,b,c\nx,y,z\n")
+    path = write("y.csv", "a,b\nx,y\n")
     assert load_pairs(path, positive="a")[0] == {"id": "2", "anchor": "y", "positive": "x"}
+    path = write("y.csv", "a,b,c\nx,y,z\n")
     for named in ({"anchor": "d"}, {"positive": "d"}, {"anchor": "a", "negative": "d"}):
-        with pytest.raises(InputError, match=r"y\.csv: no column 'd'; columns found: a, b, c"):
+        with pytest.raises(
+            InputError, match=r"y\.csv: no column 'd' \(--\w+\); columns found: a, b, c"
+        ):
             load_pairs(path, **named)  # type: ignore[arg-type]
 
 
@@ -105,14 +118,36 @@ def test_scored_pairs_by_number_and_by_name(write: Write) -> None:
 @pytest.mark.parametrize(
     ("load", "text", "message"),
     [
-        (load_pairs, "a,label\nx,3\n", "found one text column among a, label; expected two"),
+        (
+            load_pairs,
+            "a,label\nx,3\n",
+            "found one text column among a, label, with classes in 'label'; ",
+        ),
         (load_pairs, "a,b\n1,2\n", "found no text column among a, b; expected two"),
         (load_scored, "a,b\nx,y\n", "found no column of numbers among a, b; expected one"),
         (load_scored, "a,b,c,d\nx,y,1,2\n", "found 2 columns of numbers among a, b, c, d"),
         (load_scored, "a,score\nx,1\n", "found one text column"),
+        (
+            load_pairs,
+            "a,b,c\nx,y,z\n",
+            r"found 3 text columns \(a, b, c\) .* \(or name them: --anch",
+        ),
+        (
+            load_pairs,
+            "question,context,answer\nx,y,z\n",
+            r"found 3 text columns \(question, context, answer\)",
+        ),
+        (load_scored, "a,b,c,score\nx,y,z,1\n", "found 3 text columns .*: --first, --second"),
+        (load_labeled, "a,b,label\nx,y,z\n", r"found 2 text columns \(a, b\).* name it: --input"),
+        (load_inputs, "a,b\nx,y\n", r"found 2 text columns \(a, b\).* name it: --input"),
+        (load_labeled, "text,label\nx,0.5\ny,1\n", "found numbers with fractions in 'label'"),
         (load_labeled, "a,b,c\nx,y,z\n", "found no label among a, b, c"),
         (load_labeled, "n,label\n1,x\n", "found no text column among n, label"),
-        (load_ranked, "query,a\nx,y\n", "no column 'candidates'; columns found: query, a"),
+        (
+            load_ranked,
+            "query,a\nx,y\n",
+            "no column 'candidates'; columns found: query, a; expected",
+        ),
     ],
 )
 def test_columns_that_cannot_be_found(
@@ -145,3 +180,83 @@ def test_ranked(write: Write) -> None:
         load_ranked(write("x.jsonl", [{**plain, "relevance": [1]}]))
     with pytest.raises(InputError, match=r"column 'neg_scores': found 0\.3; expected a list"):
         load_ranked(write("z.jsonl", [{**scored, "neg_scores": 0.3}]))
+
+
+def test_one_row_decides_nothing(write: Write) -> None:
+    """A number, null or an empty field in the first row makes no other column the anchor."""
+    path = write("n.csv", "query,answer,source\n911,emergency,page one\nseven,forty two,page two\n")
+    assert load_pairs(path)[0] == {"id": "2", "anchor": "911", "positive": "emergency"}
+    rows = [{"q": None, "d": "b", "n": 3}, *({"q": f"a {i}", "d": f"b {i}"} for i in range(19))]
+    pairs = load_pairs(write("n.jsonl", rows), on_bad_row="skip")
+    assert pairs.origin.endswith("anchor 'q', positive 'd'")
+    assert (len(pairs), pairs.skipped.count) == (19, 1)
+    # A column that most rows lack is no text to compare.
+    rows[5]["note"] = "only here"
+    assert load_pairs(write("m.jsonl", rows[1:])).origin.endswith("anchor 'q', positive 'd'")
+
+
+def test_what_columns_hold_counts_where_names_say_nothing(write: Write) -> None:
+    rows = [
+        {"at": f"https://a.org/{i}", "day": f"2024-01-{i + 10}", "kind": "ab"[i % 2], "q": f"q {i}"}
+        for i in range(20)
+    ]  # fmt: skip
+    path = write("x.jsonl", [{**row, "d": f"d {i}"} for i, row in enumerate(rows)])
+    assert load_pairs(path).origin.endswith("anchor 'q', positive 'd'")
+    with pytest.raises(InputError, match=r"found one text column .*, with classes in 'kind'"):
+        load_pairs(write("y.jsonl", rows))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sentence1,sentence2,score\na,b,2.5\n", "found scores of pairs in 'score'"),
+        ("anchor,positive,label\na,b,0\n", "found scores of pairs in 'label'"),
+        ("premise,hypothesis,label\na,b,neutral\n", "found labels of pairs in 'label'"),
+        ("prompt,chosen,rejected\na,b,c\n", "found preferences .* dipole trains on yet"),
+        ("chosen,rejected\na,b\n", "found preferences"),
+    ],
+)
+def test_what_is_no_pairs_is_refused_unless_both_columns_are_named(
+    write: Write, text: str, message: str
+) -> None:
+    path = write("x.csv", text)
+    with pytest.raises(InputError, match=f"{message}.*--anchor and --positive"):
+        load_pairs(path)
+    first, second = text.split(",")[:2]
+    second = second.split()[0]
+    assert load_pairs(path, first, second)[0] == {"id": "2", "anchor": "a", "positive": "b"}
+    with pytest.raises(InputError, match=message):
+        load_pairs(path, first)
+
+
+def test_a_column_is_given_once(write: Write) -> None:
+    path = write("x.csv", "a,b,score\nx,y,1\n")
+    for load, named in (
+        (load_pairs, {"anchor": "a", "positive": "a"}),
+        (load_pairs, {"anchor": "a", "positive": "b", "negative": "b"}),
+        (load_pairs, {"anchor": "a", "positive": "b", "negative": ["score", "score"]}),
+        (load_scored, {"first": "a", "second": "a"}),
+        (load_scored, {"first": "a", "second": "b", "score": "b"}),
+        (load_labeled, {"input": "a", "label": "a"}),
+    ):
+        with pytest.raises(InputError, match=r"found the column '.*' twice, for --"):
+            load(path, **named)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"no column 'scor' .* did you mean 'score'"):
+        load_scored(path, score="scor")
+
+
+def test_columns_that_data_do_not_have_are_not_ignored(write: Write) -> None:
+    with pytest.raises(InputError, match="stdlib-code: found anchor='q' for data whose columns"):
+        load_pairs("stdlib-code", anchor="q")
+    with pytest.raises(InputError, match="digits: found label='q'"):
+        load_labeled("digits", label="q")
+    with pytest.raises(InputError, match="stsb: found score='q'"):
+        load_scored("stsb", score="q")
+    folder = write("beir/corpus.jsonl", [{"_id": "1", "text": "a"}]).parent
+    with pytest.raises(InputError, match="beir: found anchor='q'"):
+        load_pairs(folder, anchor="q")
+
+
+def test_a_row_without_negatives_has_none(write: Write) -> None:
+    rows = [{"q": "a", "d": "b", "negative": "c"}, {"q": "e", "d": "f"}]
+    assert load_pairs(write("x.jsonl", rows)).column("negatives") == [["c"], []]

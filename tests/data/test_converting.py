@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dipole.data import Pairs, cache, converting, load_labeled, load_pairs, load_scored
+from dipole.data import Pairs, cache, converting, load_labeled, load_pairs, load_scored, rows
 from dipole.data.converting import SeenIds
 from dipole.errors import InputError
 
@@ -74,11 +74,35 @@ def test_a_score_is_a_finite_number(write: Write, score: object) -> None:
 def test_labels_are_whole_numbers_or_names(write: Write) -> None:
     assert load_labeled(write("x.csv", "text,label\na,3\nb,-1\n")).column("label") == [3, -1]
     assert load_labeled(write("y.csv", "text,label\na,cat\nb,1\n")).column("label") == ["cat", "1"]
-    with pytest.raises(InputError, match="row 3: column 'label': found 'cat'; expected a whole"):
-        load_labeled(write("z.csv", "text,label\na,3\nb,cat\n"))
-    # The first row is bad for another reason: the type of the label is known all the same.
+    # All rows decide, not the first: what is not written as a whole number stays as it is.
+    assert load_labeled(write("z.csv", "text,label\na,3\nb,cat\n")).column("label") == ["3", "cat"]
+    classes = load_labeled(write("v.csv", "text,label\na,12\nb,0012\nc,-0\n")).column("label")
+    assert classes == ["12", "0012", "-0"]
+    assert load_labeled(write("u.jsonl", [{"text": "a", "label": 2.0}]))[0]["label"] == 2
+    flags = [{"text": "a", "label": True}, {"text": "b", "label": False}]
+    assert load_labeled(write("t.jsonl", flags)).column("label") == ["true", "false"]
+    # The first row is bad for another reason.
     part = load_labeled(write("w.csv", "text,label\n,3\nb,4\n"), on_bad_row="skip")
     assert part.column("label") == [4]
+
+
+def test_classes_in_the_cache_are_whole_numbers_too(write: Write, small_memory: Path) -> None:
+    for last, expected in (("299", list(range(300))), ("0299", None)):
+        rows = "".join(f"a longer text {i},{i}\n" for i in range(299))
+        path = write(f"{last}.csv", f"text,label\n{rows}a text,{last}\n")
+        for _ in range(2):  # the second time from the cache
+            found = list(load_labeled(path).column("label"))
+            assert found == (expected or [*map(str, range(299)), "0299"])
+    assert len(list(small_memory.iterdir())) == 2
+
+
+def test_texts_have_a_largest_size(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "LONGEST_TEXT", 100)
+    path = write("x.jsonl", [PAIR, {**PAIR, "positive": "x" * 101}])
+    with pytest.raises(
+        InputError, match="row 2: column 'positive': found a text of 101 characters"
+    ):
+        load_pairs(path)
 
 
 def test_only_so_many_messages_are_kept(write: Write) -> None:
@@ -183,7 +207,7 @@ def test_a_file_that_changes_while_it_is_read_is_no_data(
 
 @pytest.mark.slow
 def test_a_killed_conversion_leaves_nothing_that_is_read(write: Write, small_memory: Path) -> None:
-    path = write("x.jsonl", [{"id": str(i), "a": "x" * 2000, "b": "y"} for i in range(40_000)])
+    path = write("x.jsonl", [{"id": str(i), "a": "x" * 2000, "b": f"y {i}"} for i in range(40_000)])
     code = "import sys, dipole.data.cache as c; c.MEMORY = 2**20; " + (
         "from dipole.data import load_pairs; print(len(load_pairs(sys.argv[1])))"
     )

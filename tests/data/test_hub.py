@@ -38,7 +38,9 @@ def test_a_saved_folder_of_splits(saved: Path) -> None:
     assert load_pairs(saved, split="test+train").column("anchor")[0] == "q 5"
     with pytest.raises(InputError, match="no split 'dev'; splits found: train, test"):
         load_pairs(saved, split="dev")
-    with pytest.raises(InputError, match="no column 'query'; columns found: question, answer"):
+    with pytest.raises(
+        InputError, match=r"no column 'query' \(--anchor\); columns found: question"
+    ):
         load_pairs(saved, "query", "answer")
 
 
@@ -65,9 +67,37 @@ def test_a_folder_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert type(triplets) is Triplets
     assert triplets[0] == {"id": "1", "anchor": "q", "positive": "p", "negatives": ["n"]}
     (folder / "train.jsonl").write_text("{no json\n")
-    with pytest.raises(InputError, match="found no data set that `datasets` can read") as caught:
+    with pytest.raises(
+        InputError, match=r"row 1: train\.jsonl, row 1: found broken JSON"
+    ) as caught:
         load_pairs(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_of_tables_is_read_as_the_tables_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`datasets` alone makes 12 of 0012, nothing of NA, and a header of the first row."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    (folder / "train.csv").write_text("id,question,answer\n0012,NA,b\n12,c,d\n")
+    (folder / "test.csv").write_text("id,question,answer\n7,e,f\n")
+    assert list(load_pairs(folder)) == [
+        {"id": "0012", "anchor": "NA", "positive": "b"},
+        {"id": "12", "anchor": "c", "positive": "d"},
+    ]
+    assert load_pairs(folder, split="test").ids == ["7"]
+    assert load_pairs(folder, split="all").ids == ["0012", "12", "7"]
+    with pytest.raises(InputError, match="no split 'dev'; splits found: train, test"):
+        load_pairs(folder, split="dev")
+    for name in ("train", "test"):
+        (folder / f"{name}.csv").write_text("text,label\na,01\nb,1\n")
+    assert load_labeled(folder).column("label") == ["01", "1"]
+    (folder / "train.csv").write_text("How do I pay?,By card.\nWhere?,In Ghent.\n")
+    with pytest.raises(InputError, match=r"train\.csv, row 1: found a sentence, 'How do I pay\?'"):
+        load_pairs(folder)
+    assert load_pairs(folder, "1", "2").column("positive") == ["By card.", "In Ghent."]
 
 
 def test_images_and_texts_with_labels(tmp_path: Path) -> None:

@@ -87,7 +87,8 @@ def test_gzip(write: Write, name: str) -> None:
     text = {"csv": "a,b\n1,2\n", "tsv": "a\tb\n1\t2\n", "jsonl": '{"a": "1", "b": "2"}\n'}
     path = write(name, gzip.compress(text[name.split(".")[1]].encode()))
     assert rows(path) == [{"a": "1", "b": "2"}]
-    whole = gzip.compress(text[name.split(".")[1]].encode() * 500)
+    first, *rest = text[name.split(".")[1]].encode().splitlines(keepends=True)
+    whole = gzip.compress(first + (b"".join(rest) or first) * 500)
     with pytest.raises(InputError, match=r"found damaged gzip data after row \d+"):
         rows(write(name, whole[:-12]))
 
@@ -122,6 +123,12 @@ def test_columns_by_number_mean_no_header_line(write: Write) -> None:
         ("x.csv", b'a,b\n"x,z\nf,g\n', 2, r"mark that is not closed \(rows 2 to 3\)"),
         ("x.tsv", b"a\tb\nx\n", 2, "found 1 fields; expected 2"),
         ("x.tsv", b"a\tb\nx\t\xff\n", 2, "found the byte 0xff at position 3"),
+        ("x.csv", b"a,b\nx,y\0\n", 2, "found a NUL byte at position 4"),
+        ("x.tsv", b"a\tb\nx\ty\0\n", 2, "found a NUL byte at position 4"),
+        ("x.csv", b"query,b\nx,y\nquery,b\n", 3, "found the header line again"),
+        ("x.jsonl", b'{"a": 1, "b": 2, "a": 3}\n', 1, "the key 'a' twice in one object"),
+        ("x.jsonl", b'{"a": {"b": 1, "b": 2}}\n', 1, "the key 'b' twice in one object"),
+        ("x.json", b'[{"a": 1}, 2]', 2, "found 2; expected one object a line, an array of"),
         ("x.jsonl", b'{"a": 1}\n{"a":\n', 2, "found broken JSON .* at position 6"),
         ("x.jsonl", b"[1, 2]\n", 1, "found a list of 2; expected a JSON object"),
         ("x.jsonl", b'{"a": "\xff"}\n', 1, "found the byte 0xff at position 8"),
@@ -161,3 +168,95 @@ def test_files_that_cannot_be_read(write: Write, name: str, content: str, messag
     with pytest.raises(InputError, match=message) as caught:
         rows(write(name, content))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"a": "x", "b": "y"}, {"a": "z", "b": "w"}]',
+        '[\n {\n  "a": "x",\n  "b": "y"\n },\n {"a": "z", "b": "w"}\n]\n',
+        '{"a": "x", "b": "y"}\n{"a": "z", "b": "w"}\n',
+        '{\n "a": "x",\n "b": "y"\n}\n{\n "a": "z",\n "b": "w"\n}\n',
+        '{"a": ["x", "z"], "b": ["y", "w"]}',
+        '{\n "a": ["x", "z"],\n "b": ["y", "w"]\n}',
+        '{"a": {"0": "x", "1": "z"}, "b": {"0": "y", "1": "w"}}',
+    ],
+)
+def test_json_as_lines_array_objects_and_columns(write: Write, text: str) -> None:
+    expected = [{"a": "x", "b": "y"}, {"a": "z", "b": "w"}]
+    assert rows(write("x.json", text)) == expected
+    assert rows(write("x.json.gz", gzip.compress(text.encode()))) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[{"a": 1},', r"x\.json: found broken JSON \(Expecting value in line 1, position 11\)"),
+        ('{"version": 1,\n"data": [{"a": 1}]}', "found the rows inside an object, under 'data'"),
+        ('[{"a": 1,\n"a": 2}]', "found broken JSON .the key 'a' twice in one object"),
+    ],
+)
+def test_json_that_holds_no_rows(write: Write, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        rows(write("x.json", text))
+
+
+def test_an_array_in_a_jsonl_file_is_told_where_it_belongs(write: Write) -> None:
+    found = list(file_source(write("x.jsonl", '[\n{"a": 1},\n{"a": 2}\n]\n')).rows())
+    assert "JSON over several lines is read from a file named .json" in found[0][1].message  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("How do I pay?,By card.\nWhere?,In Ghent.\n", "a sentence, 'How do I pay?'"),
+        ("the cat sat on the mat,die Katze\nx,y\n", "a sentence"),
+        ("2.5,a man sings,x\n1,a dog,y\n", "the number '2.5' over a column of numbers"),
+        ("cat,it purrs\ndog,it barks\ncat,it meows\n", "'cat', which stands below it again"),
+    ],
+)
+def test_a_table_without_a_header_line_loses_no_row(write: Write, text: str, found: str) -> None:
+    path = write("x.csv", text)
+    with pytest.raises(
+        InputError, match=r"row 1: found .*no header line; .* --positive 2"
+    ) as caught:
+        rows(path)
+    assert found in str(caught.value)
+    assert len(rows(path, "1", "2")) == text.count("\n")
+    # A column named as it stands there says that this is the header line.
+    assert len(rows(path, text.split(",")[0])) == text.count("\n") - 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["question,answer", "q,d", "id,2019,2020", "First name,Last name", ",anchor,positive", "1,2"],
+)
+def test_a_header_line_is_one(write: Write, header: str) -> None:
+    below = ",".join("abc"[: header.count(",") + 1])
+    assert len(rows(write("x.csv", f"{header}\n{below}\n"))) == 1
+
+
+def test_numbers_for_columns_that_have_names_are_refused(write: Write) -> None:
+    path = write("x.csv", "question,answer\na,b\n")
+    with pytest.raises(InputError, match="and a header line: question, answer; expected its names"):
+        rows(path, "1", "2")
+
+
+def test_sizes_are_bounded_and_said_as_such(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = csv.field_size_limit()
+    monkeypatch.setattr("dipole.data.tables.LONGEST_TEXT", 10)
+    try:
+        csv.field_size_limit(10)
+        path = write("x.csv", f"a,b\n{'x' * 11},y\nz,w\n")
+        bad, good = (row for _, row in file_source(path).rows())
+        assert bad == Bad("found a field of more than 10 characters; expected shorter texts")
+        assert good == {"a": "z", "b": "w"}
+        # Behind the field that is too long come its other lines, which are no rows.
+        path = write("y.csv", f'a,b\n"p\n{"x" * 11}\nq,r",y\n')
+        with pytest.raises(InputError, match=r"row 2: found a field of more .* \(rows 2 to 3\)"):
+            rows(path)
+    finally:
+        csv.field_size_limit(limit)
+    monkeypatch.setattr("dipole.data.lines.LONGEST_LINE", 20)
+    with pytest.raises(InputError, match="row 2: found a line of more than 20 bytes"):
+        rows(write("x.jsonl", [{"a": "b"}, {"a": "x" * 30}]))

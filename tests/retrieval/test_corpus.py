@@ -38,9 +38,20 @@ def test_named_columns_and_row_numbers_as_ids(tmp_path: Path) -> None:
     assert list(read_corpus(path, text="body", id="text")) == [Document("one", "two")]
 
 
-def test_the_first_column_with_text_where_no_name_says_it(tmp_path: Path) -> None:
-    path = written(tmp_path / "x.jsonl", {"number": "12", "id": "a", "what": "a knot", "more": "x"})
-    assert list(read_corpus(path)) == [Document("a", "a knot", {"number": "12", "more": "x"})]
+def test_the_only_column_with_text_where_no_name_says_it(tmp_path: Path) -> None:
+    row = {"number": "12", "id": "a", "what": "a knot", "url": "x"}
+    path = written(tmp_path / "x.jsonl", row)
+    assert list(read_corpus(path)) == [Document("a", "a knot", {"number": "12", "url": "x"})]
+    with pytest.raises(InputError, match=r"found 2 text columns \(what, more\).*name it: --text"):
+        read_corpus(written(tmp_path / "y.jsonl", {**row, "more": "y"}))
+
+
+def test_ids_are_never_embedded(tmp_path: Path) -> None:
+    rows = [{"pid": f"k{i}", "sku_id": f"s{i}", "title": f"T{i}", "body": f"b {i}"} for i in (1, 2)]
+    corpus = read_corpus(written(tmp_path / "x.jsonl", *rows))
+    first = Document("k1", "T1 b 1", {"sku_id": "s1", "title": "T1"})
+    assert next(iter(corpus)) == first
+    assert corpus.origin.endswith("text 'body' after title, id 'pid'")
 
 
 def test_beir_needs_no_queries_and_no_judgements(tmp_path: Path) -> None:
@@ -84,8 +95,8 @@ def test_stdlib_code_is_the_code_of_all_splits_with_file_and_line(
 @pytest.mark.parametrize(
     ("rows", "text", "id", "message"),
     [
-        ([{"text": "a"}], "body", None, r"x.jsonl, row 1: no column 'body'"),
-        ([{"n": 1}], None, None, "no column with text among n"),
+        ([{"text": "a"}], "body", None, r"x.jsonl: no column 'body' \(--text\)"),
+        ([{"n": 1}], None, None, "no text column among n"),
         ([{"text": "a"}, {"text": " "}], None, None, r"row 2: column 'text': found empty text"),
         ([{"id": 1, "text": "a"}] * 2, None, None, r"row 2: found the id '1' of row 1 again"),
         ([{"id": "", "text": "a"}], None, None, r"row 1: column 'id': found ''; expected an id"),

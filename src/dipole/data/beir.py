@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-from dipole.data.columns import get, plan_pairs, plan_texts
 from dipole.data.converting import BadRows, OnBadRow, convert
 from dipole.data.examples import Pairs, Skipped, Texts
 from dipole.data.judgements import Judgements
+from dipole.data.plans import get, plan_pairs, plan_texts
 from dipole.data.readers import file_source
 from dipole.data.retrieval import MetadataById, RetrievalData, TextById
 from dipole.data.rows import Bad, BadValueError, Row, Source, number_of

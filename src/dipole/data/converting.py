@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Literal, NoReturn
 
 import numpy as np
 
 from dipole.data.cache import digest, read_entry, store
-from dipole.data.columns import Plan, get
 from dipole.data.examples import Examples, Skipped, arrow, arrow_type
-from dipole.data.rows import Bad, BadValueError, Row, Source, shown, text_of
+from dipole.data.plans import Plan, get
+from dipole.data.rows import Bad, BadValueError, Row, Source, is_whole, shown, text_of
 from dipole.data.same import exact_key
+from dipole.data.sample import CHARACTERS, ROWS, Sample
 from dipole.errors import InputError
 
 OnBadRow = Literal["error", "skip"]
@@ -20,6 +21,7 @@ OnBadRow = Literal["error", "skip"]
 _ROWS = 4096
 _CHARACTERS = 2**21
 _MESSAGES = 20
+_VERSION = "2"  # of what is in the cache
 _RECENT = 2**17  # ids held in a dictionary before they are sorted away
 
 
@@ -88,46 +90,71 @@ class BadRows:
 
 def convert(
     source: Source,
-    make_plan: Callable[[Source, dict[str, Any]], Plan],
+    make_plan: Callable[[Source, Sample], Plan],
     on_bad_row: OnBadRow,
 ) -> Examples:
     """Examples of a source, all of them checked; from the cache if they were converted before."""
     bad_row = BadRows(source.name, on_bad_row)
     rows = source.rows()
-    first: tuple[int, dict[str, Any]] | None = None
-    for number, row in rows:
-        if isinstance(row, Bad):
-            bad_row(number, row.message)
-        else:
-            first = (number, row)
-            break
-    if first is None:
+    head = _head(rows, bad_row)
+    sample = Sample([row for _, row in head if not isinstance(row, Bad)])
+    if not sample.rows:
         _no_rows(source, bad_row)
-    plan = make_plan(source, first[1])
+    plan = make_plan(source, sample)
     what, state = source.state()
-    settings = (plan.kind.__name__, plan.taken, on_bad_row)
+    settings = (plan.kind.__name__, plan.taken, on_bad_row, _VERSION)
     name = "-".join([digest(what), digest(state), digest(*settings)])
     entry = read_entry(name)
     if entry is not None:
         table, about = entry
         skipped = Skipped(about["skipped"], tuple(about["messages"]))
+        table = _whole_numbers(table, about["whole"])
         return plan.kind(table, origin=_origin(source, plan), skipped=skipped, columns=plan.columns)
     pa = arrow()
     kinds = plan.kinds or plan.kind.FIELDS
     schema = pa.schema([("id", pa.string()), *((n, arrow_type(kind)) for n, kind in kinds.items())])
     if plan.metadata:
         schema = schema.append(pa.field("metadata", pa.string()))
+    whole = {"label"} & kinds.keys()  # fields of which no value so far was anything else
     table = store(
         name,
-        _batches(_unchanged(source, state, chain([first], rows)), plan, schema, bad_row),
+        _batches(_unchanged(source, state, chain(head, rows)), plan, schema, bad_row, whole),
         schema,
-        lambda: {"skipped": bad_row.count, "messages": bad_row.messages},
+        lambda: {
+            "skipped": bad_row.count,
+            "messages": bad_row.messages,
+            "whole": sorted(whole),
+        },
     )
     if table.num_rows == 0:
         _no_rows(source, bad_row)
+    table = _whole_numbers(table, sorted(whole))
     return plan.kind(
         table, origin=_origin(source, plan), skipped=bad_row.skipped, columns=plan.columns
     )
+
+
+def _head(rows: Iterator[Row], bad_row: BadRows) -> list[Row]:
+    """The first rows from the first usable one on; bad ones before it are counted."""
+    head: list[Row] = []
+    characters = 0
+    for number, row in rows:
+        if isinstance(row, Bad) and not head:
+            bad_row(number, row.message)
+            continue
+        head.append((number, row))
+        characters += 0 if isinstance(row, Bad) else sum(map(_size, row.values()))
+        if len(head) >= ROWS or characters >= CHARACTERS:
+            break
+    return head
+
+
+def _whole_numbers(table: Any, fields: Sequence[str]) -> Any:
+    """Classes that are all written as whole numbers, as such: 12 and 0012 stay two classes."""
+    for field in fields:
+        place = table.schema.get_field_index(field)
+        table = table.set_column(place, field, table.column(field).cast(arrow().int64()))
+    return table
 
 
 def _no_rows(source: Source, bad_row: BadRows) -> NoReturn:
@@ -150,8 +177,13 @@ def _unchanged(source: Source, state: str, rows: Iterator[Row]) -> Iterator[Row]
         raise InputError(f"{source.name}: changed while it was being read; try again")
 
 
-def _batches(rows: Iterator[Row], plan: Plan, schema: Any, bad_row: BadRows) -> Iterator[Any]:
-    """Record batches of the usable rows; ids are the file's own or the numbers of the rows."""
+def _batches(
+    rows: Iterator[Row], plan: Plan, schema: Any, bad_row: BadRows, whole: set[str]
+) -> Iterator[Any]:
+    """Record batches of the usable rows; ids are the file's own or the numbers of the rows.
+
+    A field leaves `whole` when one of its texts is not a whole number.
+    """
     pa = arrow()
     seen = SeenIds()
     batch: list[dict[str, Any]] = []
@@ -175,6 +207,7 @@ def _batches(rows: Iterator[Row], plan: Plan, schema: Any, bad_row: BadRows) -> 
             # A row with several positives becomes several examples: 17-1, 17-2, ...
             example["id"] = identity if len(examples) == 1 else f"{identity}-{part}"
             batch.append(example)
+            whole -= {field for field in whole if not is_whole(example[field])}
             characters += sum(map(_size, example.values()))
         if len(batch) >= _ROWS or characters >= _CHARACTERS:
             yield pa.RecordBatch.from_pylist(batch, schema)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from dipole.data.rows import Row, Source
+from dipole.data.readers import file_format, file_source
+from dipole.data.rows import Bad, Row, Source
 from dipole.data.splits import WHOLE, check_whole, chosen_splits
 from dipole.errors import InputError, note, optional
 
@@ -25,15 +26,20 @@ class UnreachableError(InputError):
         self.reason = reason
 
 
+_SAVED = ("dataset_dict.json", "dataset_info.json", "state.json")
 _DATA_FILES = ("*.parquet", "*.jsonl", "*.csv", "*.tsv", "data/*", "*/*.parquet", "*/*.jsonl")
 
 
 def is_datasets_folder(folder: Path) -> bool:
     """Whether `datasets` can read this folder."""
-    saved = ("dataset_dict.json", "dataset_info.json", "state.json")
-    return any((folder / name).is_file() for name in saved) or any(
+    return any((folder / name).is_file() for name in _SAVED) or any(
         next(folder.glob(pattern), None) is not None for pattern in _DATA_FILES
     )
+
+
+def has_text_files(folder: Path) -> bool:
+    """Whether a folder holds tables as text and nothing else that `datasets` would read."""
+    return is_datasets_folder(folder) and _files_by_split(folder) is not None
 
 
 def parts_from_folder(folder: Path, split: str, whole: tuple[str, ...] = WHOLE) -> dict[str, Any]:
@@ -76,6 +82,53 @@ def parts_from_hub(name: str, split: str) -> dict[str, Any]:
                 f"({_first_line(error)}); expected owner/name or owner/name:configuration"
             ) from None
     raise UnreachableError(name, problem)
+
+
+def folder_source(
+    folder: Path, split: str, columns: Sequence[str | None] = (), whole: tuple[str, ...] = WHOLE
+) -> Source:
+    """The rows of the splits asked for of a folder.
+
+    Files of text are read here, not by `datasets`: it would take ids and labels like 0012 for
+    numbers, the text NA for none, and the first row of a table without a header line for one.
+    """
+    files = _files_by_split(folder)
+    if files is None:
+        return rows_source(str(folder), parts_from_folder(folder, split, whole))
+    chosen = chosen_splits(split, files, str(folder))
+    sources = [file_source(file, columns) for part in chosen for file in files[part]]
+
+    def rows() -> Iterator[Row]:
+        number = 0
+        for source in sources:
+            for place, row in source.rows():
+                number += 1
+                where = f"{Path(source.name).name}, row {place}: "
+                yield number, Bad(where + row.message) if isinstance(row, Bad) else row
+
+    def state() -> tuple[str, str]:
+        states = [source.state() for source in sources]
+        return " ".join(what for what, _ in states), " ".join(how for _, how in states)
+
+    notes = list(dict.fromkeys(note for source in sources for note in source.notes))
+    return Source(f"{folder} ({'+'.join(chosen)})", rows, state, notes=notes)
+
+
+def _files_by_split(folder: Path) -> dict[str, list[Path]] | None:
+    """Split -> its files, as `datasets` finds them, of a folder of text files; else None.
+
+    Parquet files have types of their own, images among them: `datasets` reads those.
+    """
+    if any((folder / name).is_file() for name in _SAVED):
+        return None
+    datasets = optional("datasets", "text")
+    try:
+        found = datasets.load_dataset_builder(str(folder)).config.data_files or {}
+    except Exception:  # what is wrong is for `parts_from_folder` to say
+        return None
+    files = {str(part): [Path(str(file)) for file in paths] for part, paths in found.items()}
+    formats = {file_format(file) for paths in files.values() for file in paths}
+    return files if formats and formats <= {"jsonl", "json", "csv", "tsv"} else None
 
 
 def rows_source(name: str, parts: dict[str, Any]) -> Source:

@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import Any, cast
 
 from dipole.data.beir import beir_pairs, is_beir, read_beir
-from dipole.data.columns import (
-    Plan,
-    plan_inputs,
-    plan_labeled,
-    plan_pairs,
-    plan_ranked,
-    plan_scored,
-)
 from dipole.data.converting import OnBadRow, convert
 from dipole.data.cranfield import is_cranfield, read_cranfield
 from dipole.data.examples import Examples, Inputs, Labeled, Pairs, Ranked, Scored, Triplets
-from dipole.data.hub import is_datasets_folder, parts_from_folder, parts_from_hub, rows_source
+from dipole.data.hub import (
+    folder_source,
+    has_text_files,
+    is_datasets_folder,
+    parts_from_folder,
+    parts_from_hub,
+    rows_source,
+)
 from dipole.data.images import (
     from_class_folders,
     from_datasets,
@@ -29,16 +28,25 @@ from dipole.data.images import (
 )
 from dipole.data.named import NAMED, locate, wrong_kind
 from dipole.data.named_loading import labeled_by_name, retrieval_by_name, scored_by_name
+from dipole.data.plans import (
+    Plan,
+    plan_inputs,
+    plan_labeled,
+    plan_pairs,
+    plan_ranked,
+    plan_scored,
+)
 from dipole.data.readers import file_source
 from dipole.data.retrieval import RetrievalData, retrieval_from_pairs
 from dipole.data.rows import Source, shown
+from dipole.data.sample import Sample
 from dipole.data.splits import WHOLE, check_whole, has_splits
 from dipole.errors import InputError
 
 # For a file these mean all of it: scored pairs are trained on as well as measured with.
 _SCORED = ("test", "train", "all")
 
-MakePlan = Callable[[Source, dict[str, Any]], Plan]
+MakePlan = Callable[[Source, Sample], Plan]
 
 
 def load_pairs(
@@ -56,14 +64,17 @@ def load_pairs(
         source: a file (jsonl, csv, tsv, parquet), a folder (BEIR, `datasets` on disk), a name
             (`stdlib-code`) or the id of a data set on the Hugging Face hub.
         anchor, positive, negative: column names (numbers from 1 for a table without a header
-            line); not given: `anchor` and `positive`, `query` and `pos`, or the first two text
-            columns, with `negative`, `negative_1`, ... as negatives. `.origin` says what was taken.
+            line); not given: those that names settle (`anchor` and `positive`, `query` and `pos`,
+            `question` and `answer`, ...), or the only two columns of text, with `negative`,
+            `negative_1`, ... as negatives. `.origin` says what was taken.
         split: which part of a source that has parts ("all": every part).
         on_bad_row: "error" stops at the first bad row; "skip" leaves them out, see `.skipped`.
         seed: decides the split of `stdlib-code`.
 
     Raises:
-        InputError: one line that says file, row, what was found and what was expected.
+        InputError: one line that says file, row, what was found and what was expected; also where
+            the columns are open, or the rows are no pairs but have scores, classes or preferences,
+            unless `anchor` and `positive` are named.
     """
     place = locate(source)
     named = {"anchor": anchor, "positive": positive, "negative": negative}
@@ -78,8 +89,8 @@ def load_pairs(
         _no_columns(place, named)
         return beir_pairs(place, split, on_bad_row)
 
-    def plan(rows: Source, row: dict[str, Any]) -> Plan:
-        return plan_pairs(rows, row, anchor, positive, negative)
+    def plan(rows: Source, sample: Sample) -> Plan:
+        return plan_pairs(rows, sample, anchor, positive, negative)
 
     columns = [anchor, positive, *([negative] if isinstance(negative, str) else negative or [])]
     return cast(Pairs | Triplets, _load(place, split, plan, columns, on_bad_row))
@@ -95,8 +106,8 @@ def load_scored(
 ) -> Scored:
     """Pairs of texts with a score.
 
-    Not named: `score` (or `scores`, `label`, `similarity`, else the only column of numbers) and the
-    first two text columns. Arguments and errors as in `load_pairs`.
+    Not named: `score` (or `label`, `similarity`, ..., else the only column of numbers) and two text
+    columns as in `load_pairs`. Arguments and errors as there.
     """
 
     place = locate(source)
@@ -104,8 +115,8 @@ def load_scored(
         _no_columns(place, {"first": first, "second": second, "score": score})
         return scored_by_name(str(place), split, on_bad_row)
 
-    def plan(rows: Source, row: dict[str, Any]) -> Plan:
-        return plan_scored(rows, row, first, second, score)
+    def plan(rows: Source, sample: Sample) -> Plan:
+        return plan_scored(rows, sample, first, second, score)
 
     return cast(Scored, _load(place, split, plan, [first, second, score], on_bad_row, _SCORED))
 
@@ -121,17 +132,19 @@ def load_labeled(
 ) -> Labeled:
     """Inputs (texts, or images as uint8 arrays) with a class, a whole number or a name.
 
-    A table (not named: `label`, `class` or `category`, else the last of two columns, and the first
-    text column), a folder of idx files, a folder or zip file of images (CLASS/FILE, or
-    SPLIT/CLASS/FILE where there are splits), a `datasets` folder or hub id, a name (`digits`, ...).
+    A table (not named: `label`, `class` or `category`, else the last of two columns, and the column
+    `text`, `sentence`, ..., or the only one of text), a folder of idx files, a folder or zip file
+    of images (CLASS/FILE, or SPLIT/CLASS/FILE where there are splits), a `datasets` folder or hub
+    id, a name (`digits`, ...).
+    Classes are whole numbers where every one is written as one (`0012` is not), else names.
     Arguments and errors as in `load_pairs`; of images that cannot be read, too.
 
     resize: pixels of images, 64 or (height, width): scaled to cover it and cropped in the middle;
         not given: they must be of one size.
     """
 
-    def plan(rows: Source, row: dict[str, Any]) -> Plan:
-        return plan_labeled(rows, row, input, label)
+    def plan(rows: Source, sample: Sample) -> Plan:
+        return plan_labeled(rows, sample, input, label)
 
     found = _load_inputs(source, input, label, split, on_bad_row, seed, resize, plan)
     return cast(Labeled, found)
@@ -147,12 +160,12 @@ def load_inputs(
 ) -> Inputs | Labeled:
     """Inputs (texts or images) without a partner; Labeled where the source has a class too.
 
-    A table (not named: the first text column), a folder or zip file of images without classes, or
+    A table (not named: as in `load_labeled`), a folder or zip file of images without classes, or
     anything that `load_labeled` reads.
     """
 
-    def plan(rows: Source, row: dict[str, Any]) -> Plan:
-        return plan_inputs(rows, row, input)
+    def plan(rows: Source, sample: Sample) -> Plan:
+        return plan_inputs(rows, sample, input)
 
     found = _load_inputs(
         source, input, None, split, on_bad_row, seed, resize, plan, with_labels=False
@@ -176,7 +189,9 @@ def _load_inputs(
     if place in NAMED:
         _no_columns(place, columns)
         return labeled_by_name(str(place), split, seed, on_bad_row, resize)
-    if isinstance(place, str) or (place.is_dir() and is_datasets_folder(place)):
+    if isinstance(place, Path) and place.is_dir() and has_text_files(place):
+        pass  # tables, read as such
+    elif isinstance(place, str) or (place.is_dir() and is_datasets_folder(place)):
         parts = _parts(place, split)
         features = next(iter(parts.values())).features
         if any(is_image(features[name]) for name in features if input in (None, name)):
@@ -211,8 +226,8 @@ def load_ranked(
     if place in NAMED:
         raise wrong_kind(str(place), "ranked")
 
-    def plan(rows: Source, row: dict[str, Any]) -> Plan:
-        return plan_ranked(rows, row, query, candidates, relevance)
+    def plan(rows: Source, sample: Sample) -> Plan:
+        return plan_ranked(rows, sample, query, candidates, relevance)
 
     return cast(Ranked, _load(place, split, plan, [query, candidates, relevance], on_bad_row))
 
@@ -282,6 +297,8 @@ def _load(
                 f"{place}: found a folder with neither corpus.jsonl nor data that `datasets` "
                 "reads; expected a BEIR folder or a folder of `datasets`"
             )
-        return convert(rows_source(str(place), _parts(place, split, whole)), plan, on_bad_row)
+        if isinstance(place, Path):
+            return convert(folder_source(place, split, columns, whole), plan, on_bad_row)
+        return convert(rows_source(place, parts_from_hub(place, split)), plan, on_bad_row)
     check_whole(split, place, "a file", whole)
     return convert(file_source(place, columns), plan, on_bad_row)

@@ -9,7 +9,6 @@ from typing import Any, cast
 import numpy as np
 
 from dipole.data.beir import read_beir, read_beir_rows
-from dipole.data.columns import plan_scored
 from dipole.data.converting import OnBadRow, convert
 from dipole.data.cranfield import is_cranfield, read_cranfield
 from dipole.data.examples import Labeled, Scored
@@ -23,6 +22,7 @@ from dipole.data.images import (
     one_size_already,
 )
 from dipole.data.named import NAMED, local_folder, missing, wrong_kind
+from dipole.data.plans import plan_scored
 from dipole.data.readers import file_source
 from dipole.data.retrieval import RetrievalData
 from dipole.errors import InputError
@@ -62,7 +62,7 @@ def scored_by_name(name: str, split: str, on_bad_row: OnBadRow) -> Scored:
         files, columns = _SCORED_FILES[name]
         found = {part: folder / file for part, file in files.items() if (folder / file).is_file()}
         source = file_source(_of_split(folder, found, split), columns)
-    examples = convert(source, lambda rows, row: plan_scored(rows, row, *columns), on_bad_row)
+    examples = convert(source, lambda rows, sample: plan_scored(rows, sample, *columns), on_bad_row)
     return cast(Scored, examples)
 
 

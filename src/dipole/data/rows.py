@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,9 @@ class BadValueError(ValueError):
     """A value of a row that cannot be used; becomes a `Bad` row."""
 
 
+# The most characters of one text: a longer one is a file that went into a field by mistake.
+LONGEST_TEXT = 2**24
+
 # The 1-based number of the row (for text files the line it starts in) and its columns.
 Row = tuple[int, dict[str, Any] | Bad]
 
@@ -30,7 +34,6 @@ class Source:
     name: str  # what messages call it
     rows: Callable[[], Iterator[Row]]
     state: Callable[[], tuple[str, str]]  # what it is, and in which state: names the cache entry
-    same_columns: bool = True  # a table: a column missing in one row is missing in all
     notes: list[str] = field(default_factory=list)  # what the reader guessed, for `origin`
 
 
@@ -54,6 +57,11 @@ def text_of(value: Any, column: str) -> str:
         raise BadValueError(f"column '{column}': found {shown(value)}; expected text")
     if not value or value.isspace():
         raise BadValueError(f"column '{column}': found empty text; expected text")
+    if len(value) > LONGEST_TEXT:
+        raise BadValueError(
+            f"column '{column}': found a text of {len(value):,} characters; expected at most "
+            f"{LONGEST_TEXT:,}"
+        )
     if not value.isascii():
         try:
             value.encode("utf-8")
@@ -81,7 +89,22 @@ def texts_of(value: Any, column: str) -> list[str]:
 
 def negatives_of(value: Any, column: str) -> list[str]:
     """One text or a list of them, which may be empty: not every row has a negative."""
-    return [] if isinstance(value, (list, tuple)) and not value else texts_of(value, column)
+    return [] if value is None or value in ([], ()) else texts_of(value, column)
+
+
+def class_of(value: Any, column: str) -> str:
+    """A class, a name or a whole number, as text: 12 and "12" are one, "0012" is another."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return text_of(str(value) if isinstance(value, int) else value, column)
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text is exactly how a whole number of 64 bits is written: 12, not 012."""
+    digits = re.fullmatch(r"-?\d{1,19}", text, re.ASCII)
+    return digits is not None and str(int(text)) == text and abs(int(text)) < 2**63
 
 
 def number_of(value: Any, column: str) -> float:

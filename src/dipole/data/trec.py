@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from dipole.data.converting import BadRows, OnBadRow
-from dipole.data.readers import lines_of
+from dipole.data.lines import lines_of
 from dipole.data.rows import Bad, BadValueError, is_number, number_of, shown
 from dipole.errors import InputError
 from dipole.files import replaced

@@ -9,18 +9,23 @@ from pathlib import Path
 from typing import Any, cast
 
 from dipole.data import RetrievalData, Texts, load_retrieval
-from dipole.data.columns import Parsed, Plan, get
+from dipole.data.columns import check_named, choose_text, texts_and_body
 from dipole.data.converting import OnBadRow, convert
-from dipole.data.hub import is_datasets_folder, parts_from_folder, parts_from_hub, rows_source
+from dipole.data.hub import folder_source, is_datasets_folder, parts_from_hub, rows_source
 from dipole.data.named import NAMED, locate
+from dipole.data.names import DOCUMENTS, find
+from dipole.data.plans import Parsed, Plan, quoted, with_title
 from dipole.data.readers import file_source
-from dipole.data.rows import Source, is_number, join_title, text_of
+from dipole.data.rows import Source, text_of
+from dipole.data.sample import Sample
 from dipole.errors import InputError
 from dipole.retrieval.documents import Document
 
 # The first of these that a file has is its text, or its id.
-TEXTS = ("text", "body", "content", "contents", "document", "passage", "positive", "code")
-IDS = ("id", "_id", "doc_id", "docid", "document_id")
+TEXTS = (*DOCUMENTS, "positive", "code", "answer")
+IDS = (
+    "id", "_id", "doc_id", "docid", "document_id", "corpus_id", "corpus-id", "passage_id", "pid",
+)  # fmt: skip
 
 
 class Corpus(Iterable[Document]):
@@ -69,9 +74,10 @@ def read_corpus(
         source: a file (jsonl, csv, tsv, parquet), a folder with `corpus.jsonl` (BEIR), a folder or
             hub id of `datasets`, or a name: `stdlib-code` is all code of Python's own library.
         text: the column of the text (numbers from 1 for a table without a header line); not given,
-            `text` after `title` where both are there, `body`, `content`, `document`, `passage`,
-            `code`, or the first column with text in it.
-        id: the column of the ids; not given, `id`, `_id`, `doc_id`, `docid`, or row numbers.
+            `text`, `body`, `content`, `document`, `passage`, ... (after `title` where there is
+            one), `positive`, `code`, `answer`, or the only column of text.
+        id: the column of the ids; not given, `id`, `_id`, `doc_id`, `docid`, `pid`, ..., or row
+            numbers.
         on_bad_row: "error" stops at the first bad row, "skip" leaves them out, see `.skipped`.
 
     All other columns become metadata.
@@ -90,7 +96,7 @@ def read_corpus(
     if isinstance(place, Path) and place.is_file():
         rows = file_source(place, [text, id])
     elif isinstance(place, Path) and is_datasets_folder(place):
-        rows = rows_source(str(place), parts_from_folder(place, "all"))
+        rows = folder_source(place, "all", [text, id])
     elif isinstance(place, str) and place not in NAMED:
         rows = rows_source(place, parts_from_hub(place, "all"))
     elif text is not None or id is not None:
@@ -98,46 +104,30 @@ def read_corpus(
     else:
         return Corpus(load_retrieval(place, split="all", on_bad_row=on_bad_row))
 
-    def plan(source: Source, row: dict[str, Any]) -> Plan:
-        return _plan(source, row, text, id)
+    def plan(source: Source, sample: Sample) -> Plan:
+        return _plan(source, sample, text, id)
 
     return Corpus(cast(Texts, convert(rows, plan, on_bad_row)))
 
 
-def _plan(source: Source, row: dict[str, Any], text: str | None, id: str | None) -> Plan:
-    for option, column in (("--text", text), ("--id", id)):
-        if column is not None and column not in row and source.same_columns:
-            raise InputError(
-                f"{source.name}: no column '{column}' ({option}); "
-                f"columns found: {', '.join(map(str, row))}"
-            )
-    body = text or _text_column(source, row)
-    identity = id or next((name for name in IDS if name in row and name != body), None)
-    titled = text is None and body == "text" and "title" in row
+def _plan(source: Source, sample: Sample, text: str | None, id: str | None) -> Plan:
+    check_named(source, sample, [("--text", text), ("--id", id)])
+    body = None
+    if text is None:
+        texts, body = texts_and_body(sample, [id])
+        text = choose_text(source, sample, texts, TEXTS, "--text")
+    column = text
+    identity = id or find((name for name in sample if name != column), IDS)
 
-    def parse(values: dict[str, Any]) -> Parsed:
-        found = get(values, body)
-        whole = text_of(join_title(values.get("title"), found) if titled else found, body)
-        rest = {name: value for name, value in values.items() if name not in (body, identity)}
+    def parse(row: dict[str, Any]) -> Parsed:
+        whole = text_of(with_title(row, column, body), column)
+        rest = {name: value for name, value in row.items() if name not in (column, identity)}
         return [{"text": whole, "metadata": _metadata(rest)}]
 
-    taken = f"text '{body}'{' after title' if titled else ''}, "
+    taken = f"text {quoted(column, body)}, "
     taken += f"id '{identity}'" if identity else "ids are row numbers"
     columns = {"text": body} | ({"id": identity} if identity else {})
     return Plan(Texts, parse, taken, identity, metadata=True, columns=columns)
-
-
-def _text_column(source: Source, row: dict[str, Any]) -> str:
-    for name in TEXTS:
-        if name in row:
-            return name
-    for name, value in row.items():
-        if isinstance(value, str) and name not in IDS and value.strip() and not is_number(value):
-            return str(name)
-    raise InputError(
-        f"{source.name}: found no column with text among {', '.join(map(str, row))}; "
-        "expected one (or name it: --text)"
-    )
 
 
 def _metadata(rest: dict[str, Any]) -> str | None:

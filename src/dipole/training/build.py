@@ -12,6 +12,7 @@ from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED
 from dipole.training.config import Config
+from dipole.training.examples import load_examples
 from dipole.training.seeding import seed_step
 
 # Encoders whose tokens are made of the examples: made of others they are others.
@@ -21,60 +22,6 @@ if TYPE_CHECKING:
     from dipole.objectives.contract.base import Objective
     from dipole.training.parts import Part
     from dipole.views.base import View
-
-
-def load_examples(
-    config: Config, source: str, split: str, inputs: Mapping[str, bool] | None = None
-) -> Examples:
-    """The kind of examples that the settings speak of.
-
-    Graded pairs or labelled inputs if such a column is named; inputs without a partner if there
-    are views; lists if the objective (its `inputs`) needs them; otherwise pairs or triplets.
-    """
-    from dipole.data import load_inputs, load_labeled, load_pairs, load_ranked, load_scored
-    from dipole.training.lists import takes_lists
-
-    if config.label is not None:
-        return load_labeled(
-            source,
-            input=config.anchor,
-            label=config.label,
-            split=split,
-            on_bad_row=config.on_bad_row,
-            seed=config.split_seed,
-            resize=config.resize,
-        )
-    if config.positive is None and (config.view or _is_labelled(source)):
-        return load_inputs(
-            source,
-            input=config.anchor,
-            split=split,
-            on_bad_row=config.on_bad_row,
-            seed=config.split_seed,
-            resize=config.resize,
-        )
-    if config.resize is not None:
-        raise InputError("resize: found pairs of texts; expected images (--view or --label)")
-    if config.score is not None:
-        return load_scored(
-            source,
-            first=config.anchor,
-            second=config.positive,
-            score=config.score,
-            split=split,
-            on_bad_row=config.on_bad_row,
-        )
-    if inputs and takes_lists(inputs) and "positive" not in inputs and config.teacher is None:
-        return load_ranked(source, split=split, on_bad_row=config.on_bad_row)
-    return load_pairs(
-        source,
-        anchor=config.anchor,
-        positive=config.positive,
-        negative=config.negative,
-        split=split,
-        on_bad_row=config.on_bad_row,
-        seed=config.split_seed,
-    )
 
 
 def build_views(config: Config, examples: Examples, inputs: Mapping[str, bool]) -> list[View]:
@@ -270,10 +217,3 @@ def build_objective(config: Config) -> Objective:
     from dipole.objectives.dimensions.matryoshka import Matryoshka
 
     return Matryoshka(objective, config.matryoshka, layers=config.matryoshka_layers)
-
-
-def _is_labelled(source: str) -> bool:
-    """Whether the data set of this name has classes and no pairs."""
-    from dipole.data.named import NAMED
-
-    return source in NAMED and NAMED[source].kind == "labeled"

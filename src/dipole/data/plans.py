@@ -1,0 +1,312 @@
+"""From a row of a source to examples of one type: the columns chosen, and how each is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dipole.data.columns import (
+    ColumnsError,
+    check_named,
+    check_pairs,
+    choose_label,
+    choose_pair,
+    choose_score,
+    choose_text,
+    id_column,
+    label_column,
+    texts_and_body,
+)
+from dipole.data.examples import (
+    TEXT,
+    Examples,
+    Inputs,
+    Labeled,
+    Pairs,
+    Ranked,
+    Scored,
+    Texts,
+    Triplets,
+)
+from dipole.data.names import INPUTS, POSITIVES, is_negative
+from dipole.data.rows import (
+    BadValueError,
+    Source,
+    class_of,
+    join_title,
+    negatives_of,
+    number_of,
+    numbers_of,
+    text_of,
+    texts_of,
+)
+from dipole.data.sample import CLASSES, LISTS, NUMBERS, Sample
+from dipole.data.sample import TEXT as TEXTUAL
+
+Parsed = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a row of one source becomes examples of one type."""
+
+    kind: type[Examples]
+    parse: Callable[[dict[str, Any]], Parsed]  # raises BadValueError
+    taken: str  # in words, for `origin`
+    id: str | None
+    metadata: bool = False  # whether rows carry more than the fields of their type
+    kinds: dict[str, str] | None = None  # of the fields, where the type leaves them open
+    columns: dict[str, str] | None = None  # field -> the column it is read from
+
+
+def get(row: dict[str, Any], column: str) -> Any:
+    """A value of a row, or a message that names the columns the row has."""
+    if column not in row:
+        raise BadValueError(f"no column '{column}'; columns found: {', '.join(map(str, row))}")
+    return row[column]
+
+
+def with_title(row: dict[str, Any], column: str, body: str | None) -> Any:
+    """A value of a row, after the row's `title` where the column is the one it belongs to."""
+    value = get(row, column)
+    if column != body:
+        return value
+    title = next((text for name, text in row.items() if str(name).lower() == "title"), None)
+    return join_title(title, value)
+
+
+def quoted(column: str, body: str | None) -> str:
+    """A column as `origin` has it."""
+    return f"'{column}'" + " after title" * (column == body)
+
+
+def plan_pairs(
+    source: Source,
+    sample: Sample,
+    anchor: str | None = None,
+    positive: str | None = None,
+    negative: str | Sequence[str] | None = None,
+) -> Plan:
+    """Pairs, or Triplets where there are negatives.
+
+    Not named: columns whose names settle it (`anchor` and `positive`, `query` and `pos`, `question`
+    and `answer`, ...), else the only two columns of text; then `negative`, `negative_1`, ... are
+    taken too, and a `title` goes before the text it belongs to.
+    """
+    negatives = [negative] if isinstance(negative, str) else list(negative or [])
+    named = [("--anchor", anchor), ("--positive", positive)]
+    check_named(source, sample, [*named, *(("--negative", name) for name in negatives)])
+    body = None
+    if anchor is None or positive is None:
+        texts, body = texts_and_body(sample, [anchor, positive, *negatives])
+        one = anchor or positive
+        check_pairs(source, sample, texts if one is None else [one, *texts])
+        if one is None:
+            anchor, positive = choose_pair(source, sample, texts, ("--anchor", "--positive"))
+            negatives = negatives or _negatives(sample)
+        elif positive is None:
+            positive = _beside(source, sample, one, texts, "--positive")
+        else:
+            anchor = _beside(source, sample, one, texts, "--anchor")
+    assert anchor is not None
+    assert positive is not None
+    anchor_column, positive_column = anchor, positive
+
+    def parse(row: dict[str, Any]) -> Parsed:
+        fields: dict[str, Any] = {
+            "anchor": text_of(with_title(row, anchor_column, body), anchor_column)
+        }
+        positives = texts_of(with_title(row, positive_column, body), positive_column)
+        if negatives:
+            fields["negatives"] = [
+                text for name in negatives for text in negatives_of(row.get(name, ()), name)
+            ]
+        return [{**fields, "positive": text} for text in positives]
+
+    taken = f"anchor {quoted(anchor, body)}, positive {quoted(positive, body)}"
+    if negatives:
+        taken += f", negatives {', '.join(repr(name) for name in negatives)}"
+    kind = Triplets if negatives else Pairs
+    named_columns = {"anchor": anchor, "positive": positive}
+    return Plan(kind, parse, taken, id_column(sample), columns=named_columns)
+
+
+def _negatives(sample: Sample) -> list[str]:
+    held = (TEXTUAL, LISTS, CLASSES)
+    return [name for name in sample if is_negative(name) and sample.kind(name) in held]
+
+
+def _beside(source: Source, sample: Sample, one: str, texts: list[str], option: str) -> str:
+    """The other column of a pair of which the user named one."""
+    wanted = POSITIVES if option in ("--positive", "--second") else frozenset()
+    known = [name for name in texts if name.lower() in wanted]
+    left = known if len(known) == 1 else texts
+    if len(left) != 1:
+        found = f"{len(left)} text columns ({', '.join(left)})" if left else "no text column"
+        raise ColumnsError(
+            f"{source.name}: found {found} beside '{one}' among {sample}; "
+            f"expected one (or name it: {option})"
+        )
+    return left[0]
+
+
+def plan_scored(
+    source: Source,
+    sample: Sample,
+    first: str | None = None,
+    second: str | None = None,
+    score: str | None = None,
+) -> Plan:
+    """Two texts and a score: `score`, `label`, `similarity`, ..., else the only numbers."""
+    check_named(source, sample, [("--first", first), ("--second", second), ("--score", score)])
+    score = score or choose_score(source, sample, [first, second])
+    body = None
+    if first is None and second is None:
+        texts, body = texts_and_body(sample, [score])
+        first, second = choose_pair(source, sample, texts, ("--first", "--second"))
+    elif first is None or second is None:
+        one = first or second
+        assert one is not None
+        texts, body = texts_and_body(sample, [one, score])
+        other = _beside(source, sample, one, texts, "--first" if first is None else "--second")
+        first, second = first or other, second or other
+    columns = first, second, score
+
+    def parse(row: dict[str, Any]) -> Parsed:
+        one, two, number = columns
+        return [
+            {
+                "first": text_of(with_title(row, one, body), one),
+                "second": text_of(with_title(row, two, body), two),
+                "score": number_of(get(row, number), number),
+            }
+        ]
+
+    taken = f"first {quoted(first, body)}, second {quoted(second, body)}, score '{score}'"
+    named = {"first": first, "second": second, "score": score}
+    return Plan(Scored, parse, taken, id_column(sample), columns=named)
+
+
+def plan_labeled(
+    source: Source, sample: Sample, input: str | None = None, label: str | None = None
+) -> Plan:
+    """A text and its class: `label`, `class` or `category`, else the last of two columns."""
+    check_named(source, sample, [("--input", input), ("--label", label)])
+    label = label or choose_label(source, sample, [input])
+    column, body = _input(source, sample, input, label)
+    if sample.kind(label) == NUMBERS and any(_is_fraction(v) for v in sample.values(label)):
+        raise ColumnsError(
+            f"{source.name}: found numbers with fractions in '{label}', scores and no classes; "
+            "expected whole numbers or names (or name the column: --label)"
+        )
+    names = column, label
+
+    def parse(row: dict[str, Any]) -> Parsed:
+        text, name = names
+        value = class_of(get(row, name), name)
+        return [{"input": text_of(with_title(row, text, body), text), "label": value}]
+
+    # Classes are kept as texts, and become whole numbers at the end where every one of them is one.
+    taken = f"input {quoted(column, body)}, label '{label}'"
+    kinds = {"input": TEXT, "label": TEXT}
+    named = {"input": column, "label": label}
+    return Plan(Labeled, parse, taken, id_column(sample), kinds=kinds, columns=named)
+
+
+def plan_inputs(source: Source, sample: Sample, input: str | None = None) -> Plan:
+    """A text, with its class where the source has a column of that name."""
+    label = label_column(sample, [input])
+    if label is not None:
+        return plan_labeled(source, sample, input, label)
+    check_named(source, sample, [("--input", input)])
+    column, body = _input(source, sample, input, None)
+
+    def parse(row: dict[str, Any]) -> Parsed:
+        return [{"input": text_of(with_title(row, column, body), column)}]
+
+    taken = f"input {quoted(column, body)}"
+    return Plan(Inputs, parse, taken, id_column(sample), kinds={"input": TEXT})
+
+
+def _input(
+    source: Source, sample: Sample, input: str | None, label: str | None
+) -> tuple[str, str | None]:
+    if input is not None:
+        return input, None
+    texts, body = texts_and_body(sample, [label])
+    return choose_text(source, sample, texts, INPUTS, "--input"), body
+
+
+def _is_fraction(value: Any) -> bool:
+    try:
+        return not number_of(value, "").is_integer()
+    except BadValueError:
+        return False
+
+
+def plan_ranked(
+    source: Source,
+    sample: Sample,
+    query: str | None = None,
+    candidates: str | None = None,
+    relevance: str | None = None,
+) -> Plan:
+    """`query`, `candidates`, `relevance`; or `query`, `pos`, `neg` (with `pos_scores`, ...).
+
+    The query may be named in either form, the other two are those of the first.
+    """
+    named = [("--query", query), ("--candidates", candidates), ("--relevance", relevance)]
+    check_named(source, sample, named)
+    asked = query or "query"
+    lists = candidates is None and relevance is None and "pos" in sample and "neg" in sample
+    texts, worths = candidates or "candidates", relevance or "relevance"
+    names = [asked, "pos", "neg"] if lists else [asked, texts, worths]
+    for name in names:
+        if name not in sample:
+            raise ColumnsError(
+                f"{source.name}: no column '{name}'; columns found: {sample}; expected query, "
+                "candidates and relevance, or query, pos and neg"
+            )
+
+    def parse(row: dict[str, Any]) -> Parsed:
+        text = text_of(get(row, asked), asked)
+        if lists:
+            offered, grades = [], []
+            for name, worth in (("pos", 1.0), ("neg", 0.0)):
+                found = (texts_of if name == "pos" else negatives_of)(get(row, name), name)
+                scores = row.get(f"{name}_scores")
+                offered += found
+                grades += (
+                    [worth] * len(found) if scores is None else numbers_of(scores, f"{name}_scores")
+                )
+        else:
+            offered = texts_of(get(row, texts), texts)
+            grades = numbers_of(get(row, worths), worths)
+        if len(offered) != len(grades):
+            raise BadValueError(
+                f"found {len(offered)} candidates and {len(grades)} relevances; expected as many"
+            )
+        return [{"query": text, "candidates": offered, "relevance": grades}]
+
+    taken = ", ".join(names)
+    columns = None if lists else dict(zip(("query", "candidates", "relevance"), names, strict=True))
+    return Plan(Ranked, parse, taken, id_column(sample), columns=columns)
+
+
+def plan_texts(source: Source, sample: Sample) -> Plan:
+    """Documents or queries of a BEIR folder: `_id`, `text`, maybe `title`; the rest is metadata."""
+    identity = id_column(sample)
+    if identity is None or "text" not in sample:
+        raise ColumnsError(f"{source.name}: found the columns {sample}; expected _id and text")
+
+    def parse(row: dict[str, Any]) -> Parsed:
+        text = text_of(join_title(row.get("title"), get(row, "text")), "text")
+        rest = dict(row.get("metadata") or {})
+        for name, value in row.items():
+            if name not in (identity, "text", "metadata") and value not in ("", None):
+                rest[name] = value
+        return [{"text": text, "metadata": json.dumps(rest) if rest else None}]
+
+    return Plan(Texts, parse, "title and text", identity, metadata=True)

@@ -1,0 +1,195 @@
+"""Which kind of examples a training wants, and that none of the columns it was given is ignored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dipole.errors import InputError
+
+if TYPE_CHECKING:
+    from dipole.data import Examples
+    from dipole.training.config import Config
+
+# Settings that name a column.
+COLUMNS = ("anchor", "positive", "negative", "score", "label")
+# What the loaders call those columns.
+_OPTIONS = {
+    "--input": "--anchor", "--first": "--anchor", "--second": "--positive", "--query": "--anchor",
+    "--candidates": "--positive", "--relevance": "--score",
+}  # fmt: skip
+# What a training has for an objective beside scores and classes, without a teacher or lists.
+_ALWAYS = {"anchor", "positive", "views", "rows", "ids"}
+
+
+def load_examples(
+    config: Config, source: str, split: str, inputs: Mapping[str, bool] | None = None
+) -> Examples:
+    """The kind of examples that the settings speak of, or that the objective (its `inputs`) takes.
+
+    Graded pairs or labelled inputs if such a column is named, or if the data are such and the
+    objective takes scores or classes; inputs without a partner if there are views; lists if the
+    objective needs them; otherwise pairs or triplets.
+
+    Raises:
+        InputError: columns that the objective does not take, or that have to be named.
+    """
+    from dipole.data.columns import ColumnsError
+
+    if inputs is not None:
+        check_columns(config, inputs)
+    try:
+        return _load(config, source, split, inputs or {})
+    except InputError as error:
+        text = re.sub(r"(?<=[ (])--[a-z]+\b", lambda o: _OPTIONS.get(o[0], o[0]), str(error))
+        hint = _hint(error.kind, config) if isinstance(error, ColumnsError) else ""
+        raise type(error)(text + hint) from None
+
+
+def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -> Examples:
+    from dipole.data import load_inputs, load_labeled, load_pairs, load_ranked, load_scored
+    from dipole.data.columns import ColumnsError
+
+    rows: dict[str, Any] = {"split": split, "on_bad_row": config.on_bad_row}
+    inputs_too = rows | {"seed": config.split_seed, "resize": config.resize}
+    scored = {"first": config.anchor, "second": config.positive, "score": config.score, **rows}
+    labelled = {"input": config.anchor, "label": config.label, **inputs_too}
+    if config.label is not None:
+        return load_labeled(source, **labelled)
+    if config.positive is None and (config.view or _is_labelled(source)):
+        return load_inputs(source, input=config.anchor, **inputs_too)
+    if config.resize is not None:
+        raise InputError("resize: found pairs of texts; expected images (--view or --label)")
+    if _wants_lists(config, inputs):
+        lists = {"query": config.anchor, "candidates": config.positive, "relevance": config.score}
+        return load_ranked(source, **lists, **rows)
+    if config.score is not None or inputs.get("scores"):
+        return load_scored(source, **scored)
+    try:
+        return load_pairs(
+            source,
+            anchor=config.anchor,
+            positive=config.positive,
+            negative=config.negative,
+            seed=config.split_seed,
+            **rows,
+        )
+    except ColumnsError as error:
+        if config.negative is None and error.kind == "scored" and "scores" in inputs:
+            return load_scored(source, **scored)
+        plain = config.negative is None and config.positive is None
+        if plain and error.kind == "labelled" and "labels" in inputs:
+            return load_labeled(source, **labelled)
+        raise
+
+
+def check_columns(config: Config, inputs: Mapping[str, bool]) -> None:
+    """No column that was named is ignored: by another that was named, or by the objective."""
+    for one, others, why in (
+        ("label", ("positive", "negative", "score"), "labelled inputs have no partner"),
+        ("score", ("negative",), "graded pairs have no negatives beside them"),
+        ("view", ("negative", "score"), "views are made of inputs without a partner"),
+    ):
+        for other in others:
+            if getattr(config, one) and getattr(config, other):
+                raise InputError(
+                    f"{other}: found beside --{one}, and {why}; expected one of the two"
+                )
+    lists = _wants_lists(config, inputs)
+    if config.negative and lists:
+        raise InputError(
+            f"negative: {config.objective} takes lists of candidates, its negatives among them; "
+            "expected no --negative"
+        )
+    if config.score is not None and "scores" not in inputs and not lists:
+        raise InputError(
+            f"score: {config.objective} takes no scores; expected an objective that does, "
+            f"{objectives_taking('scores')}, or no --score"
+        )
+    if config.negative and not {"negative", "candidates"} & inputs.keys():
+        raise InputError(
+            f"negative: {config.objective} takes no hard negatives; expected an objective that "
+            f"does, {objectives_taking('negative')}, or no --negative"
+        )
+    if config.label is not None and "labels" not in inputs and config.sampler != "classes":
+        raise InputError(
+            f"label: {config.objective} takes no classes; expected an objective that does, "
+            f"{objectives_taking('labels')}, or --sampler classes, or no --label"
+        )
+
+
+def check_examples(config: Config, inputs: Mapping[str, bool], examples: Examples) -> None:
+    """The examples have what the objective needs, and no scores that it would leave out."""
+    fields, found = examples.FIELDS, f"{type(examples).__name__} ({examples.origin})"
+    needed = {name for name, must in inputs.items() if must}
+    missing = ""
+    if "scores" in needed and "score" not in fields:
+        missing = "scores; expected graded pairs (--score COLUMN)"
+    elif "labels" in needed and "label" not in fields and config.centroids is None:
+        missing = "classes; expected labelled inputs (--label COLUMN)"
+    elif "relevance" in needed and "relevance" not in fields:
+        missing = (
+            "the relevance of candidates; expected lists (columns query, candidates and relevance, "
+            "or query, pos and neg)"
+        )
+    elif "teacher_scores" in needed and "relevance" not in fields and config.teacher is None:
+        missing = "a teacher's scores; expected --teacher MODEL, or lists with scores"
+    elif config.teacher is None and any(
+        name.startswith("teacher_") and name != "teacher_scores" for name in needed
+    ):
+        missing = "a teacher's vectors; expected --teacher (ema, frozen, self or a model)"
+    elif "negative" in needed and "negatives" not in fields:
+        missing = "hard negatives; expected triplets (--negative COLUMN)"
+    if missing:
+        raise InputError(f"data: found {found}; {config.objective} needs {missing}")
+    if "score" in fields and "scores" not in inputs:
+        raise InputError(
+            f"data: found {found}; {config.objective} takes no scores, and not every pair belongs "
+            f"together; expected an objective that does, {objectives_taking('scores')}, or pairs"
+        )
+
+
+def unused(inputs: Mapping[str, bool], examples: Examples) -> str:
+    """What the data have and the objective leaves out, though nobody named it; "" for nothing."""
+    if "negatives" in examples.FIELDS and not {"negative", "candidates"} & inputs.keys():
+        return "the objective takes no hard negatives: those of the data are not used"
+    return ""
+
+
+def objectives_taking(name: str) -> str:
+    """The objectives that take this input and otherwise what every training has."""
+    from dipole.objectives.base import forward_inputs
+    from dipole.objectives.registry import OBJECTIVES, objective_class
+
+    found = []
+    for objective in OBJECTIVES:
+        inputs = forward_inputs(objective_class(objective).forward)
+        if name in inputs and {n for n, must in inputs.items() if must} <= _ALWAYS | {name}:
+            found.append(objective)
+    return ", ".join(found)
+
+
+def _wants_lists(config: Config, inputs: Mapping[str, bool]) -> bool:
+    from dipole.training.lists import takes_lists
+
+    return takes_lists(inputs) and "positive" not in inputs and config.teacher is None
+
+
+def _hint(kind: str, config: Config) -> str:
+    """What else would settle what kind of data it is."""
+    if kind == "scored":
+        return f". {config.objective} takes no scores; these do: {objectives_taking('scores')}"
+    if kind == "labelled":
+        return (
+            f". {config.objective} takes no classes; these do: {objectives_taking('labels')}; or "
+            "--view trains on texts alone"
+        )
+    return ""
+
+
+def _is_labelled(source: str) -> bool:
+    """Whether the data set of this name has classes and no pairs."""
+    from dipole.data.named import NAMED
+
+    return source in NAMED and NAMED[source].kind == "labeled"
