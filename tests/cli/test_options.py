@@ -100,3 +100,8 @@ def test_code_is_trusted_for_one_command_only():
 def test_every_command_that_loads_a_model_can_be_told_to_trust_it(name):
     said = CliRunner().invoke(cli.app, [name, "--help"], env={"COLUMNS": "200"}).stdout
     assert "--trust-code" in said
+
+
+def test_a_key_given_twice_is_refused():
+    with pytest.raises(InputError, match="--encoder-option: found 'dim' twice"):
+        key_values(["dim=1", "dim=2"], "--encoder-option")

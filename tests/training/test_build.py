@@ -36,7 +36,9 @@ def test_the_kind_of_examples_follows_the_columns(table):
 
 def test_the_seed_decides_the_first_weights(table):
     def vectors(seed):
-        config = make_config(data=table, seed=seed, encoder_options={"dim": 8})
+        config = make_config(
+            data=table, anchor="q", positive="a", seed=seed, encoder_options={"dim": 8}
+        )
         return build_encoder(config, load_examples(config, table, "train")).vectors
 
     assert torch.equal(vectors(1), vectors(1))

@@ -47,6 +47,7 @@ def test_a_recipe_comes_back_as_it_went(tmp_path):
     [
         (b"data: [1", r"recipe.yaml, line \d+: .*expected a recipe in yaml"),
         (b"- 1\n- 2\n", "recipe.yaml: list; expected lines of `setting: value`"),
+        (b"data: x\nqueue: 8\nqueue: 9\n", "recipe.yaml, line 3: found the key 'queue' twice"),
         (b"", "recipe.yaml: NoneType; expected lines"),
         (b"data: \xff\xfe", "recipe.yaml: .*expected a recipe in yaml"),
     ],

@@ -87,7 +87,7 @@ def compare(
     with watching(console) as watch:
         comparison = run(
             arms, allowed, out, seeds=seeds, test=test, jobs=jobs, watch=watch,
-            command=_command(),
+            command=_command(), said=_say,
         )  # fmt: skip
     write_results(comparison, out)
     if as_json:
@@ -123,6 +123,10 @@ def _names(text: str, option: str) -> list[str]:
     if len(names) < 2 or len(set(names)) < len(names):
         raise InputError(f"{option}: {text!r}; expected at least two different ones")
     return names
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _command() -> str:

@@ -65,13 +65,17 @@ def key_values(pairs: list[str], option: str) -> dict[str, Any]:
     """`["dim=256", "heads=[1, 2]"]` as a dict; the values are yaml."""
     import yaml
 
+    from dipole.training.yaml_loading import load_yaml
+
     found = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise InputError(f"{option}: {pair!r}; expected KEY=VALUE")
+        if key in found:
+            raise InputError(f"{option}: found {key!r} twice; expected every key once")
         try:
-            found[key] = yaml.safe_load(value)
+            found[key] = load_yaml(value)
         except yaml.YAMLError:
             raise InputError(f"{option}: {pair!r}; the value is not valid yaml") from None
     return found

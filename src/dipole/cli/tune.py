@@ -89,6 +89,7 @@ def tune(
     seed = settings.pop("seed", 0)
     space, fixed = _space(settings, objective, temperature, learning_rate, batch_size)
     fixed = {"data": data} | settings | fixed
+    _announce(space, fixed)
     ranked = search(
         space,
         out,
@@ -107,6 +108,25 @@ def tune(
     best = [trial for trial in ranked[:finalists] if trial.state == "complete"]
     if len(best) > 1:
         _compare(best, fixed, out / "compare", seeds, test, console)
+
+
+def _announce(space: Space, fixed: dict[str, Any]) -> None:
+    """Which rows and columns every trial is trained on; what no trial could do is said first."""
+    from dipole.training.build import build_objective, load_training
+    from dipole.training.config import make_config
+    from dipole.training.examples import check_columns, check_examples
+    from dipole.training.towers import inputs_of
+
+    configs = [
+        make_config(**{**fixed, "objective": name})
+        for name in space.choices.get("objective", [fixed.get("objective")])
+    ]
+    wanted = [inputs_of(build_objective(config)) for config in configs]
+    for config, inputs in zip(configs, wanted, strict=True):
+        check_columns(config, inputs)
+    examples = load_training(configs[0], wanted[0])
+    check_examples(configs[0], wanted[0], examples)
+    typer.echo(f"training: {len(examples):,} examples from {examples.origin}", err=True)
 
 
 def _space(

@@ -139,8 +139,13 @@ def load_training(config: Config, inputs: Mapping[str, bool]) -> Examples:
     return joined(parts, sources) if len(parts) > 1 else parts[0]
 
 
-def load_validation(config: Config, examples: Examples) -> tuple[Examples, Examples | None]:
-    """(training, validation) examples: a fraction held out, a file, or another split."""
+def load_validation(
+    config: Config, examples: Examples, inputs: Mapping[str, bool] | None = None
+) -> tuple[Examples, Examples | None]:
+    """(training, validation) examples: a fraction held out, a file, or another split.
+
+    `inputs` are the objective's, which decide the kind of examples as they do in training.
+    """
     from dipole.data.splits import has_splits
     from dipole.training.validation import hold_out
 
@@ -151,14 +156,14 @@ def load_validation(config: Config, examples: Examples) -> tuple[Examples, Examp
     except ValueError:
         if Path(config.validation).exists():
             part = config.split if has_splits(config.validation) else "all"
-            return examples, load_examples(config, config.validation, part)
+            return examples, load_examples(config, config.validation, part, inputs)
         if not has_splits(config.data):
             what = "a file" if Path(config.data).is_file() else "a folder"
             raise InputError(
                 f"validation: {config.validation!r}; {config.data} is {what} and has no splits; "
                 "expected a file or a fraction between 0 and 1"
             ) from None
-        return examples, load_examples(config, config.data, config.validation)
+        return examples, load_examples(config, config.data, config.validation, inputs)
     if not 0 < fraction < 1:
         raise InputError(
             f"validation: {fraction}; expected a fraction between 0 and 1, a file or a split"

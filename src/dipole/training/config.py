@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, ValidationError, field_validator
 from dipole.data.options import Settings
 from dipole.errors import InputError
 from dipole.files import write_text
+from dipole.training.yaml_loading import load_yaml
 
 Tracker = Literal["tensorboard", "wandb", "trackio"]
 Sampler = Literal[
@@ -251,7 +252,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: {error}; expected a recipe in yaml") from None
     try:
-        settings = yaml.safe_load(text)
+        settings = load_yaml(text)
     except yaml.YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         where = f", line {line + 1}" if line is not None else ""

@@ -62,7 +62,11 @@ def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -
     if config.resize is not None:
         raise InputError("resize: found pairs of texts; expected images (--view or --label)")
     if _wants_lists(config, inputs):
-        lists = {"query": config.anchor, "candidates": config.positive, "relevance": config.score}
+        lists: dict[str, Any] = {
+            "query": config.anchor,
+            "candidates": config.positive,
+            "relevance": config.score,
+        }
         return load_ranked(source, **lists, **rows)
     if config.score is not None or inputs.get("scores"):
         return load_scored(source, **scored)
@@ -117,6 +121,16 @@ def check_columns(config: Config, inputs: Mapping[str, bool]) -> None:
             f"label: {config.objective} takes no classes; expected an objective that does, "
             f"{objectives_taking('labels')}, or --sampler classes, or no --label"
         )
+
+
+def check_no_columns(config: Config) -> None:
+    """Examples that were made already have no columns to name."""
+    for name in COLUMNS:
+        if getattr(config, name):
+            raise InputError(
+                f"{name}: found {getattr(config, name)!r} for examples, whose columns are read; "
+                f"expected no {name}"
+            )
 
 
 def check_examples(config: Config, inputs: Mapping[str, bool], examples: Examples) -> None:

@@ -17,6 +17,7 @@ from dipole.training.build import (
     load_validation,
 )
 from dipole.training.config import Config, make_config, read_config
+from dipole.training.examples import check_examples, check_no_columns, unused
 from dipole.training.origin import check_data, parts_of
 from dipole.training.processes import only_run, together
 from dipole.training.progress import check_trackers
@@ -124,15 +125,20 @@ def fit_one(
     check_trackers(config.track)
     if objective is None or isinstance(objective, str):
         objective = build_objective(config)
-    examples = data if isinstance(data, Examples) else load_training(config, inputs_of(objective))
+    inputs = inputs_of(objective)
+    if isinstance(data, Examples):
+        check_no_columns(config)
+    examples = data if isinstance(data, Examples) else load_training(config, inputs)
+    check_examples(config, inputs, examples)
     if isinstance(validation, Examples):
         held: Examples | None = validation
     else:
-        examples, held = load_validation(config, examples)
+        examples, held = load_validation(config, examples, inputs)
     if show_progress and os.environ.get("RANK", "0") == "0":
         _announce("training", examples)
         if held is not None:
             _announce("validation", held)
+        _note(unused(inputs, examples))
     origin = together(
         lambda: check_data(folder, parts_of(config, examples, held), accept=changed_data)
     )
@@ -214,15 +220,17 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
 
 def _announce(purpose: str, examples: Examples) -> None:
     """Which rows and columns were taken, and what was left out: it may not be what was meant."""
+    _note(f"{purpose}: {len(examples):,} examples from {examples.origin}")
+    if examples.skipped:
+        first = examples.skipped.messages[0]
+        _note(f"skipped {examples.skipped.count:,} rows; the first: {first}")
+
+
+def _note(line: str) -> None:
     from rich.console import Console
 
-    console = Console(stderr=True, highlight=False)
-    console.print(f"{purpose}: {len(examples):,} examples from {examples.origin}", markup=False)
-    if examples.skipped:
-        console.print(
-            f"skipped {examples.skipped.count:,} rows; the first: {examples.skipped.messages[0]}",
-            markup=False,
-        )
+    if line:
+        Console(stderr=True, highlight=False).print(line, markup=False, soft_wrap=True)
 
 
 def _with_defaults(config: Config, encoder: Encoder) -> Config:

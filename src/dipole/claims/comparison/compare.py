@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,20 +106,26 @@ def compare(
     jobs: int | None = None,
     watch: Watch | None = None,
     command: str = "",
+    said: Callable[[str], object] | None = None,
 ) -> Comparison:
     """Train every arm (name -> settings of `dipole train`) at every seed, and rank the arms.
 
     Runs lie in `out`; the same call again goes on where it was. An arm one of whose runs fails is
     in `failures` and not in the ranking.
 
+    `said` is told which rows and columns are taken.
+
     Raises InputError for data that nothing can be measured on; RunError where no arm is left.
     """
     started = time.monotonic()
     first = next(iter(arms.values()))
     data = str(first["data"])
-    examples = _examples_of(first, test)
+    train, examples = load_study_data(make_config(**first), test)
     measure, metric = measure_for(examples)
     measured = f"{len(examples):,} examples from {examples.origin}"
+    if said is not None:
+        said(f"training: {len(train):,} examples from {train.origin}")
+        said(f"test: {measured}")
     cells = [
         # One model of each arm is kept, that of the first seed.
         Cell(arm, seed, settings, (measure,), test=test, keep_model=seed == 0)
@@ -175,10 +181,6 @@ def write_results(comparison: Comparison, out: Path) -> None:
         level=LEVEL,
     )
     write_text(out / "report.html", report_html(comparison))
-
-
-def _examples_of(settings: Mapping[str, Any], test: str | None) -> Examples:
-    return load_study_data(make_config(**settings), test)[1]
 
 
 def _interval(name: str, interval: Any) -> dict[str, float | None]:

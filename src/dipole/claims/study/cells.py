@@ -7,12 +7,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dipole
 from dipole.data.cache import cache_folder, digest
 from dipole.errors import InputError
 from dipole.training.config import make_config
+
+if TYPE_CHECKING:
+    from dipole.data import Examples
 
 # Raised by one when what a folder holds, or how it is measured, changes.
 FORMAT = 1
@@ -61,11 +64,21 @@ class Cell:
         """What `fit` is given."""
         return {**self.settings, **(self.budget or {}), "seed": self.seed}
 
+    def fit_settings(self, train: Examples) -> dict[str, Any]:
+        """The same for examples that are loaded: their columns are read."""
+        from dipole.training.examples import COLUMNS
+
+        given = {name: v for name, v in self.run_settings().items() if name not in COLUMNS}
+        return given | {"data": train}
+
     def check(self) -> None:
         """Raise InputError for settings that no run can have."""
         from dipole.training.build import build_objective
+        from dipole.training.examples import check_columns
+        from dipole.training.towers import inputs_of
 
-        build_objective(make_config(**self.run_settings()))
+        config = make_config(**self.run_settings())
+        check_columns(config, inputs_of(build_objective(config)))
 
     def _sources(self) -> list[str]:
         from dipole.objectives.contract.registry import objective_class

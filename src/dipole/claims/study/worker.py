@@ -75,7 +75,7 @@ def _trial(cell: Cell, train: Examples, folder: Path, steps: int) -> list[float]
     from dipole.training.config import read_config
     from dipole.training.fit import fit
 
-    settings = cell.run_settings() | {"data": train, "max_steps": steps, "log_every": 1}
+    settings = cell.fit_settings(train) | {"max_steps": steps, "log_every": 1}
     settings.pop("epochs", None)
     run = fit(out=folder, show_progress=False, **settings)
     size = read_config(run.folder / "config.yaml")["batch_size"]
@@ -101,7 +101,7 @@ def _train_and_measure(cell: Cell, folder: Path, missing: list[str]) -> None:
     train, test = _examples(cell)
     if (folder / COST).exists() and not (folder / RUN / "model").exists():
         shutil.rmtree(folder / RUN)  # its model was dropped after it was measured
-    settings = cell.run_settings() | {"data": train}
+    settings = cell.fit_settings(train)
     started = time.monotonic()
     run = fit(out=folder / RUN, resume=True, show_progress=False, **settings)
     if not (folder / COST).exists():
