@@ -353,10 +353,14 @@ def test_roles_can_be_exchanged(labelled, monkeypatch):
 
 
 def test_geometry(pairs):
-    report = json.loads(invoke("good", "--task", "geometry", "--data", pairs, "--json").stdout)
+    # Graded pairs are no positives, unless their columns are named.
+    with pytest.raises(InputError, match=r"found scores of pairs in 'score'.* --anchor and --pos"):
+        invoke("good", "--task", "geometry", "--data", pairs)
+    pairs = (pairs, "--anchor", "first", "--positive", "second")
+    report = json.loads(invoke("good", "--task", "geometry", "--data", *pairs, "--json").stdout)
     assert report["task"] == "geometry"
     assert report["systems"]["good"]["vectors"] == 100
-    assert "uniformity" in invoke("good", "--task", "geometry", "--data", pairs).stdout
+    assert "uniformity" in invoke("good", "--task", "geometry", "--data", *pairs).stdout
 
 
 def run_folder(folder, **config):

@@ -91,7 +91,7 @@ def test_columns_by_name_and_bad_rows_left_out(dipole: Dipole) -> None:
         ("--out new --corpus docs.jsonl", "no model given; expected dipole index RUN"),
         ("model --out i --corpus docs.jsonl", "i: exists already; expected a new folder"),
         ("model --out new --corpus none.jsonl", "none.jsonl: found no data set, file or folder"),
-        ("model --out new --corpus docs.jsonl --text no", "docs.jsonl, row 1: no column 'no'"),
+        ("model --out new --corpus docs.jsonl --text no", "docs.jsonl: no column 'no'"),
         ("model --out new --corpus twice.jsonl", "twice.jsonl, row 2: found the id 'a' of row 1"),
         ("model --out new --corpus empty.jsonl", "empty.jsonl, row 1: column 'text': found empty"),
         ("model --out new --corpus nothing.jsonl", "nothing.jsonl: found an empty file"),

@@ -12,6 +12,8 @@ Write = Callable[..., Path]
 def test_columns_of_a_table(write: Write) -> None:
     path = write("a.csv", "question,answer\nx y,z w\n")
     assert columns_among(path, "all", ["answer", "title", "question"]) == ["answer", "question"]
+    assert columns_among(path, "all", ["1", "2", "3"]) == []  # they have names
+    path = write("b.csv", "x y,z w\n")
     assert columns_among(path, "all", ["1", "2", "3"]) == ["1", "2"]  # a table without a header
     path = write("a.jsonl", [{"question": "a", "n": 1}])
     assert columns_among(path, "all", ["n", "answer"]) == ["n"]

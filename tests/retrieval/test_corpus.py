@@ -52,6 +52,8 @@ def test_ids_are_never_embedded(tmp_path: Path) -> None:
     first = Document("k1", "T1 b 1", {"sku_id": "s1", "title": "T1"})
     assert next(iter(corpus)) == first
     assert corpus.origin.endswith("text 'body' after title, id 'pid'")
+    # What is added to an index later is found in the same way, title and all.
+    assert corpus.columns == {"id": "pid"}
 
 
 def test_beir_needs_no_queries_and_no_judgements(tmp_path: Path) -> None:

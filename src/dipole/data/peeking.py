@@ -10,6 +10,7 @@ from dipole.data.hub import is_datasets_folder, parts_from_folder, parts_from_hu
 from dipole.data.named import NAMED, locate
 from dipole.data.readers import file_format, file_source
 from dipole.data.rows import Bad
+from dipole.errors import InputError
 
 
 def columns_among(source: str | Path, split: str, names: Collection[str]) -> list[str]:
@@ -25,7 +26,10 @@ def columns_among(source: str | Path, split: str, names: Collection[str]) -> lis
     elif place.is_file():
         if file_format(place) is None:
             return []
-        rows = file_source(place, list(names)).rows()
+        try:
+            rows = file_source(place, list(names)).rows()
+        except InputError:  # for the reading itself to say
+            return []
         found = next((set(map(str, row)) for _, row in rows if not isinstance(row, Bad)), set())
     elif not is_beir(place) and is_datasets_folder(place):
         found = _features(parts_from_folder(place, split))

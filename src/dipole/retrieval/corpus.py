@@ -126,7 +126,9 @@ def _plan(source: Source, sample: Sample, text: str | None, id: str | None) -> P
 
     taken = f"text {quoted(column, body)}, "
     taken += f"id '{identity}'" if identity else "ids are row numbers"
-    columns = {"text": body} | ({"id": identity} if identity else {})
+    # A text after its title is found again as it was found here, not by its name alone.
+    columns = {"text": column} if column != body else {}
+    columns |= {"id": identity} if identity else {}
     return Plan(Texts, parse, taken, identity, metadata=True, columns=columns)
 
 

@@ -19,7 +19,7 @@ from dipole.errors import InputError
 
 
 def test_a_study_and_the_same_study_again(tmp_path, settings, monkeypatch):
-    bad = settings | {"score": "nothing"}
+    bad = settings | {"anchor": "nothing"}
     cells = [Cell("good", 0, settings, ("retrieval",)), Cell("bad", 0, bad, ("retrieval",))]
     seen = []
     rows = run_study(
@@ -43,7 +43,7 @@ def test_a_study_and_the_same_study_again(tmp_path, settings, monkeypatch):
 
 def test_in_this_process(tmp_path, settings):
     """The same numbers, the same line for what fails."""
-    bad = settings | {"score": "nothing"}
+    bad = settings | {"anchor": "nothing"}
     cells = [Cell("good", 0, settings, ("retrieval",)), Cell("bad", 0, bad, ("retrieval",))]
     rows = run_study(cells, parse_budget("3steps"), tmp_path, jobs=0)
     assert [row.state for row in rows] == [DONE, FAILED]
