@@ -1,6 +1,7 @@
 # Written by `python -m dipole.objectives.contract.document`; do not edit.
-from dipole.objectives.base import Objective as Objective
-from dipole.objectives.base import Sum as Sum
+from dipole.objectives.contract.base import Objective as Objective
+from dipole.objectives.contract.base import Sum as Sum
+from dipole.objectives.contract.registry import build_objective as build_objective
 from dipole.objectives.dimensions.barlow_twins import BarlowTwins as BarlowTwins
 from dipole.objectives.dimensions.vicreg import VICReg as VICReg
 from dipole.objectives.dimensions.w_mse import WMSE as WMSE
@@ -60,7 +61,6 @@ from dipole.objectives.pairs.siamese import Siamese as Siamese
 from dipole.objectives.pairs.sigmoid import Sigmoid as Sigmoid
 from dipole.objectives.pairs.triplet import BatchTriplet as BatchTriplet
 from dipole.objectives.pairs.triplet import Triplet as Triplet
-from dipole.objectives.registry import build_objective as build_objective
 from dipole.objectives.sets.gml import GML as GML
 from dipole.objectives.sets.gml import LogitAdjusted as LogitAdjusted
 from dipole.objectives.sets.prototypical import ProtoTriplet as ProtoTriplet

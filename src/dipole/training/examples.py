@@ -173,8 +173,8 @@ def unused(inputs: Mapping[str, bool], examples: Examples) -> str:
 
 def objectives_taking(name: str) -> str:
     """The objectives that take this input and otherwise what every training has."""
-    from dipole.objectives.base import forward_inputs
-    from dipole.objectives.registry import OBJECTIVES, objective_class
+    from dipole.objectives.contract.base import forward_inputs
+    from dipole.objectives.contract.registry import OBJECTIVES, objective_class
 
     found = []
     for objective in OBJECTIVES:
