@@ -8,7 +8,13 @@ import pytest
 
 from dipole.data import Labeled, Pairs, Scored, Triplets
 from dipole.data import fingerprint as module
-from dipole.data.fingerprint import fingerprint, joined_fingerprint, seen_share
+from dipole.data.fingerprint import (
+    fingerprint,
+    joined_fingerprint,
+    read_fingerprint,
+    seen_share,
+)
+from dipole.errors import InputError
 
 
 def numbers(start, stop, ids="row"):
@@ -108,3 +114,15 @@ def test_several_sets_as_one():
     assert both["sketch"] == fingerprint(numbers(0, 100))["sketch"]
     assert joined_fingerprint([two, one])["digest"] != both["digest"]
     assert joined_fingerprint([one]) == one
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[1]", "null", '{"parts": 1}', '{"parts": ["x"]}', '{"sketch": 5}', '{"rows": NaN}', "{"],
+)
+def test_a_damaged_file_is_one_line(tmp_path, text):
+    path = tmp_path / "data.json"
+    assert read_fingerprint(path) is None
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"data\.json: damaged; expected it as the training"):
+        read_fingerprint(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -111,22 +110,16 @@ def _data_of(system: str | None) -> dict[str, Any]:
     """What data.json of a run says of its data, of stages that of all; {} where there is none."""
     if system is None:
         return {}
-    whole = _read(Path(system, "data.json"))
-    stages = [_read(path) for path in sorted(Path(system).glob("stages/*/data.json"))]
+    from dipole.data.fingerprint import joined_fingerprint, read_fingerprint
+
+    whole = read_fingerprint(Path(system, "data.json")) or {}
+    stages = [
+        read_fingerprint(path) or {} for path in sorted(Path(system).glob("stages/*/data.json"))
+    ]
     parts = [part for data in (whole, *stages) for part in data.get("parts", [])]
     if "sketch" not in whole and stages:  # a run that is in a later stage
-        from dipole.data.fingerprint import joined_fingerprint
-
         whole = joined_fingerprint(data for data in stages if "sketch" in data)
     return whole | {"parts": parts}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _shown(columns: Mapping[str, str]) -> str:

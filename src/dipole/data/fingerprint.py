@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dipole.data.examples import Examples
 from dipole.data.same import content_key, exact_key
+from dipole.errors import InputError
 
 # Row hashes that a sketch holds: shares are exact up to so many different rows, and from there on
 # off by about 1 / sqrt(rows of the sketch that are asked for).
@@ -59,6 +62,26 @@ def joined_fingerprint(fingerprints: Iterable[Mapping[str, Any]]) -> dict[str, A
         "digest": digest.hexdigest(),
         "sketch": _packed(sketch),
     }
+
+
+def read_fingerprint(path: Path) -> dict[str, Any] | None:
+    """What a file says of the data of a run (a fingerprint, and `parts` with one each), None where
+    there is no file."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        good = all(map(_is_fingerprint, [found, *found.get("parts", [])]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, AttributeError):
+        good = False
+    if not good:
+        raise InputError(f"{path}: damaged; expected it as the training wrote it, or no such file")
+    return dict(found)
+
+
+def _is_fingerprint(found: Mapping[str, Any]) -> bool:
+    _unpacked(found.get("sketch", ""))
+    return type(found.get("rows", 0)) is int and isinstance(found.get("columns", {}), dict)
 
 
 def seen_share(examples: Examples, fingerprint: Mapping[str, Any]) -> float:

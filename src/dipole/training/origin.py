@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dipole.data import Examples
-from dipole.data.fingerprint import fingerprint, joined_fingerprint, seen_share
+from dipole.data.fingerprint import fingerprint, joined_fingerprint, read_fingerprint, seen_share
 from dipole.errors import InputError
 from dipole.files import write_text
 from dipole.training.config import Config
@@ -91,11 +91,7 @@ def check_teacher(
 
 def read_data(folder: Path) -> dict[str, Any] | None:
     """What RUN/data.json says, None where there is none."""
-    try:
-        found: dict[str, Any] = json.loads((folder / DATA).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    return found
+    return read_fingerprint(folder / DATA)
 
 
 def write_data(folder: Path, origin: Mapping[str, Any]) -> None:
