@@ -7,11 +7,16 @@ import importlib
 import sys
 from types import ModuleType
 
+from dipole.showing import plain
+
 
 class DipoleError(Exception):
     """Something the user can mend; the message is one line: what, where, what was expected."""
 
     exit_code = 2
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(plain(message))  # it may quote anything that a file holds
 
 
 class InputError(DipoleError, ValueError):

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from dipole.showing import terminal
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -47,9 +49,8 @@ def reporting(shown: bool = True) -> Iterator[Report]:
     if not shown:
         yield lambda what, done, total: None
         return
-    from rich.console import Console
 
-    console = Console(stderr=True, highlight=False)
+    console = terminal(error=True)
     if console.is_terminal:
         with _bars(console) as report:
             yield report
@@ -60,7 +61,7 @@ def reporting(shown: bool = True) -> Iterator[Report]:
         is_due = paces.setdefault(what, Pace()).is_due(done, total)
         if is_due and time.monotonic() - started > PATIENCE:
             of = "" if total is None else f" of {total:,}"
-            console.print(f"{what} {done:,}{of}", markup=False, soft_wrap=True)
+            console.print(f"{what} {done:,}{of}", soft_wrap=True)
 
     yield log
 

@@ -100,9 +100,12 @@ def test_an_index_of_nothing(dipole: Dipole) -> None:
         (["none", "one"], "none: no such index; make one with: dipole index RUN --corpus FILE"),
         ([".", "one"], ".: not an index, it has no index.json"),
         (["docs", " "], "the query is empty; expected some text"),
-        (["docs", "one", "-k", "0"], "k is 0; expected 1 or more"),
+        (["docs", "one", "-k", "0"], "k: found 0; expected a whole number, 1 or more"),
         (["docs", "one", "--weight", "0.5"], "--weight 0.5 is for --hybrid; expected both or"),
-        (["docs", "one", "--hybrid", "--weight", "2"], "weight is 2.0; expected a number from 0"),
+        (
+            ["docs", "one", "--hybrid", "--weight", "2"],
+            "weight: found 2.0; expected a finite number, 0 to 1",
+        ),
     ],
 )
 def test_mistakes_are_one_line(dipole: Dipole, arguments: list[str], message: str) -> None:

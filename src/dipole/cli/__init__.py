@@ -20,6 +20,7 @@ from dipole.cli.systems import systems
 from dipole.cli.train import train
 from dipole.cli.tune import tune
 from dipole.errors import DipoleError
+from dipole.showing import replace_what_cannot_be_shown, say
 
 app = typer.Typer(
     name="dipole",
@@ -53,10 +54,11 @@ def main() -> None:
     # Threads that wait by spinning starve whatever shares the cores: beside one busy process a
     # training on two cores took 28 s spinning and 5 s sleeping, alone 3.4 s and 3.6 s.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    replace_what_cannot_be_shown()
     try:
         app()
     except DipoleError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", error=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
@@ -66,5 +68,5 @@ def main() -> None:
     except OSError as error:  # a full disk, a name too long, no permission
         if error.filename is None or error.strerror is None:
             raise
-        print(f"error: {error.filename}: {error.strerror.lower()}", file=sys.stderr)
+        say(f"error: {error.filename}: {error.strerror.lower()}", error=True)
         sys.exit(2)

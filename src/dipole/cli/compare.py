@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from math import isfinite
@@ -16,6 +15,7 @@ from dipole.cli.live import watching
 from dipole.cli.options import with_options
 from dipole.cli.outputs import check_place
 from dipole.errors import InputError
+from dipole.showing import print_json, terminal
 from dipole.training.config import Config
 
 if TYPE_CHECKING:
@@ -74,7 +74,6 @@ def compare(
 
     Example: dipole compare --objectives infonce,dcl,siglip --budget 60s
     """
-    from rich.console import Console
 
     from dipole.claims.comparison.compare import compare as run
     from dipole.claims.comparison.compare import write_results
@@ -83,7 +82,7 @@ def compare(
     check_place("--out", out)
     allowed = parse_budget(budget)
     arms = _arms(data, objectives, recipes, settings)
-    console = Console(highlight=False, stderr=as_json)
+    console = terminal(error=as_json)
     with watching(console) as watch:
         comparison = run(
             arms, allowed, out, seeds=seeds, test=test, jobs=jobs, watch=watch,
@@ -91,7 +90,7 @@ def compare(
         )  # fmt: skip
     write_results(comparison, out)
     if as_json:
-        print(json.dumps(comparison.to_json(), ensure_ascii=False, indent=1))
+        print_json(comparison.to_json(), indent=1)
         return
     print_comparison(comparison, out, console)
 

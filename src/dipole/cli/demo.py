@@ -10,6 +10,7 @@ import typer
 
 from dipole.cli.outputs import check_place
 from dipole.errors import InputError
+from dipole.showing import terminal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,15 +39,16 @@ def demo(
     Learns from docstrings and code which code answers which sentence, on most modules of the
     library, and is measured on the others.
     """
-    from rich.console import Console
+    from rich.text import Text
 
     from dipole.training.fit import fit
 
     check_place("--out", out)
-    console = Console(highlight=False)
+    console = terminal()
     started = time.monotonic()
     console.print(
-        "[bold]1. Train[/bold] a bag of words from scratch: which code answers a docstring?"
+        "[bold]1. Train[/bold] a bag of words from scratch: which code answers a docstring?",
+        markup=True,
     )
     run = fit(
         DATA,
@@ -63,16 +65,17 @@ def demo(
         f"   {run.result['examples']:,} pairs, {run.result['step']} steps, "
         f"{run.result['seconds']:.0f} s of training"
     )
-    console.print("[bold]2. Measure[/bold] on modules it has never seen")
+    console.print("[bold]2. Measure[/bold] on modules it has never seen", markup=True)
     console.print(_measure(run.folder, seed))
-    console.print("[bold]3. Search[/bold] the whole library")
+    console.print("[bold]3. Search[/bold] the whole library", markup=True)
     index = _index(out / "index", run.folder)
     for question in QUESTIONS:
         console.print(f"   {question}?")
         for hit in index.search(question, k=2, hybrid=True):
             where = f"{hit.metadata['path']}:{hit.metadata['line']}"
-            console.print(f"     [green]{hit.metadata['name']}[/green]  {where}", soft_wrap=True)
-    console.print(f"done in {time.monotonic() - started:.0f} s\n\n[bold]Next[/bold]")
+            name = Text(hit.metadata["name"], style="green")
+            console.print("    ", name, "", where, soft_wrap=True)
+    console.print(f"done in {time.monotonic() - started:.0f} s\n\n[bold]Next[/bold]", markup=True)
     for command in (
         f'dipole search {out / "index"} "merge two sorted lists" --hybrid',
         "dipole train --data YOUR.csv --anchor question --positive answer --out runs/mine",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from dipole.cli.options import TrustCode
 from dipole.cli.outputs import check_file, write_all
 from dipole.cli.trained import check_bad_rows, choose_columns, columns_of
 from dipole.errors import InputError
+from dipole.showing import print_json, terminal
 
 COLUMNS = "Columns of the data (not named: those RUN was trained on, where they are there)"
 SETTINGS = "Settings of a task"
@@ -238,12 +238,11 @@ def _report(found: Measured, per_query: Path | None, trec_run: Path | None, as_j
         files.append((trec_run, lambda path: write_run(path, results[0].run)))
     write_all(files)
     if as_json:
-        print(json.dumps(report, ensure_ascii=False, indent=1))
+        print_json(report, indent=1)
         return
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False)
+    console = terminal()
     if not console.is_terminal:
         console.width = 60 + 40 * len(results)  # a file or a pipe has no edge to wrap at
     part = f" ({about['split']})" if about["split"] else ""

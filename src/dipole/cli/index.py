@@ -12,6 +12,7 @@ from dipole.cli.options import TrustCode
 from dipole.cli.outputs import check_place
 from dipole.cli.trained import check_bad_rows, columns_of, say_skipped
 from dipole.errors import InputError
+from dipole.showing import say
 
 if TYPE_CHECKING:
     from dipole.retrieval import Index
@@ -106,8 +107,8 @@ def _create(
     made = Index.create(out, load_encoder(run), documents, show_progress=True)
     if documents.columns:
         write_text(out.expanduser() / COLUMNS, json.dumps(documents.columns) + "\n")
-    typer.echo(f"indexed {len(made):,} documents in {out}")
-    typer.echo(f'search it: dipole search {out} "what you look for"')
+    say(f"indexed {len(made):,} documents in {out}")
+    say(f'search it: dipole search {out} "what you look for"')
 
 
 def _change(found: Index, documents: Corpus, replace: bool) -> None:
@@ -115,12 +116,10 @@ def _change(found: Index, documents: Corpus, replace: bool) -> None:
     if replace:
         count = found.replace(documents, show_progress=True)
         new = len(found) - before
-        typer.echo(
-            f"replaced {count - new:,}, added {new:,}; documents in the index: {len(found):,}"
-        )
+        say(f"replaced {count - new:,}, added {new:,}; documents in the index: {len(found):,}")
     else:
         count = found.add(documents, show_progress=True)
-        typer.echo(f"added {count:,}; documents in the index: {len(found):,}")
+        say(f"added {count:,}; documents in the index: {len(found):,}")
 
 
 def _delete(found: Index, given: list[str]) -> None:
@@ -130,7 +129,7 @@ def _delete(found: Index, given: list[str]) -> None:
     ids = list(dict.fromkeys(ids))
     count = found.delete(ids)
     missing = f" ({len(ids) - count:,} of the ids are not in it)" if count < len(ids) else ""
-    typer.echo(f"deleted {count:,}{missing}; documents in the index: {len(found):,}")
+    say(f"deleted {count:,}{missing}; documents in the index: {len(found):,}")
 
 
 def _open(out: Path, run: str | None) -> Index:
@@ -169,7 +168,7 @@ def _read(corpus: str, text: str | None, id: str | None, on_bad_row: str) -> Cor
     from dipole.retrieval import read_corpus
 
     documents = read_corpus(corpus, text, id, check_bad_rows(on_bad_row))
-    typer.echo(f"reading {documents.origin}", err=True)
+    say(f"reading {documents.origin}", error=True)
     say_skipped(documents.skipped)
     return documents
 

@@ -66,7 +66,7 @@ class _Lines:
         self.is_first = True
 
     def __call__(self, rows: Sequence[Row]) -> None:
-        from rich.markup import escape
+        from rich.text import Text
 
         for row in rows:
             if id(row) in self.said or row.state not in ("done", "failed"):
@@ -75,12 +75,9 @@ class _Lines:
             if self.is_first and row.state == "done":
                 continue  # was there before
             value = f"  {self.metric} {_mean([row], self.metric):.2f}" if self.metric else ""
-            end = (
-                f"[red]failed[/red] {escape(row.error)}"
-                if row.state == "failed"
-                else f"done{value}"
-            )
-            self.console.print(f"{row.cell.arm}, seed {row.cell.seed}: {end}", soft_wrap=True)
+            failed = Text.assemble(("failed", "red"), f" {row.error}")
+            end = failed if row.state == "failed" else f"done{value}"
+            self.console.print(f"{row.cell.arm}, seed {row.cell.seed}:", end, soft_wrap=True)
         self.is_first = False
 
 

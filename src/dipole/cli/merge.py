@@ -11,6 +11,7 @@ from dipole.cli.options import TrustCode
 from dipole.cli.outputs import check_place
 from dipole.cli.trained import check_bad_rows, choose_columns, say_skipped
 from dipole.errors import InputError
+from dipole.showing import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,10 +110,10 @@ def merge(
 
     if score is not None:
         for run, encoder in zip(runs, encoders, strict=True):
-            typer.echo(f"MRR@10 {score(encoder):.4f}  {run}")
-        typer.echo(f"MRR@10 {score(made):.4f}  {out}")
+            say(f"MRR@10 {score(encoder):.4f}  {run}")
+        say(f"MRR@10 {score(made):.4f}  {out}")
     write_folder(out, write)
-    typer.echo(f"merged {len(runs)} models ({method}) into {out}")
+    say(f"merged {len(runs)} models ({method}) into {out}")
 
 
 def _folded(encoder: Any) -> Any:
@@ -134,9 +135,9 @@ def _measure(
     part = split or ("validation" if divided else "all")
     columns, notes = choose_columns(("anchor", "positive"), columns, runs, data, part)
     examples = load_pairs(data, split=part, on_bad_row=on_bad_row, **columns)  # type: ignore[arg-type]
-    typer.echo(f"measured on {len(examples):,} pairs from {examples.origin}", err=True)
+    say(f"measured on {len(examples):,} pairs from {examples.origin}", error=True)
     say_skipped(examples.skipped)
     for run, note in notes.items():
-        typer.echo(f"note: {run}: {note}", err=True)
+        say(f"note: {run}: {note}", error=True)
     _, measure = make_validation(examples)
     return measure

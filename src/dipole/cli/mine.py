@@ -12,6 +12,7 @@ from dipole.cli.outputs import check_file
 from dipole.cli.trained import check_bad_rows, choose_columns, say_skipped
 from dipole.errors import InputError, optional
 from dipole.sampling.filters import Filters
+from dipole.showing import say
 
 SEARCHES = ("auto", "exact", "ivf", "hnsw")
 
@@ -94,17 +95,17 @@ def mine(
     if judge == "bm25":
         raise InputError("--guide bm25: found words as a judge; expected a run or a model")
     examples = load_pairs(data, split=split, on_bad_row=bad_rows, **columns)  # type: ignore[arg-type]
-    typer.echo(f"{len(examples):,} pairs from {examples.origin}", err=True)
+    say(f"{len(examples):,} pairs from {examples.origin}", error=True)
     say_skipped(examples.skipped)
     for model, note in notes.items():
-        typer.echo(f"note: {model}: {note.replace('measured on', 'mining')}", err=True)
+        say(f"note: {model}: {note.replace('measured on', 'mining')}", error=True)
     texts: Any = ()
     if corpus is not None:
         from dipole.retrieval import read_corpus
 
         documents = read_corpus(corpus, on_bad_row=bad_rows)
         texts = documents.texts
-        typer.echo(f"{len(texts):,} more texts from {documents.origin}", err=True)
+        say(f"{len(texts):,} more texts from {documents.origin}", error=True)
         say_skipped(documents.skipped)
 
     def identity(model: Any) -> str | None:
@@ -126,8 +127,8 @@ def mine(
             settings,
             said,
         )  # fmt: skip
-    typer.echo(f"{counts.summary()}; written to {out}")
-    typer.echo(f"train on them: dipole train --data {out} --out RUN")
+    say(f"{counts.summary()}; written to {out}")
+    say(f"train on them: dipole train --data {out} --out RUN")
 
 
 def _load_judge(model: str) -> Any:

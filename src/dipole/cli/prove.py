@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import typer
 from dipole.cli.live import watching
 from dipole.cli.outputs import check_place
 from dipole.errors import DipoleError, InputError, RunError
+from dipole.showing import print_json, terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,8 +56,7 @@ def prove(
 
     Example: dipole prove dcl
     """
-    from rich.console import Console
-    from rich.markup import escape
+    from rich.text import Text
 
     from dipole.claims import claim_of, claimed_systems
     from dipole.claims.catalogue.systems import pages_folder
@@ -75,20 +74,20 @@ def prove(
     if cache is not None:
         check_place("--cache", cache)
     claims = [claim_of(system) for system in (systems or claimed_systems())]
-    console = Console(highlight=False, stderr=as_json)
+    console = terminal(error=as_json)
     failed: list[str] = []
     for claim in claims:
         try:
             with watching(console) as watch:
                 proof = run(
                     claim, quick=quick, seeds=seeds, jobs=jobs, root=cache, watch=watch,
-                    say=lambda line: console.print(line, markup=False),
+                    say=lambda line: console.print(line),
                 )  # fmt: skip
         except DipoleError as error:
             if error.exit_code == 130 or len(claims) == 1:
                 raise
             failed.append(claim.system)
-            console.print(f"[red]failed[/red] {claim.system}: {escape(str(error))}", soft_wrap=True)
+            console.print(Text("failed", "red"), f"{claim.system}: {error}", soft_wrap=True)
             continue
         page = None
         if not quick:
@@ -96,7 +95,7 @@ def prove(
             command = f"dipole prove {claim.system}{extra}"
             page = write_page(proof, pages, command)
         if as_json:
-            print(json.dumps(_json(proof, quick, page), ensure_ascii=False))
+            print_json(_json(proof, quick, page))
         else:
             _print(proof, quick, page, console)
     if failed:

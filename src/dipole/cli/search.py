@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ import typer
 
 from dipole.cli.options import TrustCode
 from dipole.errors import InputError
+from dipole.showing import plain, print_json, terminal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -49,11 +49,9 @@ def search(
     hits = Index.open(index).search(query, k, hybrid=hybrid, **options)
     if as_json:
         found = [asdict(hit) for hit in hits]
-        print(json.dumps({"index": str(index), "query": query, "hybrid": hybrid, "hits": found}))
+        print_json({"index": str(index), "query": query, "hybrid": hybrid, "hits": found})
         return
-    from rich.console import Console
-
-    Console(highlight=False).print(table_of(hits) if hits else "the index holds no documents")
+    terminal().print(table_of(hits) if hits else "the index holds no documents")
 
 
 def table_of(hits: list[Hit]) -> Table:
@@ -67,19 +65,14 @@ def table_of(hits: list[Hit]) -> Table:
     table.add_column("score", justify="right", min_width=6)
     table.add_column("document")
     for hit in hits:
-        title = Text(_plain(hit.id), style="bold", overflow="fold")
+        title = Text(plain(hit.id), style="bold", overflow="fold")
         if hit.metadata.get("file"):
             place = ":".join(str(hit.metadata[n]) for n in ("file", "line") if n in hit.metadata)
-            title.append(f"  {_plain(place)}", style="not bold cyan")
+            title.append(f"  {plain(place)}", style="not bold cyan")
         lines = [line for line in hit.text.expandtabs(4).splitlines() if line.strip()]
-        body = Text("\n".join(f"  {_plain(line)}" for line in lines[:_LINES]))
+        body = Text("\n".join(f"  {plain(line)}" for line in lines[:_LINES]))
         if len(lines) > _LINES:
             body.append(" ...", style="dim")
         body.no_wrap, body.overflow = True, "ellipsis"
         table.add_row(str(hit.rank), f"{hit.score:.3f}", Group(title, body))
     return table
-
-
-def _plain(line: str) -> str:
-    """A line without control characters: a document must not steer the terminal."""
-    return "".join(c if c.isprintable() else " " for c in line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from dipole.cli.outputs import check_file
 from dipole.errors import InputError
 from dipole.files import write_text
+from dipole.showing import print_json, terminal
 
 _COLOURS = {
     "missing": "dim", "built": "cyan", "holds": "green", "does not hold": "red",
@@ -57,9 +57,8 @@ def systems(
         write_text(out, table_page(found))
     found = [s for s in found if group in (None, s.group) and state in (None, s.state)]
     if as_json:
-        print(json.dumps([s.to_json() for s in found], ensure_ascii=False, indent=1))
+        print_json([s.to_json() for s in found], indent=1)
         return
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -71,7 +70,7 @@ def systems(
             s.id, s.group.replace("_", " "), Text(s.state, style=_COLOURS[s.state]),
             s.paper.rpartition("/")[2], ", ".join(s.parts),
         )  # fmt: skip
-    console = Console(highlight=False)
+    console = terminal()
     if not console.is_terminal:
         console.width = 160
     console.print(table)

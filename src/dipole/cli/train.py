@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from dipole.cli.options import TrustCode, with_options
+from dipole.showing import terminal
 from dipole.training.config import Config
 
 
@@ -39,15 +40,13 @@ def train(
 
     Example: dipole train --data pairs.csv --anchor question --positive answer --out runs/first
     """
-    from rich.console import Console
-
     from dipole import recipes
     from dipole.training.fit import fit
 
     if config is not None:
         settings = recipes.read(config) | settings
     run = fit(out=out, resume=resume, changed_data=changed_data, **settings)
-    console = Console(highlight=False)
+    console = terminal()
     result = run.result
     score = (
         f", validation {result['measure']} {result['best']:.4f} at step {result['best_step']}"

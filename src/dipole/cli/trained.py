@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from dipole.errors import InputError
+from dipole.showing import say
 
 if TYPE_CHECKING:
     from dipole.data import Examples, Skipped
@@ -139,4 +138,4 @@ def say_skipped(skipped: Skipped) -> None:
     """How many rows were left out, on standard error."""
     if skipped:
         first = skipped.messages[0]
-        typer.echo(f"left out {skipped.count:,} bad rows; the first: {first}", err=True)
+        say(f"left out {skipped.count:,} bad rows; the first: {first}", error=True)

@@ -12,6 +12,7 @@ from pydantic import create_model
 from dipole.cli.options import with_options
 from dipole.cli.outputs import check_place
 from dipole.errors import InputError
+from dipole.showing import terminal
 from dipole.training.config import Config
 
 if TYPE_CHECKING:
@@ -80,12 +81,11 @@ def tune(
 
     Example: dipole tune --data pairs.csv --out runs/search --trials 20 --objective infonce,dcl
     """
-    from rich.console import Console
 
     from dipole.training.tuning import tune as search
 
     check_place("--out", out)
-    console = Console(highlight=False)
+    console = terminal()
     seed = settings.pop("seed", 0)
     space, fixed = _space(settings, objective, temperature, learning_rate, batch_size)
     fixed = {"data": data} | settings | fixed

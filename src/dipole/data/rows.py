@@ -45,7 +45,7 @@ def shown(value: Any) -> str:
         return "an empty list" if not value else f"a list of {len(value)}"
     if isinstance(value, Mapping):
         return "an object"
-    text = repr(value)
+    text = repr(value) if isinstance(value, str) else " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

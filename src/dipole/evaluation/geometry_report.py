@@ -53,7 +53,7 @@ def print_geometry(report: dict[str, Any], console: Console, title: str = "") ->
     for measure in sorted(measures, key=list(READINGS).index):
         values = [one["numbers"].get(measure) for one in systems.values()]
         cells = ["n/a" if v is None else f"{v:.3f}" for v in values]
-        table.add_row(measure, *cells, Text(measures[measure]))
+        table.add_row(*map(Text, (measure, *cells)), Text(measures[measure]))
     console.print(table)
     for name, one in systems.items():
         size = f"{one['vectors']:,} vectors of {one['dim']}"

@@ -73,7 +73,7 @@ def print_report(report: dict[str, Any], console: Console, title: str = "") -> N
         values.add_column(Text(shown[system]), justify="right")
     for metric in systems[first]["metrics"]:
         cells = [_with_interval(systems[s]["metrics"][metric], "value") for s in systems]
-        values.add_row(metric, *cells)
+        values.add_row(*map(Text, (metric, *cells)))
     console.print(values)
     if report["tests"]:
         tests = Table(box=SIMPLE_HEAD)
@@ -84,7 +84,7 @@ def print_report(report: dict[str, Any], console: Console, title: str = "") -> N
             tests.add_row(Text(f"{shown[first]} minus {shown[other]}", style="bold"))
             for metric, test in found.items():
                 cell = _with_interval(test, "difference", sign="+")
-                tests.add_row(metric, cell, _p_cell(test))
+                tests.add_row(*map(Text, (metric, cell, _p_cell(test))))
         console.print(tests)
     unit = "queries" if report["item"] == "query" else f"{report['item']}s"
     console.print(
@@ -164,7 +164,7 @@ def _with_interval(found: dict[str, float | None], key: str, sign: str = "") -> 
     low, high = (
         "n/a" if found[end] is None else format(found[end], f"{sign}.3f") for end in ("low", "high")
     )
-    return f"{value} \\[{low}, {high}]" if low != "n/a" else f"{value} \\[n/a]"
+    return f"{value} [{low}, {high}]" if low != "n/a" else f"{value} [n/a]"
 
 
 def _p_cell(test: dict[str, float | None]) -> str:

@@ -10,6 +10,7 @@ from dipole.data import Examples
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.files import LOCK
+from dipole.showing import say
 from dipole.training.build import (
     build_encoder,
     build_objective,
@@ -227,10 +228,8 @@ def _announce(purpose: str, examples: Examples) -> None:
 
 
 def _note(line: str) -> None:
-    from rich.console import Console
-
     if line:
-        Console(stderr=True, highlight=False).print(line, markup=False, soft_wrap=True)
+        say(line, error=True)
 
 
 def _with_defaults(config: Config, encoder: Encoder) -> Config:

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dipole.errors import InputError
 from dipole.files import write_text
 from dipole.progress import Pace
+from dipole.showing import terminal
 
 METRICS = "metrics.jsonl"
 # Seconds between two numbers beside a live bar.
@@ -71,7 +71,7 @@ class Bar:
     """
 
     def __init__(self, total: int, done: int, *, shown: bool) -> None:
-        self.console = Console(stderr=True)
+        self.console = terminal(error=True)
         self.total = total
         self.is_live = shown and self.console.is_terminal
         self.prints = shown and not self.is_live
@@ -118,7 +118,7 @@ class Bar:
     def say(self, text: str) -> None:
         """A line above the bar."""
         if self.is_live or self.prints:
-            self.console.print(text, highlight=False)
+            self.console.print(text)
 
     def _means(self, passed: float) -> tuple[float, float]:
         """Loss of a step and examples per second since the last time, which is now."""
