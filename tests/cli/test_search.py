@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Document("c", "a knot", {"file": "c.txt"}),
     ]
     Index.create(folder / "docs", Words(), documents)
-    Index.create(folder / "empty", Words(), documents[:1]).delete("a")
+    Index.create(folder / "empty", Words(), documents[:1]).delete(["a"])
     return folder
 
 
