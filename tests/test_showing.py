@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import io
 import json
 import sys
@@ -9,6 +10,7 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
+import dipole
 from dipole.cli import main
 from dipole.errors import InputError
 from dipole.showing import plain, print_json, say, terminal
@@ -105,3 +107,18 @@ def test_a_terminal_of_few_characters_stops_nothing(
     assert harmless(out + err)
     if "--json" in arguments:
         assert json.loads(out)["data"] == "日本"
+
+
+def test_nothing_prints_past_it() -> None:
+    """`say`, `print_json` and `terminal` are the only ways to a terminal."""
+    source = Path(dipole.__file__).parent
+    found = []
+    for file in sorted(source.rglob("*.py")):
+        if file.name in ("showing.py", "plots_batches.py"):  # the latter is a script of the docs
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                if called in ("print", "typer.echo", "click.echo", "Console", "typer.secho"):
+                    found.append(f"{file.relative_to(source)}:{node.lineno}: {called}")
+    assert found == []

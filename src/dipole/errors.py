@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 import importlib
-import sys
 from types import ModuleType
 
-from dipole.showing import plain
+from dipole.showing import plain, say
 
 
 class DipoleError(Exception):
@@ -32,7 +31,7 @@ class RunError(DipoleError):
 @functools.cache
 def note(line: str) -> None:
     """Say a line on stderr, once a process: what was done otherwise than one might think."""
-    print(f"note: {line}", file=sys.stderr, flush=True)
+    say(f"note: {line}", error=True)
 
 
 def optional(module: str, extra: str) -> ModuleType:

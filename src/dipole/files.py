@@ -18,6 +18,7 @@ from typing import Any
 from uuid import uuid4
 
 from dipole.errors import InputError, RunError
+from dipole.showing import say
 
 # The file inside a folder that its only writer holds.
 LOCK = ".lock"
@@ -216,4 +217,4 @@ def _command() -> str:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    say(line, error=True)

@@ -27,8 +27,8 @@ def plain(text: object) -> str:
 
 
 def say(text: object, *, error: bool = False) -> None:
-    """Print a line, `plain`."""
-    print(plain(text), file=sys.stderr if error else sys.stdout)
+    """Print a line, `plain`, at once."""
+    print(plain(text), file=sys.stderr if error else sys.stdout, flush=True)
 
 
 def print_json(value: Any, indent: int | None = None) -> None:

@@ -36,7 +36,7 @@ for command in (demo, mine, merge, train, tune, evaluate, index, search, compare
 
 def _print_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"dipole {dipole.__version__}")
+        say(f"dipole {dipole.__version__}")
         raise typer.Exit
 
 
@@ -61,7 +61,7 @@ def main() -> None:
         say(f"error: {error}", error=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        say("stopped", error=True)
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)  # `dipole ... | head`

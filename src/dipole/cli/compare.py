@@ -15,7 +15,7 @@ from dipole.cli.live import watching
 from dipole.cli.options import with_options
 from dipole.cli.outputs import check_place
 from dipole.errors import InputError
-from dipole.showing import print_json, terminal
+from dipole.showing import print_json, say, terminal
 from dipole.training.config import Config
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _names(text: str, option: str) -> list[str]:
 
 
 def _say(line: str) -> None:
-    typer.echo(line, err=True)
+    say(line, error=True)
 
 
 def _command() -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ from dipole.errors import InputError
 from dipole.files import Lock, sweep, write_text
 from dipole.sampling.mining import Counts, Miner
 from dipole.sampling.searching import Said
+from dipole.showing import say
 
 SETTINGS, STATE, LINES = "settings.json", "state.json", "lines.jsonl"
 
@@ -117,4 +117,4 @@ def _read(path: Path) -> str | None:
 
 
 def _say(what: str) -> None:
-    print(f"{what}; beginning anew", file=sys.stderr)
+    say(f"{what}; beginning anew", error=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from dipole.kernels import using
 from dipole.kernels.draws import Rows, drawing
 from dipole.objectives.contract.base import Objective
 from dipole.sampling.known import KnownPairs
+from dipole.showing import say
 from dipole.training import sharding
 from dipole.training.batches import Batch, ahead, collate, unique_keys
 from dipole.training.build import MADE_OF_DATA
@@ -201,7 +201,7 @@ class Trainer:
         found, notes = together(lambda: newest_whole(self.folder / CHECKPOINTS))
         if self.accelerator.is_main_process:
             for note in notes:
-                print(note, file=sys.stderr)
+                say(note, error=True)
         is_finished = (self.folder / RESULT).exists()
         if found is not None:
             self._load(found)
