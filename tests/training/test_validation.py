@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
-from dipole.data import Pairs, Scored
+from dipole.data import Labeled, Pairs, Ranked, Scored, Triplets, content_key
+from dipole.data.examples import Inputs
+from dipole.data.retrieval import retrieval_from_pairs
 from dipole.errors import InputError
+from dipole.evaluation.retrieval import evaluate_retrieval
 from dipole.training.validation import hold_out, make_validation
 
 
@@ -57,3 +60,71 @@ def test_a_side_without_rows_is_refused():
     pairs = Pairs.from_columns({"anchor": ["a"], "positive": ["b"]})
     with pytest.raises(InputError, match=r"validation: 0.1 of 1 rows leaves one side empty"):
         hold_out(pairs, 0.1)
+
+
+def test_every_positive_of_an_anchor_counts():
+    """A perfect model of an anchor with two positives has MRR 1, as `evaluate` says."""
+    pairs = Pairs.from_columns({"anchor": ["q", "q", "r"], "positive": ["q1", "q2", "r1"]})
+    encoder = Vectors({"q": [1, 0], "r": [0, 1], "q1": [1, 0], "q2": [1, 0.1], "r1": [0, 1]})
+    assert make_validation(pairs)[1](encoder) == 1.0
+    turned = Vectors({"q": [0, 1], "r": [1, 0], "q1": [1, 0], "q2": [0.1, 1], "r1": [0, 1]})
+    by_hand = (1 / 2 + 1 / 3) / 2
+    measured = evaluate_retrieval(turned, retrieval_from_pairs(pairs)).value("MRR@10")
+    assert make_validation(pairs)[1](turned) == measured == pytest.approx(by_hand)
+
+
+def chained(kind, n=600):
+    """Rows in chains of three: i and i + 1 share a text, one of them in another form."""
+    one = [f"left {i // 3 * 3 + min(i % 3, 1)}" for i in range(n)]
+    two = [
+        f"right {i - (i % 3 == 1)}" if i % 2 else f" right  {i - (i % 3 == 1)}" for i in range(n)
+    ]
+    if kind is Labeled:
+        return Labeled.from_columns({"input": one, "label": [i % 2 for i in range(n)]})
+    if kind is Inputs:
+        return Inputs.from_columns({"input": two})
+    if kind is Scored:
+        return Scored.from_columns(
+            {"first": one, "second": two, "score": [i / n for i in range(n)]}
+        )
+    if kind is Ranked:
+        lists = [[f"far {i % 7}", text] for i, text in enumerate(two)]
+        columns = {"query": one, "candidates": lists, "relevance": [[0.0, 1.0]] * n}
+        return Ranked.from_columns(columns)
+    columns = {"anchor": one, "positive": two}
+    if kind is Triplets:
+        columns["negatives"] = [[f"right {(i + 50) % n}"] for i in range(n)]
+    return kind.from_columns(columns)
+
+
+@pytest.mark.parametrize("kind", [Pairs, Triplets, Labeled, Inputs, Scored, Ranked])
+def test_no_text_is_on_both_sides(kind):
+    examples = chained(kind)
+
+    def texts(part):
+        found = [part.keys(f) for f in ("anchor", "positive", "first", "second", "input", "query")
+                 if f in part.FIELDS]  # fmt: skip
+        if kind is Ranked:
+            found.append([content_key(row[1]) for row in part.column("candidates")])
+        return {int(key) for column in found for key in column}
+
+    for fraction in (0.1, 0.3):
+        training, held = hold_out(examples, fraction)
+        assert len(training) + len(held) == 600
+        assert not texts(training) & texts(held)
+        assert 0.6 * fraction < len(held) / 600 < 1.5 * fraction
+        assert hold_out(examples, fraction)[1].ids == held.ids
+    if kind not in (Labeled, Inputs):  # chains are never cut
+        numbers = {(int(i) - 1) // 3 for i in held.ids}
+        assert len(held) == 3 * len(numbers)
+
+
+def test_texts_that_hold_nearly_all_rows_together_are_trained_on_or_refused():
+    answers = ["yes"] * 700 + [f"answer {i}" for i in range(300)]
+    columns = {"anchor": [f"question {i}" for i in range(1000)], "positive": answers}
+    training, held = hold_out(Pairs.from_columns(columns), 0.1)
+    assert "yes" not in held.column("positive")
+    assert 70 < len(held) < 130
+    columns["positive"] = ["yes"] * 990 + answers[-10:]
+    with pytest.raises(InputError, match=r"0.1 of 1,000 rows cannot be held out: 990 rows hang"):
+        hold_out(Pairs.from_columns(columns), 0.1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dipole.data import Examples, Labeled, Pairs, Scored, Triplets
+from dipole.data import Examples, Labeled, Pairs, Ranked, Scored, Triplets, content_key
 from dipole.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # The most examples among which a visit looks for neighbours.
 KNOWN = 20_000
+# Fields whose texts hold rows together.
+TOGETHER = ("anchor", "positive", "first", "second", "input", "query")
 
 Validation = tuple[str, Callable[["Encoder"], float]]
 
@@ -22,11 +24,16 @@ Validation = tuple[str, Callable[["Encoder"], float]]
 def make_validation(examples: Examples, training: Examples | None = None) -> Validation:
     """The name of the measure that fits `examples`, and the function that takes it.
 
-    Pairs: MRR@10 of finding each anchor's positive among all positives. Scored: Spearman.
+    Pairs: MRR@10 of finding one of each anchor's positives among all positives, as `evaluate`
+    measures it. Scored: Spearman.
     Labeled: accuracy of the vote of the 20 nearest of `training` by cosine.
     """
     if isinstance(examples, Pairs | Triplets):
-        return "MRR@10", lambda encoder: _retrieval(examples, encoder)
+        from dipole.data.retrieval import retrieval_from_pairs
+        from dipole.evaluation.retrieval import evaluate_retrieval
+
+        data = retrieval_from_pairs(examples)
+        return "MRR@10", lambda encoder: evaluate_retrieval(encoder, data).value("MRR@10")
     if isinstance(examples, Scored):
         return "Spearman", lambda encoder: _spearman(examples, encoder)
     if isinstance(examples, Labeled) and isinstance(training, Labeled):
@@ -37,14 +44,32 @@ def make_validation(examples: Examples, training: Examples | None = None) -> Val
 
 
 def hold_out(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
-    """(training, validation): `fraction` of the inputs (of the positive side), all their rows.
+    """(training, validation): about `fraction` of the rows, no text on both sides.
 
-    Chosen by content hash, so a text is never on both sides and the choice needs no seed.
+    Rows that share a text hang together (anchor or positive, first or second, input, query or a
+    candidate of the highest relevance; not listed negatives), directly or through others: what is
+    held out are whole components of this graph. They are chosen by content hash, so the choice
+    needs no seed. One with more rows than twice the fraction, or than half of all, is always
+    trained on.
+
+    Raises InputError: too few rows hang together little enough, or a side is empty.
     """
+    labels, sizes = _components(examples)
+    n = len(examples)
+    small = sizes <= min(max(2 * fraction * n, 10), max(n / 2, 1))
+    choosable = int(sizes[small].sum())
+    if 2 * choosable < fraction * n:
+        raise InputError(
+            f"validation: {fraction} of {n:,} rows cannot be held out: {sizes.max():,} rows hang "
+            "together by texts they share, and no text may be on both sides; expected a file of "
+            "its own (--validation FILE), a split or a smaller fraction"
+        )
     field = next(f for f in ("positive", "second", "input", "query") if f in examples.FIELDS)
+    key = np.full(len(sizes), np.iinfo(np.uint64).max)
+    np.minimum.at(key, labels, examples.keys(field))
     # The hashes are not spread evenly enough to compare with a threshold: multiply, take the top.
-    spread = examples.keys(field) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(11)
-    held = spread.astype(np.float64) / 2.0**53 < fraction
+    spread = key * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(11)
+    held = (small & (spread.astype(np.float64) / 2.0**53 < fraction * n / choosable))[labels]
     if held.all() or not held.any():
         raise InputError(
             f"validation: {fraction} of {len(examples)} rows leaves one side empty; "
@@ -53,16 +78,32 @@ def hold_out(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
     return examples.select(np.flatnonzero(~held)), examples.select(np.flatnonzero(held))
 
 
-def _retrieval(examples: Pairs | Triplets, encoder: Encoder) -> float:
-    from dipole.data import RetrievalData
-    from dipole.evaluation.retrieval import evaluate_retrieval
+def _components(examples: Examples) -> tuple[np.ndarray, np.ndarray]:
+    """The component of every row, (n,), and the rows of each."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    keys = [str(key) for key in examples.keys("positive")]
-    queries = dict(zip(examples.ids, examples.column("anchor"), strict=True))
-    corpus = dict(zip(keys, examples.column("positive"), strict=True))
-    qrels = {query: {key: 1} for query, key in zip(examples.ids, keys, strict=True)}
-    data = RetrievalData(corpus=corpus, queries=queries, qrels=qrels)
-    return evaluate_retrieval(encoder, data).value("MRR@10")
+    n = len(examples)
+    fields = [f for f in TOGETHER if f in examples.FIELDS]
+    keys = [examples.keys(field) for field in fields]
+    rows = [np.arange(n)] * len(fields)
+    if isinstance(examples, Ranked):
+        best = [
+            (row, content_key(text))
+            for row, (texts, relevance) in enumerate(
+                zip(examples.column("candidates"), examples.column("relevance"), strict=True)
+            )
+            for text, worth in zip(texts, relevance, strict=True)
+            if worth == max(relevance)
+        ]
+        rows.append(np.array([row for row, _ in best], dtype=np.int64))
+        keys.append(np.array([key for _, key in best], dtype=np.uint64))
+    texts = np.unique(np.concatenate(keys), return_inverse=True)[1]
+    ends = np.concatenate(rows), n + texts
+    size = n + int(texts.max(initial=-1)) + 1
+    graph = coo_array((np.ones(len(texts), dtype=bool), ends), shape=(size, size))
+    labels = connected_components(graph, directed=False)[1][:n]
+    return labels, np.bincount(labels)
 
 
 def _spearman(examples: Scored, encoder: Encoder) -> float:
