@@ -76,9 +76,7 @@ def test_every_positive_of_an_anchor_counts():
 def chained(kind, n=600):
     """Rows in chains of three: i and i + 1 share a text, one of them in another form."""
     one = [f"left {i // 3 * 3 + min(i % 3, 1)}" for i in range(n)]
-    two = [
-        f"right {i - (i % 3 == 1)}" if i % 2 else f" right  {i - (i % 3 == 1)}" for i in range(n)
-    ]
+    two = [f"{' ' * (i % 2)}right {' ' * (i % 2)}{i - (i % 3 == 1)}" for i in range(n)]
     if kind is Labeled:
         return Labeled.from_columns({"input": one, "label": [i % 2 for i in range(n)]})
     if kind is Inputs:
@@ -112,7 +110,7 @@ def test_no_text_is_on_both_sides(kind):
         training, held = hold_out(examples, fraction)
         assert len(training) + len(held) == 600
         assert not texts(training) & texts(held)
-        assert 0.6 * fraction < len(held) / 600 < 1.5 * fraction
+        assert 0.5 * fraction < len(held) / 600 < 1.7 * fraction
         assert hold_out(examples, fraction)[1].ids == held.ids
     if kind not in (Labeled, Inputs):  # chains are never cut
         numbers = {(int(i) - 1) // 3 for i in held.ids}
@@ -122,7 +120,7 @@ def test_no_text_is_on_both_sides(kind):
 def test_texts_that_hold_nearly_all_rows_together_are_trained_on_or_refused():
     answers = ["yes"] * 700 + [f"answer {i}" for i in range(300)]
     columns = {"anchor": [f"question {i}" for i in range(1000)], "positive": answers}
-    training, held = hold_out(Pairs.from_columns(columns), 0.1)
+    _, held = hold_out(Pairs.from_columns(columns), 0.1)
     assert "yes" not in held.column("positive")
     assert 70 < len(held) < 130
     columns["positive"] = ["yes"] * 990 + answers[-10:]
