@@ -120,6 +120,7 @@ def fit_one(
     keep_encoder: bool = False,
 ) -> Run:
     """`fit` with its settings checked: one training."""
+    from dipole.training.learnable import check_learnable, check_words
     from dipole.training.towers import inputs_of
 
     # What can be wrong soonest comes first.
@@ -140,6 +141,7 @@ def fit_one(
         if held is not None:
             _announce("validation", held)
         _note(unused(inputs, examples))
+    notes = check_learnable(config, examples, inputs)
     origin = together(
         lambda: check_data(folder, parts_of(config, examples, held), accept=changed_data)
     )
@@ -147,6 +149,10 @@ def fit_one(
         kept = kept_encoder(config, folder) if origin["changed"] else None
         encoder = build_encoder(config, examples, kept)
     config = _with_defaults(config, encoder)
+    notes += check_words(encoder, examples)
+    if show_progress and os.environ.get("RANK", "0") == "0":
+        for note in notes:
+            _note(note)
     return train(
         config,
         encoder,

@@ -31,6 +31,7 @@ from dipole.training.checkpoints import (
 )
 from dipole.training.config import Config
 from dipole.training.interrupts import Interrupts
+from dipole.training.learnable import Gradient, small_batches
 from dipole.training.parts import Part
 from dipole.training.processes import together
 from dipole.training.progress import METRICS, Bar, Metrics, trim_metrics
@@ -109,6 +110,8 @@ class Trainer:
         self.total = self._total_steps()
         self.progress = Progress()
         self._has_start = False
+        self._gradient = Gradient(self.total)
+        self._stalled: str | None = None
         if isinstance(objective, Objective):
             objective.bind(len(examples))
         self.views = [view.to(accelerator.device) for view in views]
@@ -136,10 +139,15 @@ class Trainer:
             Interrupts() as asked,
             Bar(self.total, self.progress.step, shown=self.show_progress) as bar,
         ):
+            size = self.config.batch_size or 1
+            for note in small_batches(len(self.examples), self.sampler.length(0), size):
+                bar.say(note)
             for batch in self._batches(self.progress.step):
                 loss, norm = self._step(batch)
                 self.progress.step += 1
                 step = self.progress.step
+                if self._stalled:
+                    bar.say(self._stalled)
                 losses.append(loss)
                 seen += len(batch.row_ids) * self.accelerator.num_processes
                 bar.update(step, loss, len(batch.row_ids) * self.accelerator.num_processes)
@@ -270,6 +278,9 @@ class Trainer:
         self.accelerator.backward(loss)
         if self.config.sharded:
             sharding.average_kept(self.towers)
+        self._stalled = None
+        if not self.config.sharded:
+            self._stalled = self._gradient.look(self.progress.step + 1, self.towers.parameters())
         if self.config.alternate:
             self.towers.take_turn(self.config.alternate, self.progress.step)
         norm = None

@@ -1,0 +1,163 @@
+"""Is there anything to learn? Refused before training where not, said where that may change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import nn
+
+from dipole.data import Examples, Labeled, Pairs, Ranked, Scored, Triplets
+from dipole.data.examples import Inputs
+from dipole.data.same import content_key
+from dipole.errors import InputError
+from dipole.training.batches import ENCODED, LISTS, VIEWED
+
+if TYPE_CHECKING:
+    from dipole.encoders.base import Encoder
+    from dipole.training.config import Config
+
+# Texts of a side that are looked at for words the encoder knows.
+SAMPLE = 1000
+# Steps between two looks at the gradient, and looks that all found zero before it is said.
+STEPS_BETWEEN_LOOKS = 20
+LOOKS = 5
+
+
+def check_learnable(config: Config, examples: Examples, inputs: Mapping[str, bool]) -> list[str]:
+    """What may keep a training from learning, a line each.
+
+    inputs: what the objective takes. Raises InputError where nothing can be learnt: one anchor,
+    positive or input, one class, equal scores, lists that rank nothing. A column that varies costs
+    the look at its first rows.
+    """
+    if isinstance(examples, Ranked):
+        return _lists(examples, given=config.teacher is None)
+    if isinstance(examples, Scored) and "scores" in inputs:
+        if _is_one(examples.column("score")):
+            raise _nothing(examples, "score", "scores that differ")
+        return []
+    if isinstance(examples, Labeled) and "labels" in inputs and config.centroids is None:
+        if _is_one(examples.column("label")):
+            raise _nothing(examples, "label", "two classes or more")
+        return []
+    if isinstance(examples, Labeled | Inputs):
+        if _is_one(examples.column("input")):
+            raise _nothing(examples, "input", "several: one alone has no negatives")
+        return []
+    if isinstance(examples, Triplets) and any(examples.column("negatives")):
+        return []
+    if isinstance(examples, Pairs | Triplets):
+        for field in ("anchor", "positive"):
+            if _is_one(examples.column(field)):
+                more = "several: the pairs of one have no negatives (or name some: --negative)"
+                raise _nothing(examples, field, more)
+        if config.batch_size == 1 and config.queue is None and config.centroids is None:
+            return ["warning: batches of one row have no negatives; expected a larger --batch-size"]
+    return []
+
+
+def check_words(encoder: Encoder, examples: Examples) -> list[str]:
+    """How many texts hold nothing that a bag of words knows: their vector is zero, and stays so.
+
+    Of each side `SAMPLE` texts are looked at. Raises InputError where these are all, and none holds
+    anything. Towers of another kind know every text.
+    """
+    from dipole.encoders.static_text import StaticText
+
+    said = []
+    sides = [f for f in examples.FIELDS if f in (*ENCODED, *VIEWED) and f not in LISTS]
+    for field in sides:
+        role = ENCODED[field][1] if field in ENCODED else "document"
+        tower: Any = encoder.tower(role) if hasattr(encoder, "tower") else encoder
+        if not isinstance(tower, StaticText):
+            continue
+        column = examples.column(field)
+        rows = np.unique(np.linspace(0, len(column) - 1, min(len(column), SAMPLE)).astype(np.int64))
+        texts = column.take(rows)
+        features = tower.prepare(texts, role)
+        ends = np.append(features["offsets"].numpy(), len(features["tokens"]))
+        empty = np.flatnonzero(np.diff(ends) == 0)
+        if not len(empty):
+            continue
+        first = f"the first is {texts[empty[0]]!r:.60}"
+        if len(empty) == len(column):
+            raise InputError(
+                f"{field}: found no text with a word that the encoder knows ({first}); expected "
+                "texts of its language and script, or another --encoder"
+            )
+        said.append(
+            f"warning: {field}: {len(empty):,} of {len(texts):,} texts hold no word that the "
+            f"encoder knows: their vectors are zero ({first})"
+        )
+    return said
+
+
+def small_batches(rows: int, batches: int, batch_size: int) -> list[str]:
+    """Whether a plan's batches are less than half full, as a line."""
+    if 2 * rows > batches * batch_size or rows <= batch_size // 2:
+        return []
+    return [
+        f"warning: batches hold {rows / batches:.1f} of {batch_size} rows on average: most rows "
+        "may not meet, because they share a text or belong together by another row"
+    ]
+
+
+class Gradient:
+    """Looks at the gradient now and then, and says once that it has been zero for long."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.looks = 0
+        self.has_moved = False
+        self.is_said = False
+
+    def look(self, step: int, parameters: Iterable[nn.Parameter]) -> str | None:
+        """The line to say after step `step` (from 1), if there is one."""
+        if self.is_said or (step % STEPS_BETWEEN_LOOKS and step != self.total):
+            return None
+        if any(p.grad is not None and bool(p.grad.any()) for p in parameters):
+            self.looks, self.has_moved = 0, True
+            return None
+        self.looks += 1
+        if self.looks < LOOKS and (step != self.total or self.has_moved):
+            return None
+        self.is_said = True
+        return (
+            f"warning: step {step}: the gradient was zero each of the last {self.looks} times it "
+            "was looked at: nothing is learnt; expected rows that differ, and negatives for them"
+        )
+
+
+def _lists(examples: Ranked, *, given: bool) -> list[str]:
+    """Of lists with one candidate, or with one relevance for all if that is what is learnt."""
+    useless = sum(
+        len(worth) < 2 or (given and min(worth) == max(worth))
+        for worth in examples.column("relevance")
+    )
+    what = "one candidate" + (", or one relevance for all" if given else "")
+    if useless == len(examples):
+        raise InputError(
+            f"candidates: every one of {useless:,} lists has {what}: there is nothing to learn "
+            "from; expected two or more"
+        )
+    if 2 * useless > len(examples):
+        return [f"warning: {useless:,} of {len(examples):,} lists have {what}: they teach nothing"]
+    return []
+
+
+def _is_one(values: Sequence[Any]) -> bool:
+    """Whether all values have the same content; ends at the first that differs."""
+    keys: Iterator[int] = map(content_key, values)
+    first = next(keys, None)
+    return first is not None and all(key == first for key in keys)
+
+
+def _nothing(examples: Examples, field: str, expected: str) -> InputError:
+    shown = repr(examples.column(field)[0])
+    if len(examples) == 1:
+        found = f"found one row ({shown[:60]})"
+    else:
+        found = f"all {len(examples):,} rows have the same {field} ({shown[:60]})"
+    return InputError(f"{field}: {found}: there is nothing to learn from; expected {expected}")
