@@ -65,12 +65,13 @@ def check_words(encoder: Encoder, examples: Examples) -> list[str]:
     anything. Towers of another kind know every text.
     """
     from dipole.encoders.static_text import StaticText
+    from dipole.encoders.two_towers import TwoTowers
 
-    said = []
+    said: list[str] = []
     sides = [f for f in examples.FIELDS if f in (*ENCODED, *VIEWED) and f not in LISTS]
     for field in sides:
         role = ENCODED[field][1] if field in ENCODED else "document"
-        tower: Any = encoder.tower(role) if hasattr(encoder, "tower") else encoder
+        tower = encoder.tower(role) if isinstance(encoder, TwoTowers) else encoder
         if not isinstance(tower, StaticText):
             continue
         column = examples.column(field)
