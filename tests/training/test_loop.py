@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from dipole.data import Labeled
+from dipole.data import Labeled, Triplets, content_key
 from dipole.errors import InputError, RunError
 from dipole.objectives import InfoNCE
 from dipole.training.checkpoints import list_checkpoints
@@ -221,3 +221,44 @@ def test_runs_of_both_precisions_in_one_process(train):
     assert not same(single, half)
     for name, value in single.items():
         torch.testing.assert_close(half[name], value, rtol=0.2, atol=0.05)
+
+
+@pytest.mark.parametrize("sampler", ["unique", "clusters", "apart", "curriculum"])
+def test_no_objective_is_given_a_known_positive_for_a_negative(tiny_encoder, tmp_path, sampler):
+    """Planted: anchors share positives, and list each other's, their own, and themselves. Of all
+    positives, listed and queued negatives, none belongs to the anchor by any row, save copies of
+    the row's own positive, which go by their id."""
+    rng = np.random.default_rng(0)
+    rows = [(a, p) for a in range(40) for p in rng.choice(60, rng.integers(1, 4), False)]
+    triplets = Triplets.from_columns(
+        {
+            "anchor": [f"q{a}" for a, _ in rows],
+            "positive": [f"p{p}" for _, p in rows],
+            "negatives": [[f" p{n}" for n in rng.integers(0, 60, 4)] + [f"q{a}"] for a, _ in rows],
+        }
+    )
+    known = {(content_key(f"q{a}"), content_key(f"p{p}")) for a, p in rows}
+    anchors = [content_key(f"q{a}") for a, _ in rows]
+    seen = []
+
+    class Spy(InfoNCE):
+        def forward(self, anchor, positive, negative=None, ids=None, negative_ids=None, rows=None):
+            more = [] if negative_ids is None else negative_ids.tolist()
+            both = [*ids.tolist(), *more]
+            seen.extend(
+                (row, own, both) for row, own in zip(rows.tolist(), ids.tolist(), strict=True)
+            )
+            return super().forward(anchor, positive, negative, None, ids, negative_ids)
+
+    fit(
+        triplets, tiny_encoder, Spy(), out=tmp_path / "run", batch_size=8, epochs=2, queue=30,
+        sampler=sampler, show_progress=False,
+    )  # fmt: skip
+    assert len(seen) > 50
+    listed = 0
+    for row, own, others in seen:
+        strangers = {other % 2**64 for other in others if other != own}
+        assert not {(anchors[row], other) for other in strangers} & known
+        assert anchors[row] not in strangers
+        listed += len(strangers)
+    assert listed > 20 * len(seen)
