@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
+from dipole.data import Triplets
 from dipole.files import LOCK, Lock
 from support import distributed
 from support.tiny import TinyEncoder, load_tiny, word_pairs
@@ -20,6 +21,7 @@ RUNS = {
     "teacher scores": {"teacher": "frozen", "objective": "dclr"},
     "frozen teacher": {"objective": "queue-infonce", "queue": 16, "teacher": "frozen"},
     "state of examples": {"objective": "isogclr", "objective_options": {"rho": 0.5}},
+    "lists that are empty here and there": {"listed": True, "batch_size": 4},
     "fewer rows than processes": {"batch_size": 2, "queue": 5},
     "sharded": {"sharded": True, "teacher": "ema", "queue": 9, "chunk": 2, "clip_norm": 0.5},
     "sharded objective": {
@@ -32,6 +34,14 @@ RUNS = {
         "stages": [{"queue": 9, "epochs": 1}, {"objective": "siglip", "chunk": 2, "max_steps": 4}]
     },
 }
+
+
+def listed(count):
+    """Pairs of which every fourth lists negatives: a process may have a part without any."""
+    pairs = word_pairs(count)
+    columns = {name: pairs.column(name) for name in ("anchor", "positive")}
+    lists = [[f"far {i}", f"away {i}"] if i % 4 == 0 else [] for i in range(count)]
+    return Triplets.from_columns({**columns, "negatives": lists})
 
 
 def job(out, settings, rank=0, processes=1):
@@ -50,7 +60,8 @@ def job(out, settings, rank=0, processes=1):
     encoder = TinyEncoder()
     encoder.dropout.p = 0.0  # every process draws its own numbers
     settings = {"batch_size": 8, "epochs": 2, "clip_norm": None} | settings
-    run = fit(word_pairs(44), encoder, out=Path(out), show_progress=False, **settings)
+    data = listed(44) if settings.pop("listed", False) else word_pairs(44)
+    run = fit(data, encoder, out=Path(out), show_progress=False, **settings)
     assert PartialState().num_processes == processes
     return {name: tensor.numpy() for name, tensor in run.encoder.state_dict().items()}
 

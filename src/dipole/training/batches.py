@@ -106,9 +106,9 @@ def collate(
             inputs = [text for row in inputs for text in row]
         else:
             numbers = keys(drawn, places) if inputs else None
-        if inputs and argument in IDS:
+        if field in taken and argument in IDS and (inputs or argument == "negative"):
             tensors[IDS[argument]] = content_ids(inputs)
-        if inputs and argument == "negative":  # the row each was listed for
+        if field in taken and argument == "negative":  # the row each was listed for
             tensors["negative_rows"] = tensors["rows"].repeat_interleave(torch.tensor(lengths))
             if no_negatives is not None:
                 inputs = _without_positives(inputs, tensors)
@@ -144,9 +144,7 @@ def _without_positives(negatives: list[Any], tensors: dict[str, Tensor]) -> list
     there = ~torch.isin(tensors["negative_ids"], tensors["no_negatives"])
     tensors["negative_there"] = there
     for name in ("negative_ids", "negative_rows"):
-        kept = tensors.pop(name)[there]
-        if len(kept):
-            tensors[name] = kept
+        tensors[name] = tensors[name][there]
     return list(compress(negatives, there.tolist()))
 
 

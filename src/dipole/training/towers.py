@@ -44,6 +44,12 @@ class Towers(nn.Module):
         for name, pieces in columns.items():
             if name not in batch:
                 batch[name] = encode_chunks(self.encoder, pieces)
+        if "negative_ids" in batch and "negative" not in columns:
+            # No row lists any. Other processes may have some and wait for these here: none, with
+            # a place in the graph, because the backward gathers too.
+            batch["negative"] = batch["anchor"][:0]
+            if "teacher_anchor" in batch:
+                batch["teacher_negative"] = batch["teacher_anchor"][:0]
         for name in ("candidates", "teacher_candidates"):
             if name in batch:
                 batch[name] = padded(batch[name], batch["mask"])
