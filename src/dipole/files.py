@@ -122,7 +122,8 @@ class Lock:
         except PermissionError:
             raise InputError(f"{self.file.parent}: not allowed to write there") from None
         except (FileExistsError, NotADirectoryError):
-            raise InputError(f"{self.file.parent}: is a file; expected a folder") from None
+            there = next(path for path in self.file.parents if path.exists())
+            raise InputError(f"{there}: is a file; expected a folder") from None
         except OSError as error:
             # Some network file systems know no locks: better to work than to refuse there.
             if error.errno not in _NO_LOCKS:

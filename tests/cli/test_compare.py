@@ -52,7 +52,7 @@ def test_a_comparison_and_its_folder(pairs_csv, tmp_path):
     assert {arm["steps"] for arm in found["arms"]} == {5}
     assert all(os.path.isdir(arm["model"]) for arm in found["arms"])
     # A recipe beside what is given, and nothing of the first is trained again.
-    started = time.monotonic()
+    logs = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/run/metrics.jsonl")}
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("objective: infonce\n")
     again = compare(
@@ -60,7 +60,7 @@ def test_a_comparison_and_its_folder(pairs_csv, tmp_path):
         *options(pairs_csv, out, temperature=0.1)[6:], "--json",
     )  # fmt: skip
     assert {arm["arm"] for arm in json.loads(again.stdout)["arms"]} == {"mine", "dcl"}
-    assert time.monotonic() - started < 120
+    assert {path: path.stat().st_mtime_ns for path in logs} == logs
 
 
 @pytest.mark.slow
@@ -81,7 +81,7 @@ def test_interrupted_it_goes_on(pairs_csv, tmp_path):
                 time.sleep(0.05)
                 assert process.poll() is None
             process.send_signal(signal.SIGINT)
-            _, error = process.communicate(timeout=120)
+            _, error = process.communicate()
             assert process.returncode == 130
             assert "to go on: the same command again" in error
         done = subprocess.run(command + arguments, env=environment, capture_output=True, text=True)

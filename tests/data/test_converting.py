@@ -214,11 +214,10 @@ def test_a_killed_conversion_leaves_nothing_that_is_read(write: Write, small_mem
     command = [sys.executable, "-c", code, str(path)]
     killed = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
-        for _ in range(3000):
-            size = sum(file.stat().st_size for file in small_memory.glob("*.partial/rows.arrow"))
-            if size > 10 * 2**20 or killed.poll() is not None:
-                break
+        size = 0
+        while size < 10 * 2**20 and killed.poll() is None:
             time.sleep(0.01)
+            size = sum(file.stat().st_size for file in small_memory.glob("*.partial/rows.arrow"))
         os.kill(killed.pid, signal.SIGKILL)
     finally:
         killed.communicate()

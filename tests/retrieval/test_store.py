@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,15 +69,34 @@ def test_folders_that_are_no_index_are_named(folder: Path, tmp_path: Path) -> No
 def test_one_writer_at_a_time(folder: Path, words: ModuleType) -> None:
     with (
         store.writing(folder),
-        pytest.raises(RunError, match="another process is writing to it; try again"),
+        pytest.raises(RunError, match=rf"another writer is at work \(process {os.getpid()} on"),
     ):
         Index.open(folder).add(words.numbered(60, 61))
     assert Index.open(folder).add(words.numbered(60, 61)) == 1
 
 
+def test_a_writer_can_wait(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first is done only when the second is known to wait for it."""
+    writes, waits = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with store.writing(folder):
+            writes.set()
+            waits.wait()
+
+    monkeypatch.setattr("dipole.files._say", lambda line: waits.set())
+    thread = threading.Thread(target=first)
+    thread.start()
+    writes.wait()
+    assert Index.open(folder).delete(["0", "1"], wait=True) == 2
+    thread.join()
+    assert len(Index.open(folder)) == 58
+    assert not list(folder.glob(".*"))
+
+
 def test_one_maker_at_a_time(tmp_path: Path, words: ModuleType) -> None:
     with store.creating(tmp_path / "x", "f" * 64, 13) as (partial, _):
-        with pytest.raises(RunError, match="another process is writing"):
+        with pytest.raises(RunError, match="another writer is at work"):
             Index.create(tmp_path / "x", words.Words(), words.numbered(0, 1))
         assert partial.is_dir()  # the second did not clear what the first is making
     assert len(Index.open(tmp_path / "x")) == 0
@@ -95,7 +116,7 @@ def test_an_existing_folder_is_not_touched(tmp_path: Path, words: ModuleType) ->
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path, words: ModuleType) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="x: not a directory; nothing was made"):
+    with pytest.raises(InputError, match="file: is a file; expected a folder"):
         Index.create(tmp_path / "file" / "x", words.Words(), words.numbered(0, 1))
     with pytest.raises(InputError, match="name too long; nothing was made"):
         Index.create(tmp_path / ("x" * 250), words.Words(), words.numbered(0, 1))

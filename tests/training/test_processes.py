@@ -46,7 +46,7 @@ def start(out, recipe, processes, *more):
 
 def finish(processes):
     for process in processes:
-        text, _ = process.communicate(timeout=300)
+        text, _ = process.communicate()
         assert process.returncode == 0, text
 
 
@@ -71,9 +71,9 @@ def test_killed_on_two_processes_and_resumed_it_ends_as_it_would_have(tmp_path, 
     finish(start(whole, recipe, 2))
     running = start(killed, recipe, 2)
     checkpoints = killed / "stages" / "2" / "checkpoints"
-    deadline = time.monotonic() + 200
-    while not any(checkpoints.glob("step-*")) and time.monotonic() < deadline:
+    while not any(checkpoints.glob("step-*")):
         time.sleep(0.01)
+        assert all(process.poll() is None for process in running)
     for process in running:
         process.kill()  # SIGKILL: nothing is saved on the way out
         process.communicate()
@@ -95,7 +95,7 @@ def test_torchrun_and_a_batch_smaller_than_the_processes(tmp_path, recipe):
         [sys.executable, *several, "-m", "dipole", "train", "--data", str(tmp_path / "pairs.csv"),
          "--out", str(tmp_path / "run"), "--batch-size", "13", "--epochs", "1", "--log-every", "1",
          "--encoder-option", "dim=16", "--validation", "0.2"],
-        env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300,
+        env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
     assert process.returncode == 0, process.stderr

@@ -62,6 +62,10 @@ def index(
         str, typer.Option(help="error, or skip: leave bad rows out and say how many.")
     ] = "error",
     trust_code: TrustCode = False,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Wait while another process writes to the index."),
+    ] = False,
 ) -> None:
     """Make a corpus searchable, or add, replace and delete documents; all of it or nothing.
 
@@ -74,7 +78,7 @@ def index(
     if delete:
         if corpus is not None:
             raise InputError("--delete takes ids; expected no --corpus beside it")
-        _delete(_open(out, run), delete)
+        _delete(_open(out, run), delete, wait)
     elif corpus is None:
         raise InputError("no documents given; expected --corpus FILE (or --delete ID)")
     elif asked:
@@ -82,13 +86,19 @@ def index(
         before = _columns(out)
         text = text or _there(corpus, before.get("text")) or _there(corpus, _positive(run))
         id = id or _there(corpus, before.get("id"))
-        _change(found, _read(corpus, text, id, on_bad_row), replace)
+        _change(found, _read(corpus, text, id, on_bad_row), replace, wait)
     else:
-        _create(out, run, corpus, text, id, on_bad_row)
+        _create(out, run, corpus, text, id, on_bad_row, wait)
 
 
 def _create(
-    out: Path, run: str | None, corpus: str, text: str | None, id: str | None, on_bad_row: str
+    out: Path,
+    run: str | None,
+    corpus: str,
+    text: str | None,
+    id: str | None,
+    on_bad_row: str,
+    wait: bool,
 ) -> None:
     from dipole.encoders import load_encoder
     from dipole.files import write_text
@@ -104,30 +114,30 @@ def _create(
     check_place("--out", out)
     text = text or _there(corpus, _positive(run))
     documents = _read(corpus, text, id, on_bad_row)
-    made = Index.create(out, load_encoder(run), documents, show_progress=True)
+    made = Index.create(out, load_encoder(run), documents, show_progress=True, wait=wait)
     if documents.columns:
         write_text(out.expanduser() / COLUMNS, json.dumps(documents.columns) + "\n")
     say(f"indexed {len(made):,} documents in {out}")
     say(f'search it: dipole search {out} "what you look for"')
 
 
-def _change(found: Index, documents: Corpus, replace: bool) -> None:
+def _change(found: Index, documents: Corpus, replace: bool, wait: bool) -> None:
     before = len(found)
     if replace:
-        count = found.replace(documents, show_progress=True)
+        count = found.replace(documents, show_progress=True, wait=wait)
         new = len(found) - before
         say(f"replaced {count - new:,}, added {new:,}; documents in the index: {len(found):,}")
     else:
-        count = found.add(documents, show_progress=True)
+        count = found.add(documents, show_progress=True, wait=wait)
         say(f"added {count:,}; documents in the index: {len(found):,}")
 
 
-def _delete(found: Index, given: list[str]) -> None:
+def _delete(found: Index, given: list[str], wait: bool) -> None:
     ids: list[str] = []
     for item in given:
         ids += _lines(Path(item[1:])) if item.startswith("@") else [item]
     ids = list(dict.fromkeys(ids))
-    count = found.delete(ids)
+    count = found.delete(ids, wait=wait)
     missing = f" ({len(ids) - count:,} of the ids are not in it)" if count < len(ids) else ""
     say(f"deleted {count:,}{missing}; documents in the index: {len(found):,}")
 

@@ -67,8 +67,12 @@ class Index:
         documents: Iterable[Document],
         *,
         show_progress: bool = False,
+        wait: bool = False,
     ) -> Index:
         """Index documents in a new folder, which appears when all of them are in.
+
+        Args:
+            wait: for another process that is making this index, instead of an error.
 
         Raises:
             InputError: the folder exists; no document, or one with an empty text or an id again.
@@ -77,7 +81,10 @@ class Index:
         from dipole.encoders import fingerprint
 
         folder = Path(folder).expanduser()
-        with store.creating(folder, fingerprint(encoder), encoder.dim) as (partial, write):
+        with store.creating(folder, fingerprint(encoder), encoder.dim, wait=wait) as (
+            partial,
+            write,
+        ):
             encoder.save(partial / store.MODEL)
             for batch in encoded(documents, encoder, show_progress=show_progress):
                 write.table.add(_rows(write.table, batch))
@@ -118,10 +125,15 @@ class Index:
             self._encoder = encoder
         return self._encoder
 
-    def add(self, documents: Iterable[Document], *, show_progress: bool = False) -> int:
-        """Add documents, none of whose ids the index has; returns how many."""
+    def add(
+        self, documents: Iterable[Document], *, show_progress: bool = False, wait: bool = False
+    ) -> int:
+        """Add documents, none of whose ids the index has; returns how many.
+
+        wait: for another process that writes, here and in `replace` and `delete`; else a RunError.
+        """
         encoder = self.encoder
-        with store.writing(self.folder) as write:
+        with store.writing(self.folder, wait=wait) as write:
 
             def check(ids: list[str]) -> None:
                 again = lance.known(write.table, ids)
@@ -136,16 +148,18 @@ class Index:
                 write.changed += len(batch.documents)
         return write.changed
 
-    def replace(self, documents: Iterable[Document], *, show_progress: bool = False) -> int:
+    def replace(
+        self, documents: Iterable[Document], *, show_progress: bool = False, wait: bool = False
+    ) -> int:
         """Put documents in the place of those with their ids, add the others; returns how many."""
         encoder = self.encoder
-        with store.writing(self.folder) as write:
+        with store.writing(self.folder, wait=wait) as write:
             for batch in encoded(documents, encoder, show_progress=show_progress):
                 lance.upsert(write.table, _rows(write.table, batch))
                 write.changed += len(batch.documents)
         return write.changed
 
-    def delete(self, ids: Iterable[str]) -> int:
+    def delete(self, ids: Iterable[str], *, wait: bool = False) -> int:
         """Remove the documents with these ids; returns how many there were.
 
         Raises:
@@ -154,7 +168,7 @@ class Index:
         unordered = list(ids) if isinstance(ids, (set, frozenset)) else ids
         wanted = list(dict.fromkeys(batch_of(unordered, "delete: ids")))
         check_texts(wanted, "delete: ids")
-        with store.writing(self.folder) as write:
+        with store.writing(self.folder, wait=wait) as write:
             before = write.table.count_rows()
             lance.delete(write.table, wanted)
             write.changed = before - write.table.count_rows()

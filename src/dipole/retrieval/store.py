@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from dipole.errors import DipoleError, InputError, RunError
+from dipole.files import LOCK, Lock, sweep, write_text
 from dipole.retrieval import table as lance
 
 STATE = "index.json"
@@ -77,31 +78,7 @@ def read_state(folder: Path) -> State:
 
 def publish(folder: Path, state: State) -> None:
     """Make `state` what readers see, in one step."""
-    path = folder / STATE
-    temporary = path.with_name(f".{STATE}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(asdict(state), file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Be the only writer of a folder; the system lets go when the process ends, however it ends."""
-    import fcntl
-
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(
-                f"{folder}: another process is writing to it; try again when that one is done"
-            ) from None
-        yield
-    finally:
-        os.close(handle)
+    write_text(folder / STATE, json.dumps(asdict(state), indent=2))
 
 
 def check_new(out: Path) -> None:
@@ -121,7 +98,9 @@ class Write:
 
 
 @contextmanager
-def creating(out: Path, fingerprint: str, dim: int) -> Iterator[tuple[Path, Write]]:
+def creating(
+    out: Path, fingerprint: str, dim: int, *, wait: bool = False
+) -> Iterator[tuple[Path, Write]]:
     """(folder, empty table) of an index in the making; it appears at `out` when the block ends.
 
     It is made beside `out` under a fixed name, so that what a killed process left is found and
@@ -130,26 +109,29 @@ def creating(out: Path, fingerprint: str, dim: int) -> Iterator[tuple[Path, Writ
     partial = out.parent / f".{out.name}.partial"
     with one_line(out, "nothing was made"):
         check_new(out)
-        partial.mkdir(parents=True, exist_ok=True)
-        with locked(partial):
-            _clear(partial)
+        with Lock(partial / LOCK, f"{out}: another writer", wait=wait):
             try:
+                check_new(out)  # who was waited for has made it
+                _clear(partial)
                 table = lance.create(partial, dim)
                 publish(partial, State(fingerprint, dim, table.version, 0))
                 with _transaction(partial, table) as write:
                     yield partial, write
                 lance.prune(table)
                 os.rename(partial, out)
+                (out / LOCK).unlink(missing_ok=True)  # it came along
             except BaseException:
                 shutil.rmtree(partial, ignore_errors=True)
                 raise
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[Write]:
+def writing(folder: Path, *, wait: bool = False) -> Iterator[Write]:
     """The table to change; the changes count from the end of the block, all of them or none."""
-    state = read_state(folder)
-    with one_line(folder, "the index is as it was"), locked(folder):
+    read_state(folder)
+    lock = Lock(folder / LOCK, f"{folder}: another writer", wait=wait)
+    with one_line(folder, "the index is as it was"), lock:
+        sweep(folder)
         table = lance.open_latest(folder)
         state = read_state(folder)
         if table.version != state.version:  # what a killed process left
@@ -197,7 +179,7 @@ def _clear(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
-        else:
+        elif path.name != LOCK:
             path.unlink()
 
 
