@@ -260,3 +260,13 @@ def test_columns_that_data_do_not_have_are_not_ignored(write: Write) -> None:
 def test_a_row_without_negatives_has_none(write: Write) -> None:
     rows = [{"q": "a", "d": "b", "negative": "c"}, {"q": "e", "d": "f"}]
     assert load_pairs(write("x.jsonl", rows)).column("negatives") == [["c"], []]
+
+
+def test_classes_that_are_not_named_are_few(write: Write) -> None:
+    rows = [{"text": f"some text {i}", "intent": f"kind {i % 2}", "x": f"y {i}"} for i in range(30)]
+    found = load_labeled(write("x.jsonl", rows))
+    assert found.origin.endswith("input 'text', label 'intent'")
+    for second in ("rejected", "other", "answer"):
+        path = write("y.jsonl", [{"chosen": f"a {i}", second: f"b {i}"} for i in range(30)])
+        with pytest.raises(InputError, match=f"found no label among chosen, {second}"):
+            load_labeled(path)

@@ -211,7 +211,7 @@ def test_an_array_in_a_jsonl_file_is_told_where_it_belongs(write: Write) -> None
     [
         ("How do I pay?,By card.\nWhere?,In Ghent.\n", "a sentence, 'How do I pay?'"),
         ("the cat sat on the mat,die Katze\nx,y\n", "a sentence"),
-        ("2.5,a man sings,x\n1,a dog,y\n", "the number '2.5' over a column of numbers"),
+        ("2.5,a man sings,x\n1,a dog,y\n", "'2.5' over a column of numbers"),
         ("cat,it purrs\ndog,it barks\ncat,it meows\n", "'cat', which stands below it again"),
     ],
 )
@@ -225,6 +225,20 @@ def test_a_table_without_a_header_line_loses_no_row(write: Write, text: str, fou
     assert len(rows(path, "1", "2")) == text.count("\n")
     # A column named as it stands there says that this is the header line.
     assert len(rows(path, text.split(",")[0])) == text.count("\n") - 1
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("1 0 184 1\n1 0 29 1\n", "'1 0 184 1' over a column of numbers"),
+        ("A plane.,A plane.,5\nA man.,A dog.,1\n", "a sentence, 'A plane.'"),
+    ],
+)
+def test_judgements_and_repeated_sentences_are_no_header(
+    write: Write, text: str, found: str
+) -> None:
+    with pytest.raises(InputError, match=f"row 1: found {found}, no header line"):
+        rows(write("x.csv", text))
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,11 @@ from dipole.data.names import (
     PREFERENCES,
     SCORES,
     find,
+    is_text,
     pair_by_name,
 )
 from dipole.data.rows import Source
-from dipole.data.sample import CLASSES, NUMBERS, Sample
+from dipole.data.sample import CLASSES, MANY, NUMBERS, TEXT, Sample
 from dipole.errors import InputError
 
 
@@ -115,17 +116,27 @@ def choose_score(source: Source, sample: Sample, without: Sequence[str | None]) 
 
 
 def choose_label(source: Source, sample: Sample, without: Sequence[str | None]) -> str:
-    """The column of classes: by its name, else the last of two columns."""
+    """The column of classes: by its name, else the only one with few values, or the last of two
+    columns unless its texts are all different."""
     label = label_column(sample, without)
     if label is not None:
         return label
+    classes = [name for name in sample if name not in without and sample.kind(name) == CLASSES]
+    if len(classes) == 1:
+        return classes[0]
     others = [name for name in sample if name not in (*IDS, *without)]
-    if len(others) > 2 or not others:
+    if len(others) > 2 or not others or not _may_be_classes(sample, others[-1]):
         raise ColumnsError(
             f"{source.name}: found no label among {sample}; expected a column 'label' "
             "(or name it: --label)"
         )
     return others[-1]
+
+
+def _may_be_classes(sample: Sample, name: str) -> bool:
+    values = [str(value) for value in sample.values(name)]
+    many_texts = sample.kind(name) == TEXT and len(set(values)) == len(values) >= MANY
+    return not is_text(name) and not many_texts and name.lower() not in PREFERENCES
 
 
 def label_column(sample: Sample, without: Sequence[str | None] = ()) -> str | None:

@@ -26,7 +26,8 @@ _CODES = re.compile(
     re.IGNORECASE,
 )
 # Short texts of which so few are different are classes.
-_FEW, _MANY, _SHORT = 0.1, 20, 50
+MANY = 20
+_FEW, _SHORT = 0.1, 50
 
 
 class Sample:
@@ -94,7 +95,7 @@ def _kind(values: Sequence[Any]) -> str:
         return OTHER
     different = set(texts)
     short = sum(map(len, different)) < _SHORT * len(different)
-    if len(texts) >= _MANY and len(different) <= _FEW * len(texts) and short:
+    if len(texts) >= MANY and len(different) <= _FEW * len(texts) and short:
         return CLASSES
     return TEXT
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dipole.data.lines import lines_of
 from dipole.data.names import is_known
-from dipole.data.rows import LONGEST_TEXT, Bad, Row, is_number
+from dipole.data.rows import LONGEST_TEXT, Bad, Row
 from dipole.errors import InputError
 
 # One record of a table: the line it starts in and its fields.
@@ -120,12 +120,6 @@ def read_header(path: Path, kind: str, columns: Sequence[str]) -> Header:
                 f"{', '.join(first)}; expected its names"
             )
         return Header([str(number + 1) for number in range(len(first))], False, delimiter)
-    twice = [name for name, count in Counter(first).items() if count > 1]
-    if twice:
-        raise InputError(
-            f"{path}, row 1: found the column '{twice[0]}' twice; expected a header line with "
-            "different names (for a file without one, give columns by number: 1, 2, ...)"
-        )
     if not any(column in first for column in columns):
         below = islice(records(path, delimiter), 1, 1 + _BELOW)
         reason = _like_a_row(first, [fields for _, fields in below if not isinstance(fields, Bad)])
@@ -135,6 +129,12 @@ def read_header(path: Path, kind: str, columns: Sequence[str]) -> Header:
                 "the columns (or columns by number, as --anchor 1 --positive 2, to read a file "
                 "without one; or a column by its name here, if this is the header line)"
             )
+    twice = [name for name, count in Counter(first).items() if count > 1]
+    if twice:
+        raise InputError(
+            f"{path}, row 1: found the column '{twice[0]}' twice; expected a header line with "
+            "different names (for a file without one, give columns by number: 1, 2, ...)"
+        )
     return Header(first, True, delimiter)
 
 
@@ -147,11 +147,15 @@ def _like_a_row(first: Sequence[str], below: Sequence[Sequence[str]]) -> str:
         column = [fields[place] for fields in rows]
         if len(name) > _LONG_NAME or _SENTENCE.fullmatch(name.strip()):
             return f"a sentence, {name[:40]!r}"
-        if is_number(name) and column and all(map(is_number, column)):
-            return f"the number {name!r} over a column of numbers"
+        if column and not any(_has_letters(cell) for cell in (name or "x", *column)):
+            return f"{name!r} over a column of numbers"
         if name and name in column:
             return f"{name!r}, which stands below it again"
     return ""
+
+
+def _has_letters(text: str) -> bool:
+    return any(map(str.isalpha, text))
 
 
 def read_table(path: Path, kind: str, header: Header) -> Iterator[Row]:

@@ -94,9 +94,9 @@ def _linked(paper: str) -> str:
 
 def stub() -> str:
     """`dipole/objectives/__init__.pyi`: the names that are imported when they are used."""
-    places = ["base:Objective", "base:Sum", "registry:build_objective", *OBJECTIVES.values()]
+    places = ["contract.base:Objective", "contract.base:Sum", "contract.registry:build_objective"]
     lines = ["# Written by `python -m dipole.objectives.contract.document`; do not edit."]
-    for place in sorted(places):
+    for place in sorted([*places, *OBJECTIVES.values()]):
         module, _, name = place.partition(":")
         lines.append(f"from dipole.objectives.{module} import {name} as {name}")
     return "\n".join(lines) + "\n"
