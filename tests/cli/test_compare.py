@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -44,6 +45,8 @@ def test_a_comparison_and_its_folder(pairs_csv, tmp_path):
     result = compare(*options(pairs_csv, out, objectives="infonce,dcl,margin-mse"))
     assert "MRR@10" in result.output
     assert "failed: margin-mse" in result.output
+    for part in ("training", "test"):  # which rows and columns
+        assert re.search(rf"{part}: \d+ examples from .*anchor 'anchor', positive '", result.stderr)
     assert {"report.html", "leaderboard.png", "leaderboard.svg", "results.json", "runs"} <= {
         path.name for path in out.iterdir()
     }
@@ -102,6 +105,7 @@ def test_interrupted_it_goes_on(pairs_csv, tmp_path):
         (["--objectives", "a,b", "--recipes", "a,b"], "expected one of them"),
         (["--recipes", "dcl,nope"], "recipe: found no 'nope'"),
         (["--budget", "3parsecs"], "expected such as 60s"),
+        (["--objectives", "cosent,dcl", "--score", "s"], "score: dcl takes no scores"),
         (["--data", "missing.csv"], "missing.csv: found no data set"),
     ],
 )

@@ -1,5 +1,7 @@
 """`dipole tune` by hand: what it prints and leaves, and what it refuses."""
 
+import re
+
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -28,6 +30,7 @@ def test_a_search_goes_on_and_leaves_a_recipe(pairs, tmp_path):
     ]  # fmt: skip
     first = tune(*arguments, "--trials", "2")
     assert first.exit_code == 0
+    assert re.search(r"training: \d+ examples from .*anchor '\w+', positive '\w+'", first.stderr)
     assert first.stdout.count("trial ") >= 2
     more = tune(*arguments, "--trials", "3")
     assert "trial 2:" in more.stdout
@@ -50,6 +53,7 @@ def test_a_search_goes_on_and_leaves_a_recipe(pairs, tmp_path):
         (["--temperature", "0.5:0.1"], "temperature: found 0.5:0.1, expected LOW:HIGH"),
         (["--batch-size", "8,x"], "--batch-size 8,x: expected whole numbers"),
         (["--objective", " "], "--objective ' ': found no name; expected one, as infonce,dcl"),
+        (["--objective", "cosent,dcl", "--score", "s"], "score: dcl takes no scores"),
         (["--objective", "infonse"], "objective: found 'infonse'"),
         (["--objective", "vicreg", "--temperature", "0.1"], "found an objective without one"),
     ],

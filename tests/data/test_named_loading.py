@@ -108,7 +108,10 @@ def test_a_beir_set_from_a_folder_and_from_the_hub(
     there = load_retrieval("scifact")
     with pytest.raises(InputError, match="no split 'dev'; splits found: test"):
         load_retrieval("scifact", split="dev")
-    qrels.append({"query-id": "q1", "corpus-id": "d9", "score": 1.0})
+    qrels.append({"query-id": "q1", "corpus-id": "d2", "score": 0.7})
+    with pytest.raises(InputError, match=r"row 2: found the relevance 0\.7; expected a whole num"):
+        load_retrieval("scifact")
+    qrels[-1] = {"query-id": "q1", "corpus-id": "d9", "score": 1.0}
     with pytest.raises(InputError, match="row 2: found the unknown document 'd9'"):
         load_retrieval("scifact")
     kept = load_retrieval("scifact", on_bad_row="skip")  # as trec_eval has it

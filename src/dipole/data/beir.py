@@ -58,6 +58,8 @@ def read_beir_rows(
         try:
             query, document = (str(get(row, name)) for name in ("query-id", "corpus-id"))
             relevance = number_of(get(row, "score"), "score")
+            if not relevance.is_integer():
+                raise BadValueError(f"found the relevance {relevance}; expected a whole number")
             wrong = judgements.problem(query, document)
             if wrong is not None:
                 raise BadValueError(wrong)

@@ -120,6 +120,8 @@ def compare(
     started = time.monotonic()
     first = next(iter(arms.values()))
     data = str(first["data"])
+    for arm, settings in arms.items():  # before anything is read
+        Cell(arm, 0, settings, ()).check()
     train, examples = load_study_data(make_config(**first), test)
     measure, metric = measure_for(examples)
     measured = f"{len(examples):,} examples from {examples.origin}"
