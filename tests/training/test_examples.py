@@ -198,3 +198,35 @@ def test_graded_pairs_are_trained_by_their_scores_from_the_command_line(tmp_path
     )
     cosines = torch.cosine_similarity(one, two)
     assert cosines[1::2].mean() > cosines[::2].mean() + 0.2
+
+
+def images(data, objective="supcon", /, split="train", **settings):
+    config = make_config(data=str(data), objective=objective, **settings)
+    return load_examples(config, str(data), split, inputs_of(build_objective(config)))
+
+
+def test_a_folder_of_images_trains_by_its_splits_classes_and_sizes(tmp_path):
+    Image = pytest.importorskip("PIL.Image")
+    for split, size in (("train", 4), ("val", 6)):
+        for name in ("cat", "dog"):
+            (tmp_path / split / name).mkdir(parents=True)
+            Image.new("L", (size, size)).save(tmp_path / split / name / "1.png")
+    found = images(tmp_path)
+    assert type(found) is Labeled
+    assert found.column("label") == ["cat", "dog"]
+    assert images(tmp_path, label="label").ids == found.ids
+    assert images(tmp_path, split="validation", resize="2x3")[0]["input"].shape == (2, 3)
+    with pytest.raises(InputError, match="--resize"):
+        images(tmp_path, split="all", view=["simclr"])
+    with pytest.raises(InputError, match="found label='kind' for data whose columns are known"):
+        images(tmp_path, label="kind")
+    config = make_config(data=str(tmp_path / "train"), objective="supcon", validation="val")
+    with pytest.raises(InputError, match="is a folder and has no splits"):
+        load_validation(config, found)
+
+
+def test_the_seed_of_a_split_reaches_labelled_data():
+    pytest.importorskip("sklearn")
+    assert images("digits", split_seed=3).ids != images("digits").ids
+    with pytest.raises(InputError, match="resize: found pairs of texts; expected images"):
+        images("stdlib-code", "infonce", resize=8)

@@ -45,6 +45,26 @@ def is_idx_folder(folder: Path) -> bool:
     return next(folder.glob("*-images-idx3-ubyte*"), None) is not None
 
 
+def is_image_source(source: str | Path) -> bool:
+    """Whether a source is a folder or zip file of images, or a folder of idx files."""
+    from dipole.data.beir import is_beir
+    from dipole.data.cranfield import is_cranfield
+    from dipole.data.hub import is_datasets_folder
+    from dipole.data.named import locate
+
+    place = locate(source)
+    if isinstance(place, str):
+        return False
+    if place.is_file():
+        return place.suffix.lower() == ".zip"
+    if is_idx_folder(place):
+        return True
+    if is_beir(place) or is_cranfield(place) or is_datasets_folder(place):
+        return False
+    with class_folders(place) as found:
+        return bool(found.files)
+
+
 def from_idx_folder(folder: Path, split: str) -> Labeled:
     """`{train,t10k}-{images-idx3,labels-idx1}-ubyte`, maybe with .gz."""
     images, labels = [], []

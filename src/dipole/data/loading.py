@@ -268,9 +268,12 @@ def load_retrieval(
 
 
 def _no_columns(place: object, named: dict[str, Any]) -> None:
-    """A column that is named where there are none to choose from is an error, not ignored."""
+    """A column that is named where there are none to choose from is an error, not ignored.
+
+    The field's own name is the column that there is.
+    """
     for name, column in named.items():
-        if column is not None:
+        if column not in (None, name):
             raise InputError(
                 f"{place}: found {name}={shown(column)} for data whose columns are known; "
                 f"expected no {name}"

@@ -203,7 +203,10 @@ def _hint(kind: str, config: Config) -> str:
 
 
 def _is_labelled(source: str) -> bool:
-    """Whether the data set of this name has classes and no pairs."""
+    """Whether a data set has classes, or images, and no pairs."""
+    from dipole.data.images import is_image_source
     from dipole.data.named import NAMED
 
-    return source in NAMED and NAMED[source].kind == "labeled"
+    if source in NAMED:
+        return NAMED[source].kind == "labeled"
+    return is_image_source(source)
