@@ -21,3 +21,11 @@ hypothesis.settings.load_profile("dipole")
 # `from support.battery import Battery` works from every test file.
 sys.path.insert(0, str(Path(__file__).parent))
 pytest.register_assert_rewrite("support.battery")
+
+
+@pytest.fixture(autouse=True)
+def _empty_working_folder(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No test finds, or leaves, anything where it happens to be run."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))

@@ -275,6 +275,21 @@ def test_the_head_of_a_language_model_is_one_note(
     assert encoder.dim == 32
 
 
+def test_a_pooler_that_nothing_uses_is_one_note(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pooler = {"pooler.dense.weight": torch.randn(32, 32), "pooler.dense.bias": torch.randn(32)}
+    folder = with_extra(Path(shutil.copytree(tiny, tmp_path / "pooler")), pooler)
+    encoder = load_encoder(folder)
+    assert capsys.readouterr().err == (
+        f"note: {folder}: 2 tensors of the file are not used (pooler)\n"
+    )
+    encoder.save(tmp_path / "ours")  # where it is part of the model, and saved as it came
+    again = load_encoder(tmp_path / "ours")
+    assert capsys.readouterr().err == ""
+    assert fingerprint(again) == fingerprint(encoder)
+
+
 def test_a_tensor_without_a_place_in_a_folder_of_a_whole_model(tiny: Path, tmp_path: Path) -> None:
     saved(tiny, tmp_path / "st")
     with_extra(tmp_path / "st", {"gate.weight": torch.ones(2), "gate.bias": torch.ones(2)})

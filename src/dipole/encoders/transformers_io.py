@@ -80,7 +80,7 @@ def read_transformer(folder: Path, *, whole: bool = False) -> Any:
             f"{folder}: the weights lack {len(missing)} tensors of a {type(model).__name__}, "
             f"{missing[0]} for one"
         )
-    _check_unused(model, report["unexpected_keys"], folder, whole)
+    _check_unused(model, report["unexpected_keys"], report["missing_keys"], folder, whole)
     if getattr(model, "pooler", None) is not None:
         if report["missing_keys"]:
             model.pooler = None
@@ -121,17 +121,20 @@ def _check_sizes(config: Any, path: Path) -> None:
             raise InputError(f"{path}: {name} is {short(found)}; expected a whole number from 1 up")
 
 
-def _check_unused(model: Any, names: Any, folder: Path, whole: bool) -> None:
+def _check_unused(model: Any, names: Any, missing: Any, folder: Path, whole: bool) -> None:
     """Tensors of the file that the model has no place for: an error, or one line that counts them.
 
     A layer more than the config has is always an error: the config is wrong.
     """
     prefix = f"{getattr(model, 'base_model_prefix', '')}."
     unused = sorted(name.removeprefix(prefix) for name in names if not name.endswith(_COMPUTED))
+    if not whole:  # a model of this kind saves its pooler, and no pooling here uses it
+        saved = set(model.state_dict()) - {name.removeprefix(prefix) for name in missing}
+        unused = sorted([*unused, *(name for name in saved if name.startswith("pooler."))])
     if not unused:
         return
     places = {_numberless(name) for name in model.state_dict()}
-    beyond = [name for name in unused if _numberless(name) in places]
+    beyond = [n for n in unused if _numberless(n) in places and not n.startswith("pooler.")]
     if whole or beyond:
         raise InputError(
             f"{folder}: {len(unused)} tensors of the file are not part of a {type(model).__name__} "
