@@ -104,3 +104,29 @@ def test_differing():
     differing(np.ones((1, 2)), "texts", "mine")
     with pytest.raises(InputError, match="mine: all 3 texts have the same vector"):
         differing(np.full((3, 2), 0.3), "texts", "mine")
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        ("sts", "Scored"),
+        ("pair_classification", "Scored"),
+        ("reranking", "Ranked"),
+        ("bitext", "Pairs or Triplets"),
+        ("retrieval", "RetrievalData"),
+        ("clustering", "Labeled"),
+        ("duplicates", "Labeled"),
+        ("few_shot", "Labeled"),
+        ("zero_shot", "Labeled"),
+        ("knn", "Labeled"),
+        ("probe", "Labeled"),
+    ],
+)
+@pytest.mark.parametrize("given", [["a text"], {"a": "b"}, None, "data.csv"])
+def test_data_of_another_type_are_named(task: str, expected: str, given: object) -> None:
+    import dipole.evaluation
+
+    measure = getattr(dipole.evaluation, f"evaluate_{task}")
+    data = [given, given] if task in ("knn", "probe") else [given]
+    with pytest.raises(InputError, match=rf": found .*; expected {expected}$"):
+        measure(lambda inputs: np.eye(len(inputs)), *data)

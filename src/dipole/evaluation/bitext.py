@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dipole.errors import InputError
-from dipole.evaluation.encoding import Encode, differing, encode_function, finite, unit
+from dipole.evaluation.encoding import Encode, differing, encode_function, expect, finite, unit
 from dipole.evaluation.result import Result
 from dipole.evaluation.statistics import Estimate, Statistic
 from dipole.kernels.topk import top_k
@@ -37,6 +37,7 @@ def evaluate_bitext(
 
     Raises InputError: fewer than 2 pairs, vectors that are not finite or all the same.
     """
+    expect(data, "bitext", "Pairs", "Triplets")
     n = len(data)
     if n < 2:
         raise InputError(f"bitext: found {n} pair{'s'[: n != 1]}; expected at least 2")

@@ -12,12 +12,21 @@ from typing import Any
 
 import numpy as np
 
+from dipole.data.inputs import described
 from dipole.errors import InputError
 from dipole.evaluation.stored import Stored
 
 Encode = Callable[[Sequence[Any], str], np.ndarray]
 # Inputs encoded at a time: what a model makes on the way is dropped before the next ones.
 ENCODE_ROWS = 65_536
+
+
+def expect(data: Any, task: str, *kinds: str) -> None:
+    """Raise InputError unless the data of a task are of one of these types of `dipole.data`."""
+    import dipole.data
+
+    if not isinstance(data, tuple(getattr(dipole.data, kind) for kind in kinds)):
+        raise InputError(f"{task}: found {described(data)}; expected {' or '.join(kinds)}")
 
 
 def encode_function(encoder: Any, show_progress: bool = False) -> Encode:

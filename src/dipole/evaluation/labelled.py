@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dipole.errors import InputError
-from dipole.evaluation.encoding import Encode, differing, encode_function, vectors_of
+from dipole.evaluation.encoding import Encode, differing, encode_function, expect, vectors_of
 from dipole.evaluation.result import Result
 from dipole.evaluation.statistics import Estimate, Statistic
 from dipole.evaluation.stored import Stored
@@ -52,6 +52,8 @@ def evaluate_classifier(
     seed: int, show_progress: bool,
 ) -> Result:  # fmt: skip
     """Encode both parts, predict the labels of `test`, keep for every item whether it is right."""
+    for data in (train, test):
+        expect(data, task, "Labeled")
     encode = encode_function(encoder, show_progress)
     _disjoint(encode, train, test, system)
     known_inputs = seen(train, test, task)
@@ -73,6 +75,7 @@ def embedded(
     encode: Encode, examples: Labeled, task: str, what: str, system: str, classes: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Vectors and labels of labelled examples."""
+    expect(examples, task, "Labeled")
     labels = np.asarray(list(examples.column("label")))
     if not len(labels):
         raise InputError(f"{task}: no {what} examples; expected at least one")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dipole.errors import InputError
+from dipole.evaluation.encoding import expect
 from dipole.evaluation.result import Result
 from dipole.evaluation.statistics import Estimate, Statistic
 from dipole.evaluation.sts import pair_cosines
@@ -33,6 +34,7 @@ def evaluate_pair_classification(
     Raises InputError: scores that do not have two values, fewer than 2 pairs of a kind, vectors
     that are not finite, cosines that are all the same.
     """
+    expect(data, "pair classification", "Scored")
     n = len(data)
     scores = np.fromiter(data.column("score"), np.float64, n)
     values = np.unique(scores)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dipole.errors import InputError
-from dipole.evaluation.encoding import Encode, encode_function, finite
+from dipole.evaluation.encoding import Encode, encode_function, expect, finite
 from dipole.evaluation.measures import RERANKING, check_reach, measures_of
 from dipole.evaluation.result import Result, Run
 from dipole.evaluation.retrieval import run_result
@@ -38,6 +38,7 @@ def evaluate_reranking(
     number, a cut-off beyond the longest list, vectors that are not finite, scores that are all the
     same.
     """
+    expect(data, "reranking", "Ranked")
     if not len(data):
         raise InputError("reranking: no queries; expected at least one")
     wanted = measures_of(measures, at, RERANKING)

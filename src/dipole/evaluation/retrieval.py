@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dipole.data.inputs import described
 from dipole.errors import InputError
 from dipole.evaluation.encoding import ENCODE_ROWS, Encode, encode_function, vectors_of
 from dipole.evaluation.itself import Itself, queries_that_are_documents, without_itself
@@ -115,6 +116,8 @@ def evaluate_retrieval(
     Raises InputError: vectors that are not finite or all the same, no queries, k too small, a
     cut-off beyond the corpus.
     """
+    if not all(hasattr(data, part) for part in ("corpus", "queries", "qrels")):
+        raise InputError(f"retrieval: found {described(data)}; expected RetrievalData")
     wanted, depth = _planned(data, k, at, measures)
     encode = encode_function(encoder, show_progress)
     asked = answerable(data)

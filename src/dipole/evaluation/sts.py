@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dipole.errors import InputError
-from dipole.evaluation.encoding import Encode, encode_function, finite, unit
+from dipole.evaluation.encoding import Encode, encode_function, expect, finite, unit
 from dipole.evaluation.result import Result
 from dipole.evaluation.statistics import Estimate, Statistic
 
@@ -36,6 +36,7 @@ def evaluate_sts(
     Raises InputError: fewer than two pairs, vectors that are not finite, scores or cosines that are
     all the same (no correlation exists).
     """
+    expect(data, "STS", "Scored")
     n = len(data)
     if n < 2:
         raise InputError(
