@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any
-
-import numpy as np
 
 from dipole.errors import InputError
 
@@ -34,13 +34,13 @@ def batch_of(values: Any, what: str) -> Sequence[Any]:
         raise InputError(f"{what}: found {described(values)}; expected a list, as list(x.values())")
     if hasattr(values, "columns") or hasattr(values, "column_names"):
         raise InputError(f"{what}: found {described(values)}; expected one of its columns")
-    if isinstance(values, np.ndarray) and values.ndim:
-        return values.tolist() if values.dtype.kind in "UTO" else values  # type: ignore[return-value]
+    if _is_array(values) and values.ndim:
+        return values.tolist() if values.dtype.kind in "UTO" else values
     for name in ("to_pylist", "to_list"):  # by position: Arrow, then pandas and polars
         if hasattr(values, name):
             found: list[Any] = getattr(values, name)()
             return found
-    one = isinstance(values, (bytes, bytearray, memoryview, np.ndarray))
+    one = isinstance(values, (bytes, bytearray, memoryview)) or _is_array(values)
     if one or not isinstance(values, Iterable):
         raise InputError(f"{what}: found {described(values)}; expected a list")
     return values if isinstance(values, Sequence) else list(values)
@@ -73,9 +73,9 @@ def described(value: Any) -> str:
     """What a value is, as messages say it: None, nan, a dict, an array of uint8 (8, 8)."""
     if value is None:
         return "None"
-    if isinstance(value, (float, np.floating)) and value != value:
+    if isinstance(value, Real) and value != value:
         return "nan"
-    if isinstance(value, np.ndarray):
+    if _is_array(value):
         return f"an array of {value.dtype} {value.shape}"
     if isinstance(value, (bytes, bytearray)):
         return type(value).__name__
@@ -91,7 +91,7 @@ def short(value: Any) -> str:
 
 def whole_number(value: Any, what: str, least: int = 1, most: int | None = None) -> int:
     """A whole number from `least` on, as an int; 3.0, "3" and True are none."""
-    ok = isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= least
+    ok = type(value) is not bool and isinstance(value, Integral) and int(value) >= least
     if not ok or (most is not None and value > most):
         upto = f" to {most:,}" if most is not None else " or more"
         raise InputError(f"{what}: found {short(value)}; expected a whole number, {least}{upto}")
@@ -102,9 +102,8 @@ def real_number(
     value: Any, what: str, least: float | None = None, most: float | None = None
 ) -> float:
     """A finite number from `least` to `most`, as a float; nan, "3" and True are none."""
-    kinds = (int, float, np.integer, np.floating)
     try:
-        number = float(value) if isinstance(value, kinds) else math.nan
+        number = float(value) if isinstance(value, Real) else math.nan
     except OverflowError:
         number = math.inf
     low, high = -math.inf if least is None else least, math.inf if most is None else most
@@ -114,3 +113,9 @@ def real_number(
             where = f", at most {most:g}" if least is None else f", {least:g} to {most:g}"
         raise InputError(f"{what}: found {short(value)}; expected a finite number{where}")
     return number
+
+
+def _is_array(value: Any) -> bool:
+    """Whether a value is an array; where nobody imported numpy there is none, and we need not."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, numpy.ndarray)
