@@ -34,14 +34,15 @@ def test_auto_takes_bfloat16_where_it_is_faster(
 def test_faster_is_decided_once_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     times = {torch.float32: 3.0, torch.bfloat16: 1.0}
     monkeypatch.setattr(precision, "_seconds", lambda a, b: times[a.dtype])
-    precision.bfloat16_is_faster.cache_clear()
+    monkeypatch.setattr(precision, "_FASTER", {})
     assert precision.bfloat16_is_faster("cpu")
     times[torch.bfloat16] = 2.9
     assert precision.bfloat16_is_faster("cpu")
-    precision.bfloat16_is_faster.cache_clear()
+    precision._FASTER.clear()
     assert not precision.bfloat16_is_faster("cpu")
-    precision.bfloat16_is_faster.cache_clear()
     assert not precision.bfloat16_is_faster("mps")
+    precision.settle("cpu", True)
+    assert precision.bfloat16_is_faster("cpu")
 
 
 def test_inside_an_autocast_that_trains_gradients_still_reach_the_weights() -> None:

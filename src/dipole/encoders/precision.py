@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,11 +31,24 @@ def at_precision(device: torch.device, precision: Precision) -> Iterator[None]:
         yield
 
 
-@functools.cache
-def bfloat16_is_faster(device_type: str) -> bool:
-    """Whether bfloat16 matrix products are faster here; measured once per process on a CPU.
+# What was measured, or settled, by type of device.
+_FASTER: dict[str, bool] = {}
 
-    A CPU without bfloat16 instructions emulates them and loses, so the clock answers both "has it"
+
+def bfloat16_is_faster(device_type: str) -> bool:
+    """Whether bfloat16 matrix products are faster here; measured once per process on a CPU."""
+    if device_type not in _FASTER:
+        _FASTER[device_type] = _is_faster(device_type)
+    return _FASTER[device_type]
+
+
+def settle(device_type: str, faster: bool) -> None:
+    """Say it for this process: several of one training must not each believe their own clock."""
+    _FASTER[device_type] = faster
+
+
+def _is_faster(device_type: str) -> bool:
+    """A CPU without bfloat16 instructions emulates them and loses, so the clock answers both "has it"
     and "gains by it"; a third faster is asked for, which native instructions pass by far.
     """
     if device_type == "cuda":

@@ -66,7 +66,9 @@ class Centroids(Part):
             self.vectors = follow(self.vectors, anchors, self.rate)
             return
         chosen = anchors[_first_of_each(ids)]
-        if len(chosen) >= self.count and mean_cosine(chosen) < self.start:
+        ready = len(chosen) >= self.count and mean_cosine(chosen) < self.start
+        # Decided by the first process for all: a late digit may differ.
+        if everywhere(torch.tensor([ready], device=chosen.device))[0]:
             self.vectors = farthest_first(chosen, self.count)
 
     def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:

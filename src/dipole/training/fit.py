@@ -20,7 +20,7 @@ from dipole.training.build import (
 from dipole.training.config import Config, make_config, read_config
 from dipole.training.examples import check_examples, check_no_columns, unused
 from dipole.training.origin import check_data, parts_of
-from dipole.training.processes import only_run, together
+from dipole.training.processes import is_alone, only_run, together
 from dipole.training.progress import check_trackers
 from dipole.training.run import CONFIG, RESULT, Run, finished, kept_encoder, tidy, train
 
@@ -146,8 +146,9 @@ def fit_one(
         lambda: check_data(folder, parts_of(config, examples, held), accept=changed_data)
     )
     if not isinstance(encoder, Encoder):
-        kept = kept_encoder(config, folder) if origin["changed"] else None
+        kept = together(lambda: kept_encoder(config, folder)) if origin["changed"] else None
         encoder = build_encoder(config, examples, kept)
+    _settle_precision()
     config = _with_defaults(config, encoder)
     notes += check_words(encoder, examples)
     if show_progress and os.environ.get("RANK", "0") == "0":
@@ -248,9 +249,17 @@ def _with_defaults(config: Config, encoder: Encoder) -> Config:
     if missing.get("precision") == "auto":  # settled once: a resumed run computes as it began
         from dipole.encoders.precision import bfloat16_is_faster
 
-        device = torch_device()
-        missing["precision"] = "bf16" if bfloat16_is_faster(device) else "fp32"
+        missing["precision"] = "bf16" if bfloat16_is_faster(torch_device()) else "fp32"
     return config.model_copy(update=missing)
+
+
+def _settle_precision() -> None:
+    """Which precision is the faster one is measured by the main process for all."""
+    from dipole.encoders.precision import bfloat16_is_faster, settle
+
+    device = torch_device()
+    if not is_alone():
+        settle(device, together(lambda: bfloat16_is_faster(device)))
 
 
 def torch_device() -> str:

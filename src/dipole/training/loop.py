@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from dipole.objectives.contract.base import Objective
 from dipole.sampling.known import KnownPairs
 from dipole.showing import say
 from dipole.training import sharding
+from dipole.training.batch_norm import over_whole_batches
 from dipole.training.batches import Batch, ahead, collate, unique_keys
 from dipole.training.build import MADE_OF_DATA
 from dipole.training.checkpoints import (
@@ -33,7 +36,7 @@ from dipole.training.config import Config
 from dipole.training.interrupts import Interrupts
 from dipole.training.learnable import Gradient, small_batches
 from dipole.training.parts import Part
-from dipole.training.processes import together
+from dipole.training.processes import alike, together
 from dipole.training.progress import METRICS, Bar, Metrics, trim_metrics
 from dipole.training.rendering import render
 from dipole.training.run import BEST, CHECKPOINTS, RESULT, START
@@ -116,6 +119,8 @@ class Trainer:
             objective.bind(len(examples))
         self.views = [view.to(accelerator.device) for view in views]
         self.towers = Towers(encoder, objective, parts)
+        over_whole_batches(self.towers, config.chunk)
+        alike("the encoder and the data", lambda: _digest(encoder, examples, self.known))
         if config.sharded:
             sharding.shard(self.towers.to(accelerator.device))
         optimizer = torch.optim.AdamW(
@@ -193,11 +198,17 @@ class Trainer:
         if self.config.encoder in MADE_OF_DATA and not is_last and not self._has_start:
             self._has_start = True
             with sharding.whole(self.encoder):
-                if self.accelerator.is_main_process and not (self.folder / START).exists():
-                    write_folder(self.folder / START, self.encoder.save)
-        if self.accelerator.is_main_process:
+                together(self._write_start)
+
+        def write() -> None:
             state["progress"] = asdict(self.progress)
             save_checkpoint(self.folder / CHECKPOINTS, self.progress.step, state)
+
+        together(write)
+
+    def _write_start(self) -> None:
+        if not (self.folder / START).exists():
+            write_folder(self.folder / START, self.encoder.save)
 
     def restore(self) -> None:
         """Go back to the newest checkpoint that is whole, if there is one.
@@ -210,7 +221,7 @@ class Trainer:
         if self.accelerator.is_main_process:
             for note in notes:
                 say(note, error=True)
-        is_finished = (self.folder / RESULT).exists()
+        is_finished = together((self.folder / RESULT).exists)
         if found is not None:
             self._load(found)
         elif is_finished:
@@ -384,8 +395,8 @@ class Trainer:
         """Measure, and keep the model if it is the best so far."""
         assert self.validation is not None
         name, measure = self.validation
-        with sharding.whole(self.encoder):
-            value = measure(self.encoder)
+        with sharding.whole(self.encoder):  # of which every process has a part
+            value = together(lambda: float(measure(self.encoder)))
         step = self.progress.step
         validated(step, value)
         metrics.write(step, {f"validation/{name}": value})
@@ -396,8 +407,7 @@ class Trainer:
             return
         self.progress.best, self.progress.best_step, self.progress.misses = value, step, 0
         with sharding.whole(self.encoder):
-            if self.accelerator.is_main_process:
-                write_folder(self.folder / BEST, self.encoder.save)
+            together(lambda: write_folder(self.folder / BEST, self.encoder.save))
 
     def _is_out_of_patience(self) -> bool:
         return self.config.patience is not None and self.progress.misses >= self.config.patience
@@ -408,3 +418,11 @@ class Trainer:
         if self.config.checkpoint_every is not None:
             return step % self.config.checkpoint_every == 0
         return time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
+
+
+def _digest(encoder: Encoder, examples: Examples, known: KnownPairs) -> str:
+    """What must be the same on every process, or batches and weights would not fit together."""
+    digest = sha256(json.dumps(encoder.settings(), sort_keys=True, default=str).encode())
+    digest.update(known.keys.tobytes())
+    shapes = [(name, tuple(x.shape)) for name, x in encoder.state_dict().items()]
+    return f"{digest.hexdigest()} {len(examples)} {shapes}"

@@ -6,33 +6,27 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dipole.errors import DipoleError, RunError
+from dipole.errors import DipoleError, InputError, RunError
 from dipole.files import LOCK, Lock, sweep
 
+_PATIENCE = timedelta(hours=24)
 _Found = TypeVar("_Found")
-
-
-@contextmanager
-def everyone() -> Iterator[bool]:
-    """Whether this is the main process; all have arrived before, and wait for it after."""
-    state = _state()
-    state.wait_for_everyone()
-    yield state.is_main_process
-    state.wait_for_everyone()
 
 
 def together(work: Callable[[], _Found]) -> _Found:
     """What `work` gives on the main process, on every process; so is the error that it raises.
 
-    What it gives is pickled. Without other processes it is simply called.
+    All have arrived before. What it gives is pickled. Without other processes it is simply called.
     """
-    if _is_alone():
+    if is_alone():
         return work()
     from accelerate.utils import broadcast_object_list
 
+    _state().wait_for_everyone()
     box: list[Any] = [None, None]
     if _state().is_main_process:
         try:
@@ -69,7 +63,23 @@ def only_run(folder: Path) -> Iterator[None]:
         lock.__exit__(None, None, None)
 
 
-def _is_alone() -> bool:
+def alike(what: str, value: Callable[[], str]) -> None:
+    """InputError, on every process, where one has another value than the main process."""
+    if is_alone():
+        return
+    from accelerate.utils import gather_object
+
+    _state()
+    found = gather_object([value()])
+    others = [rank for rank, other in enumerate(found) if other != found[0]]
+    if others:
+        raise InputError(
+            f"{what}: found others on process {others[0]} of {len(found)} than on process 0; "
+            "expected the same files and the same versions of libraries on every machine"
+        )
+
+
+def is_alone() -> bool:
     """Whether no launcher started several processes; says so without importing torch."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         return False
@@ -82,4 +92,6 @@ def _state() -> Any:
     from accelerate import PartialState
 
     # Without this accelerate overlooks several processes on CPUs.
-    return PartialState(cpu=not torch.accelerator.is_available())
+    # Others wait as long as the main process measures, encodes or mines for all.
+    cpu = not torch.accelerator.is_available()
+    return PartialState(cpu=cpu, **({"timeout": _PATIENCE} if not is_alone() else {}))

@@ -26,7 +26,7 @@ from dipole.training.build import MADE_OF_DATA, build_parts, build_views
 from dipole.training.checkpoints import drop_checkpoints, recover_folder, write_folder
 from dipole.training.config import Config, write_config
 from dipole.training.origin import check_teacher, read_data, write_data
-from dipole.training.processes import everyone, together
+from dipole.training.processes import together
 
 if TYPE_CHECKING:
     from torch import nn
@@ -99,9 +99,7 @@ def train(
         # Queues, teachers and per-example state are the same everywhere: nothing to send.
         kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
     )
-    with everyone() as main:
-        if main:
-            _begin(config, folder, origin)
+    together(lambda: _begin(config, folder, origin))
     if config.track:
         accelerator.init_trackers(folder.name, config=_flat(config))
     validation: Validation | None = None if held is None else make_validation(held, examples)
@@ -123,9 +121,7 @@ def train(
         )
         if resume:
             trainer.restore()
-            with everyone() as main:
-                if main:
-                    _go_on(config, folder, origin)
+            together(lambda: _go_on(config, folder, origin))
         try:
             progress = trainer.run()
         finally:
@@ -137,13 +133,15 @@ def train(
         "examples": len(examples),
         "seconds": round(time.monotonic() - started, 3),
     }
+
+    def write() -> None:
+        if keep_encoder:
+            save_encoder(encoder, folder)
+        write_model(folder, encoder)
+        write_result(folder, result)
+
     with whole(encoder):
-        if accelerator.is_main_process:
-            if keep_encoder:
-                save_encoder(encoder, folder)
-            write_model(folder, encoder)
-            write_result(folder, result)
-    accelerator.wait_for_everyone()
+        together(write)
     if accelerator.device.type != "cpu":  # a search of all garbage takes longer than a small run
         accelerator.free_memory()
     return finished(folder)

@@ -214,10 +214,13 @@ def make_sampler(
     if group is None:
         return make(material, **options)
     path = folder / GROUPS
-    if accelerator.is_main_process and not path.exists():
-        with replaced(path) as new:
-            np.save(new, group(material, **options))
-    accelerator.wait_for_everyone()
+
+    def find() -> None:
+        if not path.exists():
+            with replaced(path) as new:
+                np.save(new, group(material, **options))
+
+    together(find)
     return make(material, np.load(path, allow_pickle=False))
 
 

@@ -21,7 +21,7 @@ from dipole.files import write_text
 from dipole.training.build import build_encoder, load_training
 from dipole.training.config import Config, make_config, write_config
 from dipole.training.origin import read_data, write_data
-from dipole.training.processes import everyone
+from dipole.training.processes import together
 from dipole.training.progress import METRICS
 from dipole.training.run import (
     CONFIG,
@@ -58,13 +58,16 @@ def fit_stages(
     if not isinstance(encoder, Encoder):
         with in_stage(1):
             encoder = _first_encoder(stages[0], given["data"], folder / STAGES / "1", changed_data)
-    with everyone() as main:
-        if main:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_config(config, folder / CONFIG)
+
+    def begin() -> list[bool]:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_config(config, folder / CONFIG)
+        return [(folder / STAGES / str(n) / RESULT).exists() for n in range(1, len(stages) + 1)]
+
+    are_done = together(begin)
     for number, (stage, own) in enumerate(zip(stages, config.stages, strict=True), 1):
         out = folder / STAGES / str(number)
-        if (out / RESULT).exists():
+        if are_done[number - 1]:
             if number < len(stages):
                 state = torch.load(out / ENCODER, map_location="cpu", weights_only=True)
                 encoder.load_state_dict(state)
@@ -85,9 +88,7 @@ def fit_stages(
         except InterruptedRunError as error:
             text = str(error).replace(str(out), str(folder))
             raise InterruptedRunError(f"stage {number}: {text}") from None
-    with everyone() as main:
-        if main:
-            _join(folder, len(stages))
+    together(lambda: _join(folder, len(stages)))
     return finished(folder)
 
 

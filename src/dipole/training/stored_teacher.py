@@ -17,7 +17,7 @@ from dipole.encoders.base import Encoder, Role, fingerprint
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED, padded
 from dipole.training.parts import Part
-from dipole.training.processes import everyone
+from dipole.training.processes import together
 from dipole.training.rendering import view_name
 
 if TYPE_CHECKING:
@@ -95,13 +95,17 @@ def _stored(
     made_of = fingerprint, role, _digest(examples, field)
     name = f"{digest(*made_of)}-vectors"
     path = cache_folder() / name / "vectors.npy"
-    with everyone() as main:
-        if main and not path.exists():
-            column: Any = examples.column(field)
-            if field in LISTS:
-                column = list(chain.from_iterable(column))
-            with new_entry(name) as folder:
-                _encode(teacher, column, role, folder / path.name, show_progress)
+
+    def make() -> None:
+        if path.exists():
+            return
+        column: Any = examples.column(field)
+        if field in LISTS:
+            column = list(chain.from_iterable(column))
+        with new_entry(name) as folder:
+            _encode(teacher, column, role, folder / path.name, show_progress)
+
+    together(make)
     found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     return found
 
