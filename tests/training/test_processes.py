@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 RECIPE = """\
 data: {data}
 encoder: static
-encoder_options: {{dim: 16, dropout: 0.0}}
+encoder_options: {{dim: 16}}
 batch_size: 32
 chunk: 5
 checkpoint_every: 7

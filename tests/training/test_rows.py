@@ -8,7 +8,11 @@ import pytest
 import torch
 import torch.distributed as dist
 
+import dipole
+import dipole.encoders.loading
 from dipole.data import Inputs, Labeled, Pairs
+from dipole.encoders import StaticText
+from dipole.training import loop, sharding
 from support import distributed
 
 STATIC = {"encoder": "static", "encoder_options": {"dim": 16, "buckets": 64}}
@@ -24,6 +28,11 @@ RUNS = {
     "code": ("inputs", STATIC | {"view": ["soft-code"]}),
     "images": ("images", IMAGES | {"view": ["strong"]}),
     "images in pieces": ("images", IMAGES | {"view": ["strong"], "chunk": 3}),
+    "batch norm": (
+        "images",
+        {"encoder": "conv", "objective": "ntxent", "view": ["weak"]}
+        | {"encoder_options": {"widths": [8], "head": {"out": 4, "hidden": 8, "batch_norm": True}}},
+    ),
     "teacher beside": ("pairs", STATIC | {"objective": "sct", "teacher": "ema", "queue": 16}),
     "mixed": (
         "pairs",
@@ -32,6 +41,20 @@ RUNS = {
         | {"mixed": {"hardest": 8, "mixes": 4, "with_anchor": 2}},
     ),
 }
+# The gradient of a step: objectives that meet others in each of their ways.
+GRADIENTS = {
+    "gradient, infonce": ("pairs", STATIC),
+    "gradient, ring": ("pairs", STATIC | {"objective_options": {"executor": "ring"}}),
+    "gradient, siglip": ("pairs", STATIC | {"objective": "siglip"}),
+    "gradient, ntxent": ("inputs", STATIC | {"objective": "ntxent", "view": ["word-deletion"]}),
+    "gradient, supcon": ("images", IMAGES | {"objective": "supcon", "view": ["weak"]}),
+    "gradient, queue": ("pairs", STATIC | {"queue": 12, "chunk": 2}),
+    "gradient, teacher": ("pairs", STATIC | {"queue": 12, "teacher": "ema"}),
+}
+KILL = ("inputs", RUNS["words"][1] | {"queue": 16, "checkpoint_every": 3})
+RUNS["whole"] = KILL
+KILLED = (2, 1)  # processes that go on
+COMMON = {"batch_size": 8, "epochs": 2}
 SAME = {"chunk": "default", "words in pieces": "words", "images in pieces": "images"}
 
 
@@ -47,17 +70,14 @@ def data(kind):
 
 def weights(folder, kind, settings):
     """The weights that a run ends with, of this process."""
-    import dipole
-    from dipole.encoders import StaticText
-
-    run = dipole.fit(data(kind), out=folder, show_progress=False, **settings)
+    run = dipole.fit(data(kind), out=folder, show_progress=False, **(COMMON | settings))
     if isinstance(run.encoder, StaticText):
         return {name: x.numpy() for name, x in run.encoder.state_dict().items()}
     return {name: x.numpy() for name, x in run.encoder.weights().items()}
 
 
-def job(folder):
-    """Every run on the processes that are there."""
+def enter():
+    """Be a process of a training."""
     from accelerate.state import AcceleratorState, PartialState
 
     rank, processes = dist.get_rank(), dist.get_world_size()
@@ -65,20 +85,81 @@ def job(folder):
     os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": "1"}  # the group is there already
     AcceleratorState._reset_state(True)
     PartialState._reset_state()
-    common = {"batch_size": 8, "epochs": 2}
+    dipole.encoders.load_encoder = dipole.encoders.loading.load_encoder  # another job's is not ours
+    assert PartialState(cpu=True).num_processes == processes
+    return rank
+
+
+def job(folder):
+    """Every run on the processes that are there, killed ones, and gradients."""
+    rank = enter()
     found = {
-        name: weights(Path(folder) / name, kind, common | settings)
+        name: weights(Path(folder) / name, kind, settings)
         for name, (kind, settings) in RUNS.items()
     }
-    assert PartialState().num_processes == processes
+    found |= {name: gradients(Path(folder) / name, *GRADIENTS[name]) for name in GRADIENTS}
+    for after in KILLED if dist.get_world_size() == 2 else ():
+        killed(Path(folder) / f"killed {after}")
     return found if rank == 0 else None
+
+
+def gradients(folder, kind, settings):
+    """Of every step of a run, before they are clipped."""
+    found = {}
+    clip = sharding.clip_norm
+
+    def record(towers, largest):
+        step = len(found)
+        found[step] = {
+            name: parameter.grad.numpy().copy()
+            for name, parameter in towers.named_parameters()
+            if parameter.grad is not None
+        }
+        return clip(towers, largest)
+
+    sharding.clip_norm = record
+    try:
+        weights(folder, kind, settings | {"max_steps": 3, "epochs": None, "clip_norm": 1.0})
+    finally:
+        sharding.clip_norm = clip
+    return found
+
+
+def killed(folder):
+    """A run that ends in the middle of its fifth step, behind a checkpoint."""
+    step = loop.Trainer._step
+
+    def until(trainer, batch):
+        if trainer.progress.step == 4:
+            raise KeyboardInterrupt
+        return step(trainer, batch)
+
+    loop.Trainer._step = until
+    try:
+        weights(folder, *KILL)
+    except KeyboardInterrupt:
+        return
+    finally:
+        loop.Trainer._step = step
+    raise AssertionError("not killed")
+
+
+def resume(folder):
+    """What a killed run ends with."""
+    enter()
+    kind, settings = KILL
+    return weights(Path(folder), kind, settings | {"resume": True})
 
 
 @pytest.fixture(scope="module")
 def ends(tmp_path_factory):
     """Number of processes -> name of a run -> its weights."""
     folder = tmp_path_factory.mktemp("rows")
-    return {n: distributed.run(n, job, str(folder / str(n)))[0] for n in (1, 2, 4)}
+    found = {n: distributed.run(n, job, str(folder / str(n)))[0] for n in (1, 2, 4)}
+    for after in KILLED:
+        ends = distributed.run(after, resume, str(folder / "2" / f"killed {after}"))
+        found[2][f"killed {after}"] = ends[0]
+    return found
 
 
 def close(found, wanted):
@@ -97,3 +178,22 @@ def test_the_number_of_processes_changes_nothing(ends, name, processes):
 @pytest.mark.parametrize("name", SAME)
 def test_the_size_of_a_piece_changes_nothing(ends, name):
     close(ends[1][name], ends[1][SAME[name]])
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_the_gradient_is_that_of_one_process(ends, name, processes):
+    assert len(ends[1][name]) == 3
+    for step, expected in ends[1][name].items():
+        for parameter, value in expected.items():
+            found = torch.tensor(ends[processes][name][step][parameter])
+            value = torch.tensor(value)
+            torch.testing.assert_close(found, value, rtol=1e-4, atol=1e-6)
+            if value.norm() > 1e-4:
+                assert abs(found.norm() / value.norm() - 1) < 1e-5
+
+
+def test_killed_on_two_processes_it_goes_on_to_the_bit_and_on_one_to_rounding(ends):
+    for name, value in ends[2]["whole"].items():
+        np.testing.assert_array_equal(ends[2]["killed 2"][name], value)
+    close(ends[2]["killed 1"], ends[2]["whole"])

@@ -4,7 +4,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from accelerate import Accelerator
 
 import dipole
 from dipole.data import Labeled, Pairs
@@ -31,7 +30,7 @@ def made(examples, encoder, folder, name, **options):
     config = make_config(
         data="x", sampler=name, sampler_options=options, batch_size=8, seed=1
     )  # fmt: skip
-    return make_sampler(config, examples, encoder, folder, Accelerator(cpu=True))
+    return make_sampler(config, examples, encoder, folder)
 
 
 def test_clusters_meet_their_own(planted, tiny_encoder, tmp_path):

@@ -48,8 +48,9 @@ def settle(device_type: str, faster: bool) -> None:
 
 
 def _is_faster(device_type: str) -> bool:
-    """A CPU without bfloat16 instructions emulates them and loses, so the clock answers both "has it"
-    and "gains by it"; a third faster is asked for, which native instructions pass by far.
+    """By the clock, on a CPU: one without the instructions emulates them, and loses.
+
+    A third faster is asked for, which native instructions pass by far.
     """
     if device_type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)

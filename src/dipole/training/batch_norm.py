@@ -23,7 +23,7 @@ class _Whole(_BatchNorm):
         if not self.training or _is_alone():
             return super().forward(input)
         self._check_input_dim(input)
-        x = input.float()
+        x = input.float() if input.itemsize < 4 else input
         over = [0, *range(2, x.dim())]
         shape = [1, -1] + [1] * (x.dim() - 2)
         here = x.new_full((1,), x.numel() / max(x.shape[1], 1))
@@ -90,7 +90,7 @@ def over_whole_batches(module: nn.Module, chunk: int | None) -> None:
                 f"{name}: found {type(part).__name__}, which does not share its statistics between "
                 "processes; expected torch's BatchNorm1d, 2d or 3d, or one process"
             )
-        part.__class__ = _STANDS_IN[type(part)]
+        part.__class__ = _STANDS_IN[type(part)]  # type: ignore[assignment]
 
 
 def _is_alone() -> bool:

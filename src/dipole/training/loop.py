@@ -106,7 +106,6 @@ class Trainer:
             examples,
             encoder,
             folder,
-            accelerator,
             known=self.known,
             show_progress=show_progress,
         )

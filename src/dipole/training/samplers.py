@@ -22,10 +22,9 @@ from dipole.sampling.plans import Plan
 from dipole.sampling.shares import Shares
 from dipole.sampling.unique import UniqueBatches
 from dipole.training.batches import ENCODED, LISTS, VIEWED, unique_keys
+from dipole.training.processes import together
 
 if TYPE_CHECKING:
-    from accelerate import Accelerator
-
     from dipole.data import Examples
     from dipole.encoders.base import Encoder
     from dipole.training.config import Config
@@ -195,7 +194,6 @@ def make_sampler(
     examples: Examples,
     encoder: Encoder,
     folder: Path,
-    accelerator: Accelerator,
     *,
     known: KnownPairs | None = None,
     show_progress: bool = False,
