@@ -26,6 +26,12 @@ def plain(text: object) -> str:
     return "".join(c if c.isprintable() or c in _JOINERS else " " for c in line)
 
 
+def short(value: Any) -> str:
+    """A value on one line of at most 40 characters."""
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
 def say(text: object, *, error: bool = False) -> None:
     """Print a line, `plain`, at once."""
     print(plain(text), file=sys.stderr if error else sys.stdout, flush=True)

@@ -9,6 +9,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from dipole.errors import InputError
+from dipole.showing import short
 
 
 def batch_of(values: Any, what: str) -> Sequence[Any]:
@@ -81,12 +82,6 @@ def described(value: Any) -> str:
         return type(value).__name__
     name = type(value).__name__
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
-
-
-def short(value: Any) -> str:
-    """A value on one line of at most 40 characters."""
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def whole_number(value: Any, what: str, least: int = 1, most: int | None = None) -> int:

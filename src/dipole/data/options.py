@@ -13,8 +13,8 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, field_validator
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
 
-from dipole.data.inputs import short
 from dipole.errors import InputError
+from dipole.showing import short
 
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 

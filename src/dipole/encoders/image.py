@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dipole.data.inputs import described, short, whole_number
+from dipole.data.inputs import described, whole_number
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.encoders.folder import (
     contents,
@@ -22,6 +22,7 @@ from dipole.encoders.folder import (
 )
 from dipole.encoders.heads import ExpertsHead, ProjectionHead, make_head
 from dipole.errors import InputError
+from dipole.showing import short
 
 # Images that mean and deviation are counted on, at most, evenly spread.
 _COUNTED = 10_000

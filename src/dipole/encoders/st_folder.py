@@ -10,11 +10,12 @@ from typing import Any
 
 from torch import nn
 
-from dipole.data.inputs import short, whole_number
+from dipole.data.inputs import whole_number
 from dipole.encoders.folder import read_json, write_json
 from dipole.encoders.pooling import check_pooling
 from dipole.encoders.st_modules import read_module, write_module
 from dipole.errors import InputError, note
+from dipole.showing import short
 
 # Our pooling -> their name since version 6, and their older flag, in the order in which they join
 # the vectors of several flags.

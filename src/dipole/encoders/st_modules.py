@@ -8,9 +8,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from dipole.data.inputs import short, whole_number
+from dipole.data.inputs import whole_number
 from dipole.encoders.folder import contents, read_json, read_weights, write_json, write_weights
 from dipole.errors import InputError
+from dipole.showing import short
 
 # What they call a vector on its way; a module that reads or writes anything else is not for us.
 _VECTOR = "sentence_embedding"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dipole.data.inputs import real_number, short, whole_number
+from dipole.data.inputs import real_number, whole_number
 from dipole.errors import InputError, note
+from dipole.showing import short
 
 
 def longest(transformer: Any, tokenizer: Any, wanted: int | None) -> int:

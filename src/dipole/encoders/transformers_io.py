@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dipole.data.inputs import short
 from dipole.encoders.folder import check_weights, read_json, require
 from dipole.encoders.trust import code_is_trusted
 from dipole.errors import InputError, note, optional
+from dipole.showing import short
 
 # One of these is what a tokenizer is made of.
 _TOKENIZER_FILES = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from dipole.data import Pairs, Triplets
-from dipole.data.inputs import batch_of, check_texts, described, short
+from dipole.data.inputs import batch_of, check_texts, described
 from dipole.errors import InputError
 from dipole.sampling.choosing import allowed, chosen
 from dipole.sampling.filters import Filters, make_filters
@@ -27,6 +27,7 @@ from dipole.sampling.searching import (
     TowerSearch,
     WordSearch,
 )
+from dipole.showing import short
 
 if TYPE_CHECKING:
     from dipole.encoders.base import Encoder

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 import torch
 from torch import Tensor
 
-from dipole.data.inputs import batch_of, described, real_number, short
+from dipole.data.inputs import batch_of, described, real_number
 from dipole.errors import InputError
+from dipole.showing import short
 
 if TYPE_CHECKING:
     from dipole.encoders.base import Encoder
