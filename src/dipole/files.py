@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ def replaced(path: str | Path) -> Iterator[Path]:
     Raises OSError as the system does; `path` is then as it was.
     """
     final = Path(os.path.realpath(path))
-    new = final.with_name(f".{final.stem}.{uuid4().hex[:12]}.new{final.suffix}")
+    new = _beside(final)
     try:
         yield new
         flush(new)
@@ -53,17 +54,32 @@ def replaced(path: str | Path) -> Iterator[Path]:
     flush(final.parent)
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder, which has its name with all that is in it or not at all."""
+    gone = _beside(folder)
+    with suppress(FileNotFoundError):
+        os.rename(folder, gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+
 def sweep(folder: Path) -> None:
-    """Remove what killed writers of `replaced` left in a folder; for its only writer."""
+    """Remove what killed calls of `replaced` and `remove_folder` left; for the only writer."""
     for path in folder.glob(".*"):
         if _UNFINISHED.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file (UTF-8, lines end in \\n) whole or not at all."""
     with replaced(path) as new:
         new.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.{uuid4().hex[:12]}.new{path.suffix}")
 
 
 def flush(path: Path) -> None:

@@ -6,7 +6,10 @@ import json
 import pytest
 
 from dipole.errors import InputError, RunError
+from dipole.files import LOCK, Lock
+from dipole.training.origin import ChangedDataError
 from dipole.training.tuning import Space, run_folder, tune
+from support.faults import every_death
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def fake(monkeypatch):
             self.seen.append((learning_rate, objective))
             if objective == "broken":
                 raise InputError("objective: found 'broken'")
-            out.mkdir(parents=True)
+            out.mkdir(parents=True, exist_ok=True)
             value = -abs(log10(learning_rate) + 2)
             for step in (1, 2, 3):
                 validated(step, value - 1 / step)
@@ -119,3 +122,43 @@ def test_real_trainings(pairs, tiny_encoder, tmp_path, monkeypatch):
         assert a.equal(b)
     assert {t.state for t in ranked} == {"complete"}
     assert all(t.value is not None for t in ranked)
+
+
+def outcome(ranked):
+    return [(t.state, t.value, t.settings, t.step) for t in ranked]
+
+
+def test_killed_at_any_file_operation(fake, tmp_path):
+    """And whatever of the journal's last line was written."""
+
+    def search(name):
+        return tune(SPACE, tmp_path / name, trials=3, data="d", validation=0.1, keep=1)
+
+    whole = outcome(search("whole"))
+
+    def check(name):
+        if (journal := tmp_path / name / "journal.log").exists():
+            with journal.open("a") as file:
+                file.write('{"op_code": 6, "half a li')
+        assert outcome(search(name)) == whole
+        assert not list((tmp_path / name).glob(".*"))
+
+    assert every_death(search, check) > 30
+
+
+def test_two_searches_in_one_folder(fake, tmp_path):
+    with Lock(tmp_path / "x" / LOCK, "x"), pytest.raises(RunError, match="x: another search is at"):
+        tune(SPACE, tmp_path / "x", trials=1, data="d", validation=0.1)
+
+
+def test_a_search_goes_on_with_its_data_alone(pairs, tiny_encoder, tmp_path):
+    def search(data, trials):
+        return tune(
+            Space(choices={"learning_rate": [1e-7, 1e-2]}), tmp_path / "x", trials=trials, seed=1,
+            data=data, encoder=copy.deepcopy(tiny_encoder), validation=pairs, max_steps=1,
+        )  # fmt: skip
+
+    search(pairs, 1)
+    with pytest.raises(ChangedDataError, match=r"changed since this run began: .* another order"):
+        search(pairs.select(range(49, -1, -1)), 2)
+    assert [t.state for t in search(pairs, 2)] == ["complete", "complete"]

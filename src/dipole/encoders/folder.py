@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from dipole.errors import InputError
+from dipole.files import write_text
 
 
 def contents(folder: Path, limit: int = 8) -> str:
@@ -39,7 +40,7 @@ def read_json(path: Path) -> Any:
 def write_json(path: Path, value: Any) -> None:
     """Write json as people read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from dipole.errors import InputError, optional
+from dipole.files import replaced
 
 # Okabe and Ito's colours, which every kind of colour vision tells apart (their yellow is too pale
 # for lines on white). Lines also differ by their marker, and after the seventh by their dashes.
@@ -66,7 +67,8 @@ def drawing(
         backend.FigureCanvasAgg(figure)
         yield list(figure.subplots(rows, columns, squeeze=False).flat)
         for file in files:
-            figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
+            with replaced(file) as new:
+                figure.savefig(new, metadata={"Date": None} if file.suffix == ".svg" else None)
 
 
 def written(path: str | Path) -> list[Path]:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from dipole.errors import RunError
-from dipole.files import flush
+from dipole.files import flush, remove_folder
 
 _NAME = re.compile(r"step-(\d+)")
 _STATE = "state.pt"
@@ -68,7 +68,7 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any], *, keep: int
 def drop_checkpoints(folder: Path, *, keep: int) -> None:
     """Remove all checkpoints but the newest `keep`."""
     for stale in list_checkpoints(folder)[:-keep]:
-        shutil.rmtree(stale, ignore_errors=True)
+        remove_folder(stale)
 
 
 def list_checkpoints(folder: Path) -> list[Path]:

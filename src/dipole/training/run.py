@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from dipole.data import Examples
 from dipole.encoders.base import Encoder
-from dipole.files import replaced, sweep, write_text
+from dipole.files import remove_folder, replaced, sweep, write_text
 from dipole.training.build import MADE_OF_DATA, build_parts, build_views
 from dipole.training.checkpoints import drop_checkpoints, recover_folder, write_folder
 from dipole.training.config import Config, write_config
@@ -220,11 +220,11 @@ def write_result(folder: Path, result: dict[str, Any]) -> None:
 def tidy(folder: Path) -> None:
     """Remove what a finished run does not need: all but the last checkpoint, all of its stages."""
     for name in (BEST, START):
-        shutil.rmtree(folder / name, ignore_errors=True)
+        remove_folder(folder / name)
     drop_checkpoints(folder / CHECKPOINTS, keep=1)
     for stage in folder.glob("stages/*"):
         (stage / ENCODER).unlink(missing_ok=True)
-        shutil.rmtree(stage / CHECKPOINTS, ignore_errors=True)
+        remove_folder(stage / CHECKPOINTS)
 
 
 def read_result(folder: Path) -> dict[str, Any]:

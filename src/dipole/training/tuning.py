@@ -6,13 +6,16 @@ import copy
 import hashlib
 import json
 import math
-import shutil
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dipole.errors import DipoleError, InputError, RunError, optional
+from dipole.files import LOCK, Lock, remove_folder, sweep, write_text
+from dipole.training.origin import DATA, ChangedDataError
 from dipole.training.watching import watching
 
 JOURNAL = "journal.log"
@@ -78,8 +81,8 @@ def tune(
         settings: those of `dipole.fit`, all trials alike; `validation` is needed.
 
     Raises:
-        InputError: nothing to measure by; another search in `out`.
-        RunError: no trial was complete.
+        InputError: nothing to measure by; another search in `out`; its data have changed.
+        RunError: no trial was complete; another process searches in `out`.
 
     Example:
         >>> space = Space(ranges={"temperature": (0.01, 0.5)})
@@ -88,11 +91,24 @@ def tune(
     optuna = optional("optuna", "tune")
     if settings.get("validation") is None:
         raise InputError("validation: found none; expected a file, split or fraction to tune by")
-    folder = Path(out)
+    with Lock(Path(out) / LOCK, f"{out}: another search"):
+        return _search(optuna, space, Path(out), trials, seed, keep, told, settings)
+
+
+def _search(
+    optuna: Any,
+    space: Space,
+    folder: Path,
+    trials: int,
+    seed: int,
+    keep: int,
+    told: Callable[[Trial], None] | None,
+    settings: dict[str, Any],
+) -> list[Trial]:
     asked = {"space": [space.ranges, space.choices], "settings": _plain(settings), "seed": seed}
     _same_search(folder, asked)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    backend = optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL))
+    backend = _journal(optuna, folder / JOURNAL)
     storage = optuna.storages.JournalStorage(backend)
     study = optuna.create_study(
         storage=storage,
@@ -124,6 +140,24 @@ def run_folder(out: str | Path, settings: dict[str, Any]) -> Path:
     return Path(out) / "trials" / hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+class _Held:
+    """The journal's lock: that of the search. One of its own would outlive a kill."""
+
+    def acquire(self) -> bool:
+        return True
+
+    def release(self) -> None:
+        pass
+
+
+def _journal(optuna: Any, path: Path) -> Any:
+    """The journal; a line that a kill cut is dropped: with others behind it, it is unreadable."""
+    if path.exists():
+        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
+
+    return optuna.storages.journal.JournalFileBackend(str(path), lock_obj=_Held())
+
+
 def _try(optuna: Any, study: Any, trial: Any, folder: Path, settings: dict[str, Any]) -> Trial:
     from dipole.training.fit import fit
     from dipole.training.loop import InterruptedRunError
@@ -138,10 +172,11 @@ def _try(optuna: Any, study: Any, trial: Any, folder: Path, settings: dict[str, 
             raise optuna.TrialPruned
 
     state, value, error = optuna.trial.TrialState.COMPLETE, None, ""
+    out = run_folder(folder, trial.params)
     try:
-        with watching(watch):
+        with _same_data(folder, out, settings), watching(watch):
             run = fit(
-                out=run_folder(folder, trial.params),
+                out=out,
                 resume=True,
                 show_progress=False,
                 # A model of Python's is trained in place: every trial has its own.
@@ -158,6 +193,8 @@ def _try(optuna: Any, study: Any, trial: Any, folder: Path, settings: dict[str, 
         raise InterruptedRunError(
             f"stopped in trial {trial.number}, saved; the same command goes on"
         ) from stop
+    except ChangedDataError:
+        raise  # of all trials, not of this one
     except DipoleError as failure:
         state, error = optuna.trial.TrialState.FAIL, str(failure)
         trial.set_user_attr("error", error)
@@ -207,11 +244,28 @@ def _drop_runs(folder: Path, ranked: list[Trial], keep: int) -> None:
     best = {run_folder(folder, t.settings) for t in ranked[:keep] if t.state == "complete"}
     for path in (folder / "trials").glob("*"):
         if path not in best:
-            shutil.rmtree(path, ignore_errors=True)
+            remove_folder(path)
+
+
+@contextmanager
+def _same_data(folder: Path, run: Path, settings: dict[str, Any]) -> Iterator[None]:
+    """Tie a trial to the data of the first that read them alike: their values are compared."""
+    objective = hashlib.sha256(str(settings.get("objective")).encode()).hexdigest()[:12]
+    kept = folder / "data" / f"{objective}.json"
+    if kept.exists() and not (run / DATA).exists():
+        run.mkdir(parents=True, exist_ok=True)
+        write_text(run / DATA, kept.read_text(encoding="utf-8"))
+    try:
+        yield
+    finally:
+        if (run / DATA).exists() and not kept.exists():
+            kept.parent.mkdir(exist_ok=True)
+            write_text(kept, (run / DATA).read_text(encoding="utf-8"))
 
 
 def _same_search(folder: Path, asked: dict[str, Any]) -> None:
     """Remember what a folder searches, or refuse to search something else in it."""
+    sweep(folder)
     path = folder / "search.json"
     text = json.dumps(asked, indent=1, sort_keys=True, default=list)
     if path.exists():
@@ -221,10 +275,9 @@ def _same_search(folder: Path, asked: dict[str, Any]) -> None:
                 "a new folder"
             )
         return
-    if folder.exists() and any(folder.iterdir()):
+    if any(child.name != LOCK for child in folder.iterdir()):
         raise InputError(f"{folder}: exists; expected a new folder, or that of this search")
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    write_text(path, text)
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:

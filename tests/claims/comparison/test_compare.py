@@ -6,6 +6,7 @@ from dipole.claims.study.budget import parse_budget
 from dipole.claims.study.running import FAILED
 from dipole.data import Labeled, Pairs, Scored, Texts
 from dipole.errors import InputError, RunError
+from dipole.files import LOCK, Lock
 
 
 def test_as_json(comparison):
@@ -44,3 +45,11 @@ def test_where_all_fail_the_first_reason_is_said(settings, tmp_path, made_row, m
     monkeypatch.setattr(module, "run_study", lambda *_, **__: rows)
     with pytest.raises(RunError, match="no arm could be trained; a: the loss is nan"):
         compare({"a": settings}, parse_budget("2steps"), tmp_path, seeds=1)
+
+
+def test_two_comparisons_in_one_folder(tmp_path, settings):
+    with (
+        Lock(tmp_path / "x" / LOCK, "x"),
+        pytest.raises(RunError, match="another comparison is at"),
+    ):
+        compare({"a": settings, "b": settings}, parse_budget("1steps"), tmp_path / "x", seeds=1)

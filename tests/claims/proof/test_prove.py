@@ -8,6 +8,7 @@ from dipole.claims.proof import prove as module
 from dipole.claims.proof.prove import QUICK_SEEDS, cells_of, prove
 from dipole.claims.study.running import FAILED, Row
 from dipole.errors import RunError
+from support.faults import every_death
 
 CALLS = []
 
@@ -94,3 +95,15 @@ def test_an_experiment_that_fails_is_one_line(tmp_path):
 
     with pytest.raises(RunError, match=r"experiment, seed 0: ZeroDivisionError: .*test_prove.py:"):
         prove(replace(CLAIM, experiment=broken, derive=None), root=tmp_path)
+
+
+def test_an_experiment_killed_at_any_file_operation(tmp_path):
+    """A seed that is kept is not called again; what is half written is no seed."""
+    whole = prove(CLAIM, root=tmp_path / "whole").outcome
+
+    def check(name):
+        outcome = prove(CLAIM, root=tmp_path / name).outcome
+        for arm in whole:
+            assert all((outcome[arm][m] == whole[arm][m]).all() for m in whole[arm]), name
+
+    assert every_death(lambda name: prove(CLAIM, root=tmp_path / name), check) > 5

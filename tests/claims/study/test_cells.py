@@ -71,3 +71,18 @@ def test_wrong_settings_are_said_before_anything_runs():
         replace(CELL, settings={**CELL.settings, "temperature": -1.0}).check()
     with pytest.raises(InputError, match="objective: found 'dlc'"):
         replace(CELL, settings={**CELL.settings, "objective": "dlc"}).check()
+
+
+def test_a_model_or_a_folder_that_changed_is_another_run(tmp_path):
+    """The path is the same: what lies there decides."""
+    model, data = tmp_path / "model", tmp_path / "data"
+    for folder in (model, data):
+        folder.mkdir()
+        (folder / "file").write_text("first")
+    cell = replace(CELL, settings={"data": str(data), "encoder": str(model), "objective": "dcl"})
+    keys = [cell.key]
+    for folder in (model, data):
+        (folder / "file").write_text("another")
+        keys.append(cell.key)
+    assert len(set(keys)) == 3
+    assert cell.key == keys[-1]

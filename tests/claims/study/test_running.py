@@ -1,6 +1,8 @@
 """A study in processes: what is done stays done, what fails is a line."""
 
+import shutil
 import subprocess
+import threading
 
 import numpy as np
 import pytest
@@ -16,6 +18,8 @@ from dipole.claims.study.running import (
     run_study,
 )
 from dipole.errors import InputError
+from dipole.files import LOCK, Lock
+from support.faults import every_death
 
 
 def test_a_study_and_the_same_study_again(tmp_path, settings, monkeypatch):
@@ -100,3 +104,42 @@ def test_collect_pairs_the_seeds_and_leaves_out_what_is_not_whole(made_row):
     assert list(found) == ["a"]
     assert found["a"]["acc"].tolist() == [[1, 2], [3, 4]]
     assert np.all(found["a"]["seconds"] == 2.0)
+
+
+def test_killed_at_any_file_operation(tmp_path, settings, monkeypatch):
+    """Also where a model is dropped once it is measured."""
+    monkeypatch.setattr("dipole.claims.study.worker._KEPT_MB", 0)
+    cell = Cell("a", 0, settings | {"checkpoint_every": 2}, ("retrieval",))
+
+    def study(name):
+        return collect(run_study([cell], parse_budget("3steps"), tmp_path / name, jobs=0))["a"]
+
+    whole = study("whole")
+
+    def check(name):
+        assert (study(name)["MRR@10"] == whole["MRR@10"]).all(), name
+        # And it can be measured once more, from a model that is whole or made again.
+        for path in (tmp_path / name).glob("*/measures/*.npz"):
+            path.unlink()
+        assert (study(name)["MRR@10"] == whole["MRR@10"]).all(), name
+        shutil.rmtree(tmp_path / name)
+
+    assert every_death(study, check, last=12) > 20
+
+
+def test_a_cell_that_another_study_trains_is_waited_for(tmp_path, settings, monkeypatch):
+    folder = Cell("a", 0, settings, ("retrieval",), {"max_steps": 3}).folder(tmp_path)
+    trains, waits = threading.Event(), threading.Event()
+
+    def other():
+        with Lock(folder / LOCK, "other"):
+            trains.set()
+            waits.wait()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    trains.wait()
+    monkeypatch.setattr("dipole.files._say", lambda line: waits.set())
+    cells = [Cell("a", 0, settings, ("retrieval",))]
+    assert run_study(cells, parse_budget("3steps"), tmp_path, jobs=0)[0].state == DONE
+    thread.join()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import importlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dipole.errors import InputError
+from dipole.files import Lock, write_text
 
 MISSING, BUILT = "missing", "built"
 # Written beside the pages by `dipole prove`: id -> verdict, date, version.
@@ -148,16 +147,10 @@ def read_results(folder: Path) -> dict[str, dict[str, str]]:
 
 def write_result(folder: Path, system: str, result: Mapping[str, str]) -> None:
     """Add a verdict to those of a folder."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)  # other claims may end at the same time
+    # Other claims may end at the same time.
+    with Lock(folder / f".{RESULTS}.lock", f"{folder / RESULTS}: another proof", wait=True):
         found = read_results(folder) | {system: dict(result)}
-        text = json.dumps(dict(sorted(found.items())), indent=1) + "\n"
-        partial = folder / f".{RESULTS}"
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(folder / RESULTS)
-    finally:
-        os.close(handle)
+        write_text(folder / RESULTS, json.dumps(dict(sorted(found.items())), indent=1) + "\n")
 
 
 def table_page(found: list[State]) -> str:

@@ -20,7 +20,7 @@ from dipole.claims.study.running import DONE, FAILED, Row, Watch, collect, run_s
 from dipole.data import Examples, Labeled, Pairs, Scored, Triplets
 from dipole.data.named import NAMED
 from dipole.errors import InputError, RunError
-from dipole.files import write_text
+from dipole.files import LOCK, Lock, write_text
 from dipole.training.config import make_config
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ def compare(
 
     `said` is told which rows and columns are taken.
 
-    Raises InputError for data that nothing can be measured on; RunError where no arm is left.
+    Raises InputError for data that nothing can be measured on; RunError where no arm is left, or
+    where another process compares in `out`.
     """
     started = time.monotonic()
     first = next(iter(arms.values()))
@@ -134,7 +135,8 @@ def compare(
         for seed in range(seeds)
         for arm, settings in arms.items()
     ]
-    rows = run_study(cells, budget, out / "runs", jobs=jobs, watch=watch)
+    with Lock(out / LOCK, f"{out}: another comparison"):
+        rows = run_study(cells, budget, out / "runs", jobs=jobs, watch=watch)
     outcome = collect(rows)
     if not outcome:
         name, error = next((r.cell.arm, r.error) for r in rows if r.state == FAILED)

@@ -22,6 +22,7 @@ from dipole.claims.study.measures import as_arrays
 from dipole.claims.study.running import FAILED, Row, Watch, collect, run_study
 from dipole.data.cache import digest
 from dipole.errors import DipoleError, RunError
+from dipole.files import Lock, replaced
 
 QUICK_SEEDS, QUICK_BUDGET = 2, "3steps"
 BUDGETS = ("epochs", "max_steps")
@@ -114,24 +115,28 @@ def _experiment(
     for seed in range(claim.seeds):
         key = digest(dipole.__version__, source, seed, quick)
         path = root / "experiments" / f"{claim.system}-{key}.npz"
-        if path.exists():
-            with np.load(path, allow_pickle=False) as stored:
-                per_seed.append({name: stored[name] for name in stored.files})
-            continue
-        say(f"{claim.system}: experiment, seed {seed + 1} of {claim.seeds}")
-        try:
-            arrays = as_arrays(function(seed, quick))
-        except DipoleError:
-            raise
-        except Exception as error:  # anyone's code: the other claims of `--all` go on
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            raise RunError(
-                f"experiment, seed {seed}: {type(error).__name__}: {error} "
-                f"({place.filename}:{place.lineno})"
-            ) from error
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name("." + path.name)
-        np.savez_compressed(partial, **arrays)  # type: ignore[arg-type]
-        partial.replace(path)
-        per_seed.append(arrays)
+        lock = Lock(path.with_suffix(".lock"), f"{path.stem}: another proof", wait=True)
+        with lock:
+            if not path.exists():
+                say(f"{claim.system}: experiment, seed {seed + 1} of {claim.seeds}")
+                arrays = _one_seed(function, seed, quick)
+                with replaced(path) as new:
+                    np.savez_compressed(new, **arrays)  # type: ignore[arg-type]
+        with np.load(path, allow_pickle=False) as stored:
+            per_seed.append({name: stored[name] for name in stored.files})
     return {name: np.stack([arrays[name] for arrays in per_seed]) for name in per_seed[0]}
+
+
+def _one_seed(
+    function: Callable[[int, bool], Any], seed: int, quick: bool
+) -> dict[str, np.ndarray]:
+    try:
+        return as_arrays(function(seed, quick))
+    except DipoleError:
+        raise
+    except Exception as error:  # anyone's code: the other claims of `--all` go on
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise RunError(
+            f"experiment, seed {seed}: {type(error).__name__}: {error} "
+            f"({place.filename}:{place.lineno})"
+        ) from error

@@ -58,6 +58,7 @@ class Cell:
         return digest(
             FORMAT, dipole.__version__, settings, self.seed, self.budget, self.quick,
             _rows(str(self.settings.get("data", "")), self.test), self._sources(),
+            *_others(self.settings),
         )  # fmt: skip
 
     def run_settings(self) -> dict[str, Any]:
@@ -123,6 +124,26 @@ def _readable(name: object) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in str(name))
 
 
+def _others(settings: Mapping[str, Any]) -> list[Any]:
+    """What tells whether the other files and folders that settings name are the same: a model to
+    start from, a teacher, more data. Nothing where there are none."""
+    named = [
+        (name, value)
+        for name, given in sorted(settings.items())
+        if name != "data"
+        for value in (given if isinstance(given, list) else [given])
+        if isinstance(value, str) and "/" in value and Path(value).expanduser().exists()
+    ]
+    return [[name, value, _state(Path(value).expanduser())] for name, value in named]
+
+
+def _state(path: Path) -> list[Any]:
+    """Size and time of change of a file, or of every file in a folder."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    stats = [(str(file), file.stat()) for file in files if file.is_file()]
+    return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
+
+
 def _rows(data: str, test: str | None) -> list[Any]:
     """What tells whether the rows are the same: files by size and time of change."""
     found: list[Any] = []
@@ -130,6 +151,8 @@ def _rows(data: str, test: str | None) -> list[Any]:
         path = Path(source).expanduser() if source else None
         if path is not None and path.is_file():
             found.append([str(source), path.stat().st_size, path.stat().st_mtime_ns])
+        elif path is not None and path.is_dir():
+            found.append([str(source), _state(path)])
         else:
             found.append(source)
     if not data:

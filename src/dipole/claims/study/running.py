@@ -33,6 +33,7 @@ from dipole.claims.study.worker import (
     measured_path,
 )
 from dipole.errors import RunError
+from dipole.files import write_text
 
 _POLL_SECONDS = 0.2
 # Exit code of what Ctrl-C ended.
@@ -189,7 +190,7 @@ def _do(row: Row, only_speed: bool) -> None:
 
 def _prepare(row: Row) -> None:
     row.folder.mkdir(parents=True, exist_ok=True)
-    (row.folder / CELL).write_text(row.cell.to_json(), encoding="utf-8")
+    write_text(row.folder / CELL, row.cell.to_json())
 
 
 def _start(row: Row, jobs: int, only_speed: bool) -> Row:

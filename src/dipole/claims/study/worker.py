@@ -7,7 +7,6 @@ on at its checkpoint.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import resource
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from dipole.claims.study.cells import Cell, Cost
 from dipole.errors import DipoleError
+from dipole.files import LOCK, Lock, remove_folder, replaced, sweep, write_text
 
 if TYPE_CHECKING:
     from dipole.data import Examples
@@ -40,8 +40,10 @@ _KEPT_MB = 20
 def work(folder: Path, *, only_speed: bool = False) -> None:
     """What is still missing of the cell in `folder`."""
     cell = Cell.from_json((folder / CELL).read_text(encoding="utf-8"))
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another study may be at the same cell
+    # Studies share cells: who comes second finds them done.
+    with Lock(folder / LOCK, f"{folder}: another study", wait=True):
+        for place in (folder, folder / MEASURES, folder / RUN):
+            sweep(place)
         if only_speed:
             _write_json(folder / SPEED, {"steps_per_second": measured_speed(cell, folder)})
             return
@@ -100,7 +102,7 @@ def _train_and_measure(cell: Cell, folder: Path, missing: list[str]) -> None:
     measures = {name: measure(name) for name in missing}
     train, test = _examples(cell)
     if (folder / COST).exists() and not (folder / RUN / "model").exists():
-        shutil.rmtree(folder / RUN)  # its model was dropped after it was measured
+        remove_folder(folder / RUN)  # its model was dropped after it was measured
     settings = cell.fit_settings(train)
     started = time.monotonic()
     run = fit(out=folder / RUN, resume=True, show_progress=False, **settings)
@@ -112,11 +114,11 @@ def _train_and_measure(cell: Cell, folder: Path, missing: list[str]) -> None:
     for name, function in measures.items():
         arrays = as_arrays(function(model))
         path = measured_path(folder, name)
-        partial = path.with_name("." + path.name)
-        np.savez_compressed(partial, **arrays)  # type: ignore[arg-type]
-        partial.replace(path)
+        with replaced(path) as new:
+            np.savez_compressed(new, **arrays)  # type: ignore[arg-type]
     if not cell.keep_model and _megabytes(folder / RUN / "model") > _KEPT_MB:
-        shutil.rmtree(folder / RUN / "model")
+        remove_folder(folder / RUN / "model")
+    remove_folder(folder / RUN / "checkpoints")
 
 
 def _cost(run: Path, seconds: float, result: dict[str, Any]) -> Cost:
@@ -150,9 +152,7 @@ def peak_mb() -> float:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    partial = path.with_name("." + path.name)
-    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 def _leave_with_parent() -> None:
@@ -173,13 +173,13 @@ def attempt(folder: Path, *, only_speed: bool = False) -> int:
     try:
         work(folder, only_speed=only_speed)
     except DipoleError as error:
-        (folder / ERROR).write_text(str(error), encoding="utf-8")
+        write_text(folder / ERROR, str(error))
         return error.exit_code
     except Exception as error:
         with (folder / LOG).open("a", encoding="utf-8") as log:
             traceback.print_exc(file=log)
         first = (str(error).splitlines() or [""])[0]
-        (folder / ERROR).write_text(f"{type(error).__name__}: {first}", encoding="utf-8")
+        write_text(folder / ERROR, f"{type(error).__name__}: {first}")
         return 1
     return 0
 
