@@ -18,13 +18,13 @@ def experiment(seed: int, quick: bool) -> dict[str, float]:
     import torch
     from scipy.special import gammaln, ive
 
-    from dipole.objectives.pairs.align_uniform import align_uniform
+    from dipole.objectives import AlignmentUniformity
 
     torch.manual_seed(seed)
     found = {}
     for d in DIMENSIONS:
         points = torch.randn(500 if quick else 5000, d, dtype=torch.double)
-        measured = float(align_uniform(points, points, alignment=0.0))
+        measured = float(AlignmentUniformity(alignment=0.0)(points, points))
         # E exp(-2 ||x - y||^2) = exp(-4) 0F1(d/2; 4) = exp(-4) Gamma(d/2) 2^(1 - d/2) I_(d/2-1)(4)
         # at t = 2, where 0F1(; v + 1; z^2 / 4) = Gamma(v + 1) (z / 2)^-v I_v(z) with z = 4.
         v = d / 2 - 1

@@ -84,16 +84,16 @@ def trained(
 
 def debiased(anchor: Tensor, positive: Tensor, scores: Tensor) -> Tensor:
     """DCLR's loss with as many noise negatives as rows, made harder by the loss itself."""
-    from dipole.objectives.pairs.dclr import dclr
+    from dipole.objectives import DCLR
     from dipole.sampling.mixed_negatives import noise_negatives
 
-    a, p = anchor.detach(), positive.detach()
+    a, p, objective = anchor.detach(), positive.detach(), DCLR(threshold=THRESHOLD)
 
     def harder(noise: Tensor) -> Tensor:
-        return dclr(a, p, negative=noise, teacher_scores=scores, threshold=THRESHOLD)
+        return objective(a, p, negative=noise, teacher_scores=scores)
 
     noise = noise_negatives(harder, torch.randn_like(a))
-    return dclr(anchor, positive, negative=noise, teacher_scores=scores, threshold=THRESHOLD)
+    return objective(anchor, positive, negative=noise, teacher_scores=scores)
 
 
 def mask_quality(vectors: Tensor, sentence: np.ndarray, seed: int) -> tuple[float, float]:

@@ -107,5 +107,5 @@ def test_bad_input():
         AMCL(3, 2)(torch.randn(3, 4), torch.randn(3, 4))
     with pytest.raises(InputError, match=r"^start: found 3.0 with .*, expected 0 < lowest"):
         AMCL(start=3.0)
-    with pytest.raises(InputError, match=r"^heads: found 0, expected 1 or more"):
+    with pytest.raises(InputError, match=r"^heads: found 0, expected a whole number of 1 or more"):
         AMCL(heads=0)

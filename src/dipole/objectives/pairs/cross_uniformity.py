@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
-import torch
 from torch import Tensor
 
-from dipole.kernels import count, lse, pairs
-from dipole.objectives.contract.base import Common, Objective
-from dipole.objectives.contract.checks import check, check_above_zero
+from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
-from dipole.objectives.maths import others, unit
-
-
-def cross_uniformity(
-    anchor: Tensor, positive: Tensor, ids: Tensor | None = None, *, t: float = 2.0
-) -> Tensor:
-    """With u and v the unit vectors of both modalities,
-
-        L = log mean_{i != j} exp(-t ||u_i - v_j||^2).
-
-    The paper's CUAXU is `InfoNCE(0.01) + AlignmentUniformity() + CrossUniformity()`, its CUA that
-    without the last. A batch without any such pair has the largest value, 0.
-    Shapes: anchor, positive (n, d); ids (n,): pairs with equal ids are left out.
-    """
-    check(anchor=anchor, positive=positive, ids=ids)
-    u, v = unit(anchor), unit(positive)
-    mask = others(ids)
-    asked = [lse(mask=mask), count(mask)]
-    energy, size = pairs(u, v, temperature=1 / (2 * t), all=asked).all
-    # exp(-t ||x - y||^2) = exp(2 t (x . y - 1)).
-    return torch.where(size > 0, energy - size.clamp(min=1).log() - 2 * t, 0)
+from dipole.objectives.contract.settings import Positive
+from dipole.objectives.maths import unit
+from dipole.objectives.pairs.align_uniform import log_energy
 
 
 @register(
@@ -44,7 +21,13 @@ def cross_uniformity(
     rows=False,
 )
 class CrossUniformity(Objective):
-    """`cross_uniformity` with its settings.
+    """With u and v the unit vectors of both modalities,
+
+        L = log mean_{i != j} exp(-t ||u_i - v_j||^2).
+
+    The paper's CUAXU is `InfoNCE(0.01) + AlignmentUniformity() + CrossUniformity()`, its CUA that
+    without the last. A batch without any such pair has the largest value, 0.
+    Shapes: anchor, positive (n, d); ids (n,): pairs with equal ids are left out.
 
     Example:
         >>> import torch
@@ -52,10 +35,7 @@ class CrossUniformity(Objective):
         -4.0
     """
 
-    def __init__(self, t: float = 2.0, **common: Unpack[Common]) -> None:
-        super().__init__(**common)
-        self.t = check_above_zero("t", t)
+    t: Positive = 2.0
 
     def forward(self, anchor: Tensor, positive: Tensor, ids: Tensor | None = None) -> Tensor:
-        """The loss of a batch; see `cross_uniformity`."""
-        return cross_uniformity(anchor, positive, ids, t=self.t)
+        return log_energy(unit(anchor), unit(positive), ids, self.t)

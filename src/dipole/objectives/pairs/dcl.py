@@ -2,71 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 from torch import Tensor
 
-from dipole.kernels import lse, own, pairs
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
-from dipole.objectives.contract.checks import check, check_above_zero
+from dipole.kernels import own
+from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
+from dipole.objectives.contract.settings import Positive
 from dipole.objectives.everyone import everyone
-from dipole.objectives.maths import log_add, others, reduce, unit
+from dipole.objectives.maths import reduce, unit
+from dipole.objectives.pairs.ntxent import other_views
 
-
-def dcl(
-    anchor: Tensor,
-    positive: Tensor,
-    ids: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 0.1,
-    sigma: float | None = None,
-    detach: bool = False,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """With z the 2n views of n examples and p(i) the other view of the same example,
-
-        L_i = log sum_{j != i, p(i)} exp(cos(z_i, z_j) / temperature)
-              - w_i cos(z_i, z_p(i)) / temperature,
-
-    w_i = 1; or, given `sigma` (DCLW), more weight to pairs that are still far apart:
-    w_i = 2 - exp(s_i / sigma) / mean_k exp(s_k / sigma) with s_i = cos(z_i, z_p(i)). The gradient
-    goes through w, as the equation has it; with `detach` w is a constant, as in lightly.
-
-    Returns the mean over the 2n views (`none`: n rows, each the mean of an example's two views).
-    An example without any negative is not counted.
-    Shapes: anchor, positive (n, d), the two views; ids (n,): examples with equal ids are never
-    negatives of each other.
-    """
-    check(anchor=anchor, positive=positive, ids=ids, temperature=temperature)
-    a, p = unit(anchor), unit(positive)
-    negatives = lse(mask=others(ids))
-    block = pairs(a, p, temperature=temperature, row=[negatives], column=[negatives])
-    first = log_add(block.row[0], *pairs(a, a, temperature=temperature, row=[negatives]).row)
-    second = log_add(block.column[0], *pairs(p, p, temperature=temperature, row=[negatives]).row)
-    score = own(a, p, temperature=temperature)
-    if sigma is not None:
-        weight = _far_weight(own(a, p, temperature=sigma))
-        score = score * (weight.detach() if detach else weight)
-    return reduce((first + second) / 2 - score, reduction, counted=torch.isfinite(first))
-
-
-def _far_weight(score: Tensor) -> Tensor:
-    """2 - exp(score) / mean exp(score), the mean over all processes."""
-    every = everyone(score)
-    return 2 - len(every) * torch.exp(score - torch.logsumexp(every, 0))
+PAPER = "Yeh et al. 2022, Decoupled Contrastive Learning, arXiv 2110.06848"
 
 
 @register(
     "dcl",
-    paper="Yeh et al. 2022, Decoupled Contrastive Learning, arXiv 2110.06848",
+    paper=PAPER,
     system="dcl",
     form="softmax, positive outside the denominator",
     related=("dclw", "ntxent", "infonce"),
 )
 class DCL(Objective):
-    """`dcl` with its settings.
+    """With z the 2n views of n examples and p(i) the other view of the same example,
+
+        L_i = log sum_{j != i, p(i)} exp(cos(z_i, z_j) / temperature)
+              - cos(z_i, z_p(i)) / temperature.
+
+    Returns the mean over the 2n views (`none`: n rows, each the mean of an example's two views).
+    An example without any negative is not counted.
+    Shapes: anchor, positive (n, d), the two views; ids (n,): examples with equal ids are never
+    negatives of each other.
 
     Example:
         >>> import torch
@@ -74,24 +40,33 @@ class DCL(Objective):
         -0.2...
     """
 
-    def __init__(self, temperature: float = 0.1, **common: Unpack[Common]) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature)
+    temperature: Temperature = Temperature(0.1)
 
     def forward(self, anchor: Tensor, positive: Tensor, ids: Tensor | None = None) -> Tensor:
-        """The loss of a batch; see `dcl`."""
-        return dcl(anchor, positive, ids, temperature=self.temperature(), reduction=self.reduction)
+        a, p, t = unit(anchor), unit(positive), self.temperature()
+        first, second = other_views(a, p, ids, t)
+        score = own(a, p, temperature=t) * self.weight(a, p)
+        return reduce((first + second) / 2 - score, self.reduction, torch.isfinite(first))
+
+    def weight(self, a: Tensor, p: Tensor) -> float | Tensor:
+        """What a positive pair of unit vectors weighs."""
+        return 1.0
 
 
 @register(
     "dclw",
-    paper="Yeh et al. 2022, Decoupled Contrastive Learning, arXiv 2110.06848",
+    paper=PAPER,
     system="dcl",
     form="softmax, positive outside the denominator, weighted",
     related=("dcl", "ntxent"),
 )
-class DCLW(Objective):
-    """`dcl` with weighted positives; `detach` takes the weights for constants.
+class DCLW(DCL):
+    """`DCL` in which pairs that are still far apart weigh more: the positive's score times
+
+        w_i = 2 - exp(s_i / sigma) / mean_k exp(s_k / sigma),   s_i = cos(z_i, z_p(i)),
+
+    the mean over all processes. The gradient goes through w, as the equation has it; with `detach`
+    w is a constant, as in lightly.
 
     Example:
         >>> import torch
@@ -99,27 +74,12 @@ class DCLW(Objective):
         -0.2...
     """
 
-    def __init__(
-        self,
-        temperature: float = 0.1,
-        sigma: float = 0.5,
-        *,
-        detach: bool = False,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature)
-        self.sigma = check_above_zero("sigma", sigma)
-        self.detach = detach
+    sigma: Positive = 0.5
+    detach: bool = False
 
-    def forward(self, anchor: Tensor, positive: Tensor, ids: Tensor | None = None) -> Tensor:
-        """The loss of a batch; see `dcl`."""
-        return dcl(
-            anchor,
-            positive,
-            ids,
-            temperature=self.temperature(),
-            sigma=self.sigma,
-            detach=self.detach,
-            reduction=self.reduction,
-        )
+    def weight(self, a: Tensor, p: Tensor) -> Tensor:
+        """w."""
+        score = own(a, p, temperature=self.sigma)
+        every = everyone(score)
+        weight = 2 - len(every) * torch.exp(score - torch.logsumexp(every, 0))
+        return weight.detach() if self.detach else weight

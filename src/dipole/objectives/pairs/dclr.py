@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch.nn.functional as F
 from torch import Tensor
 
 from dipole.kernels import Mask, lse, own, pairs
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
-from dipole.objectives.contract.checks import check
+from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
 from dipole.objectives.maths import log_add, others, reduce, unit
 
 
-def dclr(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor | None = None,
-    teacher_scores: Tensor | None = None,
-    ids: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 0.05,
-    threshold: float = 0.9,
-    reduction: Reduction = "mean",
-) -> Tensor:
+@register(
+    "dclr",
+    paper="Zhou et al. 2022, Debiased Contrastive Learning of Unsupervised Sentence "
+    "Representations, arXiv 2205.00656",
+    system="dclr",
+    form="softmax, negatives masked by a frozen encoder",
+    related=("infonce", "queue-infonce"),
+)
+class DCLR(Objective):
     """With s_ij = cos(a_i, p_j) / temperature and c_ij the score a frozen encoder gives a pair,
 
         N(i) = { j != i : c_ij < threshold }
@@ -37,36 +32,6 @@ def dclr(
     the shares, averaged over all n + m entries of a row.
     Shapes: anchor, positive (n, d); negative (m, d); teacher_scores (n, n), on several processes
     the own rows against all columns; ids (n,): pairs of equal ids are never negatives.
-    """
-    check(
-        anchor=anchor,
-        positive=positive,
-        negative=negative,
-        teacher_scores=teacher_scores,
-        ids=ids,
-        temperature=temperature,
-    )
-    a, p = unit(anchor), unit(positive)
-    mask = others(ids)
-    if teacher_scores is not None:
-        mask.append(Mask(lambda _, c: c < threshold, grid=teacher_scores))
-    (log_z,) = pairs(a, p, temperature=temperature, row=[lse(mask=mask)]).row
-    if negative is not None:
-        log_z = log_add(log_z, *pairs(a, unit(negative), temperature=temperature, row=[lse()]).row)
-    score = own(a, p, temperature=temperature)
-    return reduce(-F.logsigmoid(score - log_z), reduction)
-
-
-@register(
-    "dclr",
-    paper="Zhou et al. 2022, Debiased Contrastive Learning of Unsupervised Sentence "
-    "Representations, arXiv 2205.00656",
-    system="dclr",
-    form="softmax, negatives masked by a frozen encoder",
-    related=("infonce", "queue-infonce"),
-)
-class DCLR(Objective):
-    """`dclr` with its settings.
 
     Example:
         >>> import torch
@@ -75,12 +40,8 @@ class DCLR(Objective):
         True
     """
 
-    def __init__(
-        self, temperature: float = 0.05, threshold: float = 0.9, **common: Unpack[Common]
-    ) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature)
-        self.threshold = threshold
+    temperature: Temperature = Temperature(0.05)
+    threshold: float = 0.9
 
     def forward(
         self,
@@ -90,14 +51,11 @@ class DCLR(Objective):
         teacher_scores: Tensor | None = None,
         ids: Tensor | None = None,
     ) -> Tensor:
-        """The loss of a batch; see `dclr`."""
-        return dclr(
-            anchor,
-            positive,
-            negative,
-            teacher_scores,
-            ids,
-            temperature=self.temperature(),
-            threshold=self.threshold,
-            reduction=self.reduction,
-        )
+        a, p, t = unit(anchor), unit(positive), self.temperature()
+        mask = others(ids)
+        if teacher_scores is not None:
+            mask.append(Mask(lambda _, c: c < self.threshold, grid=teacher_scores))
+        (log_z,) = pairs(a, p, temperature=t, row=[lse(mask=mask)]).row
+        if negative is not None:
+            log_z = log_add(log_z, *pairs(a, unit(negative), temperature=t, row=[lse()]).row)
+        return reduce(-F.logsigmoid(own(a, p, temperature=t) - log_z), self.reduction)

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
-from dipole.objectives.contract.checks import check, check_above_zero
+from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
+from dipole.objectives.contract.settings import Positive
 from dipole.objectives.maths import reduce, unit
 from dipole.objectives.pairs.infonce import infonce
 from dipole.objectives.pairs.queue_infonce import OWN, queue_infonce
 
 
-def degla(
-    anchor: Tensor,
-    positive: Tensor,
-    candidates: Tensor,
-    teacher_positive: Tensor,
-    teacher_anchor: Tensor | None = None,
-    teacher_candidates: Tensor | None = None,
-    mask: Tensor | None = None,
-    ids: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 0.07,
-    text_temperature: float = 0.1,
-    local: float = 0.1,
-    distil: float = 1.28,
-    reduction: Reduction = "mean",
-) -> Tensor:
+@register(
+    "degla",
+    paper="Hu et al. 2025, Decoupled Global-Local Alignment for Improving Compositional "
+    "Understanding, arXiv 2504.16801",
+    system="degla",
+    form="softmax, own negatives, distance to a teacher",
+    related=("infonce", "queue-infonce"),
+)
+class DeGLA(Objective):
     """For an image x_i, its caption t_i, own wrong captions c_ik and a slow teacher's x', t', c',
 
         L_i = global_i + local (IGC_i + TGC_i) + distil D_i
@@ -46,60 +39,6 @@ def degla(
     Shapes: anchor, positive, teacher_anchor, teacher_positive (n, d); candidates and
     teacher_candidates (n, k, d), with mask (n, k), False for padding; ids (n,): equal ids never
     meet, save for i = j.
-    """
-    check(
-        anchor=anchor,
-        positive=positive,
-        candidates=candidates,
-        teacher_positive=teacher_positive,
-        teacher_anchor=teacher_anchor,
-        teacher_candidates=teacher_candidates,
-        mask=mask,
-        ids=ids,
-        temperature=temperature,
-        shapes=OWN,
-    )
-    wrong = candidates.flatten(0, 1) if mask is None else candidates[mask]
-    whole = infonce(anchor, positive, wrong, ids=ids, temperature=temperature, reduction=reduction)
-    image = queue_infonce(
-        anchor,
-        positive,
-        candidates=candidates,
-        mask=mask,
-        temperature=temperature,
-        reduction=reduction,
-    )
-    text = queue_infonce(
-        positive,
-        teacher_positive.detach(),
-        candidates=candidates,
-        mask=mask,
-        temperature=text_temperature,
-        reduction=reduction,
-    )
-    moved = _moved(positive, teacher_positive)
-    if teacher_anchor is not None:
-        moved = moved + _moved(anchor, teacher_anchor)
-    if teacher_candidates is not None:
-        each = _moved(candidates, teacher_candidates)
-        moved = moved + (each if mask is None else torch.where(mask, each, 0)).sum(1)
-    return whole + local * (image + text) + distil * reduce(moved, reduction)
-
-
-def _moved(x: Tensor, teacher: Tensor) -> Tensor:
-    return (unit(x) - unit(teacher.detach())).square().sum(-1)
-
-
-@register(
-    "degla",
-    paper="Hu et al. 2025, Decoupled Global-Local Alignment for Improving Compositional "
-    "Understanding, arXiv 2504.16801",
-    system="degla",
-    form="softmax, own negatives, distance to a teacher",
-    related=("infonce", "queue-infonce"),
-)
-class DeGLA(Objective):
-    """`degla` with its settings; the temperature is learnt.
 
     Example:
         >>> import torch
@@ -108,21 +47,17 @@ class DeGLA(Objective):
         True
     """
 
-    def __init__(
-        self,
-        temperature: float = 0.07,
-        *,
-        text_temperature: float = 0.1,
-        local: float = 0.1,
-        distil: float = 1.28,
-        learn_temperature: bool = True,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature, learn_temperature)
-        self.text_temperature = check_above_zero("text_temperature", text_temperature)
-        self.local = local
-        self.distil = distil
+    shapes: ClassVar[dict[str, str]] = OWN
+
+    temperature: Temperature = Temperature(0.07)
+    text_temperature: Positive = 0.1
+    local: float = 0.1
+    distil: float = 1.28
+    learn_temperature: bool = True
+
+    def make(self) -> None:
+        if self.learn_temperature:
+            self.temperature.learn()
 
     def forward(
         self,
@@ -135,19 +70,30 @@ class DeGLA(Objective):
         mask: Tensor | None = None,
         ids: Tensor | None = None,
     ) -> Tensor:
-        """The loss of a batch; see `degla`."""
-        return degla(
-            anchor,
-            positive,
-            candidates,
-            teacher_positive,
-            teacher_anchor,
-            teacher_candidates,
-            mask,
-            ids,
-            temperature=self.temperature(),
-            text_temperature=self.text_temperature,
-            local=self.local,
-            distil=self.distil,
-            reduction=self.reduction,
-        )
+        t, reduction = self.temperature(), self.reduction
+        wrong = candidates.flatten(0, 1) if mask is None else candidates[mask]
+        whole = infonce(anchor, positive, wrong, ids=ids, temperature=t, reduction=reduction)
+
+        def among_own(x: Tensor, key: Tensor, temperature: float | Tensor) -> Tensor:
+            return queue_infonce(
+                x,
+                key,
+                candidates=candidates,
+                mask=mask,
+                temperature=temperature,
+                reduction=reduction,
+            )
+
+        image = among_own(anchor, positive, t)
+        text = among_own(positive, teacher_positive.detach(), self.text_temperature)
+        moved = _moved(positive, teacher_positive)
+        if teacher_anchor is not None:
+            moved = moved + _moved(anchor, teacher_anchor)
+        if teacher_candidates is not None:
+            each = _moved(candidates, teacher_candidates)
+            moved = moved + (each if mask is None else torch.where(mask, each, 0)).sum(1)
+        return whole + self.local * (image + text) + self.distil * reduce(moved, reduction)
+
+
+def _moved(x: Tensor, teacher: Tensor) -> Tensor:
+    return (unit(x) - unit(teacher.detach())).square().sum(-1)

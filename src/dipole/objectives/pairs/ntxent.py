@@ -2,43 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 from torch import Tensor
 
 from dipole.kernels import lse, own, pairs
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
-from dipole.objectives.contract.checks import check
+from dipole.objectives.contract.base import Objective, Reduction, Temperature
 from dipole.objectives.contract.registry import register
 from dipole.objectives.maths import log_add, one_against, others, reduce, unit
-
-
-def ntxent(
-    anchor: Tensor,
-    positive: Tensor,
-    ids: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 0.1,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """With z the 2n views of n examples and p(i) the other view of the same example,
-
-        L_i = log sum_{j != i} exp(cos(z_i, z_j) / temperature) - cos(z_i, z_p(i)) / temperature.
-
-    Returns the mean over the 2n views (`none`: n rows, each the mean of an example's two views);
-    SimCLR's code adds the two directions, twice this.
-    Shapes: anchor, positive (n, d), the two views; ids (n,): examples with equal ids are never
-    negatives of each other.
-    """
-    check(anchor=anchor, positive=positive, ids=ids, temperature=temperature)
-    a, p = unit(anchor), unit(positive)
-    rest = lse(mask=others(ids))
-    block = pairs(a, p, temperature=temperature, row=[rest], column=[rest])
-    first = log_add(block.row[0], *pairs(a, a, temperature=temperature, row=[rest]).row)
-    second = log_add(block.column[0], *pairs(p, p, temperature=temperature, row=[rest]).row)
-    hit = own(a, p, temperature=temperature)
-    return reduce(one_against(hit, torch.stack([first, second])).mean(0), reduction)
 
 
 @register(
@@ -50,7 +20,14 @@ def ntxent(
     related=("infonce", "dcl", "supcon"),
 )
 class NTXent(Objective):
-    """`ntxent` with its settings.
+    """With z the 2n views of n examples and p(i) the other view of the same example,
+
+        L_i = log sum_{j != i} exp(cos(z_i, z_j) / temperature) - cos(z_i, z_p(i)) / temperature.
+
+    Returns the mean over the 2n views (`none`: n rows, each the mean of an example's two views);
+    SimCLR's code adds the two directions, twice this.
+    Shapes: anchor, positive (n, d), the two views; ids (n,): examples with equal ids are never
+    negatives of each other.
 
     Example:
         >>> import torch
@@ -58,12 +35,34 @@ class NTXent(Objective):
         0.5...
     """
 
-    def __init__(self, temperature: float = 0.1, **common: Unpack[Common]) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature)
+    temperature: Temperature = Temperature(0.1)
 
     def forward(self, anchor: Tensor, positive: Tensor, ids: Tensor | None = None) -> Tensor:
-        """The loss of a batch; see `ntxent`."""
         return ntxent(
             anchor, positive, ids, temperature=self.temperature(), reduction=self.reduction
         )
+
+
+def ntxent(
+    anchor: Tensor,
+    positive: Tensor,
+    ids: Tensor | None = None,
+    *,
+    temperature: float | Tensor = 0.1,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """`NTXent` as a function."""
+    a, p = unit(anchor), unit(positive)
+    rest = torch.stack(other_views(a, p, ids, temperature))
+    return reduce(one_against(own(a, p, temperature=temperature), rest).mean(0), reduction)
+
+
+def other_views(
+    a: Tensor, p: Tensor, ids: Tensor | None, temperature: float | Tensor
+) -> tuple[Tensor, Tensor]:
+    """Of both views of every example log sum_{j != i, p(i)} exp(z_i . z_j / temperature)."""
+    rest = [lse(mask=others(ids))]
+    block = pairs(a, p, temperature=temperature, row=rest, column=rest)
+    first = log_add(block.row[0], *pairs(a, a, temperature=temperature, row=rest).row)
+    second = log_add(block.column[0], *pairs(p, p, temperature=temperature, row=rest).row)
+    return first, second
