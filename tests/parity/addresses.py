@@ -24,7 +24,7 @@ from dipole.objectives.contract.registry import objective_class
 from dipole.objectives.dimensions.matryoshka import Matryoshka
 from dipole.objectives.graded.dse import dse
 from dipole.objectives.lists.listmle import order_refined
-from dipole.objectives.pairs.gte import gte
+from dipole.objectives.pairs.gte import GTE
 from dipole.objectives.pairs.siamese import siamese
 from dipole.objectives.sets.gml import logit_adjusted
 from dipole.objectives.views.multi_view import EveryPair
@@ -193,8 +193,8 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
     "groco-2-views": loss("groco", k=4),
     "groco-3-views": loss("groco", k=4),
     "gte-kalm-expanded": loss("gte", temperature=0.05),
-    "gte-st-negatives": lambda **inputs: gte(
-        **inputs, temperature=0.05, rows=torch.arange(6), negative_rows=torch.arange(6)
+    "gte-st-negatives": lambda **inputs: GTE(0.05)(
+        **inputs, rows=torch.arange(6), negative_rows=torch.arange(6)
     ),
     "gte-st": loss("gte", temperature=0.01),
     "infonce-st": loss("infonce", temperature=0.05, symmetric=False),

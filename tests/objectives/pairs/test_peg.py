@@ -1,5 +1,6 @@
 """Progressive weights against the equation written out, and through a training."""
 
+import functools
 import math
 
 import numpy as np
@@ -7,7 +8,6 @@ import pytest
 import torch
 
 import dipole
-import dipole.objectives.pairs.peg as module
 from dipole.data import Pairs
 from dipole.errors import InputError
 from dipole.objectives import PEG, InfoNCE
@@ -61,8 +61,14 @@ def test_without_progress_it_is_infonce_bit_for_bit(settings):
 def test_the_trainer_sets_the_progress(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     words = ["".join(rng.choice(list("abcdefgh"), 6)) for _ in range(40)]
-    seen, loss = [], module.peg
-    monkeypatch.setattr(module, "peg", lambda *a, **k: seen.append(k["progress"]) or loss(*a, **k))
+    seen, forward = [], PEG.forward
+
+    @functools.wraps(forward)
+    def watched(self, *args, **inputs):
+        seen.append(self.progress)
+        return forward(self, *args, **inputs)
+
+    monkeypatch.setattr(PEG, "forward", watched)
     dipole.fit(
         Pairs.from_columns({"anchor": words, "positive": words[::-1]}),
         objective="peg", out=tmp_path / "run", batch_size=10, max_steps=5,
@@ -72,7 +78,7 @@ def test_the_trainer_sets_the_progress(tmp_path, monkeypatch):
 
 
 def test_wrong_settings():
-    with pytest.raises(InputError, match="gamma: found -1, expected 0 or more"):
+    with pytest.raises(InputError, match="gamma: found -1, expected a number of 0 or more"):
         PEG(gamma=-1)
-    with pytest.raises(InputError, match="progress: found 2, expected between 0 and 1"):
+    with pytest.raises(InputError, match="progress: found 2, expected a number from 0 to 1"):
         PEG(progress=2)

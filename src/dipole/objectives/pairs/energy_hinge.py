@@ -2,46 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from dipole.kernels import maximum, own, pairs
-from dipole.objectives.contract.base import Common, Objective, Reduction
-from dipole.objectives.contract.checks import check, check_above_zero
+from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
+from dipole.objectives.contract.settings import Positive
 from dipole.objectives.maths import others, reduce, unit, unlike
-
-
-def energy_hinge(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor | None = None,
-    ids: Tensor | None = None,
-    negative_ids: Tensor | None = None,
-    *,
-    margin: float = 0.2,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """With N(i) all other positives of the batch and all `negative`,
-
-        L_i = max(0, margin + max_{n in N(i)} cos(a_i, n) - cos(a_i, p_i)).
-
-    The paper adds it, ten times, to InfoNCE with hard negatives. A row without negatives is not
-    counted. Shapes: anchor, positive (n, d); negative (m, d), the hard negatives of all rows;
-    ids (n,), negative_ids (m,): equal ids are never negatives of each other.
-    """
-    check(anchor=anchor, positive=positive, negative=negative, ids=ids, negative_ids=negative_ids)
-    a, p = unit(anchor), unit(positive)
-    (hardest,) = pairs(a, p, row=[maximum(mask=others(ids))]).row
-    if negative is not None:
-        (hard,) = pairs(a, unit(negative), row=[maximum(mask=unlike(ids, negative_ids))]).row
-        hardest = torch.maximum(hardest, hard)
-    counted = hardest.isfinite()
-    rows = F.relu(margin + hardest.where(counted, 0) - own(a, p))
-    return reduce(rows, reduction, counted)
 
 
 @register(
@@ -53,7 +22,13 @@ def energy_hinge(
     related=("triplet", "infonce"),
 )
 class EnergyHinge(Objective):
-    """`energy_hinge` with its settings.
+    """With N(i) all other positives of the batch and all `negative`,
+
+        L_i = max(0, margin + max_{n in N(i)} cos(a_i, n) - cos(a_i, p_i)).
+
+    The paper adds it, ten times, to InfoNCE with hard negatives. A row without negatives is not
+    counted. Shapes: anchor, positive (n, d); negative (m, d), the hard negatives of all rows;
+    ids (n,), negative_ids (m,): equal ids are never negatives of each other.
 
     Example, the paper's supervised objective:
         >>> import torch
@@ -63,9 +38,7 @@ class EnergyHinge(Objective):
         True
     """
 
-    def __init__(self, margin: float = 0.2, **common: Unpack[Common]) -> None:
-        super().__init__(**common)
-        self.margin = check_above_zero("margin", margin)
+    margin: Positive = 0.2
 
     def forward(
         self,
@@ -75,13 +48,11 @@ class EnergyHinge(Objective):
         ids: Tensor | None = None,
         negative_ids: Tensor | None = None,
     ) -> Tensor:
-        """The loss of a batch; see `energy_hinge`."""
-        return energy_hinge(
-            anchor,
-            positive,
-            negative,
-            ids,
-            negative_ids,
-            margin=self.margin,
-            reduction=self.reduction,
-        )
+        a, p = unit(anchor), unit(positive)
+        (hardest,) = pairs(a, p, row=[maximum(mask=others(ids))]).row
+        if negative is not None:
+            (hard,) = pairs(a, unit(negative), row=[maximum(mask=unlike(ids, negative_ids))]).row
+            hardest = torch.maximum(hardest, hard)
+        counted = hardest.isfinite()
+        rows = F.relu(self.margin + hardest.where(counted, 0) - own(a, p))
+        return reduce(rows, self.reduction, counted)

@@ -3,74 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Unpack
 
 import torch
 from torch import Tensor
 
-from dipole.errors import InputError
 from dipole.kernels import Modifier, Stats, count, lse, own, pairs, scale
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
-from dipole.objectives.contract.checks import check
+from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
+from dipole.objectives.contract.settings import NotNegative, Share
 from dipole.objectives.maths import one_against, others, reduce, unit
-
-
-def hn_nce(
-    anchor: Tensor,
-    positive: Tensor,
-    ids: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 0.07,
-    alpha: float = 1.0,
-    beta: float = 0.25,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """With s_ij = cos(a_i, p_j) / temperature and N(i) the n_i negatives of anchor i,
-
-        w_ij = n_i exp(beta s_ij) / sum_{k in N(i)} exp(beta s_ik)        (detached, sum to n_i)
-        L_i  = log( alpha exp s_ii + sum_{j in N(i)} w_ij exp s_ij ) - s_ii,
-
-    and the same for the positives among the anchors; the mean of both directions (the paper adds
-    them). beta = 0 and alpha = 1 is symmetric InfoNCE; alpha = 0 takes the positive out of the
-    denominator, and rows without negatives are then not counted. The paper's code has no loss in
-    it: beta = 0.25 and alpha = 1 are the values its text is believed to use. (The port in
-    MedCLIP-SAM averages over all n x n entries, with positives of 1 off the diagonal.)
-    Shapes: anchor, positive (n, d); ids (n,): pairs of equal ids are never negatives.
-    """
-    check(anchor=anchor, positive=positive, ids=ids, temperature=temperature)
-    a, p = unit(anchor), unit(positive)
-    mask = others(ids)
-    asked = [lse(mod=scale(beta), mask=mask), count(mask)]
-    with torch.no_grad():
-        first = pairs(a, p, temperature=temperature, row=asked, column=asked)
-    shifts = [_shift(*stats) for stats in (first.row, first.column)]
-
-    def harder(score: Tensor, shift: Tensor) -> Tensor:
-        return score + beta * score.detach() + shift
-
-    second: Stats = pairs(
-        a,
-        p,
-        temperature=temperature,
-        row=[lse(mod=Modifier(harder, row=shifts[0]), mask=mask)],
-        column=[lse(mod=Modifier(harder, column=shifts[1]), mask=mask)],
-    )
-    score = own(a, p, temperature=temperature)
-
-    def loss(negatives: Tensor) -> Tensor:
-        """One direction."""
-        if alpha == 0:
-            counted = torch.isfinite(negatives)
-            return reduce(torch.where(counted, negatives - score, 0), reduction, counted)
-        return reduce(one_against(score + math.log(alpha), negatives) + math.log(alpha), reduction)
-
-    return (loss(second.row[0]) + loss(second.column[0])) / 2
-
-
-def _shift(log_z: Tensor, size: Tensor) -> Tensor:
-    """What turns beta s_ij into log w_ij; 0 where there are no negatives."""
-    return torch.where(size > 0, size.clamp(min=1).log() - log_z, 0)
 
 
 @register(
@@ -82,7 +23,17 @@ def _shift(log_z: Tensor, size: Tensor) -> Tensor:
     related=("infonce", "dcl"),
 )
 class HNNCE(Objective):
-    """`hn_nce` with its settings.
+    """With s_ij = cos(a_i, p_j) / temperature and N(i) the n_i negatives of anchor i,
+
+        w_ij = n_i exp(beta s_ij) / sum_{k in N(i)} exp(beta s_ik)        (detached, sum to n_i)
+        L_i  = log( alpha exp s_ii + sum_{j in N(i)} w_ij exp s_ij ) - s_ii,
+
+    and the same for the positives among the anchors; the mean of both directions (the paper adds
+    them). beta = 0 and alpha = 1 is symmetric InfoNCE; alpha = 0 takes the positive out of the
+    denominator, and rows without negatives are then not counted. The paper's code has no loss in
+    it: beta = 0.25 and alpha = 1 are the values its text is believed to use. (The port in
+    MedCLIP-SAM averages over all n x n entries, with positives of 1 off the diagonal.)
+    Shapes: anchor, positive (n, d); ids (n,): pairs of equal ids are never negatives.
 
     Example:
         >>> import torch
@@ -90,32 +41,45 @@ class HNNCE(Objective):
         0.3...
     """
 
-    def __init__(
-        self,
-        temperature: float = 0.07,
-        *,
-        alpha: float = 1.0,
-        beta: float = 0.25,
-        learn_temperature: bool = False,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        if not 0 <= alpha <= 1:
-            raise InputError(f"alpha: found {alpha!r}, expected a number from 0 to 1")
-        if not 0 <= beta < float("inf"):
-            raise InputError(f"beta: found {beta!r}, expected a number of 0 or more")
-        self.temperature = Temperature(temperature, learn_temperature)
-        self.alpha = alpha
-        self.beta = beta
+    temperature: Temperature = Temperature(0.07)
+    alpha: Share = 1.0
+    beta: NotNegative = 0.25
+    learn_temperature: bool = False
+
+    def make(self) -> None:
+        if self.learn_temperature:
+            self.temperature.learn()
 
     def forward(self, anchor: Tensor, positive: Tensor, ids: Tensor | None = None) -> Tensor:
-        """The loss of a batch; see `hn_nce`."""
-        return hn_nce(
-            anchor,
-            positive,
-            ids,
-            temperature=self.temperature(),
-            alpha=self.alpha,
-            beta=self.beta,
-            reduction=self.reduction,
+        a, p, t = unit(anchor), unit(positive), self.temperature()
+        mask = others(ids)
+        asked = [lse(mod=scale(self.beta), mask=mask), count(mask)]
+        with torch.no_grad():
+            first = pairs(a, p, temperature=t, row=asked, column=asked)
+        shifts = [_shift(*stats) for stats in (first.row, first.column)]
+
+        def harder(score: Tensor, shift: Tensor) -> Tensor:
+            return score + self.beta * score.detach() + shift
+
+        second: Stats = pairs(
+            a,
+            p,
+            temperature=t,
+            row=[lse(mod=Modifier(harder, row=shifts[0]), mask=mask)],
+            column=[lse(mod=Modifier(harder, column=shifts[1]), mask=mask)],
         )
+        score = own(a, p, temperature=t)
+        return (self._loss(score, second.row[0]) + self._loss(score, second.column[0])) / 2
+
+    def _loss(self, score: Tensor, negatives: Tensor) -> Tensor:
+        """One direction, of the positives' scores and the log-sum-exps of the weighted others."""
+        if self.alpha == 0:
+            counted = torch.isfinite(negatives)
+            return reduce(torch.where(counted, negatives - score, 0), self.reduction, counted)
+        share = math.log(self.alpha)
+        return reduce(one_against(score + share, negatives) + share, self.reduction)
+
+
+def _shift(log_z: Tensor, size: Tensor) -> Tensor:
+    """What turns beta s_ij into log w_ij; 0 where there are no negatives."""
+    return torch.where(size > 0, size.clamp(min=1).log() - log_z, 0)

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from dipole.errors import InputError
 from dipole.kernels import lse, own, pairs
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
-from dipole.objectives.contract.checks import check
+from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.maths import everywhere, log_add, others, reduce, unit
+from dipole.objectives.maths import everywhere, others, reduce, unit
+from dipole.objectives.pairs.ntxent import other_views
 
 
-def macl(
-    anchor: Tensor,
-    positive: Tensor,
-    ids: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 0.1,
-    alpha: float = 0.5,
-    threshold: float = 0.0,
-    one_way: bool = False,
-    reduction: Reduction = "mean",
-) -> Tensor:
+@register(
+    "macl",
+    paper="Huang et al. 2022, Model-Aware Contrastive Learning: Towards Escaping the Dilemmas, "
+    "arXiv 2207.07874",
+    system="macl",
+    form="softmax, adaptive temperature, detached weight per row",
+    related=("dcl", "ntxent"),
+)
+class MACL(Objective):
     """With A the mean cosine of the batch's positive pairs and p(i) the other view of an example,
 
         tau = temperature (1 + alpha (A - threshold))                             (A detached)
@@ -41,26 +37,34 @@ def macl(
     threshold). An InputError says so where tau would not be above 0.
     Shapes: anchor, positive (n, d), the two views; ids (n,): examples with equal ids are never
     negatives of each other.
+
+    Example:
+        >>> import torch
+        >>> MACL(temperature=0.5)(torch.eye(4), torch.eye(4)).item()
+        1.5...
     """
-    check(anchor=anchor, positive=positive, ids=ids, temperature=temperature)
-    a, p = unit(anchor), unit(positive)
-    tau = temperature * (1 + alpha * (everywhere(own(a, p)).mean() - threshold))
-    if tau <= 0:
-        raise InputError(
-            f"alpha: found {alpha} and threshold {threshold}, expected values that keep the "
-            f"temperature above 0 (it is {float(tau):.4g})"
-        )
-    negatives, score = lse(mask=others(ids)), own(a, p, temperature=tau)
-    if one_way:
-        (rest,) = pairs(a, p, temperature=tau, row=[negatives]).row
-        counted = torch.isfinite(rest)
-        return reduce(_reweighted(torch.where(counted, rest - score, 0)), reduction, counted)
-    block = pairs(a, p, temperature=tau, row=[negatives], column=[negatives])
-    first = log_add(block.row[0], *pairs(a, a, temperature=tau, row=[negatives]).row)
-    second = log_add(block.column[0], *pairs(p, p, temperature=tau, row=[negatives]).row)
-    counted = torch.isfinite(first)
-    rows = [_reweighted(torch.where(counted, x - score, 0)) for x in (first, second)]
-    return reduce((rows[0] + rows[1]) / 2, reduction, counted)
+
+    temperature: Temperature = Temperature(0.1)
+    alpha: float = 0.5
+    threshold: float = 0.0
+    one_way: bool = False
+
+    def forward(self, anchor: Tensor, positive: Tensor, ids: Tensor | None = None) -> Tensor:
+        a, p = unit(anchor), unit(positive)
+        alignment = everywhere(own(a, p)).mean()
+        tau = self.temperature() * (1 + self.alpha * (alignment - self.threshold))
+        if tau <= 0:
+            raise InputError(
+                f"alpha: found {self.alpha} and threshold {self.threshold}, expected values that "
+                f"keep the temperature above 0 (it is {float(tau):.4g})"
+            )
+        if self.one_way:
+            rest = pairs(a, p, temperature=tau, row=[lse(mask=others(ids))]).row
+        else:
+            rest = other_views(a, p, ids, tau)
+        score, counted = own(a, p, temperature=tau), torch.isfinite(rest[0])
+        rows = [_reweighted(torch.where(counted, x - score, 0)) for x in rest]
+        return reduce(torch.stack(rows).mean(0), self.reduction, counted)
 
 
 def _reweighted(x: Tensor) -> Tensor:
@@ -72,49 +76,3 @@ def _reweighted(x: Tensor) -> Tensor:
     at = x.detach()
     value = F.softplus(at.clamp(min=-40)) * (1 + torch.exp(-at.clamp(min=-40)))
     return x + (value - at)
-
-
-@register(
-    "macl",
-    paper="Huang et al. 2022, Model-Aware Contrastive Learning: Towards Escaping the Dilemmas, "
-    "arXiv 2207.07874",
-    system="macl",
-    form="softmax, adaptive temperature, detached weight per row",
-    related=("dcl", "ntxent"),
-)
-class MACL(Objective):
-    """`macl` with its settings; `temperature` is the one at alignment `threshold`.
-
-    Example:
-        >>> import torch
-        >>> MACL(temperature=0.5)(torch.eye(4), torch.eye(4)).item()
-        1.5...
-    """
-
-    def __init__(
-        self,
-        temperature: float = 0.1,
-        *,
-        alpha: float = 0.5,
-        threshold: float = 0.0,
-        one_way: bool = False,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature)
-        self.alpha = alpha
-        self.threshold = threshold
-        self.one_way = one_way
-
-    def forward(self, anchor: Tensor, positive: Tensor, ids: Tensor | None = None) -> Tensor:
-        """The loss of a batch; see `macl`."""
-        return macl(
-            anchor,
-            positive,
-            ids,
-            temperature=self.temperature(),
-            alpha=self.alpha,
-            threshold=self.threshold,
-            one_way=self.one_way,
-            reduction=self.reduction,
-        )

@@ -2,66 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 from torch import Tensor
 
-from dipole.errors import InputError
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
+from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
+from dipole.objectives.contract.settings import NotNegative, Share
 from dipole.objectives.maths import everywhere, reduce
 from dipole.objectives.pairs.infonce import infonce
-
-
-def progressive_weights(losses: Tensor, gamma: float, *, highest: float = 5.0) -> Tensor:
-    """w_i = d_i^gamma / mean d^gamma, cut at `highest`, of the difficulty d_i = 1 - exp(-l_i).
-
-    Without gradient; the mean is over the rows of all processes. gamma = 0 gives ones.
-    Shapes: losses (n,), -log of a probability each -> (n,).
-    """
-    weight = (-torch.expm1(-losses.detach())).pow(gamma)
-    mean = everywhere(weight).mean()
-    return (weight / mean.masked_fill(mean == 0, 1)).clamp(max=highest)
-
-
-def peg(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor | None = None,
-    ids: Tensor | None = None,
-    negative_ids: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 0.05,
-    gamma: float = 1.0,
-    progress: float = 1.0,
-    highest: float = 5.0,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """With l_i the loss of `infonce` from anchor to positives and negatives, t of T steps done,
-
-        L = 1/n sum_i w_i l_i,   w = progressive_weights(l, gamma t / T).
-
-    At first every pair counts the same and noise averages out, later hard pairs count more.
-    `highest` keeps pairs that are hard because they are wrong from taking over. gamma = 0 is
-    InfoNCE. The paper says that attention to samples changes through training, and gives no
-    formula in its abstract; this schedule is a reading of it.
-    Shapes: as of `infonce`; progress t / T, 0 to 1.
-    """
-    losses = infonce(
-        anchor,
-        positive,
-        negative,
-        None,
-        ids,
-        negative_ids,
-        temperature=temperature,
-        symmetric=False,
-        reduction="none",
-    )
-    return reduce(
-        progressive_weights(losses, gamma * progress, highest=highest) * losses, reduction
-    )
 
 
 @register(
@@ -73,7 +21,18 @@ def peg(
     related=("infonce", "focal-infonce", "weighted-infonce"),
 )
 class PEG(Objective):
-    """`peg` with its settings. A trainer sets `progress` before every step.
+    """With l_i the loss of InfoNCE from anchor to positives and negatives,
+
+        d_i = 1 - exp(-l_i)                                      (the difficulty, detached)
+        w_i = min(d_i^(gamma progress) / mean d^(gamma progress), highest)
+        L_i = w_i l_i,
+
+    the mean over the rows of all processes. `progress` is the share of the training that is done,
+    0 to 1; a trainer sets it before every step. At first every pair counts the same and noise
+    averages out, later hard pairs count more. `highest` keeps pairs that are hard because they are
+    wrong from taking over. gamma = 0 is InfoNCE. The paper says that attention to samples changes
+    through training, and gives no formula in its abstract; this schedule is a reading of it.
+    Shapes: as of `InfoNCE`.
 
     Example:
         >>> import torch
@@ -86,24 +45,10 @@ class PEG(Objective):
         True
     """
 
-    def __init__(
-        self,
-        temperature: float = 0.05,
-        *,
-        gamma: float = 1.0,
-        highest: float = 5.0,
-        progress: float = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        if gamma < 0:
-            raise InputError(f"gamma: found {gamma}, expected 0 or more")
-        if not 0 <= progress <= 1:
-            raise InputError(f"progress: found {progress}, expected between 0 and 1")
-        self.temperature = Temperature(temperature)
-        self.gamma = gamma
-        self.highest = highest
-        self.progress = progress
+    temperature: Temperature = Temperature(0.05)
+    gamma: NotNegative = 1.0
+    highest: float = 5.0
+    progress: Share = 0.0
 
     def forward(
         self,
@@ -113,16 +58,18 @@ class PEG(Objective):
         ids: Tensor | None = None,
         negative_ids: Tensor | None = None,
     ) -> Tensor:
-        """The loss of a batch; see `peg`."""
-        return peg(
+        losses = infonce(
             anchor,
             positive,
             negative,
+            None,
             ids,
             negative_ids,
             temperature=self.temperature(),
-            gamma=self.gamma,
-            progress=self.progress,
-            highest=self.highest,
-            reduction=self.reduction,
+            symmetric=False,
+            reduction="none",
         )
+        weight = (-torch.expm1(-losses.detach())).pow(self.gamma * self.progress)
+        mean = everywhere(weight).mean()
+        weight = (weight / mean.masked_fill(mean == 0, 1)).clamp(max=self.highest)
+        return reduce(weight * losses, self.reduction)
