@@ -126,3 +126,8 @@ def test_a_damaged_file_is_one_line(tmp_path, text):
     path.write_text(text)
     with pytest.raises(InputError, match=r"data\.json: damaged; expected it as the training"):
         read_fingerprint(path)
+
+
+def test_a_file_in_the_place_of_a_folder_has_none(tmp_path):
+    (tmp_path / "vectors.npz").touch()
+    assert read_fingerprint(tmp_path / "vectors.npz" / "data.json") is None

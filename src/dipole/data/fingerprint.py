@@ -70,7 +70,7 @@ def read_fingerprint(path: Path) -> dict[str, Any] | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         good = all(map(_is_fingerprint, [found, *found.get("parts", [])]))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError, AttributeError):
         good = False
