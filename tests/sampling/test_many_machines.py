@@ -54,6 +54,9 @@ def test_two_workers_find_what_one_process_finds(corpus, tmp_path):
         again = embed_corpus(folder / "model", files, tmp_path / "vectors", workers=2)
         scores, ids = nearest(queries, done, 5)
         few, none = nearest(queries, done[1:], 25)
+    StaticText.from_texts(texts, texts, dim=16).save(tmp_path / "other")
+    with pytest.raises(InputError, match=r"a\.jsonl\.vectors: made by another model"):
+        embed_corpus(tmp_path / "other", files, tmp_path / "vectors", workers=2)
     assert [len(block) for block in blocks] == [7, 1, 52]
     np.testing.assert_allclose(np.concatenate(blocks), encoder.encode(texts), atol=1e-6)
     assert mined[0] == mined[1]

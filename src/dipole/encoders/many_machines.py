@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections import deque
@@ -12,12 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from dipole.encoders.base import Encoder, Role
+from dipole.encoders.base import Encoder, Role, fingerprint
 from dipole.encoders.loading import load_encoder
 from dipole.errors import InputError, optional
+from dipole.files import LOCK, Lock, write_text
 
 # Texts handed to a worker at once: enough to be sorted by length into full batches.
 ROWS = 1024
+# Beside the vectors: what each folder of them was made of.
+MADE_OF = "made_of.json"
 READERS = {".parquet": "read_parquet", ".jsonl": "read_json", ".json": "read_json"}
 READERS |= {".csv": "read_csv", ".tsv": "read_csv"}
 
@@ -47,7 +51,9 @@ def embed_corpus(
         address: of a running Ray cluster ("auto" or ray://host:port); None starts one here.
 
     Raises:
-        InputError: no such file, column or model; a format that is not known.
+        InputError: no such file, column or model; a format that is not known; vectors in `out`
+            that another model made, or of another file.
+        RunError: another process is at work in `out`.
 
     Example:
         >>> embed_corpus("runs/first", ["corpus.jsonl"], "vectors", workers=2)  # doctest: +SKIP
@@ -64,10 +70,24 @@ def embed_corpus(
             raise InputError(f"{path}: format {path.suffix!r}; expected {', '.join(READERS)}")
     if workers < 1:
         raise InputError(f"workers: found {workers}, expected at least 1")
-    load_encoder(model)  # a wrong path is said here, not by a worker
-    Path(out).mkdir(parents=True, exist_ok=True)
-    todo = [(p, t) for p, t in zip(paths, targets, strict=True) if not t.exists()]
-    if todo:
+    made_by = fingerprint(load_encoder(model))  # a wrong path is said here, not by a worker
+    with Lock(Path(out) / LOCK, f"{out}: another embedding"):
+        record = Path(out) / MADE_OF
+        made = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+        asked = {
+            t.name: _made_of(made_by, p, id, text, role)
+            for p, t in zip(paths, targets, strict=True)
+        }
+        for target in targets:
+            if target.exists() and made.get(target.name) != asked[target.name]:
+                raise InputError(
+                    f"{target}: made by another model, of another file or of other columns; "
+                    "expected a new folder, or remove it"
+                )
+        todo = [(p, t) for p, t in zip(paths, targets, strict=True) if not t.exists()]
+        if not todo:
+            return targets
+        write_text(record, json.dumps(made | asked, indent=1) + "\n")
         with cluster(address, workers) as ray:
             for path, target in todo:
                 rows = _read(ray, path, [id, text])
@@ -83,6 +103,12 @@ def embed_corpus(
                 found.write_parquet(str(partial.resolve()))
                 partial.rename(target)
     return targets
+
+
+def _made_of(model: str, path: Path, id: str, text: str, role: Role) -> list[Any]:
+    """What vectors depend on; a file by its size and time of change."""
+    found = path.stat()
+    return [model, found.st_size, found.st_mtime_ns, id, text, role]
 
 
 class _Embed:
