@@ -5,8 +5,8 @@ import torch
 from dipole.errors import InputError
 from dipole.evaluation.lens import lens
 from dipole.evaluation.plots_lens import draw_lens, draw_pair_weights, grouped
+from dipole.objectives import MultiSimilarity
 from dipole.objectives.contract.registry import OBJECTIVES, build_objective
-from dipole.objectives.labels.multi_similarity import multi_similarity_rows
 from dipole.objectives.labels.pair_weighting import pair_weights
 from support.spec import Spec
 
@@ -70,9 +70,7 @@ def test_multi_similarity_as_general_pair_weighting_has_it(views):
     """Two roads to the same weights: the score matrix as a leaf, and coordinates of one's own."""
     labels = torch.arange(12) % 4
     seen = lens(build_objective("multi-similarity"), views=views[0][None], labels=labels)
-    of_rows = pair_weights(
-        lambda batch: multi_similarity_rows(batch), torch.tensor(seen.scores), labels
-    ).numpy()
+    of_rows = pair_weights(MultiSimilarity().per_row, torch.tensor(seen.scores), labels).numpy()
     both = of_rows + of_rows.T  # a cosine stands in the rows of both
     np.testing.assert_allclose(seen.weights, both, rtol=1e-5, atol=1e-8)
     assert (seen.weights != 0).any()

@@ -8,7 +8,9 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from dipole.evaluation.clustering import agreement
 from dipole.evaluation.geometry_hubs import hubness
@@ -19,6 +21,7 @@ from dipole.evaluation.pair_classification import best_threshold
 from dipole.evaluation.retrieval import evaluate_run
 from dipole.kernels.sinkhorn import sinkhorn
 from dipole.kernels.sorting_network import odd_even_sort
+from dipole.objectives import SwAV
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import objective_class
 from dipole.objectives.dimensions.matryoshka import Matryoshka
@@ -28,7 +31,6 @@ from dipole.objectives.pairs.gte import GTE
 from dipole.objectives.pairs.siamese import siamese
 from dipole.objectives.sets.gml import logit_adjusted
 from dipole.objectives.views.multi_view import EveryPair
-from dipole.objectives.views.swav import swav
 from dipole.sampling.choosing import allowed
 from dipole.sampling.filters import Filters
 from dipole.scores.bm25 import BM25
@@ -80,6 +82,16 @@ def wrapped(wrapper: type[Objective], inner: Loss, **settings: Any) -> Loss:
     """An objective around another."""
     ((_, make),) = inner.terms
     return Loss(((1.0, lambda: wrapper(make(), **settings)),))
+
+
+def given(*names: str, objective: Objective) -> Callable[..., Any]:
+    """An objective some of whose parameters and buffers are inputs, by their names."""
+
+    def call(**inputs: Any) -> Any:
+        state = {name: inputs.pop(name) for name in names}
+        return functional_call(objective.double().eval(), state, kwargs=inputs)
+
+    return call
 
 
 def numpy(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -268,9 +280,11 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
     "supcon-no-labels": loss("supcon", temperature=0.07),
     "supcon-out": loss("supcon", temperature=0.07),
     "supcon-singleton": loss("supcon", temperature=0.07),
-    "swav-raw-prototypes": partial(swav, raw=True),
+    "swav-raw-prototypes": given("prototypes", objective=SwAV(4, 7)),
     "swav-sinkhorn": lambda scores: sinkhorn(scores, temperature=0.5, iterations=3).softmax(-1),
-    "swav": swav,
+    "swav": lambda views, prototypes: given("prototypes", objective=SwAV(4, 7))(
+        views=views, prototypes=F.normalize(prototypes)
+    ),
     "sycl-cosine": loss("sycl", temperature=0.05, normalize=True),
     "sycl": loss("sycl"),
     "triplet-batch-active-pml": loss(

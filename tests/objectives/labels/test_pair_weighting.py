@@ -16,9 +16,6 @@ from dipole.objectives import (
     MultiSimilarity,
 )
 from dipole.objectives.graded.contrastive import contrastive_rows
-from dipole.objectives.labels.binomial_deviance import binomial_deviance_rows
-from dipole.objectives.labels.lifted import lifted_rows
-from dipole.objectives.labels.multi_similarity import multi_similarity_rows
 from dipole.objectives.labels.pair_weighting import pair_weights, weighted_sum
 from dipole.objectives.pairs.triplet import triplet_rows
 
@@ -31,10 +28,10 @@ LOSSES = [
     ),
     (
         BinomialDeviance(2.0, 10.0, 0.5),
-        lambda b: binomial_deviance_rows(b, 2.0, 10.0, 0.5),
+        BinomialDeviance(2.0, 10.0, 0.5).per_row,
     ),
-    (Lifted(), lambda b: lifted_rows(b, 1.0)[0]),
-    (MultiSimilarity(beta=10.0), partial(multi_similarity_rows, beta=10.0)),
+    (Lifted(), lambda b: Lifted().per_row(b)[0]),
+    (MultiSimilarity(beta=10.0), MultiSimilarity(beta=10.0).per_row),
 ]
 
 
@@ -55,7 +52,7 @@ def test_the_weights_of_multi_similarity_are_those_of_the_paper():
     z = normalize(torch.randn(8, 4, dtype=torch.float64))
     s = z @ z.T
     alpha, beta, lam, epsilon = 2.0, 10.0, 0.5, 0.1
-    found = pair_weights(partial(multi_similarity_rows, beta=beta), s, LABELS)
+    found = pair_weights(MultiSimilarity(beta=beta).per_row, s, LABELS)
     for i in range(8):
         near = [j for j in range(8) if LABELS[j] == LABELS[i] and j != i]
         far = [j for j in range(8) if LABELS[j] != LABELS[i]]
@@ -76,4 +73,4 @@ def test_the_weights_of_multi_similarity_are_those_of_the_paper():
 
 def test_a_matrix_that_is_not_square():
     with pytest.raises(InputError, match=r"scores: found shape \(3, 2\), expected \(n, n\)"):
-        pair_weights(multi_similarity_rows, torch.ones(3, 2), torch.arange(3))
+        pair_weights(MultiSimilarity().per_row, torch.ones(3, 2), torch.arange(3))

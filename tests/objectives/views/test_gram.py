@@ -73,5 +73,5 @@ def test_signs_mean_nothing_unlike_with_cosines():
 
 
 def test_one_modality_is_too_few():
-    with pytest.raises(InputError, match="views: found 1, expected 2 modalities or more"):
+    with pytest.raises(InputError, match=r"views: found shape \(1, .*\), expected 2 views or more"):
         GRAM()(torch.randn(1, 4, 3))

@@ -94,5 +94,5 @@ def test_arithmetic_is_never_above_geometric():
 
 
 def test_unknown_mode():
-    with pytest.raises(InputError, match=r"^mode: found 'harmonic', expected one of geometric, "):
+    with pytest.raises(InputError, match=r"^mode: found 'harmonic', expected 'geometric', "):
         PolyView(mode="harmonic")

@@ -2,55 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch.nn.functional as F
 from torch import Tensor
 
 from dipole.kernels import count, pairs, total
-from dipole.objectives.contract.base import Common, Objective, Reduction
-from dipole.objectives.contract.checks import check, check_above_zero
+from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
+from dipole.objectives.contract.settings import Positive
 from dipole.objectives.labels.labelled import Labelled, labelled
-
-
-def binomial_deviance(
-    views: Tensor,
-    labels: Tensor | None = None,
-    ids: Tensor | None = None,
-    *,
-    alpha: float = 2.0,
-    beta: float = 50.0,
-    lam: float = 0.5,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """With S = cosine, P(i) the others of i's class and N(i) the rest,
-
-        L_i = mean_{p in P(i)} log(1 + exp(-alpha (S_ip - lam)))
-            + mean_{n in N(i)} log(1 + exp(  beta (S_in - lam))).
-
-    An empty set adds 0. As in the multi-similarity paper, which puts the sums inside the logarithm.
-    Shapes: views (v, n, d), v views of n examples; labels (n,), without them every example is its
-    own class; ids (n,): equal ids are never negatives. `none` returns (v, n).
-    """
-    check(views=views, labels=labels, ids=ids)
-    batch = labelled(views, labels, ids)
-    return batch.reduce(binomial_deviance_rows(batch, alpha, beta, lam), reduction)
-
-
-def binomial_deviance_rows(batch: Labelled, alpha: float, beta: float, lam: float) -> Tensor:
-    """One number per row."""
-    pull, friends, push, others = pairs(
-        batch.rows,
-        batch.columns,
-        row=[
-            total(lambda s: F.softplus(-alpha * (s - lam)), mask=batch.positive),
-            count(batch.positive),
-            total(lambda s: F.softplus(beta * (s - lam)), mask=batch.negative),
-            count(batch.negative),
-        ],
-    ).row
-    return pull / friends.clamp(min=1) + push / others.clamp(min=1)
 
 
 @register(
@@ -62,7 +21,14 @@ def binomial_deviance_rows(batch: Labelled, alpha: float, beta: float, lam: floa
     related=("multi-similarity", "siglip"),
 )
 class BinomialDeviance(Objective):
-    """`binomial_deviance` with its settings.
+    """With S = cosine, P(i) the others of i's class and N(i) the rest,
+
+        L_i = mean_{p in P(i)} log(1 + exp(-alpha (S_ip - lam)))
+            + mean_{n in N(i)} log(1 + exp(  beta (S_in - lam))).
+
+    An empty set adds 0. As in the multi-similarity paper, which puts the sums inside the logarithm.
+    Shapes: views (v, n, d), v views of n examples; labels (n,), without them every example is its
+    own class; ids (n,): equal ids are never negatives. `none` returns (v, n).
 
     Example:
         >>> import torch
@@ -71,28 +37,26 @@ class BinomialDeviance(Objective):
         0.3133
     """
 
-    def __init__(
-        self,
-        alpha: float = 2.0,
-        beta: float = 50.0,
-        lam: float = 0.5,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        self.alpha = check_above_zero("alpha", alpha)
-        self.beta = check_above_zero("beta", beta)
-        self.lam = lam
+    alpha: Positive = 2.0
+    beta: Positive = 50.0
+    lam: float = 0.5
 
     def forward(
         self, views: Tensor, labels: Tensor | None = None, ids: Tensor | None = None
     ) -> Tensor:
-        """The loss of a batch; see `binomial_deviance`."""
-        return binomial_deviance(
-            views,
-            labels,
-            ids,
-            alpha=self.alpha,
-            beta=self.beta,
-            lam=self.lam,
-            reduction=self.reduction,
-        )
+        batch = labelled(views, labels, ids)
+        return batch.reduce(self.per_row(batch), self.reduction)
+
+    def per_row(self, batch: Labelled) -> Tensor:
+        """L_i."""
+        pull, friends, push, others = pairs(
+            batch.rows,
+            batch.columns,
+            row=[
+                total(lambda s: F.softplus(-self.alpha * (s - self.lam)), mask=batch.positive),
+                count(batch.positive),
+                total(lambda s: F.softplus(self.beta * (s - self.lam)), mask=batch.negative),
+                count(batch.negative),
+            ],
+        ).row
+        return pull / friends.clamp(min=1) + push / others.clamp(min=1)

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dipole.errors import InputError
 from dipole.kernels import Modifier, different, lse, own, pairs
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
-from dipole.objectives.contract.checks import check
+from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
+from dipole.objectives.contract.settings import Count
 from dipole.objectives.maths import log_add, one_against, reduce, unit
 from dipole.objectives.sets.gml import check_classes
 
 
-def gated_infonce(
-    anchor: Tensor,
-    positive: Tensor,
-    labels: Tensor,
-    positive_labels: Tensor,
-    log_gate: Tensor,
-    *,
-    temperature: float | Tensor = 0.1,
-    reduction: Reduction = "mean",
-) -> Tensor:
+@register(
+    "hydra",
+    paper="Wu et al. 2024, Rethinking Positive Pairs in Contrastive Learning, arXiv 2410.18200",
+    system="hydra",
+    form="softmax in the sub-space of a pair of classes",
+    related=("infonce", "supcon"),
+)
+class Hydra(Objective):
     """With the gate g_i in (0, 1)^d of pair i's two classes, * by dimension, and z any vector,
 
         s_i(z) = cos(g_i * a_i, g_i * z) / temperature
@@ -34,35 +30,58 @@ def gated_infonce(
 
     N(i) all anchors and positives of the batch whose class is neither of pair i's. The gated
     cosine is (g_i^2 a_i) . z over the root of g_i^2 . z^2: two matrix products on a tile.
-    Shapes: anchor, positive (n, d); labels, positive_labels (n,), their classes; log_gate (n, d).
+    Shapes: anchor, positive (n, d); labels, positive_labels (n,), their classes.
+
+    The gate is learnt; `gated=False` is the control, without any. Gates can die:
+    `objective.gate(y, y').exp().mean()` should stay away from 0. Use the encoder's vectors without
+    gates afterwards; the likeness of gates is a map of the classes.
+
+    Example:
+        >>> import torch
+        >>> objective = Hydra(classes=4, dim=8)
+        >>> y, other = torch.tensor([0, 1, 2, 3]), torch.tensor([1, 2, 3, 3])
+        >>> objective(torch.randn(4, 8), torch.randn(4, 8), y, other).shape
+        torch.Size([])
     """
-    check(
-        anchor=anchor,
-        positive=positive,
-        labels=labels,
-        positive_labels=positive_labels,
-        temperature=temperature,
-        log_gate=log_gate,
-        shapes={"log_gate": "n d"},
-    )
-    a, p = unit(anchor), unit(positive)
-    # A common factor of a gate means nothing to a cosine, so the largest of its numbers is 1.
-    gate = log_gate.to(a.dtype)
-    gate = torch.exp(gate - gate.amax(1, keepdim=True))
-    row, square = unit(a * gate) * gate, gate.square()
 
-    def gated(score: Tensor, square: Tensor, z: Tensor) -> Tensor:
-        """Dot products over lengths; a vector of which nothing is left scores 0."""
-        length = square @ z.T
-        return score * length.masked_fill(length == 0, 1).rsqrt()
+    classes: Count = 10
+    dim: Count = 128
+    temperature: Temperature = Temperature(0.1)
+    label_dim: Count = 64
+    gated: bool = True
+    seed: int = 0
 
-    rest: list[Tensor] = []
-    for z, classes in ((a, labels), (p, positive_labels)):
-        mod = Modifier(gated, row=square, column=z.square())
-        mask = [different(labels, classes), different(positive_labels, classes)]
-        rest += pairs(row, z, temperature=temperature, row=[lse(mod=mod, mask=mask)]).row
-    hit = own(unit(a * gate), unit(p * gate), temperature=temperature)
-    return reduce(one_against(hit, log_add(*rest)), reduction)
+    def make(self) -> None:
+        sizes = self.classes, self.dim, self.label_dim
+        self.gate = Gate(*sizes, self.seed) if self.gated else None
+
+    def forward(
+        self, anchor: Tensor, positive: Tensor, labels: Tensor, positive_labels: Tensor
+    ) -> Tensor:
+        a, p = unit(anchor), unit(positive)
+        gate = torch.ones_like(a)
+        if self.gate is not None:
+            if anchor.shape[1] != self.dim:
+                raise InputError(
+                    f"anchor: found shape {tuple(anchor.shape)}, expected (n, {self.dim})"
+                )
+            # A common factor of a gate means nothing to a cosine: the largest of its numbers is 1.
+            log_gate = self.gate(labels, positive_labels).to(a.dtype)
+            gate = torch.exp(log_gate - log_gate.amax(1, keepdim=True))
+        t, row, square = self.temperature(), unit(a * gate) * gate, gate.square()
+
+        def gated(score: Tensor, square: Tensor, z: Tensor) -> Tensor:
+            """Dot products over lengths; a vector of which nothing is left scores 0."""
+            length = square @ z.T
+            return score * length.masked_fill(length == 0, 1).rsqrt()
+
+        rest: list[Tensor] = []
+        for z, classes in ((a, labels), (p, positive_labels)):
+            mod = Modifier(gated, row=square, column=z.square())
+            mask = [different(labels, classes), different(positive_labels, classes)]
+            rest += pairs(row, z, temperature=t, row=[lse(mod=mod, mask=mask)]).row
+        hit = own(unit(a * gate), unit(p * gate), temperature=t)
+        return reduce(one_against(hit, log_add(*rest)), self.reduction)
 
 
 class Gate(nn.Module):
@@ -79,69 +98,10 @@ class Gate(nn.Module):
             self.mlp = nn.Sequential(
                 nn.Linear(label_dim, label_dim), nn.ReLU(), nn.Linear(label_dim, dim)
             )
-        self.classes, self.dim = classes, dim
+        self.classes = classes
 
     def forward(self, labels: Tensor, positive_labels: Tensor) -> Tensor:
         check_classes("labels", labels, self.classes)
         check_classes("positive_labels", positive_labels, self.classes)
         mean = (self.embedding(labels) + self.embedding(positive_labels)) / 2
         return F.logsigmoid(self.mlp(mean))
-
-
-@register(
-    "hydra",
-    paper="Wu et al. 2024, Rethinking Positive Pairs in Contrastive Learning, arXiv 2410.18200",
-    system="hydra",
-    form="softmax in the sub-space of a pair of classes",
-    related=("infonce", "supcon"),
-)
-class Hydra(Objective):
-    """`gated_infonce` with its gate, learnt; `gated=False` is the control, without any gate.
-
-    Gates can die: `objective.gate(y, y').exp().mean()` should stay away from 0. Use the encoder's
-    vectors without gates afterwards; the likeness of gates is a map of the classes.
-
-    Example:
-        >>> import torch
-        >>> objective = Hydra(classes=4, dim=8)
-        >>> y, other = torch.tensor([0, 1, 2, 3]), torch.tensor([1, 2, 3, 3])
-        >>> objective(torch.randn(4, 8), torch.randn(4, 8), y, other).shape
-        torch.Size([])
-    """
-
-    def __init__(
-        self,
-        classes: int = 10,
-        dim: int = 128,
-        temperature: float = 0.1,
-        *,
-        label_dim: int = 64,
-        gated: bool = True,
-        seed: int = 0,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature)
-        self.gate = Gate(classes, dim, label_dim, seed) if gated else None
-
-    def forward(
-        self, anchor: Tensor, positive: Tensor, labels: Tensor, positive_labels: Tensor
-    ) -> Tensor:
-        """The loss of a batch; see `gated_infonce`."""
-        check(anchor=anchor, positive=positive, labels=labels, positive_labels=positive_labels)
-        log_gate = torch.zeros_like(anchor)
-        if self.gate is not None:
-            if anchor.shape[1] != self.gate.dim:
-                raise InputError(
-                    f"anchor: found shape {tuple(anchor.shape)}, expected (n, {self.gate.dim})"
-                )
-            log_gate = self.gate(labels, positive_labels)
-        return gated_infonce(
-            anchor,
-            positive,
-            labels,
-            positive_labels,
-            log_gate,
-            temperature=self.temperature(),
-            reduction=self.reduction,
-        )

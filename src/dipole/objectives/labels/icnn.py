@@ -2,83 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 from torch import Tensor
 
-from dipole.errors import InputError
 from dipole.kernels import Modifier, lse, minimum, negative_squared_distance, pairs, top
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
-from dipole.objectives.contract.checks import check
+from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
+from dipole.objectives.contract.settings import Count
 from dipole.objectives.dimensions.moments import largest_everywhere, wide
 from dipole.objectives.labels.labelled import labelled
 from dipole.objectives.maths import log_add
-
-
-def icnn(
-    views: Tensor,
-    labels: Tensor | None = None,
-    ids: Tensor | None = None,
-    *,
-    k: int = 5,
-    temperature: float | Tensor = 0.1,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """With squared Euclidean distances d, divided by the largest of the batch, S(i) the k nearest
-    of i's class and O(i) the k nearest of the others,
-
-        lambda_i = (mean_{O(i)} d_ij - mean_{S(i)} d_ij + 1) / 2        far from the others
-        omega_i  = 1 - 2 (var_{O(i)} d_ij + var_{S(i)} d_ij)            evenly so
-        gamma_i  = sum_{y_j = y_i} e^(-d_ij / temperature) / sum_j e^(-d_ij / temperature)
-        L_i      = 1 - lambda_i omega_i gamma_i,
-
-    sums over j != i, each factor from 0 to 1. A differentiable reading of the score: the published
-    lambda, omega and gamma could not be confirmed, only their roles. Which neighbours are the
-    nearest carries no gradient; the distances, and the largest of them, do.
-    Vectors are taken as they are. Anchors without another of their class, or of another, are not
-    counted. Memory O(n (d + k)).
-    Shapes: views (v, n, d), v views of n examples; labels (n,), without them every example is its
-    own class; ids (n,): equal ids are never of another class. `none` returns (v, n).
-    """
-    check(views=views, labels=labels, ids=ids, temperature=temperature)
-    batch = labelled(views, labels, ids)
-    z = wide(views.transpose(0, 1).reshape(-1, views.shape[2]))
-    score = negative_squared_distance()
-    (farthest,) = pairs(z, z, score=score, row=[minimum()]).row
-    most = largest_everywhere(-farthest)
-    most = most.masked_fill(most == 0, 1)
-    t = torch.as_tensor(temperature, dtype=z.dtype, device=z.device)
-    near = Modifier(lambda s, most: s / most, shared=most)
-    soft = Modifier(lambda s, most, t: s / (most * t), shared=(most, t))
-    alike, others, log_alike, log_others = pairs(
-        z,
-        z,
-        score=score,
-        row=[
-            top(k, mod=near, mask=batch.positive),
-            top(k, mod=near, mask=batch.negative),
-            lse(mod=soft, mask=batch.positive),
-            lse(mod=soft, mask=batch.negative),
-        ],
-    ).row
-    counted = log_alike.isfinite() & log_others.isfinite()
-    (inner, inner_spread), (outer, outer_spread) = _moments(alike), _moments(others)
-    apart = (outer - inner + 1) / 2
-    even = 1 - 2 * (inner_spread + outer_spread)
-    share = log_alike - log_add(log_alike, log_others)
-    pure = share.where(counted, 0).exp()
-    return batch.reduce(1 - apart * even * pure, reduction, counted)
-
-
-def _moments(scores: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance of each row's distances; -inf marks a place that is empty."""
-    some = scores.isfinite()
-    size = some.sum(1).clamp(min=1)
-    d = -scores.where(some, 0)
-    mean = d.sum(1) / size
-    return mean, ((d - mean[:, None]).square() * some).sum(1) / size
 
 
 @register(
@@ -91,7 +24,21 @@ def _moments(scores: Tensor) -> tuple[Tensor, Tensor]:
     related=("prototypical", "proto-triplet", "triplet-batch"),
 )
 class ICNN(Objective):
-    """`icnn` with its settings; 1 less its value is the score.
+    """With squared Euclidean distances d, divided by the largest of the batch, S(i) the k nearest
+    of i's class and O(i) the k nearest of the others,
+
+        lambda_i = (mean_{O(i)} d_ij - mean_{S(i)} d_ij + 1) / 2        far from the others
+        omega_i  = 1 - 2 (var_{O(i)} d_ij + var_{S(i)} d_ij)            evenly so
+        gamma_i  = sum_{y_j = y_i} e^(-d_ij / temperature) / sum_j e^(-d_ij / temperature)
+        L_i      = 1 - lambda_i omega_i gamma_i,
+
+    sums over j != i, each factor from 0 to 1; 1 - L is the score. A differentiable reading of it:
+    the published lambda, omega and gamma could not be confirmed, only their roles. Which
+    neighbours are the nearest carries no gradient; the distances, and the largest of them, do.
+    Vectors are taken as they are. Anchors without another of their class, or of another, are not
+    counted. Memory O(n (d + k)).
+    Shapes: views (v, n, d), v views of n examples; labels (n,), without them every example is its
+    own class; ids (n,): equal ids are never of another class. `none` returns (v, n).
 
     Example:
         >>> import torch
@@ -100,22 +47,45 @@ class ICNN(Objective):
         True
     """
 
-    def __init__(self, k: int = 5, temperature: float = 0.1, **common: Unpack[Common]) -> None:
-        super().__init__(**common)
-        if k < 1:
-            raise InputError(f"k: found {k}, expected at least 1")
-        self.k = k
-        self.temperature = Temperature(temperature)
+    k: Count = 5
+    temperature: Temperature = Temperature(0.1)
 
     def forward(
         self, views: Tensor, labels: Tensor | None = None, ids: Tensor | None = None
     ) -> Tensor:
-        """The loss of a batch; see `icnn`."""
-        return icnn(
-            views,
-            labels,
-            ids,
-            k=self.k,
-            temperature=self.temperature(),
-            reduction=self.reduction,
-        )
+        batch = labelled(views, labels, ids)
+        z = wide(views.transpose(0, 1).reshape(-1, views.shape[2]))
+        score = negative_squared_distance()
+        (farthest,) = pairs(z, z, score=score, row=[minimum()]).row
+        most = largest_everywhere(-farthest)
+        most = most.masked_fill(most == 0, 1)
+        t = torch.as_tensor(self.temperature(), dtype=z.dtype, device=z.device)
+        near = Modifier(lambda s, most: s / most, shared=most)
+        soft = Modifier(lambda s, most, t: s / (most * t), shared=(most, t))
+        alike, others, log_alike, log_others = pairs(
+            z,
+            z,
+            score=score,
+            row=[
+                top(self.k, mod=near, mask=batch.positive),
+                top(self.k, mod=near, mask=batch.negative),
+                lse(mod=soft, mask=batch.positive),
+                lse(mod=soft, mask=batch.negative),
+            ],
+        ).row
+        counted = log_alike.isfinite() & log_others.isfinite()
+        (inner, inner_spread), (outer, outer_spread) = _moments(alike), _moments(others)
+        apart = (outer - inner + 1) / 2
+        even = 1 - 2 * (inner_spread + outer_spread)
+        share = log_alike - log_add(log_alike, log_others)
+        pure = share.where(counted, 0).exp()
+        return batch.reduce(1 - apart * even * pure, self.reduction, counted)
+
+
+def _moments(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance of each row's distances; -inf marks a place that is empty."""
+    some = scores.isfinite()
+    size = some.sum(1).clamp(min=1)
+    d = -scores.where(some, 0)
+    mean = d.sum(1) / size
+    return mean, ((d - mean[:, None]).square() * some).sum(1) / size

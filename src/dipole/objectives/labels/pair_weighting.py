@@ -13,9 +13,9 @@ from dipole.objectives.labels.labelled import Labelled, scored
 def pair_weights(rows: Callable[[Labelled], Tensor], scores: Tensor, labels: Tensor) -> Tensor:
     """How strongly a loss pulls and pushes every pair: w_ij = n dL / dS_ij with L = mean_i L_i.
 
-    Below 0 for pairs that it pulls together, above 0 for those that it pushes apart. `rows` is one
-    of the functions that give an objective's number per anchor, such as `multi_similarity_rows`
-    or `lambda batch: triplet_rows(batch, 0.2, "hard", "squared")[0]`. For looking at small
+    Below 0 for pairs that it pulls together, above 0 for those that it pushes apart. `rows` gives
+    an objective's number per anchor, as `MultiSimilarity().per_row` does, or
+    `lambda batch: triplet_rows(batch, 0.2, "hard", "squared")[0]`. For looking at small
     batches: it needs the matrix, as its answer is one.
 
     Shapes: scores (n, n), cosines; labels (n,); the weights (n, n), without gradient.

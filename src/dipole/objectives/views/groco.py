@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 from torch import Tensor
 
-from dipole.errors import InputError
 from dipole.kernels import pairs, top
 from dipole.kernels.sorting_network import odd_even_sort
-from dipole.objectives.contract.base import Common, Objective, Reduction
-from dipole.objectives.contract.checks import check, check_above_zero
+from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
+from dipole.objectives.contract.settings import Count, Positive
 from dipole.objectives.maths import others, reduce, unit
+from dipole.objectives.views.multi_view import check_several
 
 
-def groco(
-    views: Tensor,
-    ids: Tensor | None = None,
-    *,
-    k: int = 10,
-    steepness: float = 1.0,
-    reduction: Reduction = "mean",
-) -> Tensor:
+@register(
+    "groco",
+    paper="Shvetsova et al. 2023, Learning by Sorting: Self-supervised Learning with Group "
+    "Ordering Constraints, arXiv 2301.02009",
+    system="groco",
+    form="sorting",
+    related=("ntxent", "triplet-batch"),
+)
+class GroCo(Objective):
     """Items of anchor z_vi: its other views, and its k hardest negatives, the examples of its own
     view with the largest cosines; the compared side is detached. A sorting network takes
 
@@ -36,37 +35,6 @@ def groco(
     are not counted. Where a sum underflows its logarithm is that of the smallest number.
     Shapes: views (v, n, d), v >= 2; ids (n,): equal ids are never negatives. `none`: (v, n).
     Defaults: the paper's.
-    """
-    check(views=views, ids=ids)
-    if len(views) < 2:
-        raise InputError(f"views: found {len(views)}, expected 2 or more")
-    z = unit(views)
-    fixed = z.detach()
-    cosines = torch.stack([(one[None] * fixed).sum(-1) for one in z])  # (anchor's view, view, n)
-    apart = ~torch.eye(len(z), dtype=torch.bool, device=z.device)
-    positives = cosines[apart].view(len(z), len(z) - 1, -1).mT.sort(-1).values
-    asked = [top(k, mask=others(ids))]
-    hardest = [pairs(a, b, row=asked).row[0] for a, b in zip(z, fixed, strict=True)]
-    negatives = torch.stack(hardest).flip(-1)
-    found = negatives > -torch.inf
-    there = torch.cat([found, torch.ones_like(positives, dtype=torch.bool)], -1)
-    x = torch.cat([negatives.masked_fill(~found, 0), positives], -1)
-    matrix = odd_even_sort(x, steepness=steepness, there=there)[1]
-    own = torch.cat([matrix[..., :k, :k].sum(-1), matrix[..., k:, k:].sum(-1)], -1)
-    cost = -own.clamp(torch.finfo(own.dtype).tiny, 1).log()
-    return reduce((cost * there).sum(-1) / there.sum(-1), reduction, found.any(-1))
-
-
-@register(
-    "groco",
-    paper="Shvetsova et al. 2023, Learning by Sorting: Self-supervised Learning with Group "
-    "Ordering Constraints, arXiv 2301.02009",
-    system="groco",
-    form="sorting",
-    related=("ntxent", "triplet-batch"),
-)
-class GroCo(Objective):
-    """`groco` with its settings.
 
     Example:
         >>> import torch
@@ -74,13 +42,24 @@ class GroCo(Objective):
         True
     """
 
-    def __init__(self, k: int = 10, *, steepness: float = 1.0, **common: Unpack[Common]) -> None:
-        super().__init__(**common)
-        if k < 1:
-            raise InputError(f"k: found {k}, expected 1 negative or more")
-        self.k = k
-        self.steepness = check_above_zero("steepness", steepness)
+    k: Count = 10
+    steepness: Positive = 1.0
 
     def forward(self, views: Tensor, ids: Tensor | None = None) -> Tensor:
-        """The loss of a batch; see `groco`."""
-        return groco(views, ids, k=self.k, steepness=self.steepness, reduction=self.reduction)
+        check_several(views)
+        k, z = self.k, unit(views)
+        fixed = z.detach()
+        # (anchor's view, view, n)
+        cosines = torch.stack([(one[None] * fixed).sum(-1) for one in z])
+        apart = ~torch.eye(len(z), dtype=torch.bool, device=z.device)
+        positives = cosines[apart].view(len(z), len(z) - 1, -1).mT.sort(-1).values
+        asked = [top(k, mask=others(ids))]
+        hardest = [pairs(a, b, row=asked).row[0] for a, b in zip(z, fixed, strict=True)]
+        negatives = torch.stack(hardest).flip(-1)
+        found = negatives > -torch.inf
+        there = torch.cat([found, torch.ones_like(positives, dtype=torch.bool)], -1)
+        x = torch.cat([negatives.masked_fill(~found, 0), positives], -1)
+        matrix = odd_even_sort(x, steepness=self.steepness, there=there)[1]
+        own = torch.cat([matrix[..., :k, :k].sum(-1), matrix[..., k:, k:].sum(-1)], -1)
+        cost = -own.clamp(torch.finfo(own.dtype).tiny, 1).log()
+        return reduce((cost * there).sum(-1) / there.sum(-1), self.reduction, found.any(-1))

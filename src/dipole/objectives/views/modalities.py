@@ -3,45 +3,15 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Unpack
 
 import torch
 from torch import Tensor
 
-from dipole.errors import InputError
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
-from dipole.objectives.contract.checks import check
+from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
 from dipole.objectives.pairs.infonce import infonce
 from dipole.objectives.pairs.ntxent import ntxent
-
-
-def modalities(
-    views: Tensor,
-    ids: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 0.07,
-    centre: bool = False,
-    within: bool = False,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """L = mean over pairs of modalities u < w of InfoNCE(views[u], views[w]), both directions.
-
-    `centre` takes the pairs with the first modality only: the others meet through it. `within`
-    takes NT-Xent in the place of InfoNCE: an anchor's own modality has negatives too, as it should
-    where the modalities are views of one kind.
-    Shapes: views (v, n, d), v >= 2 modalities; ids (n,): equal ids never meet, save for i = j.
-    """
-    check(views=views, ids=ids, temperature=temperature)
-    if len(views) < 2:
-        raise InputError(f"views: found {len(views)}, expected 2 modalities or more")
-    pair = ntxent if within else infonce
-    parts = [
-        pair(views[u], views[w], ids=ids, temperature=temperature, reduction=reduction)
-        for u, w in combinations(range(len(views)), 2)
-        if u == 0 or not centre
-    ]
-    return torch.stack(parts).mean(0)
+from dipole.objectives.views.multi_view import check_several
 
 
 @register(
@@ -53,7 +23,12 @@ def modalities(
     related=("infonce", "gram"),
 )
 class Modalities(Objective):
-    """`modalities` with its settings.
+    """L = mean over pairs of modalities u < w of InfoNCE(views[u], views[w]), both directions.
+
+    `centre` takes the pairs with the first modality only: the others meet through it. `within`
+    takes NT-Xent in the place of InfoNCE: an anchor's own modality has negatives too, as it should
+    where the modalities are views of one kind.
+    Shapes: views (v, n, d), v >= 2 modalities; ids (n,): equal ids never meet, save for i = j.
 
     Example:
         >>> import torch
@@ -61,27 +36,21 @@ class Modalities(Objective):
         True
     """
 
-    def __init__(
-        self,
-        temperature: float = 0.07,
-        *,
-        learn_temperature: bool = False,
-        centre: bool = False,
-        within: bool = False,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature, learn_temperature)
-        self.centre = centre
-        self.within = within
+    temperature: Temperature = Temperature(0.07)
+    learn_temperature: bool = False
+    centre: bool = False
+    within: bool = False
+
+    def make(self) -> None:
+        if self.learn_temperature:
+            self.temperature.learn()
 
     def forward(self, views: Tensor, ids: Tensor | None = None) -> Tensor:
-        """The loss of a batch; see `modalities`."""
-        return modalities(
-            views,
-            ids,
-            temperature=self.temperature(),
-            centre=self.centre,
-            within=self.within,
-            reduction=self.reduction,
-        )
+        check_several(views)
+        pair, t = ntxent if self.within else infonce, self.temperature()
+        parts = [
+            pair(views[u], views[w], ids=ids, temperature=t, reduction=self.reduction)
+            for u, w in combinations(range(len(views)), 2)
+            if u == 0 or not self.centre
+        ]
+        return torch.stack(parts).mean(0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from itertools import combinations
-from typing import Unpack
 
 import torch
 import torch.nn.functional as F
@@ -12,19 +11,25 @@ from torch import Tensor
 
 from dipole.errors import InputError
 from dipole.kernels import INDEX, Mask, different, lse, pairs
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
+from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.checks import check
 from dipole.objectives.contract.registry import register
 from dipole.objectives.maths import log_add, others, reduce, unit
 
+_PAPER = (
+    "Koromilas et al. 2025, A Principled Framework for Multi-View Contrastive Learning, "
+    "arXiv 2507.06979"
+)
 
-def mv_infonce(
-    views: Tensor,
-    ids: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 0.2,
-    reduction: Reduction = "mean",
-) -> Tensor:
+
+@register(
+    "mv-infonce",
+    paper=_PAPER,
+    system="mv-dhel",
+    form="softmax, all pairs of views in one term",
+    related=("mv-dhel", "ntxent", "supcon", "poly-view"),
+)
+class MVInfoNCE(Objective):
     """With z_il view l of example i and s = cosine / temperature,
 
         L_i = log sum_l sum_{(j,m) != (i,l)} exp s(z_il, z_jm)
@@ -32,74 +37,6 @@ def mv_infonce(
 
     Shapes: views (v, n, d), v >= 2; ids (n,): examples with equal ids are never negatives of each
     other.
-    """
-    check(views=views, ids=ids, temperature=temperature)
-    check_several(views)
-    v, n, _ = views.shape
-    # Example by example, so that a position divided by v is the example's, on every process.
-    z = unit(views.transpose(0, 1).reshape(n * v, -1))
-    asked = [lse(mask=other_examples(ids, v))]
-    (spread,) = pairs(z, z, temperature=temperature, row=asked).row
-    # Each unordered pair of views counts twice in the denominator, and so in the numerator.
-    near = torch.logsumexp(_between(z.view(n, v, -1), temperature), 1) + math.log(2)
-    return reduce(-F.logsigmoid(near - log_add(*spread.view(n, v).T)), reduction)
-
-
-def mv_dhel(
-    views: Tensor,
-    ids: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 0.2,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """All pairs of an example's views in one term; each view's cloud is spread out on its own:
-
-        L_i = sum_l log sum_{j != i} exp s(z_il, z_jl) - log sum_l sum_{m > l} exp s(z_il, z_im).
-
-    An example without any negative is not counted.
-    Shapes: views (v, n, d), v >= 2; ids (n,): examples with equal ids are never negatives of each
-    other.
-    """
-    check(views=views, ids=ids, temperature=temperature)
-    check_several(views)
-    negatives = [lse(mask=others(ids))]
-    z = unit(views)
-    spread = torch.stack(
-        [pairs(cloud, cloud, temperature=temperature, row=negatives).row[0] for cloud in z]
-    ).sum(0)
-    near = torch.logsumexp(_between(z.transpose(0, 1), temperature), 1)
-    return reduce(spread - near, reduction, counted=torch.isfinite(spread))
-
-
-def check_several(views: Tensor) -> None:
-    """At least two views."""
-    if len(views) < 2:
-        raise InputError(f"views: found shape {tuple(views.shape)}, expected 2 views or more")
-
-
-def other_examples(ids: Tensor | None, v: int) -> Mask:
-    """Pairs of views of different examples (of different ids), n v views example by example."""
-    if ids is not None:
-        return different(ids.repeat_interleave(v))
-    return Mask(lambda _, i, j: i // v != j // v, row=INDEX, column=INDEX)
-
-
-def _between(z: Tensor, temperature: float | Tensor) -> Tensor:
-    """Scores of the unordered pairs of an example's views: (n, v, d) -> (n, v (v - 1) / 2)."""
-    first, second = torch.triu_indices(z.shape[1], z.shape[1], 1, device=z.device)
-    return (z[:, first] * z[:, second]).sum(-1) / temperature
-
-
-@register(
-    "mv-infonce",
-    paper="Koromilas et al. 2025, A Principled Framework for Multi-View Contrastive Learning, "
-    "arXiv 2507.06979",
-    system="mv-dhel",
-    form="softmax, all pairs of views in one term",
-    related=("mv-dhel", "ntxent", "supcon", "poly-view"),
-)
-class MVInfoNCE(Objective):
-    """`mv_infonce` with its settings.
 
     Example:
         >>> import torch
@@ -107,25 +44,35 @@ class MVInfoNCE(Objective):
         0.4...
     """
 
-    def __init__(self, temperature: float = 0.2, **common: Unpack[Common]) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature)
+    temperature: Temperature = Temperature(0.2)
 
     def forward(self, views: Tensor, ids: Tensor | None = None) -> Tensor:
-        """The loss of a batch; see `mv_infonce`."""
-        return mv_infonce(views, ids, temperature=self.temperature(), reduction=self.reduction)
+        check_several(views)
+        v, n, _ = views.shape
+        t = self.temperature()
+        # Example by example, so that a position divided by v is the example's, on every process.
+        z = unit(views.transpose(0, 1).reshape(n * v, -1))
+        (spread,) = pairs(z, z, temperature=t, row=[lse(mask=other_examples(ids, v))]).row
+        # Each unordered pair of views counts twice in the denominator, and so in the numerator.
+        near = torch.logsumexp(_between(z.view(n, v, -1), t), 1) + math.log(2)
+        return reduce(-F.logsigmoid(near - log_add(*spread.view(n, v).T)), self.reduction)
 
 
 @register(
     "mv-dhel",
-    paper="Koromilas et al. 2025, A Principled Framework for Multi-View Contrastive Learning, "
-    "arXiv 2507.06979",
+    paper=_PAPER,
     system="mv-dhel",
     form="softmax, every view has its own negatives",
     related=("mv-infonce", "dcl", "poly-view"),
 )
 class MVDHEL(Objective):
-    """`mv_dhel` with its settings.
+    """All pairs of an example's views in one term; each view's cloud is spread out on its own:
+
+        L_i = sum_l log sum_{j != i} exp s(z_il, z_jl) - log sum_l sum_{m > l} exp s(z_il, z_im)
+
+    with s = cosine / temperature. An example without any negative is not counted.
+    Shapes: views (v, n, d), v >= 2; ids (n,): examples with equal ids are never negatives of each
+    other.
 
     Example:
         >>> import torch
@@ -133,13 +80,16 @@ class MVDHEL(Objective):
         0.1...
     """
 
-    def __init__(self, temperature: float = 0.2, **common: Unpack[Common]) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature)
+    temperature: Temperature = Temperature(0.2)
 
     def forward(self, views: Tensor, ids: Tensor | None = None) -> Tensor:
-        """The loss of a batch; see `mv_dhel`."""
-        return mv_dhel(views, ids, temperature=self.temperature(), reduction=self.reduction)
+        check_several(views)
+        z, t = unit(views), self.temperature()
+        negatives = [lse(mask=others(ids))]
+        clouds = [pairs(cloud, cloud, temperature=t, row=negatives).row[0] for cloud in z]
+        spread = torch.stack(clouds).sum(0)
+        near = torch.logsumexp(_between(z.transpose(0, 1), t), 1)
+        return reduce(spread - near, self.reduction, counted=torch.isfinite(spread))
 
 
 class EveryPair(Objective):
@@ -162,3 +112,22 @@ class EveryPair(Objective):
         check_several(views)
         batches = [{"anchor": a, "positive": p, "ids": ids} for a, p in combinations(views, 2)]
         return torch.stack([self.objective(**self.objective.pick(b)) for b in batches]).mean(0)
+
+
+def check_several(views: Tensor) -> None:
+    """At least two views."""
+    if len(views) < 2:
+        raise InputError(f"views: found shape {tuple(views.shape)}, expected 2 views or more")
+
+
+def other_examples(ids: Tensor | None, v: int) -> Mask:
+    """Pairs of views of different examples (of different ids), n v views example by example."""
+    if ids is not None:
+        return different(ids.repeat_interleave(v))
+    return Mask(lambda _, i, j: i // v != j // v, row=INDEX, column=INDEX)
+
+
+def _between(z: Tensor, temperature: float | Tensor) -> Tensor:
+    """Scores of the unordered pairs of an example's views: (n, v, d) -> (n, v (v - 1) / 2)."""
+    first, second = torch.triu_indices(z.shape[1], z.shape[1], 1, device=z.device)
+    return (z[:, first] * z[:, second]).sum(-1) / temperature

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, Unpack, get_args
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dipole.errors import InputError
 from dipole.kernels import lse, own, pairs
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
-from dipole.objectives.contract.checks import check
+from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
 from dipole.objectives.maths import reduce, unit
 from dipole.objectives.views.multi_view import check_several, other_examples
 
-Mode = Literal["geometric", "arithmetic", "sufficient"]
 
-
-def poly_view(
-    views: Tensor,
-    ids: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 0.1,
-    mode: Mode = "geometric",
-    renormalise: bool = True,
-    reduction: Reduction = "mean",
-) -> Tensor:
+@register(
+    "poly-view",
+    paper="Shidani et al. 2024, Poly-View Contrastive Learning, arXiv 2403.05490",
+    system="poly-view",
+    form="softmax, one view against the rest",
+    related=("mv-infonce", "mv-dhel", "ntxent"),
+)
+class PolyView(Objective):
     """With f = exp(dot product / temperature) of unit vectors, key a and query b of example i,
 
         l_iab = f(z_ia, z_ib) / ( f(z_ia, z_ib) + sum_{j != i} sum_g f(z_jg, z_ib) )
@@ -44,39 +39,6 @@ def poly_view(
     modes are the same.
     Shapes: views (v, n, d), v >= 2; ids (n,): examples with equal ids are never negatives of each
     other.
-    """
-    check(views=views, ids=ids, temperature=temperature)
-    check_several(views)
-    v, n, _ = views.shape
-    # Example by example, so that a position divided by v is the example's, on every process.
-    z = unit(views.transpose(0, 1).reshape(n * v, -1))
-    asked = [lse(mask=other_examples(ids, v))]
-    if mode == "sufficient":
-        several = z.view(n, v, -1)
-        query = ((several.sum(1, keepdim=True) - several) / (v - 1)).view(n * v, -1)
-        query = unit(query) if renormalise else query
-        (log_z,) = pairs(query, z, temperature=temperature, row=asked).row
-        score = own(query, z, temperature=temperature)
-        return reduce(-F.logsigmoid(score - log_z).view(n, v).mean(1), reduction)
-    (log_z,) = pairs(z, z, temperature=temperature, row=asked).row
-    several = z.view(n, v, -1)
-    key, query = (~torch.eye(v, dtype=torch.bool, device=z.device)).nonzero().T
-    score = (several[:, key] * several[:, query]).sum(-1) / temperature
-    log_ratio = F.logsigmoid(score - log_z.view(n, v)[:, query]).view(n, v, v - 1)
-    if mode == "arithmetic":
-        return reduce(math.log(v - 1) - torch.logsumexp(log_ratio, 2).mean(1), reduction)
-    return reduce(-log_ratio.mean((1, 2)), reduction)
-
-
-@register(
-    "poly-view",
-    paper="Shidani et al. 2024, Poly-View Contrastive Learning, arXiv 2403.05490",
-    system="poly-view",
-    form="softmax, one view against the rest",
-    related=("mv-infonce", "mv-dhel", "ntxent"),
-)
-class PolyView(Objective):
-    """`poly_view` with its settings.
 
     Example:
         >>> import torch
@@ -84,28 +46,29 @@ class PolyView(Objective):
         0.7...
     """
 
-    def __init__(
-        self,
-        temperature: float = 0.1,
-        mode: Mode = "geometric",
-        *,
-        renormalise: bool = True,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        if mode not in get_args(Mode):
-            raise InputError(f"mode: found {mode!r}, expected one of {', '.join(get_args(Mode))}")
-        self.temperature = Temperature(temperature)
-        self.mode: Mode = mode
-        self.renormalise = renormalise
+    temperature: Temperature = Temperature(0.1)
+    mode: Literal["geometric", "arithmetic", "sufficient"] = "geometric"
+    renormalise: bool = True
 
     def forward(self, views: Tensor, ids: Tensor | None = None) -> Tensor:
-        """The loss of a batch; see `poly_view`."""
-        return poly_view(
-            views,
-            ids,
-            temperature=self.temperature(),
-            mode=self.mode,
-            renormalise=self.renormalise,
-            reduction=self.reduction,
-        )
+        check_several(views)
+        v, n, _ = views.shape
+        t = self.temperature()
+        # Example by example, so that a position divided by v is the example's, on every process.
+        z = unit(views.transpose(0, 1).reshape(n * v, -1))
+        several = z.view(n, v, -1)
+        asked = [lse(mask=other_examples(ids, v))]
+        if self.mode == "sufficient":
+            query = ((several.sum(1, keepdim=True) - several) / (v - 1)).view(n * v, -1)
+            query = unit(query) if self.renormalise else query
+            (log_z,) = pairs(query, z, temperature=t, row=asked).row
+            score = own(query, z, temperature=t)
+            return reduce(-F.logsigmoid(score - log_z).view(n, v).mean(1), self.reduction)
+        (log_z,) = pairs(z, z, temperature=t, row=asked).row
+        key, query = (~torch.eye(v, dtype=torch.bool, device=z.device)).nonzero().T
+        score = (several[:, key] * several[:, query]).sum(-1) / t
+        log_ratio = F.logsigmoid(score - log_z.view(n, v)[:, query]).view(n, v, v - 1)
+        if self.mode == "arithmetic":
+            rows = math.log(v - 1) - torch.logsumexp(log_ratio, 2).mean(1)
+            return reduce(rows, self.reduction)
+        return reduce(-log_ratio.mean((1, 2)), self.reduction)

@@ -10,71 +10,10 @@ from torch import Tensor, nn
 
 from dipole.errors import InputError
 from dipole.kernels.sinkhorn import sinkhorn
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
+from dipole.objectives.contract.base import Common, Objective, Temperature
 from dipole.objectives.contract.checks import check, check_above_zero
 from dipole.objectives.contract.registry import register
 from dipole.objectives.maths import reduce, unit
-
-
-def swav(
-    views: Tensor,
-    prototypes: Tensor,
-    queue: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 0.1,
-    code_temperature: float = 0.05,
-    iterations: int = 3,
-    assign: int = 2,
-    raw: bool = False,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """With P_v = cos(z_v, c), view v's scores against K prototypes, and codes without gradient
-
-        q_s = the rows of Sinkhorn(P_s / code_temperature), every prototype used equally often
-        L_b = mean_{s in A} mean_{v != s} - sum_k q_s[b, k] log softmax_k(P_v[b] / temperature),
-
-    A the first `assign` views, the full ones (small crops predict, and are not predicted). Codes
-    are balanced over the batch of all processes and the `queue`, which makes them better where
-    the batch has fewer rows than there are prototypes. With `raw` the length of a prototype is a
-    constant for the gradient, as where c is the weight of a linear layer with rows of unit length.
-    Keeps the scores of a view, (n, K), as a classifier does: Sinkhorn scales each of them.
-    Shapes: views (v, n, d), v of 2 or more; prototypes (K, d); queue (m, d), earlier vectors.
-    """
-    check(
-        views=views,
-        prototypes=prototypes,
-        queue=queue,
-        temperature=temperature,
-        shapes={"prototypes": "K d"},
-    )
-    if not 1 <= assign <= len(views) or len(views) < 2:
-        raise InputError(
-            f"views: found {len(views)} views, expected {max(assign, 2)} or more: "
-            f"{assign} give codes, each to another"
-        )
-    z, c = unit(views), unit(prototypes)
-    if raw:
-        length = torch.linalg.vector_norm(prototypes.detach().to(z.dtype), dim=-1, keepdim=True)
-        c = prototypes.to(z.dtype) / length.masked_fill(length == 0, 1)
-    scores = z @ c.T
-    with torch.no_grad():
-        earlier = None if queue is None else unit(queue) @ c.T
-        codes = [_codes(one, earlier, code_temperature, iterations) for one in scores[:assign]]
-    log_p = F.log_softmax(scores / temperature, dim=-1)
-    rows = [
-        -(code * log_p[v]).sum(-1)
-        for s, code in enumerate(codes)
-        for v in range(len(views))
-        if v != s
-    ]
-    return reduce(torch.stack(rows).mean(0), reduction)
-
-
-def _codes(scores: Tensor, earlier: Tensor | None, temperature: float, iterations: int) -> Tensor:
-    """(n, K), each row a distribution."""
-    every = scores if earlier is None else torch.cat([earlier.to(scores), scores])
-    plan = sinkhorn(every, temperature=temperature, iterations=iterations, everywhere=True)
-    return plan[-len(scores) :].softmax(-1)
 
 
 @register(
@@ -87,12 +26,23 @@ def _codes(scores: Tensor, earlier: Tensor | None, temperature: float, iteration
     executors=(),
 )
 class SwAV(Objective):
-    """`swav` with its prototypes, which are learnt.
+    """With P_v = cos(z_v, c), view v's scores against K prototypes, and codes without gradient
 
-    As in the authors' code they are the weight of a linear layer, put back to unit length before
-    every training step, so that the gradient is not only the part along the sphere (`raw`).
-    `seed` draws the first ones, so that every process starts with the same. The paper holds them
-    still in the first epoch: `objective.prototypes.requires_grad_(False)`.
+        q_s = the rows of Sinkhorn(P_s / code_temperature), every prototype used equally often
+        L_b = mean_{s in A} mean_{v != s} - sum_k q_s[b, k] log softmax_k(P_v[b] / temperature),
+
+    A the first `assign` views, the full ones (small crops predict, and are not predicted). Codes
+    are balanced over the batch of all processes and the `queue`, which makes them better where
+    the batch has fewer rows than there are prototypes.
+
+    The prototypes are learnt. As in the authors' code they are the weight of a linear layer, put
+    back to unit length before every training step; their length is a constant for the gradient, so
+    that it is not only the part along the sphere. `seed` draws the first ones, so that every
+    process starts with the same. The paper holds them still in the first epoch:
+    `objective.prototypes.requires_grad_(False)`.
+
+    Keeps the scores of a view, (n, K), as a classifier does: Sinkhorn scales each of them.
+    Shapes: views (v, n, d), v of 2 or more; queue (m, d), earlier vectors.
 
     Example:
         >>> import torch
@@ -101,6 +51,7 @@ class SwAV(Objective):
         torch.Size([])
     """
 
+    # As a field, `prototypes` would be their number and not the learnt parameter.
     def __init__(
         self,
         dim: int = 128,
@@ -121,18 +72,40 @@ class SwAV(Objective):
         self.assign = assign
 
     def forward(self, views: Tensor, queue: Tensor | None = None) -> Tensor:
-        """The loss of a batch; see `swav`."""
+        check(views=views, prototypes=self.prototypes, queue=queue, shapes={"prototypes": "K d"})
+        assign = self.assign
+        if not 1 <= assign <= len(views) or len(views) < 2:
+            raise InputError(
+                f"views: found {len(views)} views, expected {max(assign, 2)} or more: "
+                f"{assign} give codes, each to another"
+            )
         if self.training:
             with torch.no_grad():
                 self.prototypes.copy_(unit(self.prototypes))
-        return swav(
-            views,
-            self.prototypes,
-            queue,
-            temperature=self.temperature(),
-            code_temperature=self.code_temperature,
+        z = unit(views)
+        c = self.prototypes.to(z.dtype)
+        length = torch.linalg.vector_norm(c.detach(), dim=-1, keepdim=True)
+        c = c / length.masked_fill(length == 0, 1)
+        scores = z @ c.T
+        with torch.no_grad():
+            earlier = scores[0, :0] if queue is None else unit(queue) @ c.T
+            codes = [self._codes(one, earlier) for one in scores[:assign]]
+        log_p = F.log_softmax(scores / self.temperature(), dim=-1)
+        rows = [
+            -(code * log_p[v]).sum(-1)
+            for s, code in enumerate(codes)
+            for v in range(len(views))
+            if v != s
+        ]
+        return reduce(torch.stack(rows).mean(0), self.reduction)
+
+    def _codes(self, scores: Tensor, earlier: Tensor) -> Tensor:
+        """(n, K), each row a distribution."""
+        every = torch.cat([earlier.to(scores), scores])
+        plan = sinkhorn(
+            every,
+            temperature=self.code_temperature,
             iterations=self.iterations,
-            assign=self.assign,
-            raw=True,
-            reduction=self.reduction,
+            everywhere=True,
         )
+        return plan[-len(scores) :].softmax(-1)
