@@ -21,7 +21,7 @@ from dipole.evaluation.pair_classification import best_threshold
 from dipole.evaluation.retrieval import evaluate_run
 from dipole.kernels.sinkhorn import sinkhorn
 from dipole.kernels.sorting_network import odd_even_sort
-from dipole.objectives import SwAV
+from dipole.objectives import LogitAdjusted, SwAV
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import objective_class
 from dipole.objectives.dimensions.matryoshka import Matryoshka
@@ -29,7 +29,6 @@ from dipole.objectives.graded.dse import dse
 from dipole.objectives.lists.listmle import order_refined
 from dipole.objectives.pairs.gte import GTE
 from dipole.objectives.pairs.siamese import siamese
-from dipole.objectives.sets.gml import logit_adjusted
 from dipole.objectives.views.multi_view import EveryPair
 from dipole.sampling.choosing import allowed
 from dipole.sampling.filters import Filters
@@ -233,7 +232,7 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
     "listnet-st": loss("listnet"),
     "llm-embedder-kl": loss("kl-listwise", temperature=0.01, teacher_temperature=0.1),
     "llm-embedder-unsorted": loss("stable-distill"),
-    "logit-adjusted": logit_adjusted,
+    "logit-adjusted": given("weights", "prior", objective=LogitAdjusted([1.0] * 3, 5)),
     "macl-images": loss("macl"),
     "macl-one-direction": loss("macl", one_way=True),
     "macl-sentences": loss("macl", temperature=0.05, alpha=2.0, threshold=0.8),

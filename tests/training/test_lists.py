@@ -4,7 +4,6 @@ import torch
 import torch.nn.functional as F
 
 from dipole.objectives import Cadet, InfoNCE, KLListwise, QueueInfoNCE
-from dipole.objectives.lists.listwise import kl_listwise
 from dipole.training.lists import Lists, Scores, takes_lists
 from support import distributed
 
@@ -52,7 +51,7 @@ def test_the_loss_is_the_divergence_of_whole_score_matrices():
     inputs = batch()
     inputs["ids"] = torch.arange(5)
     found = Scores().before(Lists().before(inputs))
-    loss = kl_listwise(found["anchor"], found["candidates"], found["teacher_scores"])
+    loss = KLListwise()(found["anchor"], found["candidates"], found["teacher_scores"])
     a, p, ta, tp = (
         F.normalize(inputs[k]) for k in ("anchor", "positive", "teacher_anchor", "teacher_positive")
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ from dipole.encoders.conv import ConvImage
 
 EACH, STEPS = 20, 200
 WEIGHT = 0.4
+Template = Literal["contrastive", "multi-similarity"]
+TEMPLATES: tuple[Template, ...] = get_args(Template)
 
 
 def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
@@ -23,7 +26,7 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
     images, labels = list(train.column("input")), np.asarray(list(train.column("label")))
     unseen, truth = list(test.column("input")), np.asarray(list(test.column("label")))
     found: dict[str, np.ndarray | float] = {}
-    for name in ("contrastive", "multi-similarity"):
+    for name in TEMPLATES:
         for mixes in (False, True):
             encoder = trained(images, labels, name, mixes, seed, steps=3 if quick else STEPS)
             vectors = encoder.encode(unseen).astype(np.float64)
@@ -39,7 +42,13 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
 
 
 def trained(
-    images: list[np.ndarray], labels: np.ndarray, name: str, mixes: bool, seed: int, *, steps: int
+    images: list[np.ndarray],
+    labels: np.ndarray,
+    name: Template,
+    mixes: bool,
+    seed: int,
+    *,
+    steps: int,
 ) -> ConvImage:
     """A small convolutional tower."""
     from dipole.objectives import BatchContrastive, Metrix, MultiSimilarity
@@ -114,7 +123,7 @@ CLAIM = Claim(
         AtLeast("Recall@1, multi-similarity + metrix", "Recall@1, multi-similarity", by=-0.2),
         *(
             AtMost(f"distance to half mixed, {name}", f"distance to clean, {name}")
-            for name in ("contrastive", "multi-similarity")
+            for name in TEMPLATES
         ),
     ],
     notes="Mixtures of vectors (the cheapest of the paper's three levels), weight 0.4, Beta(2, 2). "

@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 from torch import Tensor
 
-from dipole.objectives.contract.base import Common, Objective
-from dipole.objectives.contract.checks import check, check_above_zero
+from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
+from dipole.objectives.contract.settings import Positive
 from dipole.objectives.dimensions.moments import centred, cross, root, total_everywhere, wide
-
-
-def barlow_twins(anchor: Tensor, positive: Tensor, *, redundancy: float = 0.005) -> Tensor:
-    """With z and z' the views standardised over the batch, dimension by dimension,
-
-        C = 1/n sum_i z_i z'_i^T
-        L = sum_k (1 - C_kk)^2 + redundancy sum_{k != l} C_kl^2.
-
-    The mean and standard deviation (the one that divides by n) are those of the whole batch over
-    all processes, and carry a gradient. A dimension that does not vary has the correlation 0. (The
-    authors' batch norm adds 1e-5 to the variance: a difference of about 1e-5 in C.)
-    Needs the (d, d) matrix itself: each entry is squared after the sum over the batch. Memory
-    O(n d + d^2). Shapes: anchor, positive (n, d), not normalised; n = 1 has no correlations.
-    """
-    check(anchor=anchor, positive=positive)
-    first, second = _standardised(wide(anchor)), _standardised(wide(positive))
-    size = total_everywhere(first.new_tensor(float(len(first))))
-    c = cross(first, second) / size
-    off = c - torch.diag(c.diagonal())
-    return (1 - c.diagonal()).square().sum() + redundancy * off.square().sum()
-
-
-def _standardised(x: Tensor) -> Tensor:
-    x, size = centred(x)
-    deviation = root(total_everywhere(x.square().sum(0)) / size)
-    return x / deviation.masked_fill(deviation == 0, 1)
 
 
 @register(
@@ -51,7 +23,16 @@ def _standardised(x: Tensor) -> Tensor:
     executors=(),
 )
 class BarlowTwins(Objective):
-    """`barlow_twins` with its settings.
+    """With z and z' the views standardised over the batch, dimension by dimension,
+
+        C = 1/n sum_i z_i z'_i^T
+        L = sum_k (1 - C_kk)^2 + redundancy sum_{k != l} C_kl^2.
+
+    The mean and standard deviation (the one that divides by n) are those of the whole batch over
+    all processes, and carry a gradient. A dimension that does not vary has the correlation 0. (The
+    authors' batch norm adds 1e-5 to the variance: a difference of about 1e-5 in C.)
+    Needs the (d, d) matrix itself: each entry is squared after the sum over the batch. Memory
+    O(n d + d^2). Shapes: anchor, positive (n, d), not normalised; n = 1 has no correlations.
 
     Example:
         >>> import torch
@@ -60,10 +41,17 @@ class BarlowTwins(Objective):
         tensor(0.)
     """
 
-    def __init__(self, redundancy: float = 0.005, **common: Unpack[Common]) -> None:
-        super().__init__(**common)
-        self.redundancy = check_above_zero("redundancy", redundancy)
+    redundancy: Positive = 0.005
 
     def forward(self, anchor: Tensor, positive: Tensor) -> Tensor:
-        """The loss of a batch; see `barlow_twins`."""
-        return barlow_twins(anchor, positive, redundancy=self.redundancy)
+        first, second = _standardised(wide(anchor)), _standardised(wide(positive))
+        size = total_everywhere(first.new_tensor(float(len(first))))
+        c = cross(first, second) / size
+        off = c - torch.diag(c.diagonal())
+        return (1 - c.diagonal()).square().sum() + self.redundancy * off.square().sum()
+
+
+def _standardised(x: Tensor) -> Tensor:
+    x, size = centred(x)
+    deviation = root(total_everywhere(x.square().sum(0)) / size)
+    return x / deviation.masked_fill(deviation == 0, 1)

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 from torch import Tensor
 
-from dipole.objectives.contract.base import Common, Objective, Reduction
-from dipole.objectives.contract.checks import check
+from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
 from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.dimensions.whitening import cholesky_whiten
 from dipole.objectives.maths import reduce, unit
-
-
-def w_mse(anchor: Tensor, positive: Tensor, *, reduction: Reduction = "mean") -> Tensor:
-    """With the views whitened each over the whole batch, w = L^-1 (z - mean), L L^T = Cov(z),
-
-        L_i = || w_i / ||w_i|| - w'_i / ||w'_i|| ||^2.
-
-    The gradient goes through the whitening. Whitens by Cholesky, as the paper does, and the batch
-    as a whole (the paper cuts it into random parts).
-    Needs the (d, d) covariance. Shapes: anchor, positive (n, d), n well above d, over all
-    processes; a batch that cannot be whitened is an InputError.
-    """
-    check(anchor=anchor, positive=positive)
-    first, second = (unit(cholesky_whiten(wide(x))) for x in (anchor, positive))
-    return reduce(torch.square(first - second).sum(1), reduction)
 
 
 @register(
@@ -40,7 +22,14 @@ def w_mse(anchor: Tensor, positive: Tensor, *, reduction: Reduction = "mean") ->
     executors=(),
 )
 class WMSE(Objective):
-    """`w_mse`; it has no settings of its own.
+    """With the views whitened each over the whole batch, w = L^-1 (z - mean), L L^T = Cov(z),
+
+        L_i = || w_i / ||w_i|| - w'_i / ||w'_i|| ||^2.
+
+    The gradient goes through the whitening. Whitens by Cholesky, as the paper does, and the batch
+    as a whole (the paper cuts it into random parts).
+    Needs the (d, d) covariance. Shapes: anchor, positive (n, d), n well above d, over all
+    processes; a batch that cannot be whitened is an InputError.
 
     Example:
         >>> import torch
@@ -49,9 +38,6 @@ class WMSE(Objective):
         0.0
     """
 
-    def __init__(self, **common: Unpack[Common]) -> None:
-        super().__init__(**common)
-
     def forward(self, anchor: Tensor, positive: Tensor) -> Tensor:
-        """The loss of a batch; see `w_mse`."""
-        return w_mse(anchor, positive, reduction=self.reduction)
+        first, second = (unit(cholesky_whiten(wide(x))) for x in (anchor, positive))
+        return reduce(torch.square(first - second).sum(1), self.reduction)

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 from torch import Tensor
 
 from dipole.kernels import INDEX, Mask, lse, own, pairs
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
-from dipole.objectives.contract.checks import check, check_above_zero
+from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.lists.listwise import LIST, kl_listwise
+from dipole.objectives.contract.settings import Positive
+from dipole.objectives.lists.listwise import LIST, TAMBER, kl_listwise
 from dipole.objectives.maths import one_against, reduce, unit
 
 
-def cadet(
-    anchor: Tensor,
-    candidates: Tensor,
-    teacher_scores: Tensor,
-    candidate_ids: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 0.05,
-    teacher_temperature: float = 0.3,
-    contrast_temperature: float = 0.01,
-    contrast: float = 0.1,
-    doubt: float = 0.6,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """L_i = KL_i + contrast C_i, KL as in `kl_listwise`; the first candidate is the positive.
+@register(
+    "cadet",
+    paper=TAMBER,
+    system="cadet",
+    form="divergence over a list + softmax",
+    related=("kl-listwise", "infonce", "margin-mse"),
+)
+class Cadet(Objective):
+    """L_i = KL_i + contrast C_i, KL as in `KLListwise`; the first candidate is the positive.
 
         C_i = log sum_{x in D(i)} exp(cos(a_i, x) / contrast_temperature)
               - cos(a_i, c_i0) / contrast_temperature
@@ -38,32 +31,46 @@ def cadet(
     Shapes: anchor (n, d); candidates (n, k, d); teacher_scores (n, k), in [0, 1];
     candidate_ids (n, k), integers that name documents: without them each is its own document.
     Defaults: the paper's.
+
+    Example:
+        >>> import torch
+        >>> anchor, candidates = torch.eye(2), torch.stack([torch.eye(2), torch.eye(2).flip(0)], 1)
+        >>> teacher, ids = torch.tensor([[1.0, 0.0]]).expand(2, 2), torch.tensor([[0, 1], [1, 0]])
+        >>> round(Cadet(1.0, 1.0)(anchor, candidates, teacher, ids).item(), 4)
+        0.0
     """
-    check(
-        anchor=anchor,
-        candidates=candidates,
-        teacher_scores=teacher_scores,
-        candidate_ids=candidate_ids,
-        shapes=LIST,
-    )
-    listed = kl_listwise(
-        anchor,
-        candidates,
-        teacher_scores,
-        temperature=temperature,
-        teacher_temperature=teacher_temperature,
-        reduction=reduction,
-    )
-    a, c = unit(anchor), unit(candidates)
-    t = teacher_scores.detach()
-    doubted = t > doubt * t[:, :1]
-    doubted[:, 0] = True
-    # Columns are all lists, one after the other: row i's positive is column i k.
-    mask = [_believed(doubted, candidate_ids)]
-    asked = [lse(mask=mask)]
-    found = pairs(a, c.flatten(0, 1), temperature=contrast_temperature, row=asked)
-    hit = own(a, c[:, 0], temperature=contrast_temperature)
-    return listed + contrast * reduce(one_against(hit, found.row[0]), reduction)
+
+    shapes = LIST
+
+    temperature: Temperature = Temperature(0.05)
+    teacher_temperature: Positive = 0.3
+    contrast_temperature: Positive = 0.01
+    contrast: float = 0.1
+    doubt: float = 0.6
+
+    def forward(
+        self,
+        anchor: Tensor,
+        candidates: Tensor,
+        teacher_scores: Tensor,
+        candidate_ids: Tensor | None = None,
+    ) -> Tensor:
+        listed = kl_listwise(
+            anchor,
+            candidates,
+            teacher_scores,
+            temperature=self.temperature(),
+            teacher_temperature=self.teacher_temperature,
+            reduction=self.reduction,
+        )
+        a, c, t = unit(anchor), unit(candidates), teacher_scores.detach()
+        doubted = t > self.doubt * t[:, :1]
+        doubted[:, 0] = True
+        # Columns are all lists, one after the other: row i's positive is column i k.
+        asked = [lse(mask=[_believed(doubted, candidate_ids)])]
+        found = pairs(a, c.flatten(0, 1), temperature=self.contrast_temperature, row=asked)
+        hit = own(a, c[:, 0], temperature=self.contrast_temperature)
+        return listed + self.contrast * reduce(one_against(hit, found.row[0]), self.reduction)
 
 
 def _believed(doubted: Tensor, ids: Tensor | None) -> Mask:
@@ -85,61 +92,3 @@ def _believed(doubted: Tensor, ids: Tensor | None) -> Mask:
     if ids is None:
         return Mask(keep, row=[INDEX, doubted], column=INDEX)
     return Mask(keep, row=[INDEX, doubted, ids], column=[INDEX, ids.flatten()])
-
-
-@register(
-    "cadet",
-    paper="Tamber et al. 2025, Conventional Contrastive Learning Often Falls Short: Improving "
-    "Dense Retrieval with Cross-Encoder Listwise Distillation and Synthetic Data, arXiv 2505.19274",
-    system="cadet",
-    form="divergence over a list + softmax",
-    related=("kl-listwise", "infonce", "margin-mse"),
-)
-class Cadet(Objective):
-    """`cadet` with its settings.
-
-    Example:
-        >>> import torch
-        >>> anchor, candidates = torch.eye(2), torch.stack([torch.eye(2), torch.eye(2).flip(0)], 1)
-        >>> teacher, ids = torch.tensor([[1.0, 0.0]]).expand(2, 2), torch.tensor([[0, 1], [1, 0]])
-        >>> round(Cadet(1.0, 1.0)(anchor, candidates, teacher, ids).item(), 4)
-        0.0
-    """
-
-    def __init__(
-        self,
-        temperature: float = 0.05,
-        teacher_temperature: float = 0.3,
-        *,
-        contrast_temperature: float = 0.01,
-        contrast: float = 0.1,
-        doubt: float = 0.6,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature)
-        self.teacher_temperature = check_above_zero("teacher_temperature", teacher_temperature)
-        self.contrast_temperature = check_above_zero("contrast_temperature", contrast_temperature)
-        self.contrast = contrast
-        self.doubt = doubt
-
-    def forward(
-        self,
-        anchor: Tensor,
-        candidates: Tensor,
-        teacher_scores: Tensor,
-        candidate_ids: Tensor | None = None,
-    ) -> Tensor:
-        """The loss of a batch; see `cadet`."""
-        return cadet(
-            anchor,
-            candidates,
-            teacher_scores,
-            candidate_ids,
-            temperature=self.temperature(),
-            teacher_temperature=self.teacher_temperature,
-            contrast_temperature=self.contrast_temperature,
-            contrast=self.contrast,
-            doubt=self.doubt,
-            reduction=self.reduction,
-        )

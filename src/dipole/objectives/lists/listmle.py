@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 from torch import Tensor
 
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
+from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.checks import check
 from dipole.objectives.contract.registry import register
 from dipole.objectives.lists.listwise import LIST, list_scores
 from dipole.objectives.maths import reduce, unit
 
 
-def listmle(
-    anchor: Tensor,
-    candidates: Tensor,
-    relevance: Tensor,
-    mask: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 0.05,
-    reduction: Reduction = "mean",
-) -> Tensor:
+@register(
+    "listmle",
+    paper="Xia et al. 2008, Listwise Approach to Learning to Rank: Theory and Algorithm, ICML "
+    "2008; for embeddings He et al. 2025, Refining Sentence Embedding Model through Ranking "
+    "Sentences Generation with Large Language Models, arXiv 2502.13656",
+    system="ranking-sentence-gen",
+    form="likelihood of a permutation",
+    related=("listnet", "kl-listwise", "preference-ranking"),
+    executors=(),
+)
+class ListMLE(Objective):
     """With s_ik = cos(a_i, c_ik) / temperature and relevances y_ik,
 
         L_i = sum_k [ log sum_{l: y_il <= y_ik} exp s_il - s_ik ].
@@ -34,18 +34,24 @@ def listmle(
     as relevance, see `order_refined`.
     Shapes: anchor (n, d); candidates (n, k, d); relevance (n, k); mask (n, k), False for padding:
     rows without any candidate are not counted. Memory O(n k).
+
+    Example:
+        >>> import torch
+        >>> anchor, candidates = torch.eye(2), torch.eye(2).expand(2, 2, 2)
+        >>> ListMLE()(anchor, candidates, torch.eye(2)).item() < 1e-6
+        True
     """
-    check(
-        anchor=anchor,
-        candidates=candidates,
-        relevance=relevance,
-        mask=mask,
-        temperature=temperature,
-        shapes=LIST,
-    )
-    s = list_scores(unit(anchor), unit(candidates)) / temperature
-    kept = torch.ones_like(s, dtype=torch.bool) if mask is None else mask
-    return reduce(plackett_luce(s, relevance, kept).sum(1), reduction, kept.any(1))
+
+    shapes = LIST
+
+    temperature: Temperature = Temperature(0.05)
+
+    def forward(
+        self, anchor: Tensor, candidates: Tensor, relevance: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
+        s = list_scores(unit(anchor), unit(candidates)) / self.temperature()
+        kept = torch.ones_like(s, dtype=torch.bool) if mask is None else mask
+        return reduce(plackett_luce(s, relevance, kept).sum(1), self.reduction, kept.any(1))
 
 
 def plackett_luce(s: Tensor, relevance: Tensor, kept: Tensor) -> Tensor:
@@ -74,7 +80,7 @@ def order_refined(teacher: Tensor, omega: float = 0.5) -> Tensor:
         Y = A + sign(B) log(1 + omega |B|),        B made symmetric.
 
     teacher (k, k), symmetric, in units of its temperature; the result is a relevance for
-    `listmle`, row by row. omega = 0 is the teacher itself.
+    `ListMLE`, row by row. omega = 0 is the teacher itself.
     Source: He et al. 2025, arXiv 2502.13656. The sign compares ranks with j - i; the
     authors' code compares them with j, which is the same in the first row alone.
     """
@@ -84,41 +90,3 @@ def order_refined(teacher: Tensor, omega: float = 0.5) -> Tensor:
         made[i, i:] = teacher[i, i:].sort(descending=True).values - teacher[i, i:]
     b = made.triu(1) + made.triu(1).T + made.diag().diag()
     return teacher + b.sign() * (omega * b.abs()).log1p()
-
-
-@register(
-    "listmle",
-    paper="Xia et al. 2008, Listwise Approach to Learning to Rank: Theory and Algorithm, ICML "
-    "2008; for embeddings He et al. 2025, Refining Sentence Embedding Model through Ranking "
-    "Sentences Generation with Large Language Models, arXiv 2502.13656",
-    system="ranking-sentence-gen",
-    form="likelihood of a permutation",
-    related=("listnet", "kl-listwise", "preference-ranking"),
-    executors=(),
-)
-class ListMLE(Objective):
-    """`listmle` with its settings.
-
-    Example:
-        >>> import torch
-        >>> anchor, candidates = torch.eye(2), torch.eye(2).expand(2, 2, 2)
-        >>> ListMLE()(anchor, candidates, torch.eye(2)).item() < 1e-6
-        True
-    """
-
-    def __init__(self, temperature: float = 0.05, **common: Unpack[Common]) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature)
-
-    def forward(
-        self, anchor: Tensor, candidates: Tensor, relevance: Tensor, mask: Tensor | None = None
-    ) -> Tensor:
-        """The loss of a batch; see `listmle`."""
-        return listmle(
-            anchor,
-            candidates,
-            relevance,
-            mask,
-            temperature=self.temperature(),
-            reduction=self.reduction,
-        )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
-from dipole.objectives.contract.checks import check, check_above_zero
+from dipole.objectives.contract.base import Objective, Reduction, Temperature
 from dipole.objectives.contract.registry import register
+from dipole.objectives.contract.settings import Positive
 from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.maths import reduce, unit
 
 LIST = {"teacher_scores": "n k", "mask": "n k"}
+TAMBER = (
+    "Tamber et al. 2025, Conventional Contrastive Learning Often Falls Short: Improving "
+    "Dense Retrieval with Cross-Encoder Listwise Distillation and Synthetic Data, arXiv 2505.19274"
+)
 
 
 def list_scores(anchor: Tensor, candidates: Tensor) -> Tensor:
@@ -28,10 +30,26 @@ def kl_listwise(
     teacher_scores: Tensor,
     mask: Tensor | None = None,
     *,
-    temperature: float | Tensor = 0.05,
-    teacher_temperature: float = 0.3,
+    temperature: float | Tensor,
+    teacher_temperature: float,
     reduction: Reduction = "mean",
 ) -> Tensor:
+    """`KLListwise` as a function."""
+    s = list_scores(unit(anchor), unit(candidates)) / temperature
+    t = wide(teacher_scores.detach()) / teacher_temperature
+    log_p, log_q = _log_softmax(t, mask).to(s.dtype), _log_softmax(s, mask)
+    return reduce((log_p.exp() * (log_p - log_q)).sum(1), reduction, _some(mask))
+
+
+@register(
+    "kl-listwise",
+    paper=TAMBER,
+    system="cadet",
+    form="divergence of two softmaxes over a list",
+    related=("listnet", "listmle", "margin-mse", "cadet"),
+    executors=(),
+)
+class KLListwise(Objective):
     """With s_ik = cos(a_i, c_ik) and the teacher's scores t_ik of the same list,
 
         L_i = KL(softmax_k(t_ik / teacher_temperature) || softmax_k(s_ik / temperature)).
@@ -40,76 +58,6 @@ def kl_listwise(
     Shapes: anchor (n, d); candidates (n, k, d); teacher_scores (n, k), without gradient;
     mask (n, k), False for padding: rows without any candidate are not counted.
     Defaults: Tamber et al. 2025.
-    """
-    check(
-        anchor=anchor,
-        candidates=candidates,
-        teacher_scores=teacher_scores,
-        mask=mask,
-        temperature=temperature,
-        shapes=LIST,
-    )
-    s = list_scores(unit(anchor), unit(candidates)) / temperature
-    t = wide(teacher_scores.detach()) / teacher_temperature
-    log_p, log_q = _log_softmax(t, mask).to(s.dtype), _log_softmax(s, mask)
-    return reduce((log_p.exp() * (log_p - log_q)).sum(1), reduction, _some(mask))
-
-
-def listnet(
-    anchor: Tensor,
-    candidates: Tensor,
-    relevance: Tensor,
-    mask: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 0.05,
-    label_temperature: float = 1.0,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """With s_ik = cos(a_i, c_ik) and relevances y_ik, the cross-entropy of who comes first:
-
-        L_i = - sum_k softmax_k(y_ik / label_temperature) log softmax_k(s_ik / temperature).
-
-    It is `kl_listwise` of y up to the entropy of the target, a constant.
-    Shapes: anchor (n, d); candidates (n, k, d); relevance (n, k); mask (n, k), False for padding.
-    """
-    check(
-        anchor=anchor,
-        candidates=candidates,
-        relevance=relevance,
-        mask=mask,
-        temperature=temperature,
-        shapes=LIST,
-    )
-    s = list_scores(unit(anchor), unit(candidates)) / temperature
-    target = _log_softmax(wide(relevance.detach()) / label_temperature, mask).to(s.dtype).exp()
-    if mask is not None:
-        target = target * mask
-    return reduce(-(target * _log_softmax(s, mask)).sum(1), reduction, _some(mask))
-
-
-def _log_softmax(logits: Tensor, mask: Tensor | None) -> Tensor:
-    """Over the candidates that are there; 0 for the others, so that they add nothing."""
-    if mask is None:
-        return F.log_softmax(logits, 1)
-    empty = ~mask.any(1, keepdim=True)
-    return F.log_softmax(logits.masked_fill(~mask & ~empty, -torch.inf), 1).masked_fill(~mask, 0)
-
-
-def _some(mask: Tensor | None) -> Tensor | None:
-    return None if mask is None else mask.any(1)
-
-
-@register(
-    "kl-listwise",
-    paper="Tamber et al. 2025, Conventional Contrastive Learning Often Falls Short: Improving "
-    "Dense Retrieval with Cross-Encoder Listwise Distillation and Synthetic Data, arXiv 2505.19274",
-    system="cadet",
-    form="divergence of two softmaxes over a list",
-    related=("listnet", "listmle", "margin-mse", "cadet"),
-    executors=(),
-)
-class KLListwise(Objective):
-    """`kl_listwise` with its settings.
 
     Example:
         >>> import torch
@@ -118,15 +66,10 @@ class KLListwise(Objective):
         0.0
     """
 
-    def __init__(
-        self,
-        temperature: float = 0.05,
-        teacher_temperature: float = 0.3,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature)
-        self.teacher_temperature = check_above_zero("teacher_temperature", teacher_temperature)
+    shapes = LIST
+
+    temperature: Temperature = Temperature(0.05)
+    teacher_temperature: Positive = 0.3
 
     def forward(
         self,
@@ -135,7 +78,6 @@ class KLListwise(Objective):
         teacher_scores: Tensor,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """The loss of a batch; see `kl_listwise`."""
         return kl_listwise(
             anchor,
             candidates,
@@ -157,7 +99,12 @@ class KLListwise(Objective):
     executors=(),
 )
 class ListNet(Objective):
-    """`listnet` with its settings.
+    """With s_ik = cos(a_i, c_ik) and relevances y_ik, the cross-entropy of who comes first:
+
+        L_i = - sum_k softmax_k(y_ik / label_temperature) log softmax_k(s_ik / temperature).
+
+    It is `KLListwise` of y up to the entropy of the target, a constant.
+    Shapes: anchor (n, d); candidates (n, k, d); relevance (n, k); mask (n, k), False for padding.
 
     Example:
         >>> import torch
@@ -166,23 +113,29 @@ class ListNet(Objective):
         True
     """
 
-    def __init__(
-        self, temperature: float = 0.05, label_temperature: float = 1.0, **common: Unpack[Common]
-    ) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature)
-        self.label_temperature = check_above_zero("label_temperature", label_temperature)
+    shapes = LIST
+
+    temperature: Temperature = Temperature(0.05)
+    label_temperature: Positive = 1.0
 
     def forward(
         self, anchor: Tensor, candidates: Tensor, relevance: Tensor, mask: Tensor | None = None
     ) -> Tensor:
-        """The loss of a batch; see `listnet`."""
-        return listnet(
-            anchor,
-            candidates,
-            relevance,
-            mask,
-            temperature=self.temperature(),
-            label_temperature=self.label_temperature,
-            reduction=self.reduction,
-        )
+        s = list_scores(unit(anchor), unit(candidates)) / self.temperature()
+        y = wide(relevance.detach()) / self.label_temperature
+        target = _log_softmax(y, mask).to(s.dtype).exp()
+        if mask is not None:
+            target = target * mask
+        return reduce(-(target * _log_softmax(s, mask)).sum(1), self.reduction, _some(mask))
+
+
+def _log_softmax(logits: Tensor, mask: Tensor | None) -> Tensor:
+    """Over the candidates that are there; 0 for the others, so that they add nothing."""
+    if mask is None:
+        return F.log_softmax(logits, 1)
+    empty = ~mask.any(1, keepdim=True)
+    return F.log_softmax(logits.masked_fill(~mask & ~empty, -torch.inf), 1).masked_fill(~mask, 0)
+
+
+def _some(mask: Tensor | None) -> Tensor | None:
+    return None if mask is None else mask.any(1)

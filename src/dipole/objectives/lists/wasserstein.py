@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 from torch import Tensor
 
-from dipole.objectives.contract.base import Common, Objective, Temperature
-from dipole.objectives.contract.checks import check, check_above_zero
+from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
+from dipole.objectives.contract.settings import Positive
 from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.everyone import everyone
 from dipole.objectives.maths import unit
 
 
-def wasserstein(
-    anchor: Tensor,
-    candidates: Tensor,
-    relevance: Tensor,
-    *,
-    temperature: float | Tensor = 1.0,
-    label_temperature: float = 1.0,
-    normalize: bool = False,
-) -> Tensor:
+@register(
+    "sycl",
+    paper="Esfandiarpoor et al. 2025, Beyond Contrastive Learning: Synthetic Data Enables "
+    "List-wise Training with Multiple Levels of Relevance, arXiv 2503.23239",
+    system="sycl",
+    form="Wasserstein distance of batches of distributions",
+    related=("listnet", "kl-listwise", "listmle"),
+    rows=False,
+    executors=(),
+)
+class Wasserstein(Objective):
     """Every anchor looks at the lists of all: n rows and m = n k columns, over all processes.
 
         P = softmax of rows (a_i . c_j / temperature)
@@ -38,34 +38,6 @@ def wasserstein(
     whole matrices. Memory O(n^2 k); the paper's batch has 16 x 64.
     Shapes: anchor (n, d); candidates (n, k, d); relevance (n, k), levels 0 to 3 in the paper.
     Scores are dot products, as in the paper, unless `normalize`.
-    """
-    check(anchor=anchor, candidates=candidates, relevance=relevance, temperature=temperature)
-    scale = unit if normalize else wide
-    a, c = everyone(scale(anchor)), everyone(scale(candidates))
-    level = everyone(wide(relevance.detach())).double() / label_temperature
-    n, k, d = c.shape
-    scores = a.double() @ c.double().view(n * k, d).T / temperature
-    own = torch.eye(n, dtype=torch.float64, device=a.device)[:, :, None] * level[:, None]
-    p, q = scores.softmax(1), own.view(n, n * k).softmax(1)
-    e_p, e_q = p - p.mean(0), q - q.mean(0)
-    spread = e_p.square().sum() + e_q.square().sum()
-    shared = torch.linalg.svdvals(e_p @ e_q.T).sum()
-    distance = (p.mean(0) - q.mean(0)).square().sum() + (spread - 2 * shared) / max(n - 1, 1)
-    return distance.to(a.dtype)
-
-
-@register(
-    "sycl",
-    paper="Esfandiarpoor et al. 2025, Beyond Contrastive Learning: Synthetic Data Enables "
-    "List-wise Training with Multiple Levels of Relevance, arXiv 2503.23239",
-    system="sycl",
-    form="Wasserstein distance of batches of distributions",
-    related=("listnet", "kl-listwise", "listmle"),
-    rows=False,
-    executors=(),
-)
-class Wasserstein(Objective):
-    """`wasserstein` with its settings.
 
     Example:
         >>> import torch
@@ -74,26 +46,20 @@ class Wasserstein(Objective):
         True
     """
 
-    def __init__(
-        self,
-        temperature: float = 1.0,
-        *,
-        label_temperature: float = 1.0,
-        normalize: bool = False,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature)
-        self.label_temperature = check_above_zero("label_temperature", label_temperature)
-        self.normalize = normalize
+    temperature: Temperature = Temperature(1.0)
+    label_temperature: Positive = 1.0
+    normalize: bool = False
 
     def forward(self, anchor: Tensor, candidates: Tensor, relevance: Tensor) -> Tensor:
-        """The loss of a batch; see `wasserstein`."""
-        return wasserstein(
-            anchor,
-            candidates,
-            relevance,
-            temperature=self.temperature(),
-            label_temperature=self.label_temperature,
-            normalize=self.normalize,
-        )
+        scale = unit if self.normalize else wide
+        a, c = everyone(scale(anchor)), everyone(scale(candidates))
+        level = everyone(wide(relevance.detach())).double() / self.label_temperature
+        n, k, d = c.shape
+        scores = a.double() @ c.double().view(n * k, d).T / self.temperature()
+        own = torch.eye(n, dtype=torch.float64, device=a.device)[:, :, None] * level[:, None]
+        p, q = scores.softmax(1), own.view(n, n * k).softmax(1)
+        e_p, e_q = p - p.mean(0), q - q.mean(0)
+        spread = e_p.square().sum() + e_q.square().sum()
+        shared = torch.linalg.svdvals(e_p @ e_q.T).sum()
+        distance = (p.mean(0) - q.mean(0)).square().sum() + (spread - 2 * shared) / max(n - 1, 1)
+        return distance.to(a.dtype)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import math
-from typing import Unpack
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from dipole.errors import InputError
-from dipole.kernels import Score, diagonal, lse, pairs, settings, total, using
-from dipole.kernels import late_interaction as summed
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
-from dipole.objectives.contract.checks import check
+from dipole.kernels import Score, diagonal, late_interaction, lse, pairs, settings, total, using
+from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
 from dipole.objectives.maths import log_add, one_against, others, reduce, unit
 
@@ -47,54 +45,83 @@ def relaxed_mover() -> Score:
     return Score(tile)
 
 
-def late_interaction(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor | None = None,
-    anchor_mask: Tensor | None = None,
-    positive_mask: Tensor | None = None,
-    negative_mask: Tensor | None = None,
-    ids: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 1.0,
-    score: Score | None = None,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """InfoNCE on a score of token sets; by default MaxSim of unit tokens, unchanged by the length
-    of the candidate:
+@register(
+    "late-interaction",
+    paper="Khattab and Zaharia 2020, ColBERT: Efficient and Effective Passage Search via "
+    "Contextualized Late Interaction over BERT, arXiv 2004.12832",
+    system="clrcmd",
+    form="softmax over sums of best matches",
+    related=("clrcmd", "infonce"),
+)
+class LateInteraction(Objective):
+    """InfoNCE on MaxSim of unit tokens, unchanged by the length of the candidate:
 
         s_ij = sum_t max_s cos(a_it, p_js)
         L_i  = log sum_j exp(s_ij / temperature) - s_ii / temperature
 
-    over the positives of all and the negatives. `score=relaxed_mover()` is the other one here.
+    over the positives of all and the negatives; temperature 1, because scores are sums.
     Gradient only through the tokens that were chosen. Memory: tiles are cut so that the tokens'
     products of one stay small.
     Shapes: anchor (n, t, d); positive (n, u, d); negative (m, w, d); masks (n, t), (n, u), (m, w),
     False for padding, at least one token each; ids (n,): equal ids never meet, save for i = j.
+
+    Example:
+        >>> import torch
+        >>> tokens = 30 * torch.eye(6).view(3, 2, 6)
+        >>> round(LateInteraction(0.1)(tokens, tokens).item(), 4)
+        0.0
     """
-    check(
-        anchor=anchor,
-        positive=positive,
-        negative=negative,
-        anchor_mask=anchor_mask,
-        positive_mask=positive_mask,
-        negative_mask=negative_mask,
-        ids=ids,
-        temperature=temperature,
-        shapes=TOKENS,
-    )
-    compare = score or summed()
-    rows = tokens("anchor", anchor, anchor_mask)
-    columns = tokens("positive", positive, positive_mask)
-    asked = [lse(mask=others(ids)), total(mask=diagonal())]
-    with _tile(anchor, positive):
-        rest, own = pairs(rows, columns, score=compare, temperature=temperature, row=asked).row
-    if negative is not None:
-        more = tokens("negative", negative, negative_mask)
-        with _tile(anchor, negative):
-            found = pairs(rows, more, score=compare, temperature=temperature, row=[lse()])
-        rest = log_add(rest, found.row[0])
-    return reduce(one_against(own, rest), reduction)
+
+    shapes = TOKENS
+    score: ClassVar[Score] = late_interaction()
+
+    temperature: Temperature = Temperature(1.0)
+
+    def forward(
+        self,
+        anchor: Tensor,
+        positive: Tensor,
+        negative: Tensor | None = None,
+        anchor_mask: Tensor | None = None,
+        positive_mask: Tensor | None = None,
+        negative_mask: Tensor | None = None,
+        ids: Tensor | None = None,
+    ) -> Tensor:
+        t, score = self.temperature(), self.score
+        rows = tokens("anchor", anchor, anchor_mask)
+        columns = tokens("positive", positive, positive_mask)
+        asked = [lse(mask=others(ids)), total(mask=diagonal())]
+        with _tile(anchor, positive):
+            rest, own = pairs(rows, columns, score=score, temperature=t, row=asked).row
+        if negative is not None:
+            more = tokens("negative", negative, negative_mask)
+            with _tile(anchor, negative):
+                found = pairs(rows, more, score=score, temperature=t, row=[lse()])
+            rest = log_add(rest, found.row[0])
+        return reduce(one_against(own, rest), self.reduction)
+
+
+@register(
+    "clrcmd",
+    paper="Lee et al. 2022, Toward Interpretable Semantic Textual Similarity via Optimal "
+    "Transport-based Contrastive Sentence Learning, arXiv 2202.13196",
+    system="clrcmd",
+    form="softmax over relaxed optimal transport",
+    related=("late-interaction", "infonce"),
+)
+class RelaxedMover(LateInteraction):
+    """`LateInteraction` with the score `relaxed_mover`: mean best matches, both ways.
+
+    Example:
+        >>> import torch
+        >>> tokens = torch.eye(6).view(3, 2, 6)
+        >>> round(RelaxedMover()(tokens, tokens).item(), 4)
+        0.0
+    """
+
+    score: ClassVar[Score] = relaxed_mover()
+
+    temperature: Temperature = Temperature(0.05)
 
 
 def tokens(name: str, x: Tensor, mask: Tensor | None) -> list[Tensor]:
@@ -112,83 +139,3 @@ def _tile(a: Tensor, b: Tensor) -> contextlib.AbstractContextManager[object]:
         return contextlib.nullcontext()
     edge = max(1, math.isqrt(2**20 // (a.shape[1] * b.shape[1])))
     return using(tile=(edge, edge))
-
-
-class _Tokens(Objective):
-    """What both objectives here share."""
-
-    score: Score
-
-    def __init__(self, temperature: float, **common: Unpack[Common]) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature)
-
-    def forward(
-        self,
-        anchor: Tensor,
-        positive: Tensor,
-        negative: Tensor | None = None,
-        anchor_mask: Tensor | None = None,
-        positive_mask: Tensor | None = None,
-        negative_mask: Tensor | None = None,
-        ids: Tensor | None = None,
-    ) -> Tensor:
-        """The loss of a batch; see `late_interaction`."""
-        return late_interaction(
-            anchor,
-            positive,
-            negative,
-            anchor_mask,
-            positive_mask,
-            negative_mask,
-            ids,
-            temperature=self.temperature(),
-            score=self.score,
-            reduction=self.reduction,
-        )
-
-
-@register(
-    "late-interaction",
-    paper="Khattab and Zaharia 2020, ColBERT: Efficient and Effective Passage Search via "
-    "Contextualized Late Interaction over BERT, arXiv 2004.12832",
-    system="clrcmd",
-    form="softmax over sums of best matches",
-    related=("clrcmd", "infonce"),
-)
-class LateInteraction(_Tokens):
-    """`late_interaction` with its settings; temperature 1, because scores are sums.
-
-    Example:
-        >>> import torch
-        >>> tokens = 30 * torch.eye(6).view(3, 2, 6)
-        >>> round(LateInteraction(0.1)(tokens, tokens).item(), 4)
-        0.0
-    """
-
-    def __init__(self, temperature: float = 1.0, **common: Unpack[Common]) -> None:
-        super().__init__(temperature, **common)
-        self.score = summed()
-
-
-@register(
-    "clrcmd",
-    paper="Lee et al. 2022, Toward Interpretable Semantic Textual Similarity via Optimal "
-    "Transport-based Contrastive Sentence Learning, arXiv 2202.13196",
-    system="clrcmd",
-    form="softmax over relaxed optimal transport",
-    related=("late-interaction", "infonce"),
-)
-class RelaxedMover(_Tokens):
-    """`late_interaction` with the score `relaxed_mover`: mean best matches, both ways.
-
-    Example:
-        >>> import torch
-        >>> tokens = torch.eye(6).view(3, 2, 6)
-        >>> round(RelaxedMover()(tokens, tokens).item(), 4)
-        0.0
-    """
-
-    def __init__(self, temperature: float = 0.05, **common: Unpack[Common]) -> None:
-        super().__init__(temperature, **common)
-        self.score = relaxed_mover()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
-from dipole.objectives.contract.checks import check
+from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
 from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.maths import reduce, unit
@@ -17,19 +14,15 @@ from dipole.objectives.pairs.infonce import infonce
 from dipole.objectives.tokens.late_interaction import TOKENS, tokens
 
 
-def sparc(
-    anchor: Tensor,
-    positive: Tensor,
-    anchor_mask: Tensor | None = None,
-    positive_mask: Tensor | None = None,
-    ids: Tensor | None = None,
-    token_ids: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 0.07,
-    coarse: float = 0.5,
-    fine: float = 1.0,
-    reduction: Reduction = "mean",
-) -> Tensor:
+@register(
+    "sparc",
+    paper="Bica et al. 2024, Improving fine-grained understanding in image-text pre-training, "
+    "arXiv 2401.09865",
+    system="sparc",
+    form="softmax within a pair + softmax",
+    related=("infonce", "late-interaction"),
+)
+class SPARC(Objective):
     """L_i = coarse InfoNCE_i(mean patch, mean token) + fine F_i. For the patches v_p and tokens
     t_l of one pair, with s_lp = t_l . v_p scaled to [0, 1] over the patches of each token,
 
@@ -39,40 +32,58 @@ def sparc(
 
     The fine part has no negatives from other pairs: memory O(n (T P + T^2)), and nothing is
     gathered. Gradients flow through a. A token that likes all patches alike groups all of them
-    equally. One temperature for both parts, and their weights 0.5 and 1: the published text leaves
-    both open. Padding takes no part. With `token_ids` a word repeated in a caption is none of its
-    own negatives.
+    equally. One temperature for both parts, learnt unless `learn_temperature=False`, and their
+    weights 0.5 and 1: the published text leaves both open. Padding takes no part. With `token_ids`
+    a word repeated in a caption is none of its own negatives.
     Shapes: anchor (n, P, d), patches; positive (n, T, d), tokens; masks (n, P) and (n, T), False
     for padding, at least one each; ids (n,): equal ids never meet in the coarse part; token_ids
     (n, T), integers that name the words.
+
+    Example:
+        >>> import torch
+        >>> patches = torch.eye(8).view(4, 2, 8)
+        >>> SPARC(0.01)(patches, patches).item() < 1e-6
+        True
     """
-    check(
-        anchor=anchor,
-        positive=positive,
-        anchor_mask=anchor_mask,
-        positive_mask=positive_mask,
-        ids=ids,
-        token_ids=token_ids,
-        temperature=temperature,
-        shapes=TOKENS,
-    )
-    _, seen = tokens("anchor", anchor, anchor_mask)
-    t_unit, read = tokens("positive", positive, positive_mask)
-    v, t = wide(anchor), wide(positive)
-    image, caption = _mean(v, seen), _mean(t, read)
-    first = infonce(image, caption, ids=ids, temperature=temperature, reduction=reduction)
-    grouped = unit(_group(t @ v.transpose(1, 2), seen) @ v)
-    u = grouped @ t_unit.transpose(1, 2) / temperature
-    # Padding tokens meet nobody; their own rows are left out of the mean.
-    out = ~(read[:, :, None] & read[:, None, :])
-    if token_ids is not None:
-        out = out | (token_ids[:, :, None] == token_ids[:, None, :])
-    own = torch.eye(u.shape[1], dtype=torch.bool, device=u.device)
-    u = u.masked_fill(out & ~own, -torch.inf)
-    ways = [-F.log_softmax(u, axis).diagonal(dim1=1, dim2=2) for axis in (1, 2)]
-    words = torch.where(read, ways[0] + ways[1], 0).sum(1) / 2
-    second = reduce(words / read.sum(1), reduction)
-    return coarse * first + fine * second
+
+    shapes = TOKENS
+
+    temperature: Temperature = Temperature(0.07)
+    learn_temperature: bool = True
+    coarse: float = 0.5
+    fine: float = 1.0
+
+    def make(self) -> None:
+        if self.learn_temperature:
+            self.temperature.learn()
+
+    def forward(
+        self,
+        anchor: Tensor,
+        positive: Tensor,
+        anchor_mask: Tensor | None = None,
+        positive_mask: Tensor | None = None,
+        ids: Tensor | None = None,
+        token_ids: Tensor | None = None,
+    ) -> Tensor:
+        temperature, reduction = self.temperature(), self.reduction
+        _, seen = tokens("anchor", anchor, anchor_mask)
+        t_unit, read = tokens("positive", positive, positive_mask)
+        v, t = wide(anchor), wide(positive)
+        image, caption = _mean(v, seen), _mean(t, read)
+        first = infonce(image, caption, ids=ids, temperature=temperature, reduction=reduction)
+        grouped = unit(_group(t @ v.transpose(1, 2), seen) @ v)
+        u = grouped @ t_unit.transpose(1, 2) / temperature
+        # Padding tokens meet nobody; their own rows are left out of the mean.
+        out = ~(read[:, :, None] & read[:, None, :])
+        if token_ids is not None:
+            out = out | (token_ids[:, :, None] == token_ids[:, None, :])
+        own = torch.eye(u.shape[1], dtype=torch.bool, device=u.device)
+        u = u.masked_fill(out & ~own, -torch.inf)
+        ways = [-F.log_softmax(u, axis).diagonal(dim1=1, dim2=2) for axis in (1, 2)]
+        words = torch.where(read, ways[0] + ways[1], 0).sum(1) / 2
+        second = reduce(words / read.sum(1), reduction)
+        return self.coarse * first + self.fine * second
 
 
 def _group(scores: Tensor, seen: Tensor) -> Tensor:
@@ -90,59 +101,3 @@ def _group(scores: Tensor, seen: Tensor) -> Tensor:
 def _mean(x: Tensor, mask: Tensor) -> Tensor:
     """(n, d): the mean of the tokens that are there."""
     return (x * mask[:, :, None]).sum(1) / mask.sum(1)[:, None]
-
-
-@register(
-    "sparc",
-    paper="Bica et al. 2024, Improving fine-grained understanding in image-text pre-training, "
-    "arXiv 2401.09865",
-    system="sparc",
-    form="softmax within a pair + softmax",
-    related=("infonce", "late-interaction"),
-)
-class SPARC(Objective):
-    """`sparc` with its settings; the temperature is learnt unless `learn_temperature=False`.
-
-    Example:
-        >>> import torch
-        >>> patches = torch.eye(8).view(4, 2, 8)
-        >>> SPARC(0.01)(patches, patches).item() < 1e-6
-        True
-    """
-
-    def __init__(
-        self,
-        temperature: float = 0.07,
-        *,
-        learn_temperature: bool = True,
-        coarse: float = 0.5,
-        fine: float = 1.0,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature, learn_temperature)
-        self.coarse = coarse
-        self.fine = fine
-
-    def forward(
-        self,
-        anchor: Tensor,
-        positive: Tensor,
-        anchor_mask: Tensor | None = None,
-        positive_mask: Tensor | None = None,
-        ids: Tensor | None = None,
-        token_ids: Tensor | None = None,
-    ) -> Tensor:
-        """The loss of a batch; see `sparc`."""
-        return sparc(
-            anchor,
-            positive,
-            anchor_mask,
-            positive_mask,
-            ids,
-            token_ids,
-            temperature=self.temperature(),
-            coarse=self.coarse,
-            fine=self.fine,
-            reduction=self.reduction,
-        )
