@@ -125,7 +125,7 @@ def test_unknown_attribute():
         (
             "gram",
             {"learn_temperature": "yes"},
-            "^learn_temperature: found 'yes', expected True or False",
+            "^learn_temperature: found 'yes', expected True or",
         ),
         ("swav", {"seed": "x"}, "swav: setting 'seed': found 'x'; expected a whole number"),
     ],

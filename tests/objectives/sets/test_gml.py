@@ -198,7 +198,7 @@ def test_the_prior_is_what_makes_rare_classes_cheap_to_miss():
     torch.testing.assert_close(rows, -(torch.tensor(COUNTS) / 100).log())
 
 
-@pytest.mark.parametrize("counts", [[], [1.0, 0.0], [3, -1]])
+@pytest.mark.parametrize("counts", [[], [1.0, 0.0], [3, -1], [float("inf"), 1.0]])
 def test_bad_counts(counts):
     with pytest.raises(InputError, match=r"^counts: found .*, expected the classes' counts"):
         LogitAdjusted(counts)

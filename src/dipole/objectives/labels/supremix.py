@@ -63,7 +63,7 @@ class SupReMix(Objective):
 
     def make(self) -> None:
         found = self.concentration
-        if len(found) != 2 or not all(c > 0 for c in found):
+        if len(found) != 2 or not all(c in Range(0, above=True) for c in found):
             raise InputError(f"concentration: found {found!r}, expected two above 0")
         self.concentration = (float(found[0]), float(found[1]))
 

@@ -13,7 +13,7 @@ from dipole.kernels import add, count, different, lse, pairs, same
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.checks import check
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Count, Positive
+from dipole.objectives.contract.settings import Count, Positive, Range
 from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.maths import everywhere, one_against, reduce, unit
 
@@ -176,7 +176,7 @@ def check_classes(name: str, labels: Tensor, classes: int) -> None:
 
 def _prior(counts: Sequence[float]) -> Tensor:
     """The classes' shares, a buffer that checkpoints leave out."""
-    if not counts or not all(c > 0 for c in counts):
+    if not counts or not all(c in Range(0, above=True) for c in counts):
         raise InputError(f"counts: found {counts!r}, expected the classes' counts, all above 0")
     values = torch.tensor(list(counts), dtype=torch.float64)
     return nn.Buffer(values / values.sum(), persistent=False)
