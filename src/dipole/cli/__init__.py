@@ -24,7 +24,7 @@ from dipole.showing import replace_what_cannot_be_shown, say
 
 app = typer.Typer(
     name="dipole",
-    help="Train, measure and use representations in which what belongs together is close.",
+    help="Train, evaluate and search with embeddings.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
