@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from dipole.errors import InputError
-from dipole.objectives.distances import check_distance, distance
+from dipole.objectives.distances import distance
 
 
 def test_are_those_of_the_vectors():
@@ -20,8 +19,3 @@ def test_nothing_apart_and_a_little_more_than_nothing():
     found = distance(score, "euclidean")
     assert found.tolist() == [0, 0, pytest.approx(2**0.5)]
     assert torch.autograd.grad(found.sum(), score)[0].isfinite().all()
-
-
-def test_a_name_that_does_not_exist():
-    with pytest.raises(InputError, match="distance: found 'cosine', expected 'squared' or"):
-        check_distance("cosine")

@@ -25,10 +25,10 @@ from dipole.objectives import LogitAdjusted, SwAV
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import objective_class
 from dipole.objectives.dimensions.matryoshka import Matryoshka
-from dipole.objectives.graded.dse import dse
+from dipole.objectives.graded.dse import DSE
 from dipole.objectives.lists.listmle import order_refined
 from dipole.objectives.pairs.gte import GTE
-from dipole.objectives.pairs.siamese import siamese
+from dipole.objectives.pairs.siamese import Siamese
 from dipole.objectives.views.multi_view import EveryPair
 from dipole.sampling.choosing import allowed
 from dipole.sampling.filters import Filters
@@ -113,6 +113,18 @@ def metric(run: dict[str, Any], qrels: dict[str, Any], *, name: str) -> float:
     return evaluate_run(run, qrels).value(name)
 
 
+def dse(logits: Tensor, **given: Tensor) -> Tensor:
+    """DSE of logits that some head gave."""
+    return DSE(outputs=logits.shape[1], distil=0.5).of_logits(logits, **given)
+
+
+def without_predictor(anchor: Tensor, positive: Tensor) -> Tensor:
+    """The Siamese cosine of vectors that are their own predictions."""
+    objective = Siamese(anchor.shape[1])
+    objective.predictor = nn.Identity()
+    return objective(anchor, positive)
+
+
 def averaged(start: Tensor, weights: Tensor, *, decay: float) -> Tensor:
     """The teacher's weight after the student has taken each of `weights` (steps, ...) in turn."""
     student = nn.Linear(start.shape[1], start.shape[0], bias=False)
@@ -174,8 +186,8 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
     "degla-no-local": loss("degla", local=0.0, distil=0.03),
     "degla-slot-major": loss("degla", local=0.1, distil=0.03),
     "diht-hn-nce-medclip": 2 * loss("hn-nce"),
-    "dse-classes": partial(dse, distil=0.5),
-    "dse-graded": partial(dse, distil=0.5),
+    "dse-classes": dse,
+    "dse-graded": dse,
     "esimcse": loss("infonce", temperature=0.05, symmetric=False),
     "evaluation-alignment": numpy(lambda x, y: alignment(x, y)),
     "evaluation-best-threshold-f1": numpy(best_threshold),
@@ -262,7 +274,7 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
     "rank-n-contrast-ties": loss("rank-n-contrast", temperature=2.0),
     "ranking-sentence-gen-order": partial(order_refined, omega=0.5),
     "sct": loss("sct"),
-    "siamese-lightly": partial(siamese, predictor=nn.Identity()),
+    "siamese-lightly": without_predictor,
     "siglip-big-vision": loss("siglip"),
     "siglip-open-clip-bias0": loss("siglip", temperature=0.2, bias=0.0),
     "simclr-ntxent-google-times2": 2 * loss("ntxent", temperature=0.1),

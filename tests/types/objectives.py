@@ -10,11 +10,15 @@ from dipole.objectives import (
     GML,
     GroCo,
     InfoNCE,
+    ISogCLR,
     ListNet,
     LogitAdjusted,
+    QueueInfoNCE,
     RelaxedMover,
     SupCon,
+    Triplet,
     VICReg,
+    WeightedInfoNCE,
 )
 from dipole.objectives.contract.base import Reduction, Sum
 
@@ -34,3 +38,10 @@ ListNet(label_temperature=None)  # type: ignore[arg-type]
 LogitAdjusted(dim=8)  # type: ignore[call-arg]
 GML(counts=3)  # type: ignore[arg-type]
 VICReg(25.0, "25")  # type: ignore[arg-type]
+
+assert_type(QueueInfoNCE(hardest=4).hardest, int | None)
+assert_type(ISogCLR(0.07, rho=0.1).gamma, float)  # a setting of the class it extends
+Triplet(margin=None, mining="semi-hard", distance="euclidean")
+Triplet(mining="easy")  # type: ignore[arg-type]
+WeightedInfoNCE(0.07, "log")
+WeightedInfoNCE(weight_of=2)  # type: ignore[arg-type]

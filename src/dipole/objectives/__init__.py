@@ -1,6 +1,6 @@
 """The objectives: `from dipole.objectives import InfoNCE`, or `build_objective("infonce")`.
 
-The function with the maths stands beside its module: `dipole.objectives.pairs.infonce.infonce`.
+The fields of a class are its settings, its `forward` is the maths: the docstring has the equation.
 """
 
 from __future__ import annotations

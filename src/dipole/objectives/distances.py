@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 from torch import Tensor
-
-from dipole.errors import InputError
 
 Distance = Literal["squared", "euclidean"]
 
@@ -18,10 +16,3 @@ def distance(score: Tensor, kind: Distance) -> Tensor:
         return squared
     apart = squared > 0
     return squared.where(apart, 1).sqrt().where(apart, 0)
-
-
-def check_distance(kind: Distance) -> Distance:
-    """The name, if it is one."""
-    if kind not in get_args(Distance):
-        raise InputError(f"distance: found {kind!r}, expected 'squared' or 'euclidean'")
-    return kind

@@ -88,6 +88,25 @@ def test_what_cannot_be_is_one_line(settings, message):
     assert str(raised.value) == message
 
 
+class Learnt(Objective):
+    bias: float | torch.nn.Parameter = -10.0
+
+    def make(self):
+        self.bias = torch.nn.Parameter(torch.tensor(self.bias))
+
+    def forward(self, anchor):
+        return anchor.sum() + self.bias
+
+
+def test_a_setting_may_become_a_parameter():
+    learnt = Learnt(2.0)
+    assert learnt.bias is learnt.get_parameter("bias")
+    assert learnt(torch.ones(3, 1)).item() == 5.0
+    assert (options(Learnt)["bias"], Learnt().bias.item()) == (-10.0, -10.0)
+    with pytest.raises(InputError, match="bias: found '1', expected a number"):
+        Learnt("1")
+
+
 def test_what_is_unknown_is_a_type_error_as_of_any_function():
     with pytest.raises(TypeError, match="temprature"):
         Example(temprature=1)

@@ -65,5 +65,5 @@ def test_scores_out_of_range():
         WeightedInfoNCE()(a, p, torch.tensor([1.0, -1, 2]))
     with pytest.raises(InputError, match=r"^scores: found 101, expected 100 at most"):
         WeightedInfoNCE(weight_of="inverse")(a, p, torch.tensor([1.0, 101, 2]))
-    with pytest.raises(InputError, match=r"^weight_of: found 'square', expected one of linear, "):
+    with pytest.raises(InputError, match=r"^weight_of: found 'square', expected 'linear', "):
         WeightedInfoNCE(weight_of="square")

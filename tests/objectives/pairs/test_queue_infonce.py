@@ -113,7 +113,9 @@ def test_all_of_the_queue_are_the_hardest_of_a_small_one():
 
 
 def test_hardest_is_at_least_one():
-    with pytest.raises(InputError, match=r"^hardest: found 0, expected 1 or more"):
+    with pytest.raises(
+        InputError, match=r"^hardest: found 0, expected a whole number of 1 or more"
+    ):
         QueueInfoNCE(hardest=0)
 
 
@@ -130,7 +132,7 @@ def test_the_most_alike_are_left_out_with_skip():
     ("settings", "message"),
     [
         ({"skip": 2}, r"^skip: found 2, expected 0 without `hardest`"),
-        ({"hardest": 4, "skip": -1}, r"^skip: found -1, expected 0 or more"),
+        ({"hardest": 4, "skip": -1}, r"^skip: found -1, expected a whole number of 0 or more"),
     ],
 )
 def test_bad_skip(settings, message):

@@ -130,7 +130,7 @@ def test_more_positives_than_one_pass_serves():
 
 
 def test_a_mining_that_does_not_exist():
-    with pytest.raises(InputError, match="mining: found 'easy', expected one of 'hard', "):
+    with pytest.raises(InputError, match="mining: found 'easy', expected 'hard', 'semi-hard', "):
         Triplet(mining="easy")
     with pytest.raises(InputError, match="distance: found 'l2', expected 'squared' or"):
         Triplet(distance="l2")

@@ -115,10 +115,15 @@ class Declared(nn.Module):
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
-        for name, value in list(vars(cls).items()):
-            if isinstance(value, _Setting):
-                setattr(cls, name, value.default)
+        for name in own_fields(cls).keys() & vars(cls).keys():
+            default = vars(cls)[name]
+            if isinstance(default, _Setting):
                 cls._named_only = cls._named_only | {name}
+                default = default.default
+            cls._defaults = cls._defaults | {name: default}
+            # On the class it would hide a parameter or a layer of that name.
+            if not hasattr(default, "__get__"):
+                delattr(cls, name)
         cls.declared = cls.declared and "__init__" not in vars(cls)
         if not cls.declared:
             return
@@ -129,6 +134,7 @@ class Declared(nn.Module):
     # Whether all that is set is a field: no class on the way has an `__init__` of its own.
     declared: ClassVar[bool] = True
     _named_only: ClassVar[frozenset[str]] = frozenset()
+    _defaults: ClassVar[dict[str, Any]] = {}
 
     def __post_init__(self) -> None:
         """What is made of the settings; nothing here."""
@@ -143,10 +149,16 @@ def fields(cls: type[Declared]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         if issubclass(base, Declared) and base is not Declared:
-            for name, hint in vars(base).get("__annotations__", {}).items():
-                if not name.startswith("_") and "ClassVar" not in str(hint):
-                    found[name] = getattr(cls, name, inspect.Parameter.empty)
+            for name in own_fields(base):
+                default = cls._defaults.get(name, inspect.Parameter.empty)
+                found[name] = getattr(cls, name, default)
     return found
+
+
+def own_fields(cls: type[Declared]) -> dict[str, Any]:
+    """Setting -> annotation, of those that the class itself adds or changes."""
+    hints = vars(cls).get("__annotations__", {}).items()
+    return {n: x for n, x in hints if not n.startswith("_") and "ClassVar" not in str(x)}
 
 
 def _init(cls: type[Declared], signature: inspect.Signature) -> Callable[..., None]:

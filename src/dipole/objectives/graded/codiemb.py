@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from dipole.kernels import Mask, lse, own, pairs
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
-from dipole.objectives.contract.checks import check
+from dipole.objectives.contract.base import Objective, Reduction, Temperature
 from dipole.objectives.contract.registry import register
 from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.everyone import everyone
@@ -20,92 +17,6 @@ PAPER = (
     "Zhang et al. 2025, CoDiEmb: A Collaborative yet Distinct Framework for Unified Representation "
     "Learning in Information Retrieval and Semantic Textual Similarity, arXiv 2508.11442"
 )
-
-
-def pearson(anchor: Tensor, positive: Tensor, scores: Tensor) -> Tensor:
-    """L = 1 - correlation of c_i = cos(a_i, p_i) and the scores y, over all processes.
-
-    0 if all y are the same (also n = 1); 1, without gradient, if all c are.
-    Shapes: anchor, positive (n, d); scores (n,).
-    """
-    check(anchor=anchor, positive=positive, scores=scores)
-    c = everyone(own(unit(anchor), unit(positive)))
-    y = everyone(wide(scores)).to(c.dtype)
-    if y.min() == y.max():
-        return c.sum() * 0
-    flat = c.detach().min() == c.detach().max()
-    centred = (c - c.mean()) * ~flat
-    return 1 - unit(centred) @ unit(y - y.mean())
-
-
-def rank_kl(
-    anchor: Tensor, positive: Tensor, scores: Tensor, *, temperature: float | Tensor = 0.05
-) -> Tensor:
-    """With r_i the rank of y_i (0 is the highest, ties share their mean) and c_i = cos(a_i, p_i),
-
-        t_i = (n - 1 - r_i) / (n - 1)
-        L   = 1/n KL(softmax(t / temperature) || softmax(c / temperature)),
-
-    one list over all processes. The paper's equation is the sum over the list; the factor 1/n is
-    that of the authors' code, for which the weight 5 was chosen. n = 1: 0.
-    Shapes: anchor, positive (n, d); scores (n,).
-    """
-    check(anchor=anchor, positive=positive, scores=scores, temperature=temperature)
-    c = everyone(own(unit(anchor), unit(positive), temperature=temperature))
-    _, place, sizes = everyone(scores).unique(return_inverse=True, return_counts=True)
-    below = sizes.cumsum(0) - sizes  # how many scores are lower
-    target = (below + (sizes - 1) / 2)[place].to(c.dtype) / max(len(c) - 1, 1)
-    log_target = F.log_softmax(target / temperature, 0)
-    return (log_target.exp() * (log_target - F.log_softmax(c, 0))).sum() / len(c)
-
-
-def preference_ranking(
-    anchor: Tensor,
-    positive: Tensor,
-    scores: Tensor,
-    *,
-    temperature: float | Tensor = 0.05,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """Each pair against all of lower score, the wider the gap of scores w_kj = y_k - y_j the more.
-
-        L_k = -log( e_kk / (e_kk + sum_{j: y_j < y_k} e_kj) )
-        e_kj = exp(w_kj c_j / temperature),  e_kk = exp(max_j w_kj c_k / temperature)
-
-    with c_i = cos(a_i, p_i). Pairs of the lowest score are not counted.
-    Shapes: anchor, positive (n, d); scores (n,), not too large: they multiply the cosines.
-    """
-    check(anchor=anchor, positive=positive, scores=scores, temperature=temperature)
-    c = own(unit(anchor), unit(positive))
-    y = wide(scores).to(c.dtype)
-    gap = y - everyone(y).min()  # max_j w_kj
-    lower = Mask(lambda _, y_k, y_j: y_k > y_j, row=y, column=y)
-    # w_kj c_j is a dot product of two numbers.
-    rows, columns = torch.stack([gap, torch.ones_like(c)], 1), torch.stack([c, -gap * c], 1)
-    (others,) = pairs(rows, columns, temperature=temperature, row=[lse(mask=lower)]).row
-    return reduce(F.softplus(others - gap * c / temperature), reduction, gap > 0)
-
-
-def codiemb(
-    anchor: Tensor,
-    positive: Tensor,
-    scores: Tensor,
-    *,
-    temperature: float | Tensor = 0.05,
-    pearson_weight: float = 2.0,
-    ranking_weight: float = 0.5,
-    rank_kl_weight: float = 5.0,
-) -> Tensor:
-    """L = 2 pearson + 0.5 preference_ranking + 5 rank_kl, the paper's loss for scored pairs.
-
-    Shapes: anchor, positive (n, d); scores (n,).
-    """
-    given = anchor, positive, scores
-    return (
-        pearson_weight * pearson(*given)
-        + ranking_weight * preference_ranking(*given, temperature=temperature)
-        + rank_kl_weight * rank_kl(*given, temperature=temperature)
-    )
 
 
 @register(
@@ -118,7 +29,10 @@ def codiemb(
     executors=(),
 )
 class Pearson(Objective):
-    """`pearson`.
+    """L = 1 - correlation of c_i = cos(a_i, p_i) and the scores y, over all processes.
+
+    0 if all y are the same (also n = 1); 1, without gradient, if all c are.
+    Shapes: anchor, positive (n, d); scores (n,).
 
     Example:
         >>> import torch
@@ -127,12 +41,8 @@ class Pearson(Objective):
         2.0
     """
 
-    def __init__(self, **common: Unpack[Common]) -> None:
-        super().__init__(**common)
-
     def forward(self, anchor: Tensor, positive: Tensor, scores: Tensor) -> Tensor:
-        """The loss of a batch; see `pearson`."""
-        return pearson(anchor, positive, scores)
+        return pearson(own(unit(anchor), unit(positive)), scores)
 
 
 @register(
@@ -145,7 +55,14 @@ class Pearson(Objective):
     executors=(),
 )
 class RankKL(Objective):
-    """`rank_kl` with its settings.
+    """With r_i the rank of y_i (0 is the highest, ties share their mean) and c_i = cos(a_i, p_i),
+
+        t_i = (n - 1 - r_i) / (n - 1)
+        L   = 1/n KL(softmax(t / temperature) || softmax(c / temperature)),
+
+    one list over all processes. The paper's equation is the sum over the list; the factor 1/n is
+    that of the authors' code, for which the weight 5 was chosen. n = 1: 0.
+    Shapes: anchor, positive (n, d); scores (n,).
 
     Example:
         >>> import torch
@@ -154,13 +71,10 @@ class RankKL(Objective):
         0.0
     """
 
-    def __init__(self, temperature: float = 0.05, **common: Unpack[Common]) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature)
+    temperature: Temperature = Temperature(0.05)
 
     def forward(self, anchor: Tensor, positive: Tensor, scores: Tensor) -> Tensor:
-        """The loss of a batch; see `rank_kl`."""
-        return rank_kl(anchor, positive, scores, temperature=self.temperature())
+        return rank_kl(own(unit(anchor), unit(positive)), scores, self.temperature())
 
 
 @register(
@@ -171,7 +85,13 @@ class RankKL(Objective):
     related=("cosent", "listmle", "codiemb"),
 )
 class PreferenceRanking(Objective):
-    """`preference_ranking` with its settings.
+    """Each pair against all of lower score, the wider the gap of scores w_kj = y_k - y_j the more.
+
+        L_k = -log( e_kk / (e_kk + sum_{j: y_j < y_k} e_kj) )
+        e_kj = exp(w_kj c_j / temperature),  e_kk = exp(max_j w_kj c_k / temperature)
+
+    with c_i = cos(a_i, p_i). Pairs of the lowest score are not counted.
+    Shapes: anchor, positive (n, d); scores (n,), not too large: they multiply the cosines.
 
     Example:
         >>> import torch
@@ -180,19 +100,11 @@ class PreferenceRanking(Objective):
         True
     """
 
-    def __init__(self, temperature: float = 0.05, **common: Unpack[Common]) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature)
+    temperature: Temperature = Temperature(0.05)
 
     def forward(self, anchor: Tensor, positive: Tensor, scores: Tensor) -> Tensor:
-        """The loss of a batch; see `preference_ranking`."""
-        return preference_ranking(
-            anchor,
-            positive,
-            scores,
-            temperature=self.temperature(),
-            reduction=self.reduction,
-        )
+        c = own(unit(anchor), unit(positive))
+        return preference_ranking(c, scores, self.temperature(), self.reduction)
 
 
 @register(
@@ -204,7 +116,9 @@ class PreferenceRanking(Objective):
     rows=False,
 )
 class CoDiEmb(Objective):
-    """`codiemb` with its settings.
+    """L = 2 Pearson + 0.5 PreferenceRanking + 5 RankKL, the paper's loss for scored pairs.
+
+    Shapes: anchor, positive (n, d); scores (n,).
 
     Example:
         >>> import torch
@@ -213,29 +127,49 @@ class CoDiEmb(Objective):
         True
     """
 
-    def __init__(
-        self,
-        temperature: float = 0.05,
-        *,
-        pearson_weight: float = 2.0,
-        ranking_weight: float = 0.5,
-        rank_kl_weight: float = 5.0,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature)
-        self.pearson_weight = pearson_weight
-        self.ranking_weight = ranking_weight
-        self.rank_kl_weight = rank_kl_weight
+    temperature: Temperature = Temperature(0.05)
+    pearson_weight: float = 2.0
+    ranking_weight: float = 0.5
+    rank_kl_weight: float = 5.0
 
     def forward(self, anchor: Tensor, positive: Tensor, scores: Tensor) -> Tensor:
-        """The loss of a batch; see `codiemb`."""
-        return codiemb(
-            anchor,
-            positive,
-            scores,
-            temperature=self.temperature(),
-            pearson_weight=self.pearson_weight,
-            ranking_weight=self.ranking_weight,
-            rank_kl_weight=self.rank_kl_weight,
+        c, t = own(unit(anchor), unit(positive)), self.temperature()
+        return (
+            self.pearson_weight * pearson(c, scores)
+            + self.ranking_weight * preference_ranking(c, scores, t)
+            + self.rank_kl_weight * rank_kl(c, scores, t)
         )
+
+
+def pearson(c: Tensor, scores: Tensor) -> Tensor:
+    """`Pearson` of the pairs' cosines."""
+    c = everyone(c)
+    y = everyone(wide(scores)).to(c.dtype)
+    if y.min() == y.max():
+        return c.sum() * 0
+    flat = c.detach().min() == c.detach().max()
+    centred = (c - c.mean()) * ~flat
+    return 1 - unit(centred) @ unit(y - y.mean())
+
+
+def rank_kl(c: Tensor, scores: Tensor, temperature: float | Tensor) -> Tensor:
+    """`RankKL` of the pairs' cosines."""
+    c = everyone(c / temperature)
+    _, place, sizes = everyone(scores).unique(return_inverse=True, return_counts=True)
+    below = sizes.cumsum(0) - sizes  # how many scores are lower
+    target = (below + (sizes - 1) / 2)[place].to(c.dtype) / max(len(c) - 1, 1)
+    log_target = F.log_softmax(target / temperature, 0)
+    return (log_target.exp() * (log_target - F.log_softmax(c, 0))).sum() / len(c)
+
+
+def preference_ranking(
+    c: Tensor, scores: Tensor, temperature: float | Tensor, reduction: Reduction = "mean"
+) -> Tensor:
+    """`PreferenceRanking` of the pairs' cosines."""
+    y = wide(scores).to(c.dtype)
+    gap = y - everyone(y).min()  # max_j w_kj
+    lower = Mask(lambda _, y_k, y_j: y_k > y_j, row=y, column=y)
+    # w_kj c_j is a dot product of two numbers.
+    rows, columns = torch.stack([gap, torch.ones_like(c)], 1), torch.stack([c, -gap * c], 1)
+    (others,) = pairs(rows, columns, temperature=temperature, row=[lse(mask=lower)]).row
+    return reduce(F.softplus(others - gap * c / temperature), reduction, gap > 0)

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 from torch import Tensor
 
 from dipole.errors import InputError
 from dipole.kernels import count, pairs, total
-from dipole.objectives.contract.base import Common, Objective, Reduction
-from dipole.objectives.contract.checks import check, check_above_zero
+from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
+from dipole.objectives.contract.settings import Positive
 from dipole.objectives.distances import distance
 from dipole.objectives.labels.labelled import Labelled, labelled
 from dipole.objectives.maths import reduce, unit
 
+PAPER = "Hadsell et al. 2006, Dimensionality Reduction by Learning an Invariant Mapping"
 
-def contrastive(
-    anchor: Tensor,
-    positive: Tensor,
-    scores: Tensor,
-    *,
-    margin: float = 1.0,
-    reduction: Reduction = "mean",
-) -> Tensor:
+
+@register(
+    "contrastive",
+    paper=PAPER,
+    system="crl-review",
+    form="margin",
+    related=("contrastive-batch", "triplet", "siglip"),
+    executors=(),
+)
+class Contrastive(Objective):
     """With D_i = ||a_i - p_i|| of the unit vectors and y_i the pair's score, 1 alike and 0 not,
 
         L_i = y_i D_i^2 / 2 + (1 - y_i) max(0, margin - D_i)^2 / 2.
@@ -33,26 +34,36 @@ def contrastive(
     sentence-transformers D is 1 - cosine by default; a Euclidean D adds 1e-6 to all differences.)
     Shapes: anchor, positive (n, d), row by row; scores (n,) from 0 to 1. No pair of the batch but
     these is looked at.
+
+    Example:
+        >>> import torch
+        >>> same, far = torch.tensor([[1.0, 0.0]]), torch.tensor([[-1.0, 0.0]])
+        >>> Contrastive()(torch.cat([same, same]), torch.cat([same, far]), torch.tensor([1.0, 0.0]))
+        tensor(0.)
     """
-    check(anchor=anchor, positive=positive, scores=scores)
-    if scores.numel() and not (scores.min() >= 0 and scores.max() <= 1):
-        worst = float(scores.min() if scores.min() < 0 else scores.max())
-        raise InputError(f"scores: found {worst:.4g}, expected 0 (negative) to 1 (positive)")
-    apart = torch.linalg.vector_norm(unit(anchor) - unit(positive), dim=-1)
-    alike = scores.to(apart.dtype)
-    near = (margin - apart).clamp(min=0)
-    return reduce((alike * apart.square() + (1 - alike) * near.square()) / 2, reduction)
+
+    margin: Positive = 1.0
+
+    def forward(self, anchor: Tensor, positive: Tensor, scores: Tensor) -> Tensor:
+        if scores.min() < 0 or scores.max() > 1:
+            worst = float(scores.min() if scores.min() < 0 else scores.max())
+            raise InputError(f"scores: found {worst:.4g}, expected 0 (negative) to 1 (positive)")
+        apart = torch.linalg.vector_norm(unit(anchor) - unit(positive), dim=-1)
+        alike = scores.to(apart.dtype)
+        near = (self.margin - apart).clamp(min=0)
+        loss = (alike * apart.square() + (1 - alike) * near.square()) / 2
+        return reduce(loss, self.reduction)
 
 
-def batch_contrastive(
-    views: Tensor,
-    labels: Tensor | None = None,
-    ids: Tensor | None = None,
-    *,
-    margin: float = 1.0,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """The same over all pairs of a batch: with P(i) the others of i's class and N(i) the rest,
+@register(
+    "contrastive-batch",
+    paper=PAPER,
+    system="crl-review",
+    form="margin, all pairs",
+    related=("contrastive", "triplet-batch", "multi-similarity"),
+)
+class BatchContrastive(Objective):
+    """`Contrastive` over all pairs of a batch: with P(i) the others of i's class and N(i) the rest,
 
         L_i = mean_{j in P(i)} D_ij^2 / 2 + mean_{j in N(i)} max(0, margin - D_ij)^2 / 2
 
@@ -63,66 +74,6 @@ def batch_contrastive(
 
     Convention: distances come from cosines, so in float32 two vectors closer than 3e-4 are not
     told apart.
-    """
-    check(views=views, labels=labels, ids=ids)
-    batch = labelled(views, labels, ids)
-    return batch.reduce(contrastive_rows(batch, margin), reduction)
-
-
-def contrastive_rows(batch: Labelled, margin: float) -> Tensor:
-    """One number per row."""
-    pull, friends, push, others = pairs(
-        batch.rows,
-        batch.columns,
-        row=[
-            total(lambda s: distance(s, "squared") / 2, mask=batch.positive),
-            count(batch.positive),
-            total(
-                lambda s: (margin - distance(s, "euclidean")).clamp(min=0).square() / 2,
-                mask=batch.negative,
-            ),
-            count(batch.negative),
-        ],
-    ).row
-    return pull / friends.clamp(min=1) + push / others.clamp(min=1)
-
-
-@register(
-    "contrastive",
-    paper="Hadsell et al. 2006, Dimensionality Reduction by Learning an Invariant Mapping",
-    system="crl-review",
-    form="margin",
-    related=("contrastive-batch", "triplet", "siglip"),
-    executors=(),
-)
-class Contrastive(Objective):
-    """`contrastive` with its settings: pairs that say of themselves whether they belong together.
-
-    Example:
-        >>> import torch
-        >>> same, far = torch.tensor([[1.0, 0.0]]), torch.tensor([[-1.0, 0.0]])
-        >>> Contrastive()(torch.cat([same, same]), torch.cat([same, far]), torch.tensor([1.0, 0.0]))
-        tensor(0.)
-    """
-
-    def __init__(self, margin: float = 1.0, **common: Unpack[Common]) -> None:
-        super().__init__(**common)
-        self.margin = check_above_zero("margin", margin)
-
-    def forward(self, anchor: Tensor, positive: Tensor, scores: Tensor) -> Tensor:
-        """The loss of a batch; see `contrastive`."""
-        return contrastive(anchor, positive, scores, margin=self.margin, reduction=self.reduction)
-
-
-@register(
-    "contrastive-batch",
-    paper="Hadsell et al. 2006, Dimensionality Reduction by Learning an Invariant Mapping",
-    system="crl-review",
-    form="margin, all pairs",
-    related=("contrastive", "triplet-batch", "multi-similarity"),
-)
-class BatchContrastive(Objective):
-    """`batch_contrastive` with its settings.
 
     Example:
         >>> import torch
@@ -131,12 +82,25 @@ class BatchContrastive(Objective):
         tensor(0.)
     """
 
-    def __init__(self, margin: float = 1.0, **common: Unpack[Common]) -> None:
-        super().__init__(**common)
-        self.margin = check_above_zero("margin", margin)
+    margin: Positive = 1.0
 
     def forward(
         self, views: Tensor, labels: Tensor | None = None, ids: Tensor | None = None
     ) -> Tensor:
-        """The loss of a batch; see `batch_contrastive`."""
-        return batch_contrastive(views, labels, ids, margin=self.margin, reduction=self.reduction)
+        batch = labelled(views, labels, ids)
+        return batch.reduce(contrastive_rows(batch, self.margin), self.reduction)
+
+
+def contrastive_rows(batch: Labelled, margin: float) -> Tensor:
+    """One number per row."""
+
+    def near(score: Tensor) -> Tensor:
+        return distance(score, "squared") / 2
+
+    def close(score: Tensor) -> Tensor:
+        return (margin - distance(score, "euclidean")).clamp(min=0).square() / 2
+
+    asked = [total(near, mask=batch.positive), count(batch.positive)]
+    asked += [total(close, mask=batch.negative), count(batch.negative)]
+    pull, friends, push, others = pairs(batch.rows, batch.columns, row=asked).row
+    return pull / friends.clamp(min=1) + push / others.clamp(min=1)

@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from dipole.kernels import Mask, lse, own, pairs
-from dipole.objectives.contract.base import Common, Objective, Temperature
-from dipole.objectives.contract.checks import check
+from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
 from dipole.objectives.maths import unit
-
-
-def cosent(
-    anchor: Tensor, positive: Tensor, scores: Tensor, *, temperature: float | Tensor = 0.05
-) -> Tensor:
-    """With c_i = cos(a_i, p_i) of pair i and y_i its score,
-
-        L = log(1 + sum_{(i, j): y_i > y_j} exp((c_j - c_i) / temperature)).
-
-    Only the order of the scores matters; pairs of equal score are not compared, over all
-    processes. Nothing to compare: 0. Default: the published scale of 20.
-    Shapes: anchor, positive (n, d); scores (n,), any finite numbers.
-    """
-    check(anchor=anchor, positive=positive, scores=scores, temperature=temperature)
-    c = own(unit(anchor), unit(positive))
-    one = torch.ones_like(c)
-    higher = Mask(lambda _, y_i, y_j: y_i > y_j, row=scores, column=scores)
-    # c_j - c_i is a dot product of two numbers, so that the engine sees it as any score.
-    rows, columns = torch.stack([-c, one], 1), torch.stack([one, c], 1)
-    (wrong,) = pairs(rows, columns, temperature=temperature, all=[lse(mask=higher)]).all
-    return F.softplus(wrong)
 
 
 @register(
@@ -47,7 +23,13 @@ def cosent(
     rows=False,
 )
 class CoSENT(Objective):
-    """`cosent` with its settings.
+    """With c_i = cos(a_i, p_i) of pair i and y_i its score,
+
+        L = log(1 + sum_{(i, j): y_i > y_j} exp((c_j - c_i) / temperature)).
+
+    Only the order of the scores matters; pairs of equal score are not compared, over all
+    processes. Nothing to compare: 0. Default: the published scale of 20.
+    Shapes: anchor, positive (n, d); scores (n,), any finite numbers.
 
     Example:
         >>> import torch
@@ -56,10 +38,14 @@ class CoSENT(Objective):
         True
     """
 
-    def __init__(self, temperature: float = 0.05, **common: Unpack[Common]) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature)
+    temperature: Temperature = Temperature(0.05)
 
     def forward(self, anchor: Tensor, positive: Tensor, scores: Tensor) -> Tensor:
-        """The loss of a batch; see `cosent`."""
-        return cosent(anchor, positive, scores, temperature=self.temperature())
+        c = own(unit(anchor), unit(positive))
+        one = torch.ones_like(c)
+        higher = Mask(lambda _, y_i, y_j: y_i > y_j, row=scores, column=scores)
+        # c_j - c_i is a dot product of two numbers, so that the engine sees it as any score.
+        rows, columns = torch.stack([-c, one], 1), torch.stack([one, c], 1)
+        asked = [lse(mask=higher)]
+        (wrong,) = pairs(rows, columns, temperature=self.temperature(), all=asked).all
+        return F.softplus(wrong)

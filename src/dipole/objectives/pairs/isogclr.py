@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, Unpack
+from typing import Annotated, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,10 +11,12 @@ from torch import Tensor
 
 from dipole.errors import InputError
 from dipole.kernels import Weight, count, lse, own, pairs
-from dipole.objectives.contract.base import Common, Objective, Reduction
-from dipole.objectives.contract.checks import check, check_above_zero
+from dipole.objectives.contract.base import Objective, Reduction
 from dipole.objectives.contract.registry import register
+from dipole.objectives.contract.settings import Positive, Range
 from dipole.objectives.maths import everywhere, log_add, others, reduce, unit
+
+Part = Annotated[float, Range(0, 1, above=True)]
 
 
 class Step(NamedTuple):
@@ -112,7 +114,7 @@ def _log(x: float) -> float:
     return math.log(x) if x > 0 else -math.inf
 
 
-_PAPER = (
+PAPER = (
     "Yuan et al. 2022, Provable Stochastic Optimization for Global Contrastive Learning: Small "
     "Batch Does Not Harm Performance, arXiv 2202.12387"
 )
@@ -120,7 +122,7 @@ _PAPER = (
 
 @register(
     "sogclr",
-    paper=_PAPER,
+    paper=PAPER,
     system="isogclr",
     form="softmax, running denominator per example",
     related=("isogclr", "ntxent", "dcl"),
@@ -135,6 +137,7 @@ class SogCLR(Objective):
     each with its own u; else they are two views. The state (float32 buffers, in checkpoints) is
     made by `bind(examples)` and moves in training mode only; on several processes every one holds
     the same.
+    Shapes: anchor, positive (n, d); rows (n,), the examples' numbers, 0 or more; ids (n,).
 
     Example:
         >>> import torch
@@ -145,22 +148,13 @@ class SogCLR(Objective):
         -1.0
     """
 
-    log_u: Tensor
+    temperature: Positive = 0.1
+    gamma: Part = 0.8
+    modalities: bool = False
 
-    def __init__(
-        self,
-        temperature: float = 0.1,
-        *,
-        gamma: float = 0.8,
-        modalities: bool = False,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        if not 0 < gamma <= 1:
-            raise InputError(f"gamma: found {gamma!r}, expected a number above 0, at most 1")
-        self.temperature = check_above_zero("temperature", temperature)
-        self.gamma = gamma
-        self.states = 2 if modalities else 1
+    def make(self) -> None:
+        self.states = 2 if self.modalities else 1
+        self.log_u: Tensor
         self.register_buffer("log_u", torch.empty(self.states, 0))
 
     def bind(self, examples: int) -> None:
@@ -171,8 +165,7 @@ class SogCLR(Objective):
     def forward(
         self, anchor: Tensor, positive: Tensor, rows: Tensor, ids: Tensor | None = None
     ) -> Tensor:
-        """The loss of a batch; rows (n,): its examples' numbers, 0 or more."""
-        self._check(anchor, positive, rows, ids)
+        self._check_rows(rows)
         log_u = self.log_u[:, rows]
         tau = torch.full_like(log_u, self.temperature)
         step = global_contrast(
@@ -182,8 +175,7 @@ class SogCLR(Objective):
             self._keep(rows, step.counted, log_u=step.log_u)
         return step.loss
 
-    def _check(self, anchor: Tensor, positive: Tensor, rows: Tensor, ids: Tensor | None) -> None:
-        check(anchor=anchor, positive=positive, rows=rows, ids=ids)
+    def _check_rows(self, rows: Tensor) -> None:
         examples = self.log_u.shape[1]
         low, high = int(rows.min()), int(rows.max())
         if low < 0 or high >= examples:
@@ -199,6 +191,18 @@ class SogCLR(Objective):
             buffer = self.get_buffer(name)
             kept = everywhere(value.detach().T.contiguous())[everywhere(counted)]
             buffer[:, where] = kept.T.to(buffer.dtype)
+
+
+class Steps(NamedTuple):
+    """How temperatures move; what a setting of that name that is not given is."""
+
+    rho: float
+    eta: float
+    lowest: float
+    clip: float
+
+
+VIEWS, MODALITIES = Steps(6.0, 1e-3, 0.05, 3.0), Steps(0.1, 1e-2, 0.005, 5.0)  # the authors'
 
 
 @register(
@@ -221,6 +225,7 @@ class ISogCLR(SogCLR):
     given: 6, 1e-3, 0.05 and 3 of two views; 0.1, 1e-2, 0.005 and 5 of two modalities. With little
     data each example is seen rarely: a larger eta, 1e-2. Frequent concepts get high temperatures.
     Read them off `objective.tau`, (1, examples), or (2, examples) with `modalities=True`.
+    Shapes: as of `SogCLR`.
 
     Example:
         >>> import torch
@@ -233,42 +238,29 @@ class ISogCLR(SogCLR):
         True
     """
 
-    tau: Tensor
-    v: Tensor
+    temperature: Positive = 0.07
+    rho: float | None = None
+    eta: Positive | None = None
+    beta: Part = 0.9
+    lowest: Positive | None = None
+    highest: float = 1.0
+    clip: Positive | None = None
 
-    def __init__(
-        self,
-        temperature: float = 0.07,
-        *,
-        gamma: float = 0.8,
-        rho: float | None = None,
-        eta: float | None = None,
-        beta: float = 0.9,
-        lowest: float | None = None,
-        highest: float = 1.0,
-        clip: float | None = None,
-        modalities: bool = False,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(temperature, gamma=gamma, modalities=modalities, **common)
-        published = {"rho": 0.1, "eta": 1e-2, "lowest": 0.005, "clip": 5.0}
-        if not modalities:
-            published = {"rho": 6.0, "eta": 1e-3, "lowest": 0.05, "clip": 3.0}
-        lowest = published["lowest"] if lowest is None else lowest
-        if not 0 < lowest <= temperature <= highest:
+    def make(self) -> None:
+        super().make()
+        given, authors = (self.rho, self.eta, self.lowest, self.clip), VIEWS
+        if self.modalities:
+            authors = MODALITIES
+        own = zip(given, authors, strict=True)
+        self.steps = Steps(*(theirs if ours is None else ours for ours, theirs in own))
+        if not self.steps.lowest <= self.temperature <= self.highest:
             raise InputError(
-                f"temperature: found {temperature!r} with lowest={lowest!r} and "
-                f"highest={highest!r}, expected 0 < lowest <= temperature <= highest"
+                f"temperature: found {self.temperature!r} with lowest={self.steps.lowest!r} and "
+                f"highest={self.highest!r}, expected lowest <= temperature <= highest"
             )
-        if not 0 < beta <= 1:
-            raise InputError(f"beta: found {beta!r}, expected a number above 0, at most 1")
-        self.rho = published["rho"] if rho is None else rho
-        self.eta = check_above_zero("eta", published["eta"] if eta is None else eta)
-        self.clip = check_above_zero("clip", published["clip"] if clip is None else clip)
-        self.beta = beta
-        self.lowest = lowest
-        self.highest = highest
+        self.tau: Tensor
         self.register_buffer("tau", torch.empty(self.states, 0))
+        self.v: Tensor
         self.register_buffer("v", torch.empty(self.states, 0))
 
     def bind(self, examples: int) -> None:
@@ -281,23 +273,15 @@ class ISogCLR(SogCLR):
     def forward(
         self, anchor: Tensor, positive: Tensor, rows: Tensor, ids: Tensor | None = None
     ) -> Tensor:
-        """The loss of a batch; rows (n,): its examples' numbers, 0 or more."""
-        self._check(anchor, positive, rows, ids)
-        tau = self.tau[:, rows]
+        self._check_rows(rows)
+        rho, eta, lowest, clip = self.steps
+        log_u, tau = self.log_u[:, rows], self.tau[:, rows]
         step = global_contrast(
-            anchor,
-            positive,
-            self.log_u[:, rows],
-            tau,
-            ids,
-            gamma=self.gamma,
-            rho=self.rho,
-            reduction=self.reduction,
+            anchor, positive, log_u, tau, ids, gamma=self.gamma, rho=rho, reduction=self.reduction
         )
         if self.training:
-            v = (1 - self.beta) * self.v[:, rows] + self.beta * step.slope.clamp(
-                -self.clip, self.clip
-            )
-            tau = (tau - self.eta * v).clamp(self.lowest, self.highest)
+            slope = step.slope.clamp(-clip, clip)
+            v = (1 - self.beta) * self.v[:, rows] + self.beta * slope
+            tau = (tau - eta * v).clamp(lowest, self.highest)
             self._keep(rows, step.counted, log_u=step.log_u, v=v, tau=tau)
         return step.loss

@@ -2,133 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
 
 from dipole.errors import InputError
 from dipole.kernels import Mask, lists, lse, own, pairs, top
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
-from dipole.objectives.contract.checks import check
+from dipole.objectives.contract.base import Objective, Reduction, Temperature
 from dipole.objectives.contract.registry import register
+from dipole.objectives.contract.settings import Count, Range
 from dipole.objectives.maths import log_add, one_against, reduce, unit, unlike
 
 OWN = {"mask": "n k"}  # which of an anchor's own candidates are there
 
 
-def queue_infonce(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor | None = None,
-    candidates: Tensor | None = None,
-    ids: Tensor | None = None,
-    negative_ids: Tensor | None = None,
-    mask: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 0.2,
-    hardest: int | None = None,
-    skip: int = 0,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """With s = cosine / temperature, N the queue and C(i) the anchor's own candidates,
+class _Queued(Objective):
+    """What both objectives of a queue are made with."""
 
-        L_i = log( exp s(a_i, p_i) + sum_{j in N} exp s(a_i, n_j) + sum_{c in C(i)} exp s(a_i, c) )
-              - s(a_i, p_i).
+    temperature: Temperature = Temperature(0.2)
+    hardest: Count | None = None
+    skip: Annotated[int, Range(0)] = 0
 
-    Nobody else's positive takes part. `hardest` keeps only the M best of the queue for each anchor,
-    after the `skip` best of all, which may be false negatives.
-    Queue alone: MoCo; with `hardest` it is one side of `dual_queue`; candidates from
-    `sampling.mixed_negatives`: MoCHi; candidates alone: the local contrast of `degla`. Detach what
-    should have no gradient: a queue is.
-    Shapes: anchor, positive (n, d); negative (m, d); candidates (n, k, d), with mask (n, k), False
-    for padding; ids (n,) and negative_ids (m,): a negative with the id of an anchor's positive is
-    none of its negatives. On several processes each brings its own part of the queue.
-    """
-    check(
-        anchor=anchor,
-        positive=positive,
-        negative=negative,
-        candidates=candidates,
-        ids=ids,
-        negative_ids=negative_ids,
-        mask=mask,
-        temperature=temperature,
-        shapes=OWN,
-    )
-    a = unit(anchor)
-    score = own(a, unit(positive), temperature=temperature)
-    log_z = [torch.full_like(score, -torch.inf)]
-    if negative is not None:
-        far, queue = unlike(ids, negative_ids), unit(negative)
-        asked = lse(mask=far) if hardest is None else top(skip + hardest, mask=far)
-        (found,) = pairs(a, queue, temperature=temperature, row=[asked]).row
-        log_z.append(found if hardest is None else log_add(*found.unbind(1)[skip:]))
-    if candidates is not None and candidates.shape[1]:
-        log_z.append(own_rest(a, candidates, mask, temperature))
-    return reduce(one_against(score, log_add(*log_z)), reduction)
-
-
-def own_rest(
-    a: Tensor, candidates: Tensor, mask: Tensor | None, temperature: float | Tensor
-) -> Tensor:
-    """log sum_c exp(a_i . c / temperature) over a unit anchor's own candidates that are there."""
-    there = () if mask is None else Mask(lambda _, there: there, column=mask)
-    asked = [lse(mask=there)]
-    (log_z,) = lists(a, unit(candidates), temperature=temperature, row=asked)
-    return log_z
-
-
-def dual_queue(
-    anchor: Tensor,
-    positive: Tensor,
-    teacher_anchor: Tensor,
-    teacher_positive: Tensor,
-    negative: Tensor | None = None,
-    ids: Tensor | None = None,
-    negative_ids: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 0.2,
-    hardest: int | None = None,
-    skip: int = 0,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """Each view finds the teacher's vector of the other one (a', p') among the queue,
-
-        L = (queue_infonce(a, sg(p')) + queue_infonce(p, sg(a'))) / 2.
-
-    The published text leaves the side of the key open; swapping the views is the reading that
-    trains both. Shapes: anchor, positive, teacher_anchor, teacher_positive (n, d); negative (m, d).
-    """
-    check(
-        anchor=anchor,
-        positive=positive,
-        teacher_anchor=teacher_anchor,
-        teacher_positive=teacher_positive,
-    )
-
-    def side(x: Tensor, key: Tensor) -> Tensor:
-        return queue_infonce(
-            x,
-            key.detach(),
-            negative,
-            ids=ids,
-            negative_ids=negative_ids,
-            temperature=temperature,
-            hardest=hardest,
-            skip=skip,
-            reduction=reduction,
-        )
-
-    return (side(anchor, teacher_positive) + side(positive, teacher_anchor)) / 2
-
-
-def _check_hardest(hardest: int | None, skip: int) -> None:
-    if hardest is not None and hardest < 1:
-        raise InputError(f"hardest: found {hardest}, expected 1 or more")
-    if skip < 0 or (skip and hardest is None):
-        expected = "0 or more" if skip < 0 else "0 without `hardest`"
-        raise InputError(f"skip: found {skip}, expected {expected}")
+    def make(self) -> None:
+        if self.skip and self.hardest is None:
+            raise InputError(f"skip: found {self.skip}, expected 0 without `hardest`")
 
 
 @register(
@@ -140,8 +38,20 @@ def _check_hardest(hardest: int | None, skip: int) -> None:
     form="softmax, queue and own candidates",
     related=("infonce", "hn-nce"),
 )
-class QueueInfoNCE(Objective):
-    """`queue_infonce` with its settings.
+class QueueInfoNCE(_Queued):
+    """With s = cosine / temperature, N the queue and C(i) the anchor's own candidates,
+
+        L_i = log( exp s(a_i, p_i) + sum_{j in N} exp s(a_i, n_j) + sum_{c in C(i)} exp s(a_i, c) )
+              - s(a_i, p_i).
+
+    Nobody else's positive takes part. `hardest` keeps only the M best of the queue for each anchor,
+    after the `skip` best of all, which may be false negatives.
+    Queue alone: MoCo; with `hardest` it is one side of `DualQueue`; candidates from
+    `sampling.mixed_negatives`: MoCHi; candidates alone: the local contrast of `DeGLA`. Detach what
+    should have no gradient: a queue is.
+    Shapes: anchor, positive (n, d); negative (m, d); candidates (n, k, d), with mask (n, k), False
+    for padding; ids (n,) and negative_ids (m,): a negative with the id of an anchor's positive is
+    none of its negatives. On several processes each brings its own part of the queue.
 
     Example:
         >>> import torch
@@ -149,20 +59,14 @@ class QueueInfoNCE(Objective):
         0.3...
     """
 
-    def __init__(
-        self,
-        temperature: float = 0.2,
-        *,
-        hardest: int | None = None,
-        skip: int = 0,
-        learn_temperature: bool = False,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        _check_hardest(hardest, skip)
-        self.temperature = Temperature(temperature, learn_temperature)
-        self.hardest = hardest
-        self.skip = skip
+    shapes: ClassVar[dict[str, str]] = OWN
+
+    learn_temperature: bool = False
+
+    def make(self) -> None:
+        super().make()
+        if self.learn_temperature:
+            self.temperature.learn()
 
     def forward(
         self,
@@ -174,7 +78,6 @@ class QueueInfoNCE(Objective):
         negative_ids: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """The loss of a batch; see `queue_infonce`."""
         return queue_infonce(
             anchor,
             positive,
@@ -198,8 +101,14 @@ class QueueInfoNCE(Objective):
     form="softmax, hardest of a queue, both views",
     related=("queue-infonce", "hn-nce"),
 )
-class DualQueue(Objective):
-    """`dual_queue` with its settings; hardest: an eighth of the queue, say.
+class DualQueue(_Queued):
+    """Each view finds the teacher's vector of the other one (a', p') among the queue,
+
+        L = (queue_infonce(a, sg(p')) + queue_infonce(p, sg(a'))) / 2.
+
+    hardest: an eighth of the queue, say. The published text leaves the side of the key open;
+    swapping the views is the reading that trains both.
+    Shapes: anchor, positive, teacher_anchor, teacher_positive (n, d); negative (m, d).
 
     Example:
         >>> import torch
@@ -207,20 +116,6 @@ class DualQueue(Objective):
         >>> DualQueue(temperature=0.5, hardest=2)(z, z, z, z, negative=-z).item()
         0.2...
     """
-
-    def __init__(
-        self,
-        temperature: float = 0.2,
-        *,
-        hardest: int | None = None,
-        skip: int = 0,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        _check_hardest(hardest, skip)
-        self.temperature = Temperature(temperature)
-        self.hardest = hardest
-        self.skip = skip
 
     def forward(
         self,
@@ -232,17 +127,56 @@ class DualQueue(Objective):
         ids: Tensor | None = None,
         negative_ids: Tensor | None = None,
     ) -> Tensor:
-        """The loss of a batch; see `dual_queue`."""
-        return dual_queue(
-            anchor,
-            positive,
-            teacher_anchor,
-            teacher_positive,
-            negative,
-            ids,
-            negative_ids,
-            temperature=self.temperature(),
-            hardest=self.hardest,
-            skip=self.skip,
-            reduction=self.reduction,
+        first, second = (
+            queue_infonce(
+                x,
+                key.detach(),
+                negative,
+                ids=ids,
+                negative_ids=negative_ids,
+                temperature=self.temperature(),
+                hardest=self.hardest,
+                skip=self.skip,
+                reduction=self.reduction,
+            )
+            for x, key in ((anchor, teacher_positive), (positive, teacher_anchor))
         )
+        return (first + second) / 2
+
+
+def queue_infonce(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor | None = None,
+    candidates: Tensor | None = None,
+    ids: Tensor | None = None,
+    negative_ids: Tensor | None = None,
+    mask: Tensor | None = None,
+    *,
+    temperature: float | Tensor = 0.2,
+    hardest: int | None = None,
+    skip: int = 0,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """`QueueInfoNCE` as a function."""
+    a = unit(anchor)
+    score = own(a, unit(positive), temperature=temperature)
+    log_z = [torch.full_like(score, -torch.inf)]
+    if negative is not None:
+        far, queue = unlike(ids, negative_ids), unit(negative)
+        asked = lse(mask=far) if hardest is None else top(skip + hardest, mask=far)
+        (found,) = pairs(a, queue, temperature=temperature, row=[asked]).row
+        log_z.append(found if hardest is None else log_add(*found.unbind(1)[skip:]))
+    if candidates is not None and candidates.shape[1]:
+        log_z.append(own_rest(a, candidates, mask, temperature))
+    return reduce(one_against(score, log_add(*log_z)), reduction)
+
+
+def own_rest(
+    a: Tensor, candidates: Tensor, mask: Tensor | None, temperature: float | Tensor
+) -> Tensor:
+    """log sum_c exp(a_i . c / temperature) over a unit anchor's own candidates that are there."""
+    there = () if mask is None else Mask(lambda _, there: there, column=mask)
+    asked = [lse(mask=there)]
+    (log_z,) = lists(a, unit(candidates), temperature=temperature, row=asked)
+    return log_z

@@ -2,16 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 from torch import Tensor
 
 from dipole.kernels import Weight, lse, pairs, total
-from dipole.objectives.contract.base import Common, Objective, Reduction, Temperature
-from dipole.objectives.contract.checks import check, check_above_zero
+from dipole.objectives.contract.base import Objective, Reduction, Temperature
 from dipole.objectives.contract.registry import register
+from dipole.objectives.contract.settings import Positive
 from dipole.objectives.maths import reduce, unit
+
+
+@register(
+    "sct",
+    paper="Limkonchotiwat et al. 2023, An Efficient Self-Supervised Cross-View Training For "
+    "Sentence Embedding, arXiv 2311.03228",
+    system="sct",
+    form="divergence of two softmaxes over a queue",
+    related=("kl-listwise", "queue-infonce"),
+)
+class SCT(Objective):
+    """Each view's student follows the distribution of the other view's teacher over the bank:
+
+        L = similarity_distribution(positive, teacher_anchor)
+            + similarity_distribution(anchor, teacher_positive).
+
+    In the paper the teacher is the encoder itself, the student the encoder and a stack of three
+    projections d -> 10 d -> d; to distil, the teacher is a larger model. It has a bank for each
+    view; here `queue` is both, and for two banks add up `similarity_distribution` yourself.
+    Shapes: anchor, positive, teacher_anchor, teacher_positive (n, d); queue (m, d).
+
+    Example:
+        >>> import torch
+        >>> z = torch.eye(4)
+        >>> SCT(temperature=0.5, teacher_temperature=0.5)(z, z, z, z).item()
+        0.0
+    """
+
+    temperature: Temperature = Temperature(0.05)
+    teacher_temperature: Positive = 0.04
+
+    def forward(
+        self,
+        anchor: Tensor,
+        positive: Tensor,
+        teacher_anchor: Tensor,
+        teacher_positive: Tensor,
+        queue: Tensor | None = None,
+    ) -> Tensor:
+        first, second = (
+            similarity_distribution(
+                student,
+                teacher,
+                queue,
+                temperature=self.temperature(),
+                teacher_temperature=self.teacher_temperature,
+                reduction=self.reduction,
+            )
+            for student, teacher in ((positive, teacher_anchor), (anchor, teacher_positive))
+        )
+        return first + second
 
 
 def similarity_distribution(
@@ -44,95 +93,3 @@ def similarity_distribution(
     asked = [lse(), total(weight=theirs)]
     student_log_z, hit = pairs(s, bank, temperature=temperature, row=asked).row
     return reduce(mean - log_z - (hit - student_log_z), reduction)
-
-
-def sct(
-    anchor: Tensor,
-    positive: Tensor,
-    teacher_anchor: Tensor,
-    teacher_positive: Tensor,
-    queue: Tensor | None = None,
-    *,
-    temperature: float | Tensor = 0.05,
-    teacher_temperature: float = 0.04,
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """Each view's student follows the distribution of the other view's teacher over the bank:
-
-        L = similarity_distribution(positive, teacher_anchor)
-            + similarity_distribution(anchor, teacher_positive).
-
-    In the paper the teacher is the encoder itself, the student the encoder and a stack of three
-    projections d -> 10 d -> d; to distil, the teacher is a larger model. It has a bank for each
-    view; here `queue` is both, and for two banks add up `similarity_distribution` yourself.
-    Shapes: anchor, positive, teacher_anchor, teacher_positive (n, d); queue (m, d).
-    """
-    check(
-        anchor=anchor,
-        positive=positive,
-        teacher_anchor=teacher_anchor,
-        teacher_positive=teacher_positive,
-        queue=queue,
-        temperature=temperature,
-    )
-
-    def side(student: Tensor, teacher: Tensor) -> Tensor:
-        return similarity_distribution(
-            student,
-            teacher,
-            queue,
-            temperature=temperature,
-            teacher_temperature=teacher_temperature,
-            reduction=reduction,
-        )
-
-    return side(positive, teacher_anchor) + side(anchor, teacher_positive)
-
-
-@register(
-    "sct",
-    paper="Limkonchotiwat et al. 2023, An Efficient Self-Supervised Cross-View Training For "
-    "Sentence Embedding, arXiv 2311.03228",
-    system="sct",
-    form="divergence of two softmaxes over a queue",
-    related=("kl-listwise", "queue-infonce"),
-)
-class SCT(Objective):
-    """`sct` with its settings.
-
-    Example:
-        >>> import torch
-        >>> z = torch.eye(4)
-        >>> SCT(temperature=0.5, teacher_temperature=0.5)(z, z, z, z).item()
-        0.0
-    """
-
-    def __init__(
-        self,
-        temperature: float = 0.05,
-        teacher_temperature: float = 0.04,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        self.temperature = Temperature(temperature)
-        self.teacher_temperature = check_above_zero("teacher_temperature", teacher_temperature)
-
-    def forward(
-        self,
-        anchor: Tensor,
-        positive: Tensor,
-        teacher_anchor: Tensor,
-        teacher_positive: Tensor,
-        queue: Tensor | None = None,
-    ) -> Tensor:
-        """The loss of a batch; see `sct`."""
-        return sct(
-            anchor,
-            positive,
-            teacher_anchor,
-            teacher_positive,
-            queue,
-            temperature=self.temperature(),
-            teacher_temperature=self.teacher_temperature,
-            reduction=self.reduction,
-        )

@@ -2,54 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 from torch import Tensor, nn
 
 from dipole.errors import InputError
 from dipole.kernels import own
-from dipole.objectives.contract.base import Common, Objective, Reduction
-from dipole.objectives.contract.checks import check
+from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
+from dipole.objectives.contract.settings import Count
 from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.maths import reduce, unit
-
-
-class Predictor(nn.Sequential):
-    """W2 relu(norm(W1 z)): the paper's bottleneck, with a layer normalisation, which unlike its
-    batch normalisation gives a row the same answer in every batch and on every process.
-
-    `seed` draws the first weights, so that every process starts with the same.
-    """
-
-    def __init__(self, dim: int, hidden: int, seed: int = 0) -> None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            super().__init__(
-                nn.Linear(dim, hidden, bias=False),
-                nn.LayerNorm(hidden),
-                nn.ReLU(),
-                nn.Linear(hidden, dim),
-            )
-        self.dim = dim
-
-
-def siamese(
-    anchor: Tensor, positive: Tensor, predictor: nn.Module, *, reduction: Reduction = "mean"
-) -> Tensor:
-    """With the predictor h and sg(.), which lets no gradient pass,
-
-        L_i = -(cos(h(a_i), sg(p_i)) + cos(h(p_i), sg(a_i))) / 2.
-
-    No negatives: without the predictor or without sg all vectors collapse into one.
-    Shapes: anchor, positive (n, d).
-    """
-    check(anchor=anchor, positive=positive)
-    a, p = wide(anchor), wide(positive)
-    there = own(unit(predictor(a)), unit(p).detach())
-    back = own(unit(predictor(p)), unit(a).detach())
-    return reduce(-(there + back) / 2, reduction)
 
 
 @register(
@@ -61,7 +23,16 @@ def siamese(
     executors=(),
 )
 class Siamese(Objective):
-    """`siamese` with its predictor, `hidden` = dim / 4 wide as in the paper.
+    """With the predictor h and sg(.), which lets no gradient pass,
+
+        h(z) = W2 relu(norm(W1 z))
+        L_i  = -(cos(h(a_i), sg(p_i)) + cos(h(p_i), sg(a_i))) / 2.
+
+    No negatives: without the predictor or without sg all vectors collapse into one. h is the
+    paper's bottleneck, `hidden` = dim / 4 wide, with a layer normalisation, which unlike its batch
+    normalisation gives a row the same answer in every batch and on every process. `seed` draws the
+    first weights, so that every process starts with the same.
+    Shapes: anchor, positive (n, dim).
 
     Example:
         >>> import torch
@@ -69,17 +40,25 @@ class Siamese(Objective):
         torch.Size([])
     """
 
-    def __init__(
-        self, dim: int = 128, hidden: int | None = None, seed: int = 0, **common: Unpack[Common]
-    ) -> None:
-        super().__init__(**common)
-        self.predictor = Predictor(dim, hidden or max(dim // 4, 1), seed)
+    dim: Count = 128
+    hidden: Count | None = None
+    seed: int = 0
+
+    def make(self) -> None:
+        hidden = self.hidden or max(self.dim // 4, 1)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            self.predictor = nn.Sequential(
+                nn.Linear(self.dim, hidden, bias=False),
+                nn.LayerNorm(hidden),
+                nn.ReLU(),
+                nn.Linear(hidden, self.dim),
+            )
 
     def forward(self, anchor: Tensor, positive: Tensor) -> Tensor:
-        """The loss of a batch; see `siamese`."""
-        check(anchor=anchor, positive=positive)
-        if anchor.shape[1] != self.predictor.dim:
-            raise InputError(
-                f"anchor: found shape {tuple(anchor.shape)}, expected (n, {self.predictor.dim})"
-            )
-        return siamese(anchor, positive, self.predictor, reduction=self.reduction)
+        if anchor.shape[1] != self.dim:
+            raise InputError(f"anchor: found shape {tuple(anchor.shape)}, expected (n, {self.dim})")
+        a, p = wide(anchor), wide(positive)
+        there = own(unit(self.predictor(a)), unit(p).detach())
+        back = own(unit(self.predictor(p)), unit(a).detach())
+        return reduce(-(there + back) / 2, self.reduction)

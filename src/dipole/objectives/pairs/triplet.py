@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal, Unpack, get_args
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dipole.errors import InputError
 from dipole.kernels import (
     Mask,
     Modifier,
@@ -24,10 +23,9 @@ from dipole.kernels import (
     top,
     total,
 )
-from dipole.objectives.contract.base import Common, Objective, Reduction
-from dipole.objectives.contract.checks import check
+from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
-from dipole.objectives.distances import Distance, check_distance, distance
+from dipole.objectives.distances import Distance, distance
 from dipole.objectives.labels.labelled import Labelled, labelled
 from dipole.objectives.maths import everywhere, others, reduce, unit, unlike
 
@@ -37,19 +35,23 @@ Block = Callable[[Callable[[list[Mask]], list[Statistic]]], tuple[Tensor, ...]]
 SLOTS = 8  # positives of a row that one pass over the tiles serves
 
 
-def triplet(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor | None = None,
-    candidates: Tensor | None = None,
-    ids: Tensor | None = None,
-    negative_ids: Tensor | None = None,
-    *,
-    margin: float | None = 0.2,
-    mining: Mining = "hard",
-    distance: Distance = "squared",
-    reduction: Reduction = "mean",
-) -> Tensor:
+class _Triplets(Objective):
+    """What both triplet objectives are made with."""
+
+    margin: float | None = 0.2
+    mining: Mining = "hard"
+    distance: Distance = "squared"
+
+
+@register(
+    "triplet",
+    paper="Schroff et al. 2015, FaceNet: A Unified Embedding for Face Recognition and Clustering, "
+    "arXiv 1503.03832",
+    system="crl-review",
+    form="margin between two pairs",
+    related=("triplet-batch", "energy-hinge", "n-pair"),
+)
+class Triplet(_Triplets):
     """With the distances D of unit vectors, squared or Euclidean, and N(i) the negatives of i,
 
         L_i = mean_{n in M(i)} max(0, D(a_i, p_i) - D(a_i, n) + margin);
@@ -63,41 +65,46 @@ def triplet(
         all        every one
         active     every one whose term is above 0
 
-    A row without negatives is not counted.
+    The paper's settings are squared distances, 0.2 and `semi-hard`. A row without negatives is not
+    counted.
     Shapes: anchor, positive (n, d); negative (m, d); candidates (n, k, d); ids (n,),
     negative_ids (m,): equal ids are never negatives of each other.
+
+    Example:
+        >>> import torch
+        >>> Triplet(margin=1.0)(torch.eye(3), torch.eye(3))  # squared distances 0 and 2
+        tensor(0.)
+        >>> Triplet(margin=3.0)(torch.eye(3), torch.eye(3), candidates=torch.ones(3, 1, 3))
+        tensor(2.1547)
     """
-    check(
-        anchor=anchor,
-        positive=positive,
-        negative=negative,
-        candidates=candidates,
-        ids=ids,
-        negative_ids=negative_ids,
-    )
-    a, p = unit(anchor), unit(positive)
-    blocks: list[Block] = []
-    if candidates is not None:
-        blocks.append(_lists(a, unit(candidates)))
-    else:
-        blocks.append(_pairs(a, p, others(ids)))
-    if negative is not None:
-        blocks.append(_pairs(a, unit(negative), unlike(ids, negative_ids)))
-    rows, counted = _mined(own(a, p)[:, None], blocks, margin, mining, distance)
-    return reduce(rows, reduction, counted)
+
+    def forward(
+        self,
+        anchor: Tensor,
+        positive: Tensor,
+        negative: Tensor | None = None,
+        candidates: Tensor | None = None,
+        ids: Tensor | None = None,
+        negative_ids: Tensor | None = None,
+    ) -> Tensor:
+        a, p = unit(anchor), unit(positive)
+        blocks = [_pairs(a, p, others(ids)) if candidates is None else _lists(a, unit(candidates))]
+        if negative is not None:
+            blocks.append(_pairs(a, unit(negative), unlike(ids, negative_ids)))
+        rows, counted = _mined(own(a, p)[:, None], blocks, self.margin, self.mining, self.distance)
+        return reduce(rows, self.reduction, counted)
 
 
-def batch_triplet(
-    views: Tensor,
-    labels: Tensor | None = None,
-    ids: Tensor | None = None,
-    *,
-    margin: float | None = 0.2,
-    mining: Mining = "hard",
-    distance: Distance = "squared",
-    reduction: Reduction = "mean",
-) -> Tensor:
-    """The same with every view as an anchor, the others of its class as positives, the rest as
+@register(
+    "triplet-batch",
+    paper="Hermans et al. 2017, In Defense of the Triplet Loss for Person Re-Identification, "
+    "arXiv 1703.07737",
+    system="crl-review",
+    form="margin between two pairs, labels",
+    related=("triplet", "multi-similarity", "lifted"),
+)
+class BatchTriplet(_Triplets):
+    """`Triplet` with every view as an anchor, the others of its class as positives, the rest as
     negatives: the mean over the triplets (i, p, n) that `mining` keeps,
 
         hard       the farthest positive and the closest negative, one triplet per anchor
@@ -108,15 +115,25 @@ def batch_triplet(
 
     taken anchor by anchor, then over the anchors (sentence-transformers and pytorch-metric-learning
     take one mean over all triplets of the batch; for classes of one size `all` and `semi-hard` are
-    the same). Anchors without positives or without negatives are not counted.
+    the same). Anchors without positives or without negatives are not counted. The paper prefers
+    `hard`, `euclidean`, `margin=None`.
     Memory O(n (d + P)), time O(n^2 (d + P)), P the size of the largest class (`hard`: P = 1).
     Shapes: views (v, n, d), v views of n examples; labels (n,), without them every example is its
     own class; ids (n,): equal ids are never negatives. `none` returns (v, n).
+
+    Example:
+        >>> import torch
+        >>> z = torch.eye(2).repeat_interleave(2, 0)
+        >>> BatchTriplet(margin=3.0)(z[None], labels=torch.tensor([0, 0, 1, 1]))
+        tensor(1.)
     """
-    check(views=views, labels=labels, ids=ids)
-    batch = labelled(views, labels, ids)
-    rows, counted = triplet_rows(batch, margin, mining, distance)
-    return batch.reduce(rows, reduction, counted)
+
+    def forward(
+        self, views: Tensor, labels: Tensor | None = None, ids: Tensor | None = None
+    ) -> Tensor:
+        batch = labelled(views, labels, ids)
+        rows, counted = triplet_rows(batch, self.margin, self.mining, self.distance)
+        return batch.reduce(rows, self.reduction, counted)
 
 
 def triplet_rows(
@@ -211,98 +228,3 @@ def _best(
 ) -> list[Tensor]:
     found = [block(make) for block in blocks]
     return [sign * (sign * torch.stack(same)).amax(0) for same in zip(*found, strict=True)]
-
-
-class _Settings(Objective):
-    """What both triplet objectives are made with."""
-
-    def __init__(
-        self,
-        margin: float | None = 0.2,
-        mining: Mining = "hard",
-        distance: Distance = "squared",
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        if mining not in get_args(Mining):
-            expected = ", ".join(f"'{one}'" for one in get_args(Mining))
-            raise InputError(f"mining: found {mining!r}, expected one of {expected}")
-        self.margin = margin
-        self.mining: Mining = mining
-        self.distance = check_distance(distance)
-
-
-@register(
-    "triplet",
-    paper="Schroff et al. 2015, FaceNet: A Unified Embedding for Face Recognition and Clustering, "
-    "arXiv 1503.03832",
-    system="crl-review",
-    form="margin between two pairs",
-    related=("triplet-batch", "energy-hinge", "n-pair"),
-)
-class Triplet(_Settings):
-    """`triplet` with its settings; the paper's are squared distances, 0.2 and `semi-hard`.
-
-    Example:
-        >>> import torch
-        >>> Triplet(margin=1.0)(torch.eye(3), torch.eye(3))  # squared distances 0 and 2
-        tensor(0.)
-        >>> Triplet(margin=3.0)(torch.eye(3), torch.eye(3), candidates=torch.ones(3, 1, 3))
-        tensor(2.1547)
-    """
-
-    def forward(
-        self,
-        anchor: Tensor,
-        positive: Tensor,
-        negative: Tensor | None = None,
-        candidates: Tensor | None = None,
-        ids: Tensor | None = None,
-        negative_ids: Tensor | None = None,
-    ) -> Tensor:
-        """The loss of a batch; see `triplet`."""
-        return triplet(
-            anchor,
-            positive,
-            negative,
-            candidates,
-            ids,
-            negative_ids,
-            margin=self.margin,
-            mining=self.mining,
-            distance=self.distance,
-            reduction=self.reduction,
-        )
-
-
-@register(
-    "triplet-batch",
-    paper="Hermans et al. 2017, In Defense of the Triplet Loss for Person Re-Identification, "
-    "arXiv 1703.07737",
-    system="crl-review",
-    form="margin between two pairs, labels",
-    related=("triplet", "multi-similarity", "lifted"),
-)
-class BatchTriplet(_Settings):
-    """`batch_triplet` with its settings; the paper prefers `hard`, `euclidean`, `margin=None`.
-
-    Example:
-        >>> import torch
-        >>> z = torch.eye(2).repeat_interleave(2, 0)
-        >>> BatchTriplet(margin=3.0)(z[None], labels=torch.tensor([0, 0, 1, 1]))
-        tensor(1.)
-    """
-
-    def forward(
-        self, views: Tensor, labels: Tensor | None = None, ids: Tensor | None = None
-    ) -> Tensor:
-        """The loss of a batch; see `batch_triplet`."""
-        return batch_triplet(
-            views,
-            labels,
-            ids,
-            margin=self.margin,
-            mining=self.mining,
-            distance=self.distance,
-            reduction=self.reduction,
-        )
