@@ -6,7 +6,6 @@ Two losses of the paper that nobody trains with otherwise are here, beside their
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Unpack
 
 import numpy as np
 from torch import Tensor
@@ -15,7 +14,8 @@ from dipole.claims import AtLeast, Claim
 from dipole.claims.proof.claim import Outcome
 from dipole.claims.study.measures import Trained
 from dipole.kernels import count, own, pairs, top, total
-from dipole.objectives.contract.base import Common, Objective
+from dipole.objectives.contract.base import Objective, Temperature
+from dipole.objectives.contract.settings import Share
 from dipole.objectives.maths import one_against, others, reduce, unit
 
 TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -34,18 +34,15 @@ class Simple(Objective):
 class Hard(Objective):
     """InfoNCE at `temperature` against the `share` of the negatives with the largest scores."""
 
-    def __init__(
-        self, temperature: float = 1.0, share: float = 0.1, **common: Unpack[Common]
-    ) -> None:
-        super().__init__(**common)
-        self.temperature, self.share = temperature, share
+    temperature: Temperature = Temperature(1.0)
+    share: Share = 0.1
 
     def forward(self, anchor: Tensor, positive: Tensor, ids: Tensor | None = None) -> Tensor:
-        a, p = unit(anchor), unit(positive)
+        a, p, t = unit(anchor), unit(positive), self.temperature()
         kept = max(round(self.share * len(a)), 1)
         asked = [top(kept, mask=others(ids))]
-        (scores,) = pairs(a, p, temperature=self.temperature, row=asked).row
-        hit = own(a, p, temperature=self.temperature)
+        (scores,) = pairs(a, p, temperature=t, row=asked).row
+        hit = own(a, p, temperature=t)
         return reduce(one_against(hit, scores.logsumexp(1)), self.reduction)
 
 

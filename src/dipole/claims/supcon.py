@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Unpack
 
 import numpy as np
 import torch
@@ -12,7 +11,8 @@ from torch import Tensor, nn
 
 from dipole.claims import AtLeast, Claim
 from dipole.claims.study.measures import Trained
-from dipole.objectives.contract.base import Common, Objective
+from dipole.objectives.contract.base import Objective
+from dipole.objectives.contract.settings import Count
 from dipole.objectives.maths import reduce
 
 HERE = "dipole.claims.supcon"
@@ -22,9 +22,10 @@ CLASSES = 10
 class CrossEntropy(Objective):
     """The baseline: a linear classifier on the unit vectors, trained with them."""
 
-    def __init__(self, dim: int = 128, **common: Unpack[Common]) -> None:
-        super().__init__(**common)
-        self.classifier = nn.Linear(dim, CLASSES)
+    dim: Count = 128
+
+    def make(self) -> None:
+        self.classifier = nn.Linear(self.dim, CLASSES)
         self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
 
     def forward(self, views: Tensor, labels: Tensor) -> Tensor:

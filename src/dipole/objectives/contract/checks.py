@@ -51,7 +51,6 @@ BOOLEAN = {"mask", "anchor_mask", "positive_mask", "negative_mask"}
 
 def check(
     *,
-    temperature: float | Tensor | None = None,
     shapes: dict[str, str] | None = None,
     **tensors: Tensor | Relation | None,
 ) -> dict[str, int]:
@@ -59,8 +58,6 @@ def check(
 
     `shapes` overrides what `SHAPES` says for this call: `shapes={"positive": "n p d"}`.
     """
-    if temperature is not None:
-        _check_temperature(temperature)
     sizes: dict[str, int] = {}
     owner: dict[str, str] = {}
     for name, tensor in tensors.items():
@@ -107,14 +104,6 @@ def _check_dtype(name: str, tensor: Tensor) -> None:
         bad = int((~torch.isfinite(tensor)).sum())
         if bad:
             raise InputError(f"{name}: found {bad} values that are nan or inf, expected finite")
-
-
-def _check_temperature(temperature: float | Tensor) -> None:
-    if isinstance(temperature, Tensor) and temperature.numel() != 1:
-        shape = tuple(temperature.shape)
-        raise InputError(f"temperature: found a tensor of shape {shape}, expected one number")
-    value = temperature.item() if isinstance(temperature, Tensor) else temperature
-    check_above_zero("temperature", value)
 
 
 def check_above_zero(name: str, value: float) -> float:
