@@ -15,11 +15,11 @@ from typing import Any, ClassVar, Literal, TypedDict, overload
 import torch
 from torch import Tensor, nn
 
+from dipole.declared import Declared, setting
 from dipole.errors import InputError
 from dipole.kernels import using
 from dipole.kernels.settings import EXECUTORS, Executor
 from dipole.objectives.contract.checks import SHAPES, check, check_above_zero
-from dipole.objectives.contract.settings import Declared, setting
 
 Reduction = Literal["mean", "sum", "none"]
 

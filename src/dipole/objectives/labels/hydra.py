@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dipole.declared import Count
 from dipole.errors import InputError
 from dipole.kernels import Modifier, different, lse, own, pairs
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Count
 from dipole.objectives.maths import log_add, one_against, reduce, unit
 from dipole.objectives.sets.gml import check_classes
 

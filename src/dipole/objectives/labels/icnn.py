@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dipole.declared import Count
 from dipole.kernels import Modifier, lse, minimum, negative_squared_distance, pairs, top
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Count
 from dipole.objectives.dimensions.moments import largest_everywhere, wide
 from dipole.objectives.labels.labelled import labelled
 from dipole.objectives.maths import log_add

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dipole.declared import Positive
 from dipole.kernels import Mask, lse, maximum, minimum, pairs
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Positive
 from dipole.objectives.labels.labelled import Labelled, labelled
 
 

@@ -7,11 +7,11 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
+from dipole.declared import NotNegative, Positive, Range
 from dipole.errors import InputError
 from dipole.kernels import Mask, Modifier, add, count, lists, lse, off_diagonal, pairs, total
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import NotNegative, Positive, Range
 from dipole.objectives.labels.regression_mixtures import Mixtures, mix_negatives, mix_positives
 from dipole.objectives.maths import everywhere, log_add, reduce, unit
 

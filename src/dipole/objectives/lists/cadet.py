@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dipole.declared import Positive
 from dipole.kernels import INDEX, Mask, lse, own, pairs
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Positive
 from dipole.objectives.lists.listwise import LIST, TAMBER, kl_listwise
 from dipole.objectives.maths import one_against, reduce, unit
 

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dipole.declared import Positive
 from dipole.objectives.contract.base import Objective, Reduction, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Positive
 from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.maths import reduce, unit
 

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dipole.declared import Positive
 from dipole.errors import InputError
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Positive
 from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.lists.listwise import list_scores
 from dipole.objectives.maths import reduce, unit

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dipole.declared import Positive
 from dipole.kernels import INDEX, Mask, lse, pairs
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Positive
 from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.lists.listwise import LIST, list_scores
 from dipole.objectives.maths import log_add, one_against, reduce, unit

@@ -7,10 +7,10 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
+from dipole.declared import Positive, Range
 from dipole.kernels import count, lse, pairs
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Positive, Range
 from dipole.objectives.maths import others, reduce, unit
 
 

@@ -7,11 +7,11 @@ import math
 import torch
 from torch import Tensor, nn
 
+from dipole.declared import Count, Positive
 from dipole.errors import InputError
 from dipole.kernels import Modifier, count, lse, pairs, total
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Count, Positive
 from dipole.objectives.maths import log_add, mean, one_against, others, reduce, unit
 
 

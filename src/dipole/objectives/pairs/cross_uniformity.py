@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from dipole.declared import Positive
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Positive
 from dipole.objectives.maths import unit
 from dipole.objectives.pairs.align_uniform import log_energy
 

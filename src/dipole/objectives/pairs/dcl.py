@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dipole.declared import Positive
 from dipole.kernels import own
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Positive
 from dipole.objectives.everyone import everyone
 from dipole.objectives.maths import reduce, unit
 from dipole.objectives.pairs.ntxent import other_views

@@ -7,9 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from dipole.declared import Positive
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Positive
 from dipole.objectives.maths import reduce, unit
 from dipole.objectives.pairs.infonce import infonce
 from dipole.objectives.pairs.queue_infonce import OWN, queue_infonce

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dipole.declared import NotNegative
 from dipole.kernels import Modifier, lse, own, pairs, total
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import NotNegative
 from dipole.objectives.maths import log_add, mean, others, reduce, unit, unlike
 from dipole.objectives.pairs.queue_infonce import OWN, own_rest
 

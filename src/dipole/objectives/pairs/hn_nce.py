@@ -7,10 +7,10 @@ import math
 import torch
 from torch import Tensor
 
+from dipole.declared import NotNegative, Share
 from dipole.kernels import Modifier, Stats, count, lse, own, pairs, scale
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import NotNegative, Share
 from dipole.objectives.maths import one_against, others, reduce, unit
 
 

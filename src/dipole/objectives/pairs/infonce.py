@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dipole.declared import Share
 from dipole.kernels import INDEX, Modifier, candidates, count, lse, own, pairs, positives, total
 from dipole.kernels.modifiers import Operand
 from dipole.objectives.contract.base import Objective, Reduction, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Share
 from dipole.objectives.maths import (
     as_relation,
     log_add,

@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dipole.declared import Positive, Share
 from dipole.errors import InputError
 from dipole.kernels import Modifier, Statistic, lse, pairs
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Positive, Share
 from dipole.objectives.maths import log_add, others, reduce, unit
 
 

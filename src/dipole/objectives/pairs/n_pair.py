@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from dipole.declared import NotNegative
 from dipole.kernels import lse, own, pairs
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import NotNegative
 from dipole.objectives.maths import log_add, one_against, others, reduce, unlike
 
 

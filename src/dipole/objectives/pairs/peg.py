@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dipole.declared import NotNegative, Share
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import NotNegative, Share
 from dipole.objectives.maths import everywhere, reduce
 from dipole.objectives.pairs.infonce import infonce
 

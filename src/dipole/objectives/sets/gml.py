@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dipole.declared import Count, Positive, Range
 from dipole.errors import InputError
 from dipole.kernels import add, count, different, lse, pairs, same
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.checks import check
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Count, Positive, Range
 from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.maths import everywhere, one_against, reduce, unit
 

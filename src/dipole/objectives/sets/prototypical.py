@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dipole.declared import Positive
 from dipole.kernels import (
     Modifier,
     count,
@@ -21,7 +22,6 @@ from dipole.kernels import (
 )
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Positive
 from dipole.objectives.dimensions.moments import total_everywhere, wide
 from dipole.objectives.maths import everywhere, one_against, reduce
 

@@ -7,10 +7,10 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
+from dipole.declared import Positive
 from dipole.kernels import Modifier, Weight, lse, pairs, total
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Positive
 from dipole.objectives.maths import others, reduce, unit
 from dipole.objectives.views.multi_view import check_several
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from dipole.declared import Count, Positive, Share
 from dipole.errors import InputError
 from dipole.kernels.sinkhorn import sinkhorn
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Count, Positive, Share
 from dipole.objectives.everyone import everyone
 from dipole.objectives.maths import mean, unit
 from dipole.objectives.pairs.infonce import infonce

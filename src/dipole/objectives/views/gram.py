@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dipole.declared import Share
 from dipole.kernels import Score, candidates, count, diagonal, lse, pairs, total
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Share
 from dipole.objectives.dimensions.moments import root
 from dipole.objectives.maths import as_relation, one_against, others, reduce, unit
 from dipole.objectives.views.multi_view import check_several

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dipole.declared import Count, Positive
 from dipole.kernels import pairs, top
 from dipole.kernels.sorting_network import odd_even_sort
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Count, Positive
 from dipole.objectives.maths import others, reduce, unit
 from dipole.objectives.views.multi_view import check_several
 

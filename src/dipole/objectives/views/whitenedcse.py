@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from dipole.declared import Count, NotNegative
 from dipole.errors import InputError
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Count, NotNegative
 from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.dimensions.whitening import group_whiten
 from dipole.objectives.pairs.infonce import infonce

@@ -8,10 +8,10 @@ from typing import ClassVar, Literal
 import pytest
 import torch
 
+from dipole.declared import Count, NotNegative, Positive, Range, Share, checked
 from dipole.errors import InputError
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import options
-from dipole.objectives.contract.settings import Count, NotNegative, Positive, Range, Share, checked
 
 
 class Example(Objective):
