@@ -33,8 +33,8 @@ from dipole.objectives.views.multi_view import EveryPair
 from dipole.sampling.choosing import allowed
 from dipole.sampling.filters import Filters
 from dipole.scores.bm25 import BM25
-from dipole.training.queue import Queue
-from dipole.training.teacher import Teacher
+from dipole.training.parts.queue import Queue
+from dipole.training.parts.teacher import Teacher
 
 STEPPED = ("anchor", "positive")  # inputs with one more axis, where a loss runs over several steps
 

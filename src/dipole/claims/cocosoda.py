@@ -18,8 +18,8 @@ from dipole.encoders.static_text import StaticText
 from dipole.objectives import InfoNCE
 from dipole.sampling.unique import UniqueBatches
 from dipole.training.batches import content_ids
-from dipole.training.queue import Queue
-from dipole.training.teacher import Teacher
+from dipole.training.parts.queue import Queue
+from dipole.training.parts.teacher import Teacher
 from dipole.views.code import SoftCode
 
 STEPS, BATCH, QUEUE, DECAY, TEMPERATURE = 300, 32, 1024, 0.99, 0.07

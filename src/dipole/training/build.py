@@ -54,12 +54,12 @@ def build_parts(
     show_progress: bool = False,
 ) -> list[Part]:
     """Teacher, lists, queue and mixtures, in this order: the queue holds what the teacher makes."""
-    from dipole.training.lists import Lists, Scores, takes_lists
-    from dipole.training.queue import Mixed, Queue
+    from dipole.training.parts.lists import Lists, Scores, takes_lists
+    from dipole.training.parts.queue import Mixed, Queue
 
     parts: list[Part] = []
     if "anchor_shallow" in inputs:
-        from dipole.training.layers import Layers
+        from dipole.training.parts.layers import Layers
 
         parts.append(Layers(encoder, config.seed))
     if config.teacher is not None:
@@ -79,7 +79,7 @@ def build_parts(
         if config.mixed:
             parts.append(Mixed(queue, inputs, **config.mixed))
     if config.centroids is not None:
-        from dipole.training.centroids import Centroids
+        from dipole.training.parts.centroids import Centroids
 
         parts.append(Centroids(config.centroids, inputs, start=config.centroids_start))
     return parts
@@ -109,7 +109,7 @@ def _teacher(
     show_progress: bool,
 ) -> Part:
     """A copy of the encoder, or another model."""
-    from dipole.training.teacher import Teacher
+    from dipole.training.parts.teacher import Teacher
 
     decays = {"ema": config.teacher_decay, "frozen": 1.0, "self": 0.0}
     assert config.teacher is not None
@@ -120,7 +120,7 @@ def _teacher(
         decay, holds = decays[config.teacher], config.queue_holds
         return Teacher(encoder, decay, inputs, queue_only=queue_only, holds=holds)
     from dipole.encoders import load_encoder
-    from dipole.training.stored_teacher import StoredTeacher
+    from dipole.training.parts.stored_teacher import StoredTeacher
 
     if not Path(config.teacher).exists() and "/" not in config.teacher:
         raise InputError(

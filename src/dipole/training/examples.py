@@ -185,7 +185,7 @@ def objectives_taking(name: str) -> str:
 
 
 def _wants_lists(config: Config, inputs: Mapping[str, bool]) -> bool:
-    from dipole.training.lists import takes_lists
+    from dipole.training.parts.lists import takes_lists
 
     return takes_lists(inputs) and "positive" not in inputs and config.teacher is None
 

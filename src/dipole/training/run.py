@@ -75,8 +75,8 @@ def train(
 
     from dipole.training.locking import locked
     from dipole.training.loop import Trainer
+    from dipole.training.parts.stored_teacher import StoredTeacher
     from dipole.training.sharding import whole
-    from dipole.training.stored_teacher import StoredTeacher
     from dipole.training.towers import inputs_of
     from dipole.training.validation import make_validation
 

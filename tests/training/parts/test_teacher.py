@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 
 from dipole.objectives import DCLR, DualQueue, InfoNCE, KLListwise
-from dipole.training.lists import Scores
-from dipole.training.queue import Queue
-from dipole.training.teacher import Teacher
+from dipole.training.parts.lists import Scores
+from dipole.training.parts.queue import Queue
+from dipole.training.parts.teacher import Teacher
 from dipole.training.towers import Towers
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 import dipole
 from dipole.errors import InputError
 from dipole.objectives import BarlowTwins, BidirectionalMargin, InfoNCE
-from dipole.training.centroids import Centroids
+from dipole.training.parts.centroids import Centroids
 
 INPUTS = InfoNCE().inputs()
 

@@ -9,7 +9,7 @@ from dipole.encoders import StaticText
 from dipole.errors import InputError
 from dipole.objectives import InfoNCE, KLListwise
 from dipole.training.fit import fit
-from dipole.training.stored_teacher import StoredTeacher
+from dipole.training.parts.stored_teacher import StoredTeacher
 
 TEXTS = ["open a file", "close the door", "read one line", "write it down"]
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from dipole.errors import InputError
 from dipole.objectives.maths import everywhere
 from dipole.sampling.online_kmeans import assign, farthest_first, follow, mean_cosine
-from dipole.training.parts import Part
+from dipole.training.parts.base import Part
 
 
 class Centroids(Part):

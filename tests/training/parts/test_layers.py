@@ -11,7 +11,7 @@ from dipole.errors import InputError
 from dipole.objectives import InfoNCE
 from dipole.objectives.dimensions.matryoshka import Matryoshka
 from dipole.training.batches import collate
-from dipole.training.layers import Layers
+from dipole.training.parts.layers import Layers
 from dipole.training.towers import Towers
 
 

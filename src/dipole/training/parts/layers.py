@@ -10,7 +10,7 @@ from torch import Tensor
 from dipole.encoders.base import Encoder, Features
 from dipole.errors import InputError
 from dipole.objectives.dimensions.matryoshka import SHALLOW
-from dipole.training.parts import Part
+from dipole.training.parts.base import Part
 
 
 class Layers(Part):

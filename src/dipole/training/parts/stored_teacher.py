@@ -16,7 +16,7 @@ from dipole.data.cache import cache_folder, digest, new_entry
 from dipole.encoders.base import Encoder, Role, fingerprint
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED, padded
-from dipole.training.parts import Part
+from dipole.training.parts.base import Part
 from dipole.training.processes import together
 from dipole.training.rendering import view_name
 

@@ -13,7 +13,7 @@ from dipole.kernels import settings
 from dipole.kernels.collectives import world
 from dipole.objectives.maths import everywhere
 from dipole.sampling.mixed_negatives import mixed_negatives
-from dipole.training.parts import Part
+from dipole.training.parts.base import Part
 
 # What a queue can be to an objective: argument -> the argument with its content hashes or labels.
 USES = {"negative": "negative_ids", "queue": None, "support": "support_labels"}

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dipole.encoders.base import Encoder, Features
 from dipole.kernels.draws import again
 from dipole.training.gradient_cache import encode_chunks
-from dipole.training.parts import Part
+from dipole.training.parts.base import Part
 
 PREFIX = "teacher_"
 

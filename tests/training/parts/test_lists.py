@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from dipole.objectives import Cadet, InfoNCE, KLListwise, QueueInfoNCE
-from dipole.training.lists import Lists, Scores, takes_lists
+from dipole.training.parts.lists import Lists, Scores, takes_lists
 from support import distributed
 
 

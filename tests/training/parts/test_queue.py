@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from dipole.errors import InputError
 from dipole.objectives import InfoNCE, NTXent, QueueInfoNCE, SwAV
-from dipole.training.queue import Mixed, Queue
+from dipole.training.parts.queue import Mixed, Queue
 
 
 def batch(first, size=3):

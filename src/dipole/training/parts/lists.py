@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dipole.objectives.everyone import everyone
 from dipole.objectives.maths import everywhere
-from dipole.training.parts import Part
+from dipole.training.parts.base import Part
 
 
 def takes_lists(inputs: Mapping[str, bool]) -> bool:
