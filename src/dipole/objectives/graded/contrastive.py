@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dipole.declared import Positive
 from dipole.errors import InputError
 from dipole.kernels import count, pairs, total
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Positive
 from dipole.objectives.distances import distance
 from dipole.objectives.labels.labelled import Labelled, labelled
 from dipole.objectives.maths import reduce, unit

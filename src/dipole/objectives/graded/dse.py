@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dipole.declared import Count, Share
 from dipole.errors import InputError
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Count, Share
 from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.maths import reduce
 from dipole.objectives.sets.gml import check_classes

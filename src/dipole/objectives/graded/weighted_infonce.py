@@ -7,11 +7,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from dipole.declared import Positive
 from dipole.errors import InputError
 from dipole.kernels import lse, own, pairs
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Positive
 from dipole.objectives.maths import everywhere, one_against, others, reduce, unit
 
 

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dipole.declared import Positive, Range
 from dipole.errors import InputError
 from dipole.kernels import Weight, count, lse, own, pairs
 from dipole.objectives.contract.base import Objective, Reduction
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Positive, Range
 from dipole.objectives.maths import everywhere, log_add, others, reduce, unit
 
 Part = Annotated[float, Range(0, 1, above=True)]

@@ -7,11 +7,11 @@ from typing import Annotated, ClassVar
 import torch
 from torch import Tensor
 
+from dipole.declared import Count, Range
 from dipole.errors import InputError
 from dipole.kernels import Mask, lists, lse, own, pairs, top
 from dipole.objectives.contract.base import Objective, Reduction, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Count, Range
 from dipole.objectives.maths import log_add, one_against, reduce, unit, unlike
 
 OWN = {"mask": "n k"}  # which of an anchor's own candidates are there

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from dipole.declared import Count
 from dipole.errors import InputError
 from dipole.kernels import own
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
-from dipole.objectives.contract.settings import Count
 from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.maths import reduce, unit
 
