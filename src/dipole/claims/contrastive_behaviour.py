@@ -13,9 +13,9 @@ from torch import Tensor
 from dipole.claims import AtLeast, Claim
 from dipole.claims.proof.claim import Outcome
 from dipole.claims.study.measures import Trained
+from dipole.declared import Share
 from dipole.kernels import count, own, pairs, top, total
 from dipole.objectives.contract.base import Objective, Temperature
-from dipole.objectives.contract.settings import Share
 from dipole.objectives.maths import one_against, others, reduce, unit
 
 TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0)

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from dipole.claims import AtLeast, Claim
 from dipole.claims.study.measures import Trained
+from dipole.declared import Count
 from dipole.objectives.contract.base import Objective
-from dipole.objectives.contract.settings import Count
 from dipole.objectives.maths import reduce
 
 HERE = "dipole.claims.supcon"
