@@ -1,4 +1,4 @@
-"""All randomness of a step is a function of (seed, step, rank), so resuming needs no RNG state."""
+"""What a step draws of global generators is a function of (seed, step, rank): no state to resume."""
 
 from __future__ import annotations
 
