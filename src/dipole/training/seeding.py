@@ -1,4 +1,4 @@
-"""What a step draws of global generators is a function of (seed, step, rank): no state to resume."""
+"""Global generators of a step: seeded by (seed, step, rank), so resuming needs no RNG state."""
 
 from __future__ import annotations
 
