@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from dipole.data import Pairs, cache, converting, load_labeled, load_pairs, load_scored, rows
 from dipole.data.converting import SeenIds
 from dipole.errors import InputError
+from support.faults import every_death
 
 Write = Callable[..., Path]
 PAIR = {"anchor": "a", "positive": "b"}
@@ -266,3 +267,28 @@ print(len(pairs), len(set(pairs.keys("positive").tolist())))
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.split() == ["refused", "45000", "45000"]
+
+
+def test_a_conversion_killed_at_any_file_operation(
+    write: Write, small_memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that takes the place of the entry of an older state of the file."""
+    first, second = many(300), many(310, "x")
+
+    def path_of(name: str) -> Path:
+        return small_memory.parent / f"{name}.jsonl"
+
+    def load(name: str) -> int:
+        monkeypatch.setenv("DIPOLE_CACHE", str(small_memory / name))
+        return len(load_pairs(path_of(name)))
+
+    def prepare(name: str) -> None:
+        monkeypatch.setenv("DIPOLE_CACHE", str(small_memory / name))
+        load_pairs(write(f"{name}.jsonl", first))
+        write(f"{name}.jsonl", second)
+
+    def check(name: str) -> None:
+        assert load(name) == 310
+        assert list(load_pairs(path_of(name)).column("anchor")) == [row["a"] for row in second]
+
+    assert every_death(load, check, prepare=prepare) > 5

@@ -17,6 +17,7 @@ from dipole.training.checkpoints import (
     save_checkpoint,
     write_folder,
 )
+from support.faults import every_death
 
 
 @pytest.fixture
@@ -112,3 +113,30 @@ def test_a_damaged_checkpoint_is_told_from_a_whole_one(tmp_path, how):
     assert found == old
     assert note.startswith(f"{new}: damaged (")
     assert "\n" not in note
+
+
+def test_a_folder_killed_at_any_file_operation(tmp_path):
+    """It is the old one, the new one, or the old one under the name that is recovered."""
+
+    def write(content):
+        def fill(folder):
+            (folder / "a").write_text(content)
+            (folder / "b").write_text(content)
+
+        return fill
+
+    def check(name):
+        folder = tmp_path / name
+        recover_folder(folder)
+        found = {path.name: path.read_text() for path in folder.iterdir()}
+        assert found in ({"a": "old", "b": "old"}, {"a": "new", "b": "new"}), name
+        write_folder(folder, write("last"))
+        assert [path.name for path in tmp_path.iterdir() if path.name.endswith(name)] == [name]
+        assert (folder / "b").read_text() == "last"
+
+    deaths = every_death(
+        lambda name: write_folder(tmp_path / name, write("new")),
+        check,
+        prepare=lambda name: write_folder(tmp_path / name, write("old")),
+    )
+    assert deaths > 6

@@ -225,6 +225,9 @@ def tidy(folder: Path) -> None:
     for stage in folder.glob("stages/*"):
         (stage / ENCODER).unlink(missing_ok=True)
         remove_folder(stage / CHECKPOINTS)
+        sweep(stage)
+    for place in (folder, folder / CHECKPOINTS):
+        sweep(place)
 
 
 def read_result(folder: Path) -> dict[str, Any]:

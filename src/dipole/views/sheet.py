@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from dipole.errors import InputError, optional
+from dipole.files import replaced
 from dipole.views.base import Features, View
 
 
@@ -58,7 +59,8 @@ def contact_sheet(
     grid[0][0].set_title("image", fontsize=7)
     for number in range(len(drawn)):
         grid[0][1 + number].set_title(f"view {number}", fontsize=7)
-    figure.savefig(path, dpi=150)
+    with replaced(path) as new:
+        figure.savefig(new, dpi=150)
 
 
 def _show(axes: Any, image: torch.Tensor) -> None:
