@@ -291,9 +291,9 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
     "supcon-no-labels": loss("supcon", temperature=0.07),
     "supcon-out": loss("supcon", temperature=0.07),
     "supcon-singleton": loss("supcon", temperature=0.07),
-    "swav-raw-prototypes": given("prototypes", objective=SwAV(4, 7)),
+    "swav-raw-prototypes": given("prototypes", objective=SwAV(5, 7)),
     "swav-sinkhorn": lambda scores: sinkhorn(scores, temperature=0.5, iterations=3).softmax(-1),
-    "swav": lambda views, prototypes: given("prototypes", objective=SwAV(4, 7))(
+    "swav": lambda views, prototypes: given("prototypes", objective=SwAV(5, 7))(
         views=views, prototypes=F.normalize(prototypes)
     ),
     "sycl-cosine": loss("sycl", temperature=0.05, normalize=True),

@@ -127,7 +127,7 @@ def test_unknown_attribute():
             {"learn_temperature": "yes"},
             "^learn_temperature: found 'yes', expected True or",
         ),
-        ("swav", {"seed": "x"}, "swav: setting 'seed': found 'x'; expected a whole number"),
+        ("swav", {"seed": "x"}, "^seed: found 'x', expected a whole number$"),
     ],
 )
 def test_settings_of_another_type_are_named(name, settings, message):

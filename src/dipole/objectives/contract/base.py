@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Literal, TypedDict, overload
+from typing import Any, ClassVar, Literal, overload
 
 import torch
 from torch import Tensor, nn
@@ -22,13 +22,6 @@ from dipole.kernels.settings import EXECUTORS, Executor
 from dipole.objectives.contract.checks import SHAPES, check, check_above_zero
 
 Reduction = Literal["mean", "sum", "none"]
-
-
-class Common(TypedDict, total=False):
-    """The settings every objective has; a subclass passes them on as `**common`."""
-
-    reduction: Reduction
-    executor: Executor | None
 
 
 class Objective(Declared):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dipole.declared import Count, Positive
 from dipole.errors import InputError
 from dipole.kernels.sinkhorn import sinkhorn
-from dipole.objectives.contract.base import Common, Objective, Temperature
-from dipole.objectives.contract.checks import check, check_above_zero
+from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
 from dipole.objectives.maths import reduce, unit
 
@@ -51,30 +49,30 @@ class SwAV(Objective):
         torch.Size([])
     """
 
-    # As a field, `prototypes` would be their number and not the learnt parameter.
-    def __init__(
-        self,
-        dim: int = 128,
-        prototypes: int = 3000,
-        temperature: float = 0.1,
-        code_temperature: float = 0.05,
-        iterations: int = 3,
-        assign: int = 2,
-        seed: int = 0,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(**common)
-        generator = torch.Generator().manual_seed(seed)
-        self.prototypes = nn.Parameter(unit(torch.randn(prototypes, dim, generator=generator)))
-        self.temperature = Temperature(temperature)
-        self.code_temperature = check_above_zero("code_temperature", code_temperature)
-        self.iterations = iterations
-        self.assign = assign
+    dim: Count = 128
+    prototypes: Count | nn.Parameter = 3000
+    temperature: Temperature = Temperature(0.1)
+    code_temperature: Positive = 0.05
+    iterations: Count = 3
+    assign: Count = 2
+    seed: int = 0
+
+    def make(self) -> None:
+        """The first prototypes."""
+        assert isinstance(self.prototypes, int)
+        generator = torch.Generator().manual_seed(self.seed)
+        first = torch.randn(self.prototypes, self.dim, generator=generator)
+        self.prototypes = nn.Parameter(unit(first))
 
     def forward(self, views: Tensor, queue: Tensor | None = None) -> Tensor:
-        check(views=views, prototypes=self.prototypes, queue=queue, shapes={"prototypes": "K d"})
+        assert isinstance(self.prototypes, Tensor)
+        if views.shape[-1] != self.dim:
+            raise InputError(
+                f"views: found shape {tuple(views.shape)}, expected (v, n, {self.dim}) as the "
+                "prototypes have it"
+            )
         assign = self.assign
-        if not 1 <= assign <= len(views) or len(views) < 2:
+        if assign > len(views) or len(views) < 2:
             raise InputError(
                 f"views: found {len(views)} views, expected {max(assign, 2)} or more: "
                 f"{assign} give codes, each to another"
