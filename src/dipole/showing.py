@@ -32,6 +32,17 @@ def short(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
+def counted(count: int, what: str) -> str:
+    """How many there are, in words.
+
+    >>> counted(1, "row"), counted(1200, "query")
+    ('1 row', '1,200 queries')
+    """
+    if count != 1:
+        what = f"{what.removesuffix('y')}ies" if what.endswith("y") else f"{what}s"
+    return f"{count:,} {what}"
+
+
 def say(text: object, *, error: bool = False) -> None:
     """Print a line, `plain`, at once."""
     print(plain(text), file=sys.stderr if error else sys.stdout, flush=True)

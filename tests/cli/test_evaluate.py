@@ -167,7 +167,7 @@ def test_columns_by_name(tmp_path):
             "--task sums: no such task; expected retrieval, sts, reranking, ",
         ),
         (["none", "--data", "{beir}"], "none: no such folder"),
-        (["good", "--data", "{beir}", "--baseline", "bm52"], "bm52: no such folder"),
+        (["good", "--data", "{beir}", "--baseline", "bm52"], "bm52: .* did you mean bm25?"),
         (["good", "--data", "{beir}", "--baseline", "good"], "good: given twice"),
         (["good", "--task", "sts", "--data", "{pairs}", "--baseline", "bm25"], "finds documents"),
         (["good", "--task", "sts", "--data", "{pairs}", "--trec-run", "x"], "ranks nothing"),
@@ -610,6 +610,8 @@ def test_rows_that_the_run_has_seen_are_counted_by_their_contents(tmp_path, turn
     assert notes_of(run, "--data", copy) == [expected]
     trained_on(tmp_path / "good", whole.select([0, 1]), whole.select(np.arange(2, 40)))
     assert notes_of(run, "--data", copy)[0].startswith("trained on all 40 rows measured here")
+    turn = ("--anchor", "answer", "--positive", "question")
+    assert notes_of(run, "--data", copy, *turn)[-1].startswith("trained on all 40 rows measured")
     # Other rows in the same file: nothing was seen.
     turned.write_text("answer,question\nopen file a,open q\nclose file b,close r\n")
     assert notes_of(run, "--data", turned) == []

@@ -55,9 +55,11 @@ def test_mined_triplets_are_trained_on(folder, tmp_path, source):
     ("more", "message"),
     [
         (["--search", "quick"], "--search quick: expected one of auto, exact, ivf, hnsw"),
-        (["--share", "2"], "share: 2.0; input should be less than or equal to 1"),
+        (["--share", "2"], "--share: 2.0; input should be less than or equal to 1"),
         (["--guide", "bm25"], "--guide bm25: found words as a judge"),
         (["--workers", "2"], "--workers 2: bm25 encodes nothing; expected 0, or a --guide"),
+        (["--least", "0.5", "--most", "0.1"], "--least: found 0.5; expected at most"),
+        (["--address", "auto"], "--address auto: does nothing without --workers"),
         (["--anchor", "nothing"], "no column 'nothing'"),
     ],
 )
@@ -66,6 +68,24 @@ def test_what_is_wrong_is_said_in_one_line(folder, tmp_path, more, message):
         mine("bm25", "--data", folder / "pairs.csv", "--out", tmp_path / "x.jsonl", *more)
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_name_that_would_be_read_as_another_format(folder, tmp_path):
+    with pytest.raises(InputError, match=r"expected a name that ends in \.jsonl"):
+        mine("bm25", "--data", folder / "pairs.csv", "--out", tmp_path / "x.csv")
+
+
+def test_bm25_mistyped(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(InputError, match="bm52: no such run, folder or hub id; did you mean bm25"):
+        mine("bm52", "--data", folder / "pairs.csv", "--out", tmp_path / "x.jsonl")
+
+
+def test_nothing_found_is_said(folder, tmp_path):
+    out = tmp_path / "x.jsonl"
+    result = mine("bm25", "--data", folder / "pairs.csv", "--out", out, "--least", "1e6")
+    assert "train on them" not in result.stdout
+    assert "warning: there is nothing to train on" in result.stderr
 
 
 def test_nothing_is_overwritten(folder, tmp_path):
@@ -109,7 +129,7 @@ def test_bad_rows_are_left_out_where_asked(folder, tmp_path):
         mine("bm25", "--data", path, "--out", tmp_path / "x.jsonl")
     arguments = ["bm25", "--data", path, "--on-bad-row", "skip", "--out", tmp_path / "x.jsonl"]
     result = mine(*arguments)
-    assert "left out 1 bad rows; the first: " in result.stderr
+    assert "left out 1 bad row; the first: " in result.stderr
     with pytest.raises(InputError, match="--on-bad-row maybe: expected error or skip"):
         mine("bm25", "--data", path, "--on-bad-row", "maybe", "--out", tmp_path / "y.jsonl")
 

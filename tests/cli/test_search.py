@@ -100,11 +100,11 @@ def test_an_index_of_nothing(dipole: Dipole) -> None:
         (["none", "one"], "none: no such index; make one with: dipole index RUN --corpus FILE"),
         ([".", "one"], ".: not an index, it has no index.json"),
         (["docs", " "], "the query is empty; expected some text"),
-        (["docs", "one", "-k", "0"], "k: found 0; expected a whole number, 1 or more"),
+        (["docs", "one", "-k", "0"], "-k: found 0; expected a whole number, 1 or more"),
         (["docs", "one", "--weight", "0.5"], "--weight 0.5 is for --hybrid; expected both or"),
         (
             ["docs", "one", "--hybrid", "--weight", "2"],
-            "weight: found 2.0; expected a finite number, 0 to 1",
+            "--weight: found 2.0; expected a finite number, 0 to 1",
         ),
     ],
 )
@@ -113,6 +113,12 @@ def test_mistakes_are_one_line(dipole: Dipole, arguments: list[str], message: st
     assert (code, out) == (2, "")
     assert err.startswith(f"error: {message}")
     assert len(err.splitlines()) == 1
+
+
+def test_a_query_of_unknown_words_is_said(dipole: Dipole) -> None:
+    code, out, err = dipole("search", "docs", "zzz")
+    assert (code, out.count("\n") > 1) == (0, True)
+    assert err == "note: the model knows no word of the query 'zzz': its ranking means nothing\n"
 
 
 def test_long_ids_and_lines_do_not_break_the_table() -> None:

@@ -174,17 +174,22 @@ def test_the_trackers_get_the_numbers(pairs_csv, tmp_path):
     [
         ({"data": "none.csv"}, r"none.csv: found no data set, file or folder"),
         ({"anchor": "foo"}, r"no column 'foo' \(--anchor\); columns found: question, answer"),
-        ({"objective": "infonse"}, r"objective: found 'infonse', expected 'infonce'"),
-        ({"temperature": -1}, r"temperature: found -1.0, expected a number above 0"),
+        ({"objective": "infonse"}, r"^--objective: found 'infonse', expected 'infonce'"),
+        ({"temperature": -1}, r"^--temperature: found -1.0, expected a number above 0"),
         ({"objective-option": "foo=1"}, r"infonce: found setting 'foo'"),
         (
             {"encoder": "/no/folder", "encoder-option": "max_length=8"},
             r"^/no/folder: no such folder",
         ),
         ({"encoder-option": "dims=3"}, r"encoder option 'dims': no such setting; expected dim"),
-        ({"validation": "dev"}, r"validation: 'dev'; .*pairs.csv is a file and has no splits"),
-        ({"validation": "2"}, r"validation: 2.0; expected a fraction between 0 and 1"),
-        ({"epochs": 0}, r"epochs: 0.0; input should be greater than 0"),
+        ({"validation": "dev"}, r"^--validation: 'dev'; .*pairs.csv is a file and has no splits"),
+        ({"validation": "2"}, r"^--validation: 2.0; expected a fraction between 0 and 1"),
+        ({"sampler": "classes"}, r"^--sampler: found 'classes' for Pairs"),
+        ({"patience": 2}, r"^--patience: does nothing without --validation; expected both"),
+        ({"validate-every": 2}, r"^--validate-every: does nothing without --validation"),
+        ({"view-option": "a=2"}, r"^--view-option: does nothing without --view"),
+        ({"matryoshka": "999"}, r"found 999, expected below 32"),
+        ({"epochs": 0}, r"^--epochs: 0.0; input should be greater than 0"),
     ],
 )
 def test_what_is_wrong_is_one_line(pairs_csv, tmp_path, change, message):
@@ -193,6 +198,17 @@ def test_what_is_wrong_is_one_line(pairs_csv, tmp_path, change, message):
         train(*arguments)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_changed_data_is_of_a_run_that_goes_on(pairs_csv, tmp_path):
+    with pytest.raises(InputError, match=r"^--changed-data: does nothing without --resume"):
+        train(*options(pairs_csv, tmp_path / "run"), "--changed-data")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_validation_that_is_trained_on_is_said(pairs_csv, tmp_path):
+    said = train(*options(pairs_csv, tmp_path / "run", validation=pairs_csv, **{"max-steps": 1}))
+    assert "warning: 240 of 240 rows of the validation are trained on" in said.stderr
 
 
 def test_on_the_command_line_it_is_exit_code_2_without_a_traceback(tmp_path):

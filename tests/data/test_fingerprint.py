@@ -49,6 +49,13 @@ def test_columns_are_not_confused():
     assert seen_share(a, fingerprint(b)) == 0
 
 
+def test_the_other_way_round_if_asked():
+    there = Pairs.from_columns({"anchor": ["a", "b"], "positive": ["c", "d"]})
+    back = Pairs.from_columns({"anchor": ["c", "x"], "positive": ["a", "b"]})
+    assert seen_share(back, fingerprint(there)) == 0
+    assert seen_share(back, fingerprint(there), swapped=True) == 0.5
+
+
 def test_what_was_seen_is_what_was_encoded():
     """The same two texts as pairs, triplets and scored pairs; the digest tells them apart."""
     texts = {"anchor": ["a", "b"], "positive": ["c", "d"]}

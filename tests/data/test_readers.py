@@ -120,6 +120,7 @@ def test_columns_by_number_mean_no_header_line(write: Write) -> None:
         ("x.csv", b'a,b\n"x\ncaf\xe9",z\n', 2, "found the byte 0xe9"),
         ("x.csv", b"a,b\n1,2,3\n", 2, r"found 3 fields; expected 2 \(a, b\)"),
         ("x.csv", b'a,b\n"x"y,z\n', 2, "found a broken line"),
+        ("x.csv", b"a,b\nx\ry,z\n", 2, "found a carriage return inside a field"),
         ("x.csv", b'a,b\n"x,z\nf,g\n', 2, r"mark that is not closed \(rows 2 to 3\)"),
         ("x.tsv", b"a\tb\nx\n", 2, "found 1 fields; expected 2"),
         ("x.tsv", b"a\tb\nx\t\xff\n", 2, "found the byte 0xff at position 3"),

@@ -55,6 +55,17 @@ def test_ties_do_not_favour_a_list_that_begins_with_the_relevant():
     assert evaluate_reranking(encode, data).per_item["MRR"].tolist() == [0.5, 1]
 
 
+def test_lists_that_any_order_makes_perfect_are_said():
+    rows = [["a", "bb"], ["a", "bb"]]
+    data = Ranked.from_columns(
+        {"query": ["a", "b"], "candidates": rows, "relevance": [[1, 1], [0, 1]]}
+    )
+    result = evaluate_reranking(lambda texts, role: np.array([[len(t), 1.0] for t in texts]), data)
+    assert result.notes == (
+        "queries to which every candidate is relevant, so that any ranking is perfect: 1",
+    )
+
+
 def test_a_query_without_a_relevant_candidate_is_left_out():
     data = ranked(("a", ["good", "bad"], [0.0, 0.0]), ("b", ["good", "bad"], [1.0, 0.0]))
     result = evaluate_reranking(encode, data)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dipole.data import RetrievalData
 from dipole.errors import InputError
 from dipole.evaluation import retrieval
 from dipole.evaluation.result import compare
@@ -295,3 +296,17 @@ def test_of_pairs_an_anchor_does_not_find_its_own_text():
     assert found.notes == (
         "2 of 3 queries are documents too (by text): left out of their own ranking",
     )
+
+
+def test_queries_that_any_ranking_answers_are_said():
+    def letters(texts, role):
+        return np.array([[text.count(letter) for letter in "ab"] for text in texts], float)
+
+    data = RetrievalData(
+        {"1": "a", "2": "b"}, {"q": "a", "r": "b"}, {"q": {"1": 1, "2": 1}, "r": {"2": 1}}
+    )
+    assert evaluate_retrieval(letters, data).notes == (
+        "queries to which every document is relevant, so that any ranking is perfect: 1",
+    )
+    alone = RetrievalData({"1": "a", "q": "b"}, {"q": "b"}, {"q": {"1": 1}})
+    assert evaluate_retrieval(letters, alone).notes[-1].endswith("perfect: 1")

@@ -231,7 +231,7 @@ def test_memory_is_bounded_per_text(texts, tower, tmp_path, monkeypatch):
         ({"share": float("nan")}, "share: nan; input should be a finite number"),
         ({"negatives": True}, "negatives: True; .*not true or false"),
         ({"negatives": 0}, "negatives: 0; input should be greater than or equal to 1"),
-        ({"skip": 100}, r"depth 100; expected more than skip \(100\)"),
+        ({"skip": 100}, r"skip: found 100; expected less than depth \(100\)"),
         ({"marign": 1}, "marign: 1; extra inputs are not permitted"),
     ],
 )

@@ -120,7 +120,9 @@ class Desk:
         return {
             "train": ["train", *train, "--max-steps", "2", *target],
             "evaluate": ["evaluate", f"{root}/run", "--data", f"{root}/pairs.csv"],
-            "mine": ["mine", f"{root}/run", "--data", f"{root}/pairs.csv", *target],
+            "mine": [
+                "mine", f"{root}/run", "--data", f"{root}/pairs.csv", "--out", f"{root}/{out}.jsonl"
+            ],
             "index": [
                 "index", f"{root}/run", "--corpus", f"{root}/pairs.csv", "--text", "answer", *target
             ],

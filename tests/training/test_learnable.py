@@ -11,7 +11,13 @@ from dipole.data.examples import Inputs
 from dipole.encoders import StaticText
 from dipole.errors import InputError
 from dipole.training.config import make_config
-from dipole.training.learnable import Gradient, check_learnable, check_words, small_batches
+from dipole.training.learnable import (
+    Gradient,
+    check_learnable,
+    check_partners,
+    check_words,
+    small_batches,
+)
 
 NUMBERS = [str(i) for i in range(6)]
 SAME = ["one text", "one  text", " one text", "one text\n", "one text", "one text"]
@@ -96,11 +102,37 @@ def test_what_may_be_otherwise_is_a_line():
                "relevance": [[1.0], [1.0], [1.0, 0.0]]}  # fmt: skip
     (line,) = said(Ranked.from_columns(columns), {"candidates": True})
     assert line.startswith("warning: 2 of 3 lists have one candidate, or one relevance for all")
-    pairs = Pairs.from_columns({"anchor": NUMBERS, "positive": NUMBERS})
+    pairs = Pairs.from_columns({"anchor": NUMBERS, "positive": NUMBERS[::-1]})
     (line,) = said(pairs, batch_size=1)
     assert line.startswith("warning: batches of one row have no negatives")
     assert small_batches(100, 80, 16)[0].startswith("warning: batches hold 1.2 of 16 rows")
     assert small_batches(100, 7, 16) == small_batches(3, 1, 16) == []
+
+
+def test_pairs_of_one_text_are_said():
+    copies = [f"{text}\n" for text in NUMBERS[:5]] + ["other"]
+    (line,) = said(Pairs.from_columns({"anchor": NUMBERS, "positive": copies}))
+    assert line.startswith("warning: 5 of 6 rows have one text as anchor and positive")
+    few = Pairs.from_columns({"anchor": NUMBERS, "positive": [*NUMBERS[:2], "a", "b", "c", "d"]})
+    assert said(few) == []
+
+
+def test_inputs_that_are_twice_the_same_are_said():
+    texts = StaticText.from_texts(NUMBERS, NUMBERS, dim=8)
+    still = StaticText.from_texts(NUMBERS, NUMBERS, dim=8, dropout=0.0)
+    alone = Inputs.from_columns({"input": NUMBERS})
+    classes = Labeled.from_columns({"input": NUMBERS, "label": [0, 1] * 3})
+
+    def lines(encoder, examples, inputs=PAIR, **settings):
+        return check_partners(make_config(data="x", **settings), encoder, examples, inputs)
+
+    assert lines(still, alone)[0].startswith("warning: every input is its own partner")
+    assert lines(still, alone, view=["same"])
+    assert lines(still, classes)
+    assert not lines(texts, alone)
+    assert not lines(still, alone, view=["word-deletion"])
+    assert not lines(still, classes, {"views": True, "labels": False})
+    assert not lines(still, Pairs.from_columns({"anchor": NUMBERS, "positive": NUMBERS}))
 
 
 def test_texts_without_a_known_word():

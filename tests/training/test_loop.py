@@ -140,6 +140,12 @@ def test_a_loss_that_is_not_finite_names_step_rows_and_checkpoint(train, tmp_pat
     assert "\n" not in message
 
 
+def test_vectors_that_are_not_finite_name_step_and_rows(train, tmp_path):
+    with pytest.raises(RunError, match=r"^step 2: anchor: found .* nan or inf.*batch of 8 example"):
+        train("broken", learning_rate=1e30, clip_norm=0, schedule="constant", warmup=0)
+    assert (tmp_path / "broken" / "config.yaml").exists()
+
+
 def test_validation_keeps_the_best_model_and_stops_early(train, pairs):
     held = pairs.select(range(20))
     run = train(

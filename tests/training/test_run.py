@@ -141,6 +141,19 @@ def test_what_cannot_be_lengthened_is_refused_and_stays(train, tmp_path):
     assert train("run", resume=True).result == run.result
 
 
+def test_a_refused_run_leaves_its_name_free(train, tmp_path):
+    with pytest.raises(InputError, match="sampler: found 'classes' for Pairs"):
+        train("run", sampler="classes")
+    with pytest.raises(InputError, match="below"):  # at the first step
+        train("run", matryoshka=[999])
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="sampler: found 'classes' for Pairs"):
+        train("run", sampler="classes", resume=True)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
+
+
 def turned(pairs):
     """20 rows of 20: two others, and all in another order."""
     rows = pairs.select([*range(2, 20), 30, 31])

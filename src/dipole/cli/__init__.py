@@ -19,6 +19,7 @@ from dipole.cli.search import search
 from dipole.cli.systems import systems
 from dipole.cli.train import train
 from dipole.cli.tune import tune
+from dipole.cli.wording import Command
 from dipole.errors import DipoleError
 from dipole.showing import replace_what_cannot_be_shown, say
 
@@ -31,7 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (demo, mine, merge, train, tune, evaluate, index, search, compare, prove, systems):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def _print_version(asked: bool) -> None:

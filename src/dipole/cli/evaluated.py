@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dipole.cli.trained import say_skipped, seen_note, settings_of
+from dipole.cli.trained import load_named, say_skipped, seen_note, settings_of
 from dipole.errors import InputError
+from dipole.showing import counted
 
 if TYPE_CHECKING:
     from dipole.data import Examples, RetrievalData
@@ -135,13 +136,14 @@ def measure(
 
 def _load(system: str) -> Any:
     """An encoder, or what can be measured as one: images as they are, stored vectors."""
-    from dipole.encoders import load_encoder
     from dipole.evaluation.stored import VECTOR_FILES, load_vectors
     from dipole.evaluation.tasks import pixels
 
     if system == PIXELS_NAME:
         return pixels
-    return load_vectors(system) if system.endswith(VECTOR_FILES) else load_encoder(system)
+    if system.endswith(VECTOR_FILES):
+        return load_vectors(system)
+    return load_named(system, (BM25_NAME, PIXELS_NAME))
 
 
 def _seen(system: str, data: Examples | RetrievalData, wanted: Wanted) -> str | None:
@@ -175,7 +177,7 @@ def _direction(data: tuple[Any, ...]) -> str:
 
     if isinstance(data[-1], RetrievalData):
         return f"{data[-1].direction}: {data[-1].sizes}"
-    return " and ".join(f"{len(examples):,} examples from {examples.origin}" for examples in data)
+    return " and ".join(f"{counted(len(rows), 'example')} from {rows.origin}" for rows in data)
 
 
 def _about(data: tuple[Any, ...], wanted: Wanted) -> dict[str, Any]:

@@ -9,10 +9,10 @@ import typer
 
 from dipole.cli.options import TrustCode, with_options
 from dipole.cli.outputs import check_file
-from dipole.cli.trained import check_bad_rows, choose_columns, say_skipped
+from dipole.cli.trained import check_bad_rows, choose_columns, load_named, say_skipped
 from dipole.errors import InputError, optional
 from dipole.sampling.filters import Filters
-from dipole.showing import say
+from dipole.showing import counted, say
 
 SEARCHES = ("auto", "exact", "ivf", "hnsw")
 
@@ -79,10 +79,14 @@ def mine(
         if source == "bm25" and guide is None:
             raise InputError(f"--workers {workers}: bm25 encodes nothing; expected 0, or a --guide")
         optional("ray", "ray")
+    elif address is not None:
+        raise InputError(f"--address {address}: does nothing without --workers; expected both")
     if search not in SEARCHES:
         raise InputError(f"--search {search}: expected one of {', '.join(SEARCHES)}")
     if out.exists():
         raise InputError(f"{out}: exists; expected the name of a new file")
+    if out.suffix != ".jsonl":
+        raise InputError(f"--out {out}: expected a name that ends in .jsonl, as that is written")
     check_file("--out", out)
     bad_rows = check_bad_rows(on_bad_row)
     named = {"anchor": anchor, "positive": positive}
@@ -95,7 +99,7 @@ def mine(
     if judge == "bm25":
         raise InputError("--guide bm25: found words as a judge; expected a run or a model")
     examples = load_pairs(data, split=split, on_bad_row=bad_rows, **columns)  # type: ignore[arg-type]
-    say(f"{len(examples):,} pairs from {examples.origin}", error=True)
+    say(f"{counted(len(examples), 'pair')} from {examples.origin}", error=True)
     say_skipped(examples.skipped)
     for model, note in notes.items():
         say(f"note: {model}: {note.replace('measured on', 'mining')}", error=True)
@@ -128,7 +132,11 @@ def mine(
             said,
         )  # fmt: skip
     say(f"{counts.summary()}; written to {out}")
-    say(f"train on them: dipole train --data {out} --out RUN")
+    if counts.negatives:
+        say(f"train on them: dipole train --data {out} --out RUN")
+    else:
+        say("warning: there is nothing to train on; expected more --corpus, or wider limits "
+            "(--skip, --depth, --margin, --share, --most, --least)", error=True)  # fmt: skip
 
 
 def _load_judge(model: str) -> Any:
@@ -141,6 +149,4 @@ def _load_judge(model: str) -> Any:
 
 
 def _load(model: str) -> Any:
-    from dipole.encoders import load_encoder
-
-    return model if model == "bm25" else load_encoder(model)
+    return model if model == "bm25" else load_named(model, ("bm25",))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dipole.errors import InputError
-from dipole.showing import say
+from dipole.showing import counted, say
 
 if TYPE_CHECKING:
     from dipole.data import Examples, Skipped
@@ -81,19 +81,23 @@ def choose_columns(
 def seen_note(system: str, examples: Examples, data: str, split: str) -> str | None:
     """How many of these rows the run was trained on, whatever file they came from.
 
-    By their contents (`seen_share`); of a run without fingerprints by the name of its data.
+    By their contents (`seen_share`), in the other direction too; of a run without fingerprints by
+    the name of its data.
     """
+    from dipole.data import Pairs, Scored, Triplets
     from dipole.data.fingerprint import SKETCH, seen_share
 
     trained = _data_of(system)
     if "sketch" not in trained:
         return _seen_by_path(settings_of(system), data, split)
     share = seen_share(examples, trained)
+    if isinstance(examples, Pairs | Scored | Triplets) and share == 0:
+        share = seen_share(examples, trained, swapped=True)
     if math.isnan(share) or not (count := round(share * len(examples))):
         return None
     about = "about " if int(trained["rows"]) > SKETCH and share < 1 else ""
     many = "all" if count == len(examples) else f"{about}{count:,} of the"
-    rows = f"{len(examples):,} row{'s' * (len(examples) != 1)}"
+    rows = counted(len(examples), "row")
     return f"trained on {many} {rows} measured here: of these it says how well it remembers"
 
 
@@ -125,6 +129,23 @@ def _shown(columns: Mapping[str, str]) -> str:
     return ", ".join(f"{field} '{column}'" for field, column in columns.items())
 
 
+def load_named(model: str, names: Sequence[str]) -> Any:
+    """The encoder of a run, folder or hub id; `names` are what else could have been meant."""
+    from difflib import get_close_matches
+
+    from dipole.encoders import load_encoder
+
+    try:
+        return load_encoder(model)
+    except InputError:
+        close = get_close_matches(model, names, n=1)
+        if not close or Path(model).exists():
+            raise
+        raise InputError(
+            f"{model}: no such run, folder or hub id; did you mean {close[0]}?"
+        ) from None
+
+
 def check_bad_rows(on_bad_row: str) -> OnBadRow:
     """What --on-bad-row says."""
     if on_bad_row == "error":
@@ -138,4 +159,4 @@ def say_skipped(skipped: Skipped) -> None:
     """How many rows were left out, on standard error."""
     if skipped:
         first = skipped.messages[0]
-        say(f"left out {skipped.count:,} bad rows; the first: {first}", error=True)
+        say(f"left out {counted(skipped.count, 'bad row')}; the first: {first}", error=True)

@@ -12,7 +12,7 @@ from pydantic import create_model
 from dipole.cli.options import with_options
 from dipole.cli.outputs import check_place
 from dipole.errors import InputError
-from dipole.showing import say, terminal
+from dipole.showing import counted, say, terminal
 from dipole.training.config import Config
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _announce(space: Space, fixed: dict[str, Any]) -> None:
         check_columns(config, inputs)
     examples = load_training(configs[0], wanted[0])
     check_examples(configs[0], wanted[0], examples)
-    say(f"training: {len(examples):,} examples from {examples.origin}", error=True)
+    say(f"training: {counted(len(examples), 'example')} from {examples.origin}", error=True)
 
 
 def _space(

@@ -84,8 +84,12 @@ def _is_fingerprint(found: Mapping[str, Any]) -> bool:
     return type(found.get("rows", 0)) is int and isinstance(found.get("columns", {}), dict)
 
 
-def seen_share(examples: Examples, fingerprint: Mapping[str, Any]) -> float:
+def seen_share(
+    examples: Examples, fingerprint: Mapping[str, Any], *, swapped: bool = False
+) -> float:
     """The share of these rows that are among those of `fingerprint`, 0 to 1, whatever their kind.
+
+    swapped: with their two texts the other way round.
 
     Pairs, triplets and scored pairs of the same two texts are the same, labelled inputs and plain
     ones too. Exact where those were at most `SKETCH` different rows. Else it is estimated from the
@@ -95,7 +99,7 @@ def seen_share(examples: Examples, fingerprint: Mapping[str, Any]) -> float:
     sketch = _unpacked(fingerprint["sketch"])
     is_whole = fingerprint["rows"] <= SKETCH or len(sketch) < SKETCH
     asked, seen = 0, 0
-    for hashes in row_hashes(examples, without=UNSEEN):
+    for hashes in row_hashes(examples, without=UNSEEN, swapped=swapped):
         known = hashes if is_whole else hashes[hashes <= sketch[-1]]
         asked += len(known)
         seen += int(np.isin(known, sketch).sum())
@@ -103,10 +107,15 @@ def seen_share(examples: Examples, fingerprint: Mapping[str, Any]) -> float:
 
 
 def row_hashes(
-    examples: Examples, key: Callable[[Any], int] = content_key, without: Container[str] = ()
+    examples: Examples,
+    key: Callable[[Any], int] = content_key,
+    without: Container[str] = (),
+    *,
+    swapped: bool = False,
 ) -> Iterator[np.ndarray]:
     """(rows of a block,) uint64 hashes of the rows' contents, block by block, in their order."""
     columns = [examples.column(field) for field in examples.FIELDS if field not in without]
+    columns = columns[::-1] if swapped else columns
     for start in range(0, len(examples), _BLOCK):
         rows = np.arange(start, min(start + _BLOCK, len(examples)))
         hashes = np.zeros(len(rows), np.uint64)

@@ -8,6 +8,7 @@ from typing import Any
 
 from dipole.data.examples import Pairs, Skipped, Texts, Triplets
 from dipole.data.same import content_key
+from dipole.showing import counted
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,7 @@ class RetrievalData:
     @property
     def sizes(self) -> str:
         """How many queries and documents there are, in words."""
-        queries, documents = len(self.queries), len(self.corpus)
-        return (
-            f"{queries:,} quer{'y' if queries == 1 else 'ies'}, "
-            f"{documents:,} document{'s' * (documents != 1)}"
-        )
+        return f"{counted(len(self.queries), 'query')}, {counted(len(self.corpus), 'document')}"
 
     def __repr__(self) -> str:
         return (

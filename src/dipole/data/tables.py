@@ -63,6 +63,8 @@ def _problem(path: Path, error: str, start: int, end: int) -> Bad:
         return Bad(f"{found}; expected shorter texts")
     if "unexpected end" in error:
         what = f"a quotation mark that is not closed (rows {start} to {end})"
+    elif "new-line character" in error:
+        what = "a carriage return inside a field without quotation marks"
     else:
         what = f"a broken line ({error})"
     return Bad(f"found {what}; expected quoted fields as in RFC 4180")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dipole.errors import InputError
 from dipole.evaluation.result import Result, compare
 from dipole.files import replaced
+from dipole.showing import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,10 +87,8 @@ def print_report(report: dict[str, Any], console: Console, title: str = "") -> N
                 cell = _with_interval(test, "difference", sign="+")
                 tests.add_row(*map(Text, (metric, cell, _p_cell(test))))
         console.print(tests)
-    unit = "queries" if report["item"] == "query" else f"{report['item']}s"
-    console.print(
-        Text(f"{report['items']} {unit}; [95 % bootstrap interval over {unit}]"), soft_wrap=True
-    )
+    items, unit = counted(report["items"], report["item"]), counted(0, report["item"])[2:]
+    console.print(Text(f"{items}; [95 % bootstrap interval over {unit}]"), soft_wrap=True)
     if report["tests"]:
         console.print(
             Text("p: paired permutation test, two-sided, not corrected for many metrics"),

@@ -11,7 +11,7 @@ from dipole.errors import InputError
 from dipole.evaluation.encoding import Encode, encode_function, expect, finite
 from dipole.evaluation.measures import RERANKING, check_reach, measures_of
 from dipole.evaluation.result import Result, Run
-from dipole.evaluation.retrieval import run_result
+from dipole.evaluation.retrieval import nothing_to_rank, run_result
 
 if TYPE_CHECKING:
     from dipole.data import Ranked
@@ -68,7 +68,9 @@ def evaluate_reranking(
             f"{system}: the candidates of every query have the same score; expected scores that "
             "differ (the model has collapsed)"
         )
-    return run_result("reranking", run, qrels, wanted, system=system, seed=seed)
+    full = sum(min(grades.values(), default=0) > 0 for grades in qrels.values())
+    notes = nothing_to_rank(full, "every candidate")
+    return run_result("reranking", run, qrels, wanted, notes=notes, system=system, seed=seed)
 
 
 def _vectors(

@@ -96,6 +96,12 @@ def run_result(
     )  # fmt: skip
 
 
+def nothing_to_rank(queries: int, what: str) -> tuple[str, ...]:
+    """The note on queries for which any ranking is perfect."""
+    said = f"queries to which {what} is relevant, so that any ranking is perfect: {queries:,}"
+    return (said,) if queries else ()
+
+
 def evaluate_retrieval(
     encoder: Any, data: RetrievalData, k: int | None = None, *, at: Sequence[int] | None = None,
     measures: Sequence[str] | None = None, ignore_identical_ids: bool | None = None,
@@ -171,6 +177,11 @@ def _result(
     run = without_itself(run, same, depth)
     qrels = {q: data.qrels.get(q, {}) for q in data.queries}
     notes = (*getattr(data, "notes", ()), *same.notes)
+    full = sum(
+        len(data.corpus) - (q in same.document) <= sum(g > 0 for g in judged.values())
+        for q, judged in qrels.items()
+    )
+    notes += nothing_to_rank(full, "every document")
     return run_result("retrieval", run, qrels, wanted, notes=notes, system=system, seed=seed)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dipole.data.inputs import batch_of, check_text, check_texts, real_number, whole_number
 from dipole.data.rows import shown
-from dipole.errors import InputError
+from dipole.errors import InputError, note
 from dipole.retrieval import store
 from dipole.retrieval import table as lance
 from dipole.retrieval.documents import Batch, Document, encoded
@@ -203,6 +203,8 @@ class Index:
         weight = real_number(weight, "weight", 0, 1)
         encoder = self.encoder
         vector = encoder.encode([text], role="query")[0]
+        if not vector.any():
+            note(f"the model knows no word of the query {text!r:.60}: its ranking means nothing")
         depth = max(k, _DEPTH) if hybrid else k
         dense, lexical = self._read(
             lambda table: (

@@ -54,7 +54,9 @@ class Filters(Settings):
     @model_validator(mode="after")
     def _window(self) -> Filters:
         if self.skip >= self.depth:
-            raise ValueError(f"depth {self.depth}; expected more than skip ({self.skip})")
+            raise ValueError(f"skip: found {self.skip}; expected less than depth ({self.depth})")
+        if self.least is not None and self.most is not None and self.least > self.most:
+            raise ValueError(f"least: found {self.least}; expected at most `most` ({self.most})")
         return self
 
 

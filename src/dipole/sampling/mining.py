@@ -27,7 +27,7 @@ from dipole.sampling.searching import (
     TowerSearch,
     WordSearch,
 )
-from dipole.showing import short
+from dipole.showing import counted, short
 
 if TYPE_CHECKING:
     from dipole.encoders.base import Encoder
@@ -49,11 +49,11 @@ class Counts:
 
     def summary(self) -> str:
         """One line for a person."""
-        found = f"{self.negatives:,} negatives for {self.rows:,} rows"
+        found = f"{counted(self.negatives, 'negative')} for {counted(self.rows, 'row')}"
         if self.negatives:
             found += f", mean score {self.negative_score / self.negatives:.3f}"
             found += f" (positives {self.positive_score / self.rows:.3f})"
-        return f"{found}; {self.without:,} rows have none" if self.without else found
+        return f"{found}; {counted(self.without, 'row')} without" if self.without else found
 
 
 class Miner:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dipole.data import Examples
+from dipole.data.fingerprint import seen_share
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.files import LOCK
-from dipole.showing import say
+from dipole.showing import counted, say
 from dipole.training.build import (
     build_encoder,
     build_objective,
@@ -22,13 +25,24 @@ from dipole.training.examples import check_examples, check_no_columns, unused
 from dipole.training.origin import check_data, parts_of
 from dipole.training.processes import is_alone, only_run, together
 from dipole.training.progress import check_trackers
-from dipole.training.run import CONFIG, RESULT, Run, finished, kept_encoder, tidy, train
+from dipole.training.run import (
+    CONFIG,
+    RESULT,
+    Run,
+    finished,
+    kept_encoder,
+    refused,
+    tidy,
+    train,
+)
 
 if TYPE_CHECKING:
     from torch import nn
 
 # Marks a setting of config.yaml that was an object of Python.
 _PYTHON = "python: "
+# A setting -> the one without which it does nothing.
+_NEEDS = {"view_options": "view", "patience": "validation", "validate_every": "validation"}
 # What may be asked anew on resume: how long the run is.
 _LENGTH = ("epochs", "max_steps")
 
@@ -76,6 +90,8 @@ def fit(
         >>> run = dipole.fit("stdlib-code", out="runs/code", epochs=2)  # doctest: +SKIP
         >>> run.encoder.encode(["read a file line by line"]).shape  # doctest: +SKIP
     """
+    if changed_data and not resume:
+        raise InputError("changed_data: does nothing without --resume; expected both or none")
     folder = Path(out)
     objects: dict[str, Any] = {
         "data": data,
@@ -90,20 +106,22 @@ def fit(
             together(lambda: tidy(folder))
             return finished(folder)
         _check_given_again(config, **objects)
+        is_new = not (folder / CONFIG).exists()
         if config.stages:
             from dipole.training.stages import fit_stages
 
             return fit_stages(
                 config, folder, changed_data=changed_data, show_progress=show_progress, **objects
             )
-        return fit_one(
-            config,
-            folder,
-            resume=resume,
-            changed_data=changed_data,
-            show_progress=show_progress,
-            **objects,
-        )
+        with refused(folder) if is_new else nullcontext():
+            return fit_one(
+                config,
+                folder,
+                resume=resume,
+                changed_data=changed_data,
+                show_progress=show_progress,
+                **objects,
+            )
 
 
 def fit_one(
@@ -120,10 +138,13 @@ def fit_one(
     keep_encoder: bool = False,
 ) -> Run:
     """`fit` with its settings checked: one training."""
-    from dipole.training.learnable import check_learnable, check_words
+    from dipole.training.learnable import check_learnable, check_partners, check_words
     from dipole.training.towers import inputs_of
 
     # What can be wrong soonest comes first.
+    for name, needed in _NEEDS.items():
+        if getattr(config, name) and not getattr(config, needed):
+            raise InputError(f"{name}: does nothing without --{needed}; expected both or none")
     check_trackers(config.track)
     if objective is None or isinstance(objective, str):
         objective = build_objective(config)
@@ -145,12 +166,14 @@ def fit_one(
     origin = together(
         lambda: check_data(folder, parts_of(config, examples, held), accept=changed_data)
     )
+    if held is not None:
+        notes += _trained_on(held, origin)
     if not isinstance(encoder, Encoder):
         kept = together(lambda: kept_encoder(config, folder)) if origin["changed"] else None
         encoder = build_encoder(config, examples, kept)
     _settle_precision()
     config = _with_defaults(config, encoder)
-    notes += check_words(encoder, examples)
+    notes += check_words(encoder, examples) + check_partners(config, encoder, examples, inputs)
     if show_progress and os.environ.get("RANK", "0") == "0":
         for note in notes:
             _note(note)
@@ -226,12 +249,23 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
     return make_config(**settings), (folder / RESULT).exists() and not other
 
 
+def _trained_on(held: Examples, origin: dict[str, Any]) -> list[str]:
+    """How much of a validation is training data, as a line: it is remembered, not learnt."""
+    share = seen_share(held, origin)
+    if math.isnan(share) or not (count := round(share * len(held))):
+        return []
+    return [
+        f"warning: {count:,} of {len(held):,} rows of the validation are trained on: of these it "
+        "says how well they are remembered"
+    ]
+
+
 def _announce(purpose: str, examples: Examples) -> None:
     """Which rows and columns were taken, and what was left out: it may not be what was meant."""
-    _note(f"{purpose}: {len(examples):,} examples from {examples.origin}")
+    _note(f"{purpose}: {counted(len(examples), 'example')} from {examples.origin}")
     if examples.skipped:
         first = examples.skipped.messages[0]
-        _note(f"skipped {examples.skipped.count:,} rows; the first: {first}")
+        _note(f"skipped {counted(examples.skipped.count, 'row')}; the first: {first}")
 
 
 def _note(line: str) -> None:

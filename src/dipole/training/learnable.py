@@ -47,7 +47,7 @@ def check_learnable(config: Config, examples: Examples, inputs: Mapping[str, boo
             raise _nothing(examples, "input", "several: one alone has no negatives")
         return []
     if isinstance(examples, Triplets) and any(examples.column("negatives")):
-        return []
+        return _sides(examples)
     if isinstance(examples, Pairs | Triplets):
         for field in ("anchor", "positive"):
             if _is_one(examples.column(field)):
@@ -55,6 +55,7 @@ def check_learnable(config: Config, examples: Examples, inputs: Mapping[str, boo
                 raise _nothing(examples, field, more)
         if config.batch_size == 1 and config.queue is None and config.centroids is None:
             return ["warning: batches of one row have no negatives; expected a larger --batch-size"]
+        return _sides(examples)
     return []
 
 
@@ -93,6 +94,22 @@ def check_words(encoder: Encoder, examples: Examples) -> list[str]:
             f"encoder knows: their vectors are zero ({first})"
         )
     return said
+
+
+def check_partners(
+    config: Config, encoder: Encoder, examples: Examples, inputs: Mapping[str, bool]
+) -> list[str]:
+    """Whether inputs without partner and class are twice the same: no view, no dropout."""
+    has_class = "label" in examples.FIELDS and "labels" in inputs
+    is_apart = config.teacher is not None or config.centroids is not None
+    if "input" not in examples.FIELDS or has_class or is_apart or set(config.view) - {"same"}:
+        return []
+    if any(getattr(m, name, 0) for m in encoder.modules() for name in ("p", "dropout")):
+        return []
+    return [
+        "warning: every input is its own partner, and this encoder has no dropout that would tell "
+        "the two apart; expected --view (or classes, and an objective that takes them)"
+    ]
 
 
 def small_batches(rows: int, batches: int, batch_size: int) -> list[str]:
@@ -146,6 +163,17 @@ def _lists(examples: Ranked, *, given: bool) -> list[str]:
     if 2 * useless > len(examples):
         return [f"warning: {useless:,} of {len(examples):,} lists have {what}: they teach nothing"]
     return []
+
+
+def _sides(examples: Pairs | Triplets) -> list[str]:
+    """Of rows whose two texts are one: what they teach, dropout alone makes."""
+    same = int((examples.keys("anchor") == examples.keys("positive")).sum())
+    if 2 * same <= len(examples):
+        return []
+    return [
+        f"warning: {same:,} of {len(examples):,} rows have one text as anchor and positive: "
+        "nothing but dropout tells the two apart"
+    ]
 
 
 def _is_one(values: Sequence[Any]) -> bool:

@@ -281,7 +281,12 @@ class Trainer:
             self.accelerator.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"
         )
         with low, using(executor="tiled" if batch.replicated else None), drawing(rows):
-            loss = self.model(columns, tensors)
+            try:
+                loss = self.model(columns, tensors)
+            except InputError as error:  # at the first step it is of the settings or the data
+                if self.progress.step == 0:
+                    raise
+                raise self._stopped(str(error), batch) from None
         # The mean of the processes' shares is the loss of the whole batch.
         value = float(self.accelerator.reduce(loss.detach(), "mean"))
         self._check_finite("loss", value, batch)
@@ -370,14 +375,16 @@ class Trainer:
         return {f"loss/{name}": float(value) for name, value in parts.items()}
 
     def _check_finite(self, what: str, value: float, batch: Batch) -> None:
-        if np.isfinite(value):
-            return
+        if not np.isfinite(value):
+            raise self._stopped(f"the {what} is {value}", batch)
+
+    def _stopped(self, why: str, batch: Batch) -> RunError:
         found = list_checkpoints(self.folder / CHECKPOINTS)
         last = f"the last good checkpoint is {found[-1]}" if found else "no checkpoint yet"
         ids = ", ".join(batch.row_ids[:8]) + (", ..." if len(batch.row_ids) > 8 else "")
-        raise RunError(
-            f"step {self.progress.step + 1}: the {what} is {value}; "
-            f"batch of {len(batch.row_ids)} examples: {ids}; {last}"
+        return RunError(
+            f"step {self.progress.step + 1}: {why}; batch of {len(batch.row_ids)} examples: {ids}; "
+            f"{last}"
         )
 
     @property

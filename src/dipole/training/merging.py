@@ -71,6 +71,8 @@ def merge(
         raise InputError(f"weights: {method} weighs by itself; expected uniform or task")
     if scale != 1 and method != "task":
         raise InputError(f"scale: found {scale:g} for {method}; expected task")
+    if base is not None and method not in ("delta", "task"):
+        raise InputError(f"base: {method} needs none; expected delta or task, or no base")
     if delta_weights not in get_args(DeltaWeights):
         raise InputError(
             f"delta_weights: found {short(delta_weights)}, expected one of "
@@ -87,7 +89,7 @@ def merge(
         return with_state(encoders[0], soup(states, weights))
     if base is None:
         raise InputError(
-            f"method {method}: found no base; expected the model that all were trained from"
+            f"method: {method} needs a base; expected the model that all were trained from"
         )
     start = dict(base.state_dict())
     if method == "delta":

@@ -13,20 +13,25 @@ is gone before what takes its place is there.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dipole.data import Examples
 from dipole.encoders.base import Encoder
+from dipole.errors import InputError
 from dipole.files import remove_folder, replaced, sweep, write_text
 from dipole.training.build import MADE_OF_DATA, build_parts, build_views
 from dipole.training.checkpoints import drop_checkpoints, recover_folder, write_folder
 from dipole.training.config import Config, write_config
-from dipole.training.origin import check_teacher, read_data, write_data
+from dipole.training.origin import DATA, check_teacher, read_data, write_data
 from dipole.training.processes import together
+from dipole.training.progress import METRICS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -158,6 +163,21 @@ def _begin(config: Config, folder: Path, origin: dict[str, Any]) -> None:
         from dipole.training.samplers import GROUPS
 
         (folder / GROUPS).unlink(missing_ok=True)  # of other rows
+
+
+@contextmanager
+def refused(folder: Path) -> Iterator[None]:
+    """A new run that is refused (InputError) leaves nothing: its name is free for the next try."""
+    from dipole.training.samplers import GROUPS
+
+    try:
+        yield
+    except InputError:
+        if os.environ.get("RANK", "0") == "0" and not any(folder.glob(f"{CHECKPOINTS}/*")):
+            for name in (CONFIG, DATA, GROUPS, METRICS):
+                (folder / name).unlink(missing_ok=True)
+            remove_folder(folder / START)
+        raise
 
 
 def _go_on(config: Config, folder: Path, origin: dict[str, Any]) -> None:

@@ -1,0 +1,42 @@
+"""What a message calls by the name of a setting is called by the option that the user gave."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from typer.core import TyperCommand
+
+from dipole.errors import DipoleError
+
+
+class Command(TyperCommand):
+    """A command whose errors begin with its options: `--batch-size: found 0`.
+
+    The library says `batch_size: found 0`, which is right for Python and for a recipe, so only
+    what was given on the command line is called otherwise.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DipoleError as error:
+            if worded := _worded(str(error), ctx):
+                raise type(error)(worded) from None
+            raise
+
+
+def _worded(message: str, ctx: Any) -> str | None:
+    found = re.match(r"([a-z_]+?)(s?)(\[\d+\])?(?=: )", message)
+    if not found:
+        return None
+    for option in ctx.command.params:  # of a repeatable --weight the library says weights[0]
+        is_meant = option.name in (found[1] + found[2], found[1])
+        if is_meant and option.param_type_name == "option" and _is_given(option.name, ctx):
+            return str(option.opts[0]) + message[found.end() :]
+    return None
+
+
+def _is_given(name: str, ctx: Any) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
