@@ -65,7 +65,9 @@ def checked(name: str, kind: Any, value: Any) -> Any:
     if get_origin(kind) in (Union, types.UnionType):
         if value is None and type(None) in get_args(kind):
             return None
-        kind = next(part for part in get_args(kind) if part is not type(None))
+        kind, *others = [part for part in get_args(kind) if part is not type(None)]
+        if any(isinstance(other, type) and isinstance(value, other) for other in others):
+            return value
     limits = None
     if get_origin(kind) is Annotated:
         kind, *limits = get_args(kind)
@@ -73,6 +75,8 @@ def checked(name: str, kind: Any, value: Any) -> Any:
         return _one_of(name, get_args(kind), value)
     if kind is bool and not isinstance(value, bool):
         raise InputError(f"{name}: found {value!r}, expected True or False")
+    if kind is str and not isinstance(value, str):
+        raise InputError(f"{name}: found {value!r}, expected text")
     if kind in (int, float):
         ranges = [limit for limit in limits or () if isinstance(limit, Range)]
         return _number(name, kind, value, ranges[0] if ranges else Range())

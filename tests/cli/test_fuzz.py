@@ -26,7 +26,7 @@ def test_every_option_is_tried():
     commands = {command for command, _, _ in CASES}
     assert commands == set(fuzzing.COMMANDS)
     assert {option for command, option, _ in CASES if command == "train"} >= {
-        "--data", "--encoder-option", "--queue", "--locked", "--out",
+        "--data", "--encoder-option", "--part", "--locked", "--out",
     }  # fmt: skip
 
 

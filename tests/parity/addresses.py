@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from dipole.data import Pairs
 from dipole.evaluation.clustering import agreement
 from dipole.evaluation.geometry_hubs import hubness
 from dipole.evaluation.geometry_pairs import alignment
@@ -33,8 +34,7 @@ from dipole.objectives.views.multi_view import EveryPair
 from dipole.sampling.choosing import allowed
 from dipole.sampling.filters import Filters
 from dipole.scores.bm25 import BM25
-from dipole.training.parts.queue import Queue
-from dipole.training.parts.teacher import Teacher
+from dipole.training.parts import Queue, Setup, Teacher
 
 STEPPED = ("anchor", "positive")  # inputs with one more axis, where a loss runs over several steps
 
@@ -125,11 +125,19 @@ def without_predictor(anchor: Tensor, positive: Tensor) -> Tensor:
     return objective(anchor, positive)
 
 
+def setup(encoder: Any) -> Setup:
+    """A training whose objective takes negatives; its encoder is any module."""
+    encoder.dim = 1
+    examples = Pairs.from_columns({"anchor": ["a"], "positive": ["b"]})
+    return Setup(encoder, examples, {"negative": False})
+
+
 def averaged(start: Tensor, weights: Tensor, *, decay: float) -> Tensor:
     """The teacher's weight after the student has taken each of `weights` (steps, ...) in turn."""
     student = nn.Linear(start.shape[1], start.shape[0], bias=False)
     student.weight.data = start.clone()
-    teacher = Teacher(student, decay, {"negative": False})
+    teacher = Teacher(decay=decay)
+    teacher.bind(setup(student))
     for weight in weights:
         student.weight.data = weight.clone()
         teacher.after_step()
@@ -138,7 +146,8 @@ def averaged(start: Tensor, weights: Tensor, *, decay: float) -> Tensor:
 
 def queued(keys: Tensor, *, size: int) -> Tensor:
     """The queue, oldest first, that the last of the batches keys (steps, n, d) is shown."""
-    queue = Queue(size, {"negative": False})
+    queue = Queue(size)
+    queue.bind(setup(nn.Linear(1, 1)))
     shown: dict[str, Tensor] = {}
     for batch in keys:
         shown = queue.before({"anchor": batch, "positive": batch})

@@ -218,7 +218,7 @@ def damaged(text: str, damage: str) -> bytes:
         try:
             values = json.loads(text)
         except ValueError:
-            return b"dim: []\ndata: 5\nstages: 5\nqueue: true\nobjective_options: 3\n"
+            return b"dim: []\ndata: 5\nstages: 5\nparts: true\nobjective_options: 3\n"
         new = {"wrong types": ["x"], "negative": -1, "nan": float("nan")}[damage]
         if isinstance(values, dict):
             values = {k: v if isinstance(v, str) and damage != "wrong types" else new

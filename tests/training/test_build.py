@@ -81,24 +81,24 @@ def test_validation_by_fraction_file_and_not_at_all(table, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("parts", "given", "message"),
     [
-        ({}, "found anchor and no queue; expected --queue too"),
-        ({"queue": 4, "teacher": "ema"}, "expected --teacher-makes queue"),
-        ({"queue": 4, "pairs": True}, "found anchor for pairs, expected positive"),
+        (["teacher"], "inputs", "holds anchor, found a teacher of the positives; expected --pa"),
+        ([], "pairs", "holds anchor, found pairs; expected holds=positive"),
     ],
 )
-def test_a_queue_of_anchors_is_one_of_first_views(settings, message, tiny_encoder):
+def test_a_queue_of_anchors_is_one_of_first_views(parts, given, message, tiny_encoder):
     texts = {"anchor": ["a", "b"], "positive": ["b", "a"]}
-    given = Pairs.from_columns(texts) if settings.pop("pairs", False) else None
-    examples = given or Inputs.from_columns({"input": ["a", "b"]})
-    config = make_config(data="x", queue_holds="anchor", **settings)
-    with pytest.raises(InputError, match=rf"^queue_holds: .*{message}"):
+    examples = Inputs.from_columns({"input": ["a", "b"]})
+    if given == "pairs":
+        examples = Pairs.from_columns(texts)
+    config = make_config(data="x", parts=["queue:size=4,holds=anchor", *parts])
+    with pytest.raises(InputError, match=rf"^queue: {message}"):
         build_parts(config, tiny_encoder, examples, InfoNCE().inputs())
 
 
 def test_a_queue_that_no_machine_holds_is_one_line(tiny_encoder):
     examples = Pairs.from_columns({"anchor": ["a", "b"], "positive": ["b", "a"]})
-    config = make_config(data="x", queue=99999999999999)
+    config = make_config(data="x", parts="queue:size=99999999999999")
     with pytest.raises(InputError, match=r"^queue: 99,999,999,999,999 vectors: needs .* GB of mem"):
         build_parts(config, tiny_encoder, examples, InfoNCE().inputs())

@@ -15,15 +15,23 @@ from support.tiny import TinyEncoder, load_tiny, word_pairs
 # What is trained, as settings of `fit`; every one with uneven last batches (44 = 5 x 8 + 4).
 RUNS = {
     "plain": {},
-    "queue and cache": {"queue": 20, "chunk": 3},
-    "ring": {"objective_options": {"executor": "ring"}, "queue": 20},
-    "teacher and queue": {"teacher": "ema", "teacher_decay": 0.5, "queue": 20},
-    "teacher scores": {"teacher": "frozen", "objective": "dclr"},
-    "frozen teacher": {"objective": "queue-infonce", "queue": 16, "teacher": "frozen"},
+    "queue and cache": {"parts": ["queue:size=20"], "chunk": 3},
+    "ring": {"objective_options": {"executor": "ring"}, "parts": ["queue:size=20"]},
+    "teacher and queue": {"parts": ["teacher:decay=0.5", "queue:size=20"]},
+    "teacher scores": {"parts": ["teacher:kind=frozen"], "objective": "dclr"},
+    "frozen teacher": {
+        "objective": "queue-infonce",
+        "parts": ["queue:size=16", "teacher:kind=frozen"],
+    },
     "state of examples": {"objective": "isogclr", "objective_options": {"rho": 0.5}},
     "lists that are empty here and there": {"listed": True, "batch_size": 4},
-    "fewer rows than processes": {"batch_size": 2, "queue": 5},
-    "sharded": {"sharded": True, "teacher": "ema", "queue": 9, "chunk": 2, "clip_norm": 0.5},
+    "fewer rows than processes": {"batch_size": 2, "parts": ["queue:size=5"]},
+    "sharded": {
+        "sharded": True,
+        "parts": ["teacher", "queue:size=9"],
+        "chunk": 2,
+        "clip_norm": 0.5,
+    },
     "sharded objective": {
         "sharded": True,
         "objective": "infonce + 0.1 * siglip",
@@ -31,7 +39,10 @@ RUNS = {
         "combine": "mgda",
     },
     "stages": {
-        "stages": [{"queue": 9, "epochs": 1}, {"objective": "siglip", "chunk": 2, "max_steps": 4}]
+        "stages": [
+            {"parts": ["queue:size=9"], "epochs": 1},
+            {"objective": "siglip", "chunk": 2, "max_steps": 4},
+        ]
     },
 }
 

@@ -130,8 +130,8 @@ def test_columns_that_are_used_are_taken(objective, settings):
         ("cosent", r"found Pairs \(python values\); cosent needs scores; .*--score"),
         ("bidirectional-margin", "needs classes; .*--label"),
         ("listnet", "needs the relevance of candidates"),
-        ("margin-mse", "needs a teacher's scores; expected --teacher"),
-        ("sct", "needs a teacher's vectors; expected --teacher"),
+        ("margin-mse", "needs a teacher's scores; expected --part teacher"),
+        ("sct", "needs a teacher's vectors; expected --part teacher"),
     ],
 )
 def test_what_the_examples_lack_is_said_before_training(objective, message):

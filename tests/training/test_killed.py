@@ -31,11 +31,11 @@ KINDS = {
         "objective_options": {"prototypes": 5, "dim": 8},
         "encoder_options": {"widths": [4, 8], "head": 8},
         "view": ["simclr"],
-        "queue": 16,
+        "parts": ["queue:size=16"],
     },
     "classes": {"encoder_options": SMALL, "sampler": "clusters", "validation": 0.25},
     "state of every example": {"encoder_options": SMALL, "objective": "isogclr"},
-    "teacher and queue": {"encoder": "bert", "teacher": "ema", "queue": 12},
+    "teacher and queue": {"encoder": "bert", "parts": ["teacher", "queue:size=12"]},
     "dropout is the view": {"encoder": "bert", "view": ["same"]},
 }  # fmt: skip
 

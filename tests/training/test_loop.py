@@ -88,8 +88,8 @@ def test_ctrl_c_saves_and_resume_ends_with_the_same_weights(train, tmp_path, sto
 @pytest.mark.parametrize(
     "parts",
     [
-        {"queue": 20, "teacher": "ema", "teacher_decay": 0.5, "chunk": 3},
-        {"queue": 20, "mixed": {"mixes": 4, "hardest": 8}, "objective": "queue-infonce"},
+        {"parts": ["queue:size=20", "teacher:decay=0.5"], "chunk": 3},
+        {"parts": ["queue:size=20", "mixed:mixes=4,hardest=8"], "objective": "queue-infonce"},
     ],
 )
 def test_queue_teacher_and_mixtures_are_resumed_to_the_bit(train, monkeypatch, parts):
@@ -257,8 +257,8 @@ def test_no_objective_is_given_a_known_positive_for_a_negative(tiny_encoder, tmp
             return super().forward(anchor, positive, negative, None, ids, negative_ids)
 
     fit(
-        triplets, tiny_encoder, Spy(), out=tmp_path / "run", batch_size=8, epochs=2, queue=30,
-        sampler=sampler, show_progress=False,
+        triplets, tiny_encoder, Spy(), out=tmp_path / "run", batch_size=8, epochs=2,
+        parts="queue:size=30", sampler=sampler, show_progress=False,
     )  # fmt: skip
     assert len(seen) > 50
     listed = 0

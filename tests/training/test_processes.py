@@ -19,8 +19,9 @@ chunk: 5
 checkpoint_every: 7
 log_every: 5
 stages:
-  - {{queue: 64, temperature: 0.1, max_steps: 9}}
-  - {{objective: infonce + 0.1 * siglip, learning_rate: 0.001, queue: 48, max_steps: 40}}
+  - {{parts: ['queue:size=64'], temperature: 0.1, max_steps: 9}}
+  - {{objective: infonce + 0.1 * siglip, parts: ['queue:size=48'], learning_rate: 0.001,
+      max_steps: 40}}
 """
 
 

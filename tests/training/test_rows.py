@@ -33,12 +33,15 @@ RUNS = {
         {"encoder": "conv", "objective": "ntxent", "view": ["weak"]}
         | {"encoder_options": {"widths": [8], "head": {"out": 4, "hidden": 8, "batch_norm": True}}},
     ),
-    "teacher beside": ("pairs", STATIC | {"objective": "sct", "teacher": "ema", "queue": 16}),
+    "teacher beside": (
+        "pairs",
+        STATIC | {"objective": "sct", "parts": ["teacher", "queue:size=16"]},
+    ),
     "mixed": (
         "pairs",
         STATIC
-        | {"objective": "queue-infonce", "queue": 20}
-        | {"mixed": {"hardest": 8, "mixes": 4, "with_anchor": 2}},
+        | {"objective": "queue-infonce"}
+        | {"parts": ["queue:size=20", "mixed:hardest=8,mixes=4,with_anchor=2"]},
     ),
 }
 # The gradient of a step: objectives that meet others in each of their ways.
@@ -48,10 +51,10 @@ GRADIENTS = {
     "gradient, siglip": ("pairs", STATIC | {"objective": "siglip"}),
     "gradient, ntxent": ("inputs", STATIC | {"objective": "ntxent", "view": ["word-deletion"]}),
     "gradient, supcon": ("images", IMAGES | {"objective": "supcon", "view": ["weak"]}),
-    "gradient, queue": ("pairs", STATIC | {"queue": 12, "chunk": 2}),
-    "gradient, teacher": ("pairs", STATIC | {"queue": 12, "teacher": "ema"}),
+    "gradient, queue": ("pairs", STATIC | {"parts": ["queue:size=12"], "chunk": 2}),
+    "gradient, teacher": ("pairs", STATIC | {"parts": ["queue:size=12", "teacher"]}),
 }
-KILL = ("inputs", RUNS["words"][1] | {"queue": 16, "checkpoint_every": 3})
+KILL = ("inputs", RUNS["words"][1] | {"parts": ["queue:size=16"], "checkpoint_every": 3})
 RUNS["whole"] = KILL
 KILLED = (2, 1)  # processes that go on
 COMMON = {"batch_size": 8, "epochs": 2}

@@ -16,7 +16,7 @@ from dipole.training.origin import ChangedDataError
 from dipole.training.processes import only_run
 from support.faults import every_death
 
-STAGES = [{"queue": 5, "max_steps": 2}, {"objective": "siglip", "max_steps": 2}]
+STAGES = [{"parts": ["queue:size=5"], "max_steps": 2}, {"objective": "siglip", "max_steps": 2}]
 KINDS = {
     "plain": {"max_steps": 3},
     "validation": {"max_steps": 4, "validation": "0.3", "validate_every": 1, "patience": 2},

@@ -13,9 +13,9 @@ from dipole.training.loop import Trainer
 from dipole.training.stages import stage_configs
 
 STAGES = [
-    {"objective": "infonce", "queue": 20, "temperature": 0.1, "epochs": 1},
+    {"objective": "infonce", "parts": ["queue:size=20"], "temperature": 0.1, "epochs": 1},
     {"objective": "siglip", "learning_rate": 1e-3, "max_steps": 5, "chunk": 3},
-    {"objective": "dcl", "epochs": 1, "teacher": "ema"},
+    {"objective": "dcl", "epochs": 1, "parts": ["teacher"]},
 ]
 
 

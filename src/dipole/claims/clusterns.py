@@ -87,7 +87,7 @@ def experiment(seed: int, quick: bool) -> dict[str, float]:
             "batch_size": BATCH, **BAG,
         }  # fmt: skip
         if arm == "clusterns":
-            settings["centroids"] = FAMILIES
+            settings["parts"] = [{"centroids": {"count": FAMILIES}}]
         objective = build_objective(make_config(data="", **settings))
         for name in ("objective", "objective_options", "temperature"):
             settings.pop(name, None)

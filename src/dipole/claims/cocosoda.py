@@ -13,13 +13,13 @@ from torch import Tensor
 from dipole.claims import AtLeast, AtMost, Claim
 from dipole.claims.study.loops import descend
 from dipole.claims.study.pairs import Bags, found, planned, short_code
+from dipole.data import Pairs
 from dipole.encoders.base import Features, Role
 from dipole.encoders.static_text import StaticText
 from dipole.objectives import InfoNCE
 from dipole.sampling.unique import UniqueBatches
 from dipole.training.batches import content_ids
-from dipole.training.parts.queue import Queue
-from dipole.training.parts.teacher import Teacher
+from dipole.training.parts import Queue, Setup, Teacher
 from dipole.views.code import SoftCode
 
 STEPS, BATCH, QUEUE, DECAY, TEMPERATURE = 300, 32, 1024, 0.99, 0.07
@@ -33,13 +33,22 @@ TWINS = {"anchor": "positive", "positive": "anchor"}
 ROLES: dict[str, Role] = {"anchor": "query", "positive": "document"}
 
 
+def _setup(encoder: StaticText, *inputs: str) -> Setup:
+    """A training whose objective takes these."""
+    nothing = Pairs.from_columns({"anchor": ["a"], "positive": ["b"]})
+    return Setup(encoder, nothing, dict.fromkeys(inputs, True))
+
+
 class Momentum:
     """The loss of a batch: each side finds the other, clean and as the teacher sees its view."""
 
     def __init__(self, encoder: StaticText, *, queue: int, decay: float) -> None:
-        self.teacher = Teacher(encoder, decay, {f"teacher_{side}": True for side in TWINS})
+        self.teacher = Teacher(decay=decay)
+        self.teacher.bind(_setup(encoder, *(f"teacher_{side}" for side in TWINS)))
         keys = [*TWINS, *(f"teacher_{side}" for side in TWINS)]
-        self.queues = {key: Queue(queue, {"negative": True}) for key in keys if queue}
+        self.queues = {key: Queue(queue) for key in keys if queue}
+        for kept in self.queues.values():
+            kept.bind(_setup(encoder, "negative"))
         self.objective = InfoNCE(TEMPERATURE, symmetric=False)
 
     def __call__(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from dipole.claims import AtLeast, AtMost, Claim
@@ -24,7 +26,8 @@ def experiment(seed: int, quick: bool) -> dict[str, float]:
     }
 
 
-MOCO = {"objective": "queue-infonce", "queue": 1024, "teacher": "ema", "teacher_decay": 0.99}
+PARTS: list[dict[str, Any]] = [{"queue": {"size": 1024}}, {"teacher": {"decay": 0.99}}]
+MIXED = {"mixed": {"hardest": 128, "mixes": 128, "with_anchor": 16}}
 
 CLAIM = Claim(
     system="mochi",
@@ -35,8 +38,8 @@ CLAIM = Claim(
     data="fashion-mnist-14",
     settings={"encoder": "conv", "view": ["simclr"], "batch_size": 128},
     arms={
-        "moco": MOCO,
-        "mochi": MOCO | {"mixed": {"hardest": 128, "mixes": 128, "with_anchor": 16}},
+        "moco": {"objective": "queue-infonce", "parts": PARTS},
+        "mochi": {"objective": "queue-infonce", "parts": [*PARTS, MIXED]},
     },
     measures=["knn", "geometry"],
     experiment=experiment,

@@ -42,7 +42,7 @@ def shares(outcome: Outcome) -> Mapping[str, np.ndarray]:
 def arm(objective: str, **options: int) -> dict[str, Any]:
     """Settings of an objective with options, beside a queue and a teacher."""
     found: dict[str, Any] = {"objective": objective}
-    found |= {"queue": QUEUE, "teacher": "ema", "teacher_decay": 0.99}
+    found |= {"parts": [{"queue": {"size": QUEUE}}, {"teacher": {"decay": 0.99}}]}
     return found | ({"objective_options": options} if options else {})
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from dipole.errors import InputError
+from dipole.training.formats import FORMER
 
 
 def with_options(model: type[BaseModel]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -25,12 +26,16 @@ def with_options(model: type[BaseModel]) -> Callable[[Callable[..., None]], Call
         fixed = [p for p in own.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
         fields = {n: f for n, f in model.model_fields.items() if not _is_nested(f.annotation)}
         made = [_option(name, field) for name, field in fields.items()]
+        former = list(FORMER) if "parts" in fields else []  # said in one line by `make_config`
+        made += [_former(name) for name in former]
 
         def run(**arguments: Any) -> None:
             settings = {
                 name: arguments.pop(name) for name in fields if arguments[name] not in (None, [])
             }
             rest = {n: v for n, v in arguments.items() if n not in fields}
+            old = {name: rest.pop(name) for name in former}
+            settings |= {name: _value(name, texts) for name, texts in old.items() if texts}
             for name, field in fields.items():
                 if name in settings and _plain(field.annotation) is dict:
                     settings[name] = key_values(settings[name], _flag(name, field))
@@ -89,7 +94,7 @@ def _option(name: str, field: FieldInfo) -> inspect.Parameter:
         _flag(name, field),
         help=f"{field.description} Default: {default}." if has_default else field.description,
         show_default=False,
-        metavar="KEY=VALUE" if kind is dict else None,
+        metavar="KEY=VALUE" if kind is dict else _extra(field).get("metavar"),
     )
     annotation: Any = list[str] if kind is dict else kind
     return inspect.Parameter(
@@ -100,10 +105,33 @@ def _option(name: str, field: FieldInfo) -> inspect.Parameter:
     )
 
 
+def _former(name: str) -> inspect.Parameter:
+    """An option of before, which nobody is shown."""
+    option = typer.Option("--" + name.replace("_", "-"), hidden=True)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(
+        name, kind, default=None, annotation=Annotated[list[str] | None, option]
+    )
+
+
+def _value(name: str, texts: list[str]) -> Any:
+    from dipole.training.yaml_loading import load_yaml
+
+    return key_values(texts, "--mixed") if name == "mixed" else load_yaml(texts[-1])
+
+
 def _flag(name: str, field: FieldInfo) -> str:
+    if "option" in _extra(field):
+        return _extra(field)["option"]
     if _plain(field.annotation) is dict:
         name = name.removesuffix("s")
     return "--" + name.replace("_", "-")
+
+
+def _extra(field: FieldInfo) -> dict[str, str]:
+    """What a field says of its option itself."""
+    extra = field.json_schema_extra
+    return {name: str(value) for name, value in extra.items()} if isinstance(extra, dict) else {}
 
 
 def _is_nested(annotation: Any) -> bool:

@@ -25,6 +25,8 @@ def settings_of(system: str | None) -> dict[str, Any]:
     """The settings a run was trained with; {} for a model that is no run of ours."""
     import yaml
 
+    from dipole.training.formats import translated
+
     path = Path(system or "", "config.yaml")
     if system is None or not path.is_file():
         return {}
@@ -32,7 +34,7 @@ def settings_of(system: str | None) -> dict[str, Any]:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return {}  # whether the run is broken is for load_encoder to say
-    return settings if isinstance(settings, dict) else {}
+    return translated(settings) if isinstance(settings, dict) else {}
 
 
 def columns_of(system: str | None) -> dict[str, str]:

@@ -67,6 +67,19 @@ def unique_keys(examples: Examples) -> np.ndarray:
     return np.stack(keys, axis=1) if keys else np.zeros((len(examples), 0), dtype=np.uint64)
 
 
+def tensor_names(examples: Examples) -> set[str]:
+    """The names of all that a batch of these examples may bring, vectors among them."""
+    fields = examples.FIELDS
+    found = {"rows", *(argument for field, (argument, _) in ENCODED.items() if field in fields)}
+    found |= {"anchor", "positive"} if any(field in fields for field in VIEWED) else set()
+    found |= {IDS[name] for name in found & IDS.keys()}
+    found |= {"negative_rows"} if "negative" in found else set()
+    found |= {"mask"} if "candidates" in found else set()
+    found |= {"teacher_scores"} if "relevance" in fields else set()
+    named = {"score": "scores", "relevance": "relevance", "label": "labels"}
+    return found | {name for field, name in named.items() if field in fields}
+
+
 def collate(
     examples: Examples,
     rows: np.ndarray,

@@ -1,4 +1,4 @@
-"""From settings to the parts of a run: examples, views, encoder, objective, queue and teacher."""
+"""From settings to what a run is made of: examples, views, encoder, objective, parts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dipole.data import Examples
-from dipole.data.options import check_memory
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED
@@ -53,81 +52,13 @@ def build_parts(
     *,
     show_progress: bool = False,
 ) -> list[Part]:
-    """Teacher, lists, queue and mixtures, in this order: the queue holds what the teacher makes."""
-    from dipole.training.parts.lists import Lists, Scores, takes_lists
-    from dipole.training.parts.queue import Mixed, Queue
+    """The parts that the settings name and the objective brings along, in their order."""
+    from dipole.training.parts.base import Setup
+    from dipole.training.parts.naming import made
+    from dipole.training.parts.order import bound
 
-    parts: list[Part] = []
-    if "anchor_shallow" in inputs:
-        from dipole.training.parts.layers import Layers
-
-        parts.append(Layers(encoder, config.seed))
-    if config.teacher is not None:
-        parts.append(_teacher(config, encoder, examples, inputs, show_progress))
-    if takes_lists(inputs) and "candidates" not in examples.FIELDS:
-        parts.append(Lists())
-    if config.teacher is not None and "teacher_scores" in inputs:
-        parts.append(Scores())
-    if config.mixed and config.queue is None:
-        raise InputError("mixed: found no queue to mix; expected --queue too")
-    if config.queue_holds == "anchor":
-        _check_anchors_kept(config, examples)
-    if config.queue is not None:
-        # Vectors, and a key of two of their numbers for each.
-        check_memory(config.queue * (encoder.dim + 2), f"queue: {config.queue:,} vectors")
-        parts.append(queue := Queue(config.queue, inputs, holds=config.queue_holds))
-        if config.mixed:
-            parts.append(Mixed(queue, inputs, **config.mixed))
-    if config.centroids is not None:
-        from dipole.training.parts.centroids import Centroids
-
-        parts.append(Centroids(config.centroids, inputs, start=config.centroids_start))
-    return parts
-
-
-def _check_anchors_kept(config: Config, examples: Examples) -> None:
-    """A queue of anchors is one of first views, made as its keys are."""
-    if config.queue is None:
-        raise InputError("queue_holds: found anchor and no queue; expected --queue too")
-    if "positive" in examples.FIELDS:
-        raise InputError(
-            "queue_holds: found anchor for pairs, expected positive: the queue knows which past "
-            "positives are copies, not which anchors (two views of one text are alike)"
-        )
-    if config.teacher is not None and config.teacher_makes != "queue":
-        raise InputError(
-            "queue_holds: found anchor with a teacher of the positives; "
-            "expected --teacher-makes queue"
-        )
-
-
-def _teacher(
-    config: Config,
-    encoder: Encoder,
-    examples: Examples,
-    inputs: Mapping[str, bool],
-    show_progress: bool,
-) -> Part:
-    """A copy of the encoder, or another model."""
-    from dipole.training.parts.teacher import Teacher
-
-    decays = {"ema": config.teacher_decay, "frozen": 1.0, "self": 0.0}
-    assert config.teacher is not None
-    if config.teacher in decays:
-        queue_only = config.teacher_makes == "queue"
-        if queue_only and config.queue is None:
-            raise InputError("teacher_makes: found queue and no queue; expected --queue too")
-        decay, holds = decays[config.teacher], config.queue_holds
-        return Teacher(encoder, decay, inputs, queue_only=queue_only, holds=holds)
-    from dipole.encoders import load_encoder
-    from dipole.training.parts.stored_teacher import StoredTeacher
-
-    if not Path(config.teacher).exists() and "/" not in config.teacher:
-        raise InputError(
-            f"teacher: found '{config.teacher}'; expected ema, frozen, self, a folder or a hub id"
-        )
-    other = load_encoder(config.teacher)
-    return StoredTeacher(other, examples, inputs, show_progress=show_progress)
+    setup = Setup(encoder, examples, inputs, seed=config.seed, show_progress=show_progress)
+    return bound(made(config.parts), setup)
 
 
 def load_training(config: Config, inputs: Mapping[str, bool]) -> Examples:

@@ -6,17 +6,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import ConfigDict, Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field, ValidationError, field_serializer, field_validator
 
 from dipole.data.options import Settings
 from dipole.errors import InputError
 from dipole.files import write_text
+from dipole.training.formats import FORMAT, check_format, check_former
 from dipole.training.yaml_loading import load_yaml
 
 Tracker = Literal["tensorboard", "wandb", "trackio"]
 Sampler = Literal[
     "unique", "clusters", "neighbours", "apart", "sources", "shares", "classes", "curriculum"
 ]
+
+
+# Marks a setting of config.yaml that was an object of Python.
+PYTHON = "python: "
 
 
 class Config(Settings):
@@ -98,41 +103,12 @@ class Config(Settings):
     view_options: dict[str, Any] = Field(
         default_factory=dict, description="Setting of the views, KEY=VALUE; repeatable."
     )
-    queue: int | None = Field(
-        None, ge=1, description="Past positives that stay negatives, all processes."
-    )
-    queue_holds: Literal["positive", "anchor"] = Field(
-        "positive",
-        description="Which of two views the queue keeps: the second (positive) or the first "
-        "(anchor: ESimCSE's sentence without the repetition).",
-    )
-    mixed: dict[str, int] = Field(
-        default_factory=dict,
-        description="Mixtures of the queue's hardest as negatives, KEY=VALUE: mixes, with_anchor, "
-        "hardest; repeatable.",
-    )
-    centroids: int | None = Field(
-        None,
-        ge=2,
-        description="Centroids that follow the training: each anchor's second nearest is a "
-        "negative, its nearest is its label (infonce + 0.001 bidirectional-margin).",
-    )
-    centroids_start: float = Field(
-        0.4, description="They start when the mean cosine of a batch's anchors is below this."
-    )
-    teacher: str | None = Field(
-        None,
-        description="A copy of the encoder that makes the positives (or the teacher scores an "
-        "objective takes): ema follows it, frozen stays, self is the encoder itself. Or another "
-        "model, a folder or a hub id, for its scores.",
-    )
-    teacher_decay: float = Field(
-        0.999, ge=0, le=1, description="How much of an ema teacher stays at every step."
-    )
-    teacher_makes: Literal["positives", "queue"] = Field(
-        "positives",
-        description="What a copy of the encoder makes: the positives and so the queue, or the "
-        "queue alone (ESimCSE).",
+    parts: list[Any] = Field(
+        default_factory=list,
+        description="What stands between the encoder and the objective, as "
+        "queue:size=4096,holds=positive: queue, mixed, centroids, teacher, or one of your own "
+        "(file.py:Class); repeatable.",
+        json_schema_extra={"option": "--part", "metavar": "NAME:KEY=VALUE,..."},
     )
 
     sampler: Literal[
@@ -226,6 +202,23 @@ class Config(Settings):
         parts = [word.split(",") if isinstance(word, str) else [word] for word in words]
         return [size for part in parts for size in part]
 
+    @field_validator("parts", mode="before")
+    @classmethod
+    def _with_settings(cls, value: Any) -> Any:
+        if not value:
+            return []
+        from dipole.training.parts.naming import entries
+
+        return entries(value)
+
+    @field_serializer("parts")
+    def _as_recipe(self, value: list[Any]) -> list[Any]:
+        if not value:
+            return []
+        from dipole.training.parts.naming import described
+
+        return described(value)
+
     @field_validator("clip_norm", mode="before")
     @classmethod
     def _zero_is_none(cls, value: Any) -> Any:
@@ -237,6 +230,7 @@ def make_config(**settings: Any) -> Config:
     stages = settings.get("stages")
     if stages and isinstance(stages[0], dict) and "data" in stages[0]:
         settings.setdefault("data", stages[0]["data"])
+    check_former(settings)
     try:
         return Config(**settings)
     except ValidationError as error:
@@ -260,12 +254,12 @@ def read_config(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path}{where}: {problem}; expected a recipe in yaml") from None
     if not isinstance(settings, dict):
         raise InputError(f"{path}: {type(settings).__name__}; expected lines of `setting: value`")
-    return settings
+    return check_format(settings, path)
 
 
 def write_config(config: Config, path: Path) -> None:
     """Write the settings that differ from nothing: all of them, in the order of `Config`."""
-    write_text(path, yaml.safe_dump(config.model_dump(), sort_keys=False))
+    write_text(path, yaml.safe_dump({"format": FORMAT} | config.model_dump(), sort_keys=False))
 
 
 def _one_line(error: ValidationError) -> str:
@@ -279,6 +273,8 @@ def _one_line(error: ValidationError) -> str:
         return f"{name}: no such setting; {hint}"
     if first["type"] == "missing":
         return f"{name}: missing; expected {Config.model_fields[name].description}"
+    if isinstance(said := first.get("ctx", {}).get("error"), InputError):
+        return str(said)
     message = first["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     return f"{name}: {first['input']!r}; {message}"

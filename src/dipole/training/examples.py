@@ -137,22 +137,24 @@ def check_examples(config: Config, inputs: Mapping[str, bool], examples: Example
     """The examples have what the objective needs, and no scores that it would leave out."""
     fields, found = examples.FIELDS, f"{type(examples).__name__} ({examples.origin})"
     needed = {name for name, must in inputs.items() if must}
+    given = given_by_parts(config)
+    teaches = bool(given & {"teacher_scores", "teacher_anchor"})
     missing = ""
     if "scores" in needed and "score" not in fields:
         missing = "scores; expected graded pairs (--score COLUMN)"
-    elif "labels" in needed and "label" not in fields and config.centroids is None:
+    elif "labels" in needed and "label" not in fields and "labels" not in given:
         missing = "classes; expected labelled inputs (--label COLUMN)"
     elif "relevance" in needed and "relevance" not in fields:
         missing = (
             "the relevance of candidates; expected lists (columns query, candidates and relevance, "
             "or query, pos and neg)"
         )
-    elif "teacher_scores" in needed and "relevance" not in fields and config.teacher is None:
-        missing = "a teacher's scores; expected --teacher MODEL, or lists with scores"
-    elif config.teacher is None and any(
-        name.startswith("teacher_") and name != "teacher_scores" for name in needed
-    ):
-        missing = "a teacher's vectors; expected --teacher (ema, frozen, self or a model)"
+    elif "teacher_scores" in needed and "relevance" not in fields and not teaches:
+        missing = "a teacher's scores; expected --part teacher:model=MODEL, or lists with scores"
+    elif any(n.startswith("teacher_") and n not in {*given, "teacher_scores"} for n in needed):
+        missing = (
+            "a teacher's vectors; expected --part teacher (kind=ema, frozen or self; model=MODEL)"
+        )
     elif "negative" in needed and "negatives" not in fields:
         missing = "hard negatives; expected triplets (--negative COLUMN)"
     if missing:
@@ -187,7 +189,18 @@ def objectives_taking(name: str) -> str:
 def _wants_lists(config: Config, inputs: Mapping[str, bool]) -> bool:
     from dipole.training.parts.lists import takes_lists
 
-    return takes_lists(inputs) and "positive" not in inputs and config.teacher is None
+    wants = takes_lists(inputs) and "positive" not in inputs
+    return wants and "teacher_anchor" not in given_by_parts(config)
+
+
+def given_by_parts(config: Config) -> set[str]:
+    """The names of what the parts that the settings name may give."""
+    if not config.parts:
+        return set()
+    from dipole.training.parts.naming import made
+    from dipole.training.parts.order import given
+
+    return given(made(config.parts))
 
 
 def _hint(kind: str, config: Config) -> str:

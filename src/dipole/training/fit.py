@@ -20,8 +20,9 @@ from dipole.training.build import (
     load_training,
     load_validation,
 )
-from dipole.training.config import Config, make_config, read_config
+from dipole.training.config import PYTHON, Config, make_config, read_config
 from dipole.training.examples import check_examples, check_no_columns, unused
+from dipole.training.formats import is_former, translated
 from dipole.training.origin import check_data, parts_of
 from dipole.training.processes import is_alone, only_run, together
 from dipole.training.progress import check_trackers
@@ -39,8 +40,6 @@ from dipole.training.run import (
 if TYPE_CHECKING:
     from torch import nn
 
-# Marks a setting of config.yaml that was an object of Python.
-_PYTHON = "python: "
 # A setting -> the one without which it does nothing.
 _NEEDS = {"view_options": "view", "patience": "validation", "validate_every": "validation"}
 # What may be asked anew on resume: how long the run is.
@@ -195,7 +194,7 @@ def fit_one(
 def _describe(**arguments: Any) -> dict[str, Any]:
     """What goes into config.yaml for arguments that may be objects of Python."""
     return {
-        name: str(value) if isinstance(value, str | Path | float) else _PYTHON + _name(value)
+        name: str(value) if isinstance(value, str | Path | float) else PYTHON + _name(value)
         for name, value in arguments.items()
         if value is not None
     }
@@ -209,9 +208,9 @@ def _check_given_again(config: Config, **arguments: Any) -> None:
     """A run that was given an object needs it again: a file cannot hold it."""
     for name, value in arguments.items():
         before = str(getattr(config, name))
-        if before.startswith(_PYTHON) and (value is None or isinstance(value, str)):
+        if before.startswith(PYTHON) and (value is None or isinstance(value, str)):
             raise InputError(
-                f"{name}: the run was given {before.removeprefix(_PYTHON)}; "
+                f"{name}: the run was given {before.removeprefix(PYTHON)}; "
                 f"expected the same to go on: fit({name}=...)"
             )
 
@@ -232,10 +231,11 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
         if "data" not in given:
             raise InputError(f"{folder}: no run to resume ({CONFIG} is missing)")
         return make_config(**given), False
-    settings = read_config(before)
+    found = read_config(before)
+    settings = translated(found)
     asked = make_config(**(settings | given)).model_dump()
     for name in ("data", "validation"):  # of Python's objects data.json knows whether they are new
-        if all(str(found.get(name)).startswith(_PYTHON) for found in (asked, settings)):
+        if all(str(found.get(name)).startswith(PYTHON) for found in (asked, settings)):
             settings[name] = asked[name]
     other = {name for name in given if asked[name] != settings.get(name)}
     for name in given:
@@ -244,6 +244,13 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
                 f"{name}: {asked[name]!r}, but the run in {folder} has {settings.get(name)!r}; "
                 "expected the same settings on resume"
             )
+    if is_former(found) and (other or not (folder / RESULT).exists()):
+        raise InputError(
+            f"{before}: of format 1, from an older dipole, with which alone the run could go on; "
+            "expected a new run in another folder (docs/migration.md)"
+        )
+    if "parts" in given:  # objects of Python among them
+        settings["parts"] = given["parts"]
     if other:  # one that is asked for replaces both
         settings |= {name: asked[name] if name in given else None for name in _LENGTH}
     return make_config(**settings), (folder / RESULT).exists() and not other

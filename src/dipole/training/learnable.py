@@ -13,6 +13,7 @@ from dipole.data.examples import Inputs
 from dipole.data.same import content_key
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED
+from dipole.training.examples import given_by_parts
 
 if TYPE_CHECKING:
     from dipole.encoders.base import Encoder
@@ -32,13 +33,14 @@ def check_learnable(config: Config, examples: Examples, inputs: Mapping[str, boo
     positive or input, one class, equal scores, lists that rank nothing. A column that varies costs
     the look at its first rows.
     """
+    made = given_by_parts(config)
     if isinstance(examples, Ranked):
-        return _lists(examples, given=config.teacher is None)
+        return _lists(examples, given="teacher_anchor" not in made)
     if isinstance(examples, Scored) and "scores" in inputs:
         if _is_one(examples.column("score")):
             raise _nothing(examples, "score", "scores that differ")
         return []
-    if isinstance(examples, Labeled) and "labels" in inputs and config.centroids is None:
+    if isinstance(examples, Labeled) and "labels" in inputs and "labels" not in made:
         if _is_one(examples.column("label")):
             raise _nothing(examples, "label", "two classes or more")
         return []
@@ -53,7 +55,7 @@ def check_learnable(config: Config, examples: Examples, inputs: Mapping[str, boo
             if _is_one(examples.column(field)):
                 more = "several: the pairs of one have no negatives (or name some: --negative)"
                 raise _nothing(examples, field, more)
-        if config.batch_size == 1 and config.queue is None and config.centroids is None:
+        if config.batch_size == 1 and not made & {"negative", "queue", "support"}:
             return ["warning: batches of one row have no negatives; expected a larger --batch-size"]
         return _sides(examples)
     return []

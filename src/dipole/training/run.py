@@ -80,7 +80,6 @@ def train(
 
     from dipole.training.locking import locked
     from dipole.training.loop import Trainer
-    from dipole.training.parts.stored_teacher import StoredTeacher
     from dipole.training.sharding import whole
     from dipole.training.towers import inputs_of
     from dipole.training.validation import make_validation
@@ -88,12 +87,10 @@ def train(
     inputs = inputs_of(objective)
     views = build_views(config, examples, inputs)
     parts = build_parts(config, encoder, examples, inputs, show_progress=show_progress)
-    for part in parts:
-        if isinstance(part, StoredTeacher):
-            name, made_of = str(config.teacher), part.made_of
-            origin = together(
-                lambda: check_teacher(folder, origin, name, made_of, accept=changed_data)  # noqa: B023
-            )
+    for made_of in filter(None, (part.made_of() for part in parts)):
+        origin = together(
+            lambda: check_teacher(folder, origin, *made_of, accept=changed_data)  # noqa: B023
+        )
     accelerator = Accelerator(
         # Without this accelerate overlooks several processes on CPUs.
         cpu=not torch.accelerator.is_available(),

@@ -94,7 +94,7 @@ def fit_stages(
 
 def stage_configs(config: Config) -> list[Config]:
     """The settings of every stage: those of the run, and on top what the stage says itself."""
-    common = config.model_dump() | {"stages": []}
+    common = config.model_dump() | {"stages": [], "parts": config.parts}
     configs = []
     for number, stage in enumerate(config.stages, 1):
         with in_stage(number):

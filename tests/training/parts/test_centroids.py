@@ -9,7 +9,8 @@ import torch.nn.functional as F
 import dipole
 from dipole.errors import InputError
 from dipole.objectives import BarlowTwins, BidirectionalMargin, InfoNCE
-from dipole.training.parts.centroids import Centroids
+from dipole.training.parts import Centroids
+from support.parts import bound
 
 INPUTS = InfoNCE().inputs()
 
@@ -25,7 +26,7 @@ def batch(anchor, first=0):
 
 
 def test_nothing_happens_until_the_batch_is_spread():
-    part = Centroids(3, INPUTS, start=0.4)
+    part = bound(Centroids(3, start=0.4), INPUTS)
     close = F.normalize(torch.ones(6, 4) + 0.1 * torch.randn(6, 4), dim=1)
     found = part.before(batch(close))
     part.after_step()
@@ -38,7 +39,7 @@ def test_nothing_happens_until_the_batch_is_spread():
 
 
 def test_the_second_nearest_is_the_negative_and_the_nearest_the_label():
-    part = Centroids(2, INPUTS, start=1.0, rate=0.0)
+    part = bound(Centroids(2, start=1.0, rate=0.0), INPUTS)
     part.before(batch(torch.eye(2)))
     part.after_step()
     anchor = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]], requires_grad=True)
@@ -52,7 +53,7 @@ def test_the_second_nearest_is_the_negative_and_the_nearest_the_label():
 
 
 def test_a_copy_starts_no_two_centroids():
-    part = Centroids(3, INPUTS, start=1.0)
+    part = bound(Centroids(3, start=1.0), INPUTS)
     part.before(batch(torch.eye(3)[[0, 0, 1, 2]]) | {"ids": torch.tensor([5, 5, 6, 7])})
     part.after_step()
     assert sorted(part.vectors.argmax(1).tolist()) == [0, 1, 2]
@@ -60,14 +61,14 @@ def test_a_copy_starts_no_two_centroids():
 
 def test_an_objective_without_negatives_is_refused():
     with pytest.raises(InputError, match="centroids: the objective takes no negatives"):
-        Centroids(3, BarlowTwins().inputs())
+        bound(Centroids(3), BarlowTwins().inputs())
 
 
 def test_a_run_stopped_and_resumed_ends_the_same(pairs, tiny_encoder, tmp_path, monkeypatch):
     from dipole.training.loop import Trainer
 
     settings = {
-        "centroids": 4, "centroids_start": 1.0, "batch_size": 8, "checkpoint_every": 3,
+        "parts": "centroids:count=4,start=1.0", "batch_size": 8, "checkpoint_every": 3,
         "show_progress": False,
     }  # fmt: skip
 

@@ -13,6 +13,7 @@ from dipole.objectives.dimensions.matryoshka import Matryoshka
 from dipole.training.batches import collate
 from dipole.training.parts.layers import Layers
 from dipole.training.towers import Towers
+from support.parts import bound
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def settings(**more):
 
 
 def test_the_same_layer_for_a_step_and_all_of_them_in_turn(transformer):
-    part, again = Layers(transformer, seed=1), Layers(transformer, seed=1)
+    part, again = (bound(Layers(), {}, encoder=transformer, seed=1) for _ in range(2))
     drawn = []
     for _ in range(40):
         part.encode({})
@@ -54,7 +55,7 @@ def test_the_same_layer_for_a_step_and_all_of_them_in_turn(transformer):
 
 
 def test_vectors_of_a_teacher_have_no_companion(transformer):
-    part = Layers(transformer)
+    part = bound(Layers(), {}, encoder=transformer)
     found = part.before({"anchor": torch.randn(2, 8), "positive": torch.randn(2, 4)})
     assert found["anchor"].shape == found["anchor_shallow"].shape == (2, 4)
     assert "positive_shallow" not in found
@@ -62,7 +63,7 @@ def test_vectors_of_a_teacher_have_no_companion(transformer):
 
 def test_an_encoder_without_layers_is_refused(tiny_encoder):
     with pytest.raises(InputError, match="layers: found TinyEncoder with no layers to show"):
-        Layers(tiny_encoder)
+        bound(Layers(), {}, encoder=tiny_encoder)
 
 
 def test_with_chunks_it_is_the_same_gradient(transformer, pairs):
@@ -71,7 +72,8 @@ def test_with_chunks_it_is_the_same_gradient(transformer, pairs):
     for part in encoder.modules():
         if isinstance(part, torch.nn.Dropout):
             part.p = 0.0
-    towers = Towers(encoder, Matryoshka(InfoNCE(), [4, 8], layers=True), [Layers(encoder)])
+    part = bound(Layers(), {}, encoder=encoder)
+    towers = Towers(encoder, Matryoshka(InfoNCE(), [4, 8], layers=True), [part])
     gradients = []
     for chunk in (None, 3):
         batch = collate(pairs, np.arange(10), encoder, chunk=chunk)

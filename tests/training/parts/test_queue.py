@@ -6,7 +6,8 @@ import torch.nn.functional as F
 
 from dipole.errors import InputError
 from dipole.objectives import InfoNCE, NTXent, QueueInfoNCE, SwAV
-from dipole.training.parts.queue import Mixed, Queue
+from dipole.training.parts import Mixed, Queue
+from support.parts import bound
 
 
 def batch(first, size=3):
@@ -20,7 +21,7 @@ def batch(first, size=3):
 
 
 def test_first_in_first_out():
-    queue = Queue(4, InfoNCE().inputs())
+    queue = bound(Queue(4), InfoNCE().inputs())
     for first in (0, 3, 6):
         queue.before(batch(first))
         queue.after_step()
@@ -29,7 +30,7 @@ def test_first_in_first_out():
 
 
 def test_it_holds_what_it_is_told_to():
-    queue = Queue(4, InfoNCE().inputs(), holds="anchor")
+    queue = bound(Queue(4, holds="anchor"), InfoNCE().inputs())
     first = batch(0)
     queue.before(first | {"teacher_positive": torch.zeros(3, 2)})
     queue.after_step()
@@ -41,7 +42,7 @@ def test_it_holds_what_it_is_told_to():
 
 
 def test_a_batch_never_meets_itself_and_keeps_its_own_negatives():
-    queue = Queue(8, InfoNCE().inputs())
+    queue = bound(Queue(8), InfoNCE().inputs())
     assert "negative" not in queue.before(batch(0))
     queue.after_step()
     own = {"negative": torch.full((1, 2), 9.0), "negative_ids": torch.tensor([99])}
@@ -54,7 +55,7 @@ def test_the_loss_is_that_of_the_same_negatives_and_no_gradient_reaches_them():
     torch.manual_seed(0)
     past, a, p = (torch.randn(5, 4, requires_grad=True) for _ in range(3))
     ids = torch.arange(5)
-    queue = Queue(8, InfoNCE().inputs())
+    queue = bound(Queue(8), InfoNCE().inputs())
     queue.before({"anchor": a, "positive": past, "ids": ids + 2})  # 2, 3, 4 come again
     queue.after_step()
     objective = InfoNCE(symmetric=False, temperature=0.5)
@@ -70,7 +71,7 @@ def test_the_loss_is_that_of_the_same_negatives_and_no_gradient_reaches_them():
 
 
 def test_a_queue_is_resumed_at_the_length_it_had():
-    queue, other = Queue(8, InfoNCE().inputs()), Queue(8, InfoNCE().inputs())
+    queue, other = bound(Queue(8), InfoNCE().inputs()), bound(Queue(8), InfoNCE().inputs())
     queue.before(batch(0))
     queue.after_step()
     other.load_state_dict(queue.state_dict())
@@ -79,16 +80,16 @@ def test_a_queue_is_resumed_at_the_length_it_had():
 
 
 def test_what_an_objective_takes_decides():
-    assert Queue(4, SwAV(dim=2, prototypes=2).inputs()).use == "queue"
+    assert bound(Queue(4), SwAV(dim=2, prototypes=2).inputs()).use == "queue"
     with pytest.raises(InputError, match="takes no past vectors; expected one with 'negative'"):
-        Queue(4, NTXent().inputs())
+        bound(Queue(4), NTXent().inputs())
 
 
 def test_mixtures_come_from_the_queue_and_lie_on_the_sphere():
     torch.manual_seed(0)
     objective = QueueInfoNCE()
-    queue = Queue(8, objective.inputs())
-    mixed = Mixed(queue, objective.inputs(), hardest=2, mixes=3, with_anchor=1)
+    queue = bound(Queue(8), objective.inputs())
+    mixed = bound(Mixed(hardest=2, mixes=3, with_anchor=1), objective.inputs(), parts=[queue])
     first = batch(1)
     assert "candidates" not in mixed.before(queue.before(first))
     queue.after_step()
@@ -101,11 +102,20 @@ def test_mixtures_come_from_the_queue_and_lie_on_the_sphere():
 
 def test_mixtures_need_an_objective_with_lists():
     with pytest.raises(InputError, match="expected queue-infonce"):
-        Mixed(Queue(4, InfoNCE().inputs()), InfoNCE().inputs())
+        bound(Mixed(), InfoNCE().inputs(), parts=[bound(Queue(4), InfoNCE().inputs())])
+
+
+def test_negatives_that_another_part_made_are_copies_of_nothing():
+    queue = bound(Queue(8), InfoNCE().inputs())
+    queue.before(batch(0))
+    queue.after_step()
+    found = queue.before(batch(3) | {"negative": torch.full((2, 2), 9.0)})
+    assert found["negative"][:, 0].tolist() == [9, 9, 0, 1, 2]
+    assert found["negative_ids"].tolist() == [-1, -1, 0, 10, 20]
 
 
 def test_what_belongs_to_an_anchor_by_the_data_stays_out():
-    queue = Queue(8, InfoNCE().inputs())
+    queue = bound(Queue(8), InfoNCE().inputs())
     queue.before(batch(0))
     queue.after_step()
     found = queue.before(batch(3) | {"no_negatives": torch.tensor([10, 77])})
@@ -118,8 +128,8 @@ def test_what_belongs_to_an_anchor_by_the_data_stays_out():
 def test_no_mixture_is_made_of_positives():
     """Entries are (k, 1): those of keys 0 and 20 belong to anchors, so all mixtures are (1, 1)."""
     objective = QueueInfoNCE()
-    queue = Queue(8, objective.inputs())
-    mixed = Mixed(queue, objective.inputs(), hardest=3, mixes=4, with_anchor=0)
+    queue = bound(Queue(8), objective.inputs())
+    mixed = bound(Mixed(hardest=3, mixes=4, with_anchor=0), objective.inputs(), parts=[queue])
     first = batch(0)
     first["positive"][:, 1] = 1
     queue.before(first)

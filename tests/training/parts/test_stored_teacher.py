@@ -9,7 +9,8 @@ from dipole.encoders import StaticText
 from dipole.errors import InputError
 from dipole.objectives import InfoNCE, KLListwise
 from dipole.training.fit import fit
-from dipole.training.parts.stored_teacher import StoredTeacher
+from dipole.training.parts import StoredTeacher
+from support.parts import bound
 
 TEXTS = ["open a file", "close the door", "read one line", "write it down"]
 
@@ -26,7 +27,7 @@ def rows(*numbers):
 
 def test_rows_are_the_teachers_vectors(teacher):
     pairs = Pairs.from_columns({"anchor": TEXTS, "positive": TEXTS[::-1]})
-    stored = StoredTeacher(teacher, pairs, KLListwise().inputs())
+    stored = bound(StoredTeacher(teacher), KLListwise().inputs(), examples=pairs)
     found = stored.before(rows(2, 0))
     expected = teacher.encode([TEXTS[2], TEXTS[0]], "query")
     np.testing.assert_array_equal(found["teacher_anchor"].numpy(), expected)
@@ -38,14 +39,16 @@ def test_uneven_lists(teacher):
     triplets = Triplets.from_columns(
         {"anchor": TEXTS[:2], "positive": TEXTS[2:], "negatives": [TEXTS[:2], TEXTS[3:]]}
     )
-    found = StoredTeacher(teacher, triplets, KLListwise().inputs()).before(rows(1, 0))
+    found = bound(StoredTeacher(teacher), KLListwise().inputs(), examples=triplets).before(
+        rows(1, 0)
+    )
     expected = teacher.encode([TEXTS[3], TEXTS[0], TEXTS[1]])
     np.testing.assert_array_equal(found["teacher_negative"].numpy(), expected)
     ranked = Ranked.from_columns(
         {"query": TEXTS[:2], "candidates": [TEXTS, TEXTS[:1]], "relevance": [[1, 0, 0, 0], [1]]}
     )
     mask = torch.tensor([[True, False, False, False], [True] * 4])
-    stored = StoredTeacher(teacher, ranked, KLListwise().inputs())
+    stored = bound(StoredTeacher(teacher), KLListwise().inputs(), examples=ranked)
     found = stored.before(rows(1, 0) | {"mask": mask})["teacher_candidates"]
     np.testing.assert_array_equal(found[1].numpy(), teacher.encode(TEXTS))
     assert not found[0, 1:].any()
@@ -53,16 +56,16 @@ def test_uneven_lists(teacher):
 
 def test_vectors_are_made_once(teacher, monkeypatch):
     pairs = Pairs.from_columns({"anchor": ["once"], "positive": ["more"]})
-    first = StoredTeacher(teacher, pairs, KLListwise().inputs()).before(rows(0))
+    first = bound(StoredTeacher(teacher), KLListwise().inputs(), examples=pairs).before(rows(0))
     monkeypatch.setattr(teacher, "encode", None)
-    again = StoredTeacher(teacher, pairs, KLListwise().inputs()).before(rows(0))
+    again = bound(StoredTeacher(teacher), KLListwise().inputs(), examples=pairs).before(rows(0))
     assert torch.equal(first["teacher_anchor"], again["teacher_anchor"])
 
 
 def test_a_model_gives_scores_only(teacher):
     pairs = Pairs.from_columns({"anchor": ["a"], "positive": ["b"]})
     with pytest.raises(InputError, match="expected kl-listwise"):
-        StoredTeacher(teacher, pairs, InfoNCE().inputs())
+        bound(StoredTeacher(teacher), InfoNCE().inputs(), examples=pairs)
 
 
 def test_a_student_learns_the_teachers_scores(teacher, tiny_encoder, pairs, tmp_path):
@@ -76,7 +79,7 @@ def test_a_student_learns_the_teachers_scores(teacher, tiny_encoder, pairs, tmp_
         tiny_encoder,
         "kl-listwise",
         out=tmp_path / "run",
-        teacher=str(tmp_path / "teacher"),
+        parts=f"teacher:model={tmp_path / 'teacher'}",
         epochs=30,
         show_progress=False,
         log_every=7,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,10 +131,23 @@ def _others(settings: Mapping[str, Any]) -> list[Any]:
         (name, value)
         for name, given in sorted(settings.items())
         if name != "data"
-        for value in (given if isinstance(given, list) else [given])
-        if isinstance(value, str) and "/" in value and Path(value).expanduser().exists()
+        for value in _texts(given)
+        if "/" in value and Path(value).expanduser().exists()
     ]
     return [[name, value, _state(Path(value).expanduser())] for name, value in named]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts of a setting, those of its parts too; of code in a file, the file."""
+    if isinstance(value, str):
+        file, colon, _ = value.partition(".py:")
+        yield str(Path(f"{file}.py").absolute()) if colon else value
+    elif isinstance(value, Mapping):
+        for one in (*value, *value.values()):
+            yield from _texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
 
 
 def _state(path: Path) -> list[Any]:

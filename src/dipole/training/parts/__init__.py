@@ -1,5 +1,12 @@
-"""What stands between the encoder and the objective: queues, teachers, centroids, lists."""
+"""What stands between the encoder and the objective: queues, teachers, centroids, lists.
 
-from dipole.training.parts.base import Part
+dipole.fit("pairs.csv", parts=[Queue(size=4096), Teacher(decay=0.999)], out="runs/moco")
+"""
 
-__all__ = ["Part"]
+from dipole.training.parts.base import Part, Setup
+from dipole.training.parts.centroids import Centroids
+from dipole.training.parts.queue import Mixed, Queue
+from dipole.training.parts.stored_teacher import StoredTeacher
+from dipole.training.parts.teacher import Teacher
+
+__all__ = ["Centroids", "Mixed", "Part", "Queue", "Setup", "StoredTeacher", "Teacher"]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dipole.declared import Range, Share
 from dipole.errors import InputError
 from dipole.objectives.maths import everywhere
 from dipole.sampling.online_kmeans import assign, farthest_first, follow, mean_cosine
-from dipole.training.parts.base import Part
+from dipole.training.parts.base import Part, Setup
 
 
 class Centroids(Part):
@@ -28,19 +28,24 @@ class Centroids(Part):
     0.4, rate 1e-3; the mean of the assigned anchors, where the released code takes their sum).
     """
 
-    def __init__(
-        self, count: int, inputs: Mapping[str, bool], *, start: float = 0.4, rate: float = 1e-3
-    ) -> None:
-        super().__init__()
-        if "negative" not in inputs:
+    takes = ("anchor", "ids", "rows")
+    gives = ("negative", "negative_ids", "negative_rows", "labels")
+
+    count: Annotated[int, Range(2)]
+    start: Annotated[float, Range()] = 0.4
+    rate: Share = 1e-3
+
+    def __post_init__(self) -> None:
+        self.vectors: Tensor
+        self.register_buffer("vectors", torch.zeros(0, 0))
+        self._arriving: tuple[Tensor, Tensor] | None = None
+
+    def bind(self, setup: Setup) -> None:
+        if "negative" not in setup.inputs:
             raise InputError(
                 "centroids: the objective takes no negatives; expected one with 'negative', as "
                 "infonce + 0.001 bidirectional-margin"
             )
-        self.count, self.start, self.rate = count, start, rate
-        self.vectors: Tensor
-        self.register_buffer("vectors", torch.zeros(0, 0))
-        self._arriving: tuple[Tensor, Tensor] | None = None
 
     def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         anchors = F.normalize(batch["anchor"].detach().float(), dim=-1)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor
 
-from dipole.encoders.base import Encoder, Features
+from dipole.encoders.base import Features
 from dipole.errors import InputError
 from dipole.objectives.dimensions.matryoshka import SHALLOW
-from dipole.training.parts.base import Part
+from dipole.training.parts.base import Part, Setup
 
 
 class Layers(Part):
@@ -20,18 +20,26 @@ class Layers(Part):
     Source: Li et al. 2024, 2D Matryoshka Sentence Embeddings, arXiv 2402.14776.
     """
 
-    def __init__(self, encoder: Encoder, seed: int = 0) -> None:
-        super().__init__()
-        layers = getattr(encoder, "layers", 0)
-        if layers < 2:
-            raise InputError(
-                f"layers: found {type(encoder).__name__} with {layers or 'no'} layers to show; "
-                "expected a transformer of 2 or more"
-            )
-        self._encoder = [encoder]  # in a list: its weights are not this module's
-        self.count, self.seed = layers, seed
+    # It splits what the encoder gives: all other parts stand behind it.
+    gives = (*SHALLOW, *(f"{name}_shallow" for name in SHALLOW))
+
+    def __post_init__(self) -> None:
         self.steps: Tensor
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    @classmethod
+    def follows(cls, inputs: Mapping[str, bool], there: Collection[str]) -> bool:
+        return "anchor_shallow" in inputs
+
+    def bind(self, setup: Setup) -> None:
+        layers = getattr(setup.encoder, "layers", 0)
+        if layers < 2:
+            raise InputError(
+                f"layers: found {type(setup.encoder).__name__} with {layers or 'no'} layers to "
+                "show; expected a transformer of 2 or more"
+            )
+        self._encoder = [setup.encoder]  # in a list: its weights are not this module's
+        self.count, self.seed = layers, setup.seed
 
     def encode(self, columns: Mapping[str, list[Features]]) -> dict[str, Tensor]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + int(self.steps))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +25,15 @@ class Lists(Part):
     The teacher's vectors go the same way, so that a list can be distilled from pairs. In memory a
     list is a copy of the batch for every anchor: for batches of hundreds, not of thousands.
     """
+
+    # Not the negatives that a queue or centroids add: of these no teacher says anything.
+    takes = ("positive", "ids", "rows")
+    may_take = ("teacher_positive", "teacher_negative")
+    gives = ("candidates", "candidate_ids", "mask", "teacher_candidates")
+
+    @classmethod
+    def follows(cls, inputs: Mapping[str, bool], there: Collection[str]) -> bool:
+        return takes_lists(inputs) and "candidates" not in there
 
     def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         if "candidates" in batch:
@@ -51,10 +60,18 @@ class Scores(Part):
     """The teacher's cosines, from the `teacher_` vectors of those before: of every anchor's
     `candidates` (n, k) if there are lists, else of all positives of all processes (n, N)."""
 
+    takes = ("teacher_anchor",)
+    may_take = ("teacher_positive", "teacher_candidates")
+    gives = ("teacher_scores",)
+
+    @classmethod
+    def follows(cls, inputs: Mapping[str, bool], there: Collection[str]) -> bool:
+        return "teacher_scores" in inputs and "teacher_anchor" in there
+
     @torch.no_grad()
     def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         anchor = F.normalize(batch["teacher_anchor"].float(), dim=-1)
-        name = "candidates" if "candidates" in batch else "positive"
+        name = "candidates" if "teacher_candidates" in batch else "positive"
         others = F.normalize(batch[f"teacher_{name}"].float(), dim=-1)
         if name == "candidates":
             scores = torch.einsum("nd,nkd->nk", anchor, others)

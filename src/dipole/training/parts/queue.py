@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
 
+from dipole.data.options import check_memory
+from dipole.declared import Count, Range
 from dipole.errors import InputError
 from dipole.kernels import settings
 from dipole.kernels.collectives import world
 from dipole.objectives.maths import everywhere
 from dipole.sampling.mixed_negatives import mixed_negatives
-from dipole.training.parts.base import Part
+from dipole.training.parts.base import Part, Setup
 
 # What a queue can be to an objective: argument -> the argument with its content hashes or labels.
 USES = {"negative": "negative_ids", "queue": None, "support": "support_labels"}
@@ -28,6 +29,8 @@ class Queue(Part):
     whichever it takes. A batch enters after its step, so it never meets itself; what belongs to
     one of its anchors by another row of the data stays out of it.
 
+    Of two views `anchor` is the first (ESimCSE: the sentence without the repetition).
+
     Every process holds the same queue and hands its share of it to the objective, which meets the
     shares of all; so the number of processes changes nothing, also on resume.
 
@@ -35,24 +38,39 @@ class Queue(Part):
     et al. 2021, ESimCSE, arXiv 2109.04380 (it holds the anchors: sentences without the repetition).
     """
 
-    def __init__(self, size: int, inputs: Mapping[str, bool], *, holds: str = "positive") -> None:
-        super().__init__()
-        self.size = size
-        self.holds = holds
-        self.use = next((use for use in USES if use in inputs), None)
-        if self.use is None:
-            raise InputError(
-                "queue: the objective takes no past vectors; expected one with 'negative', "
-                "'queue' or 'support', as infonce, queue-infonce, siglip, triplet, swav"
-            )
+    takes = ("anchor", "positive")
+    may_take = ("teacher_anchor", "teacher_positive", "ids", "labels")
+    gives = ("negative", "negative_ids", "negative_rows", "queue", "support", "support_labels")
+
+    size: Count
+    holds: Literal["positive", "anchor"] = "positive"
+
+    def __post_init__(self) -> None:
+        self.use = ""
         self.vectors: Tensor
         self.keys: Tensor  # content hashes, or labels
         self.register_buffer("vectors", torch.zeros(0, 0))
         self.register_buffer("keys", torch.zeros(0, dtype=torch.int64))
         self._arriving: tuple[Tensor, Tensor] | None = None
 
+    def bind(self, setup: Setup) -> None:
+        use = next((use for use in USES if use in setup.inputs), None)
+        if use is None:
+            raise InputError(
+                "queue: the objective takes no past vectors; expected one with 'negative', "
+                "'queue' or 'support', as infonce, queue-infonce, siglip, triplet, swav"
+            )
+        self.use = use
+        if self.holds == "anchor" and "positive" in setup.examples.FIELDS:
+            raise InputError(
+                "queue: holds anchor, found pairs; expected holds=positive: the queue knows which "
+                "past positives are copies, not which anchors (two views of one text are alike)"
+            )
+        # Vectors, and a key of two of their numbers for each.
+        check_memory(self.size * (setup.encoder.dim + 2), f"queue: {self.size:,} vectors")
+
     def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        key = USES[self.use or ""]
+        key = USES[self.use]
         labels = batch.get("labels" if self.use == "support" else "ids")
         # Where a teacher's vectors stand beside the student's, they are the ones to keep.
         vectors = batch.get(f"teacher_{self.holds}", batch[self.holds]).detach().float()
@@ -65,9 +83,11 @@ class Queue(Part):
             now = {name: batch[name] for name in (self.use, key) if name and name in batch}
         there = self.negatives_of(batch)
         if there.any():
-            past: dict[str, Tensor] = {str(self.use): share(self.vectors[there])}
+            past: dict[str, Tensor] = {self.use: share(self.vectors[there])}
             if key is not None:
                 past[key] = share(self.keys[there])
+                if self.use in now and key not in now:  # made by another part: copies of nothing
+                    now[key] = past[key].new_full((len(now[self.use]),), -1)
             if self.use == "negative" and "negative_rows" in batch:  # listed for no row
                 now["negative_rows"] = batch["negative_rows"]
                 past["negative_rows"] = torch.full_like(past["negative_ids"], -1)
@@ -105,18 +125,27 @@ class Queue(Part):
 class Mixed(Part):
     """Mixtures of an anchor's hardest queue entries, as its own `candidates` (MoCHi).
 
-    The options are those of `sampling.mixed_negatives`.
+    The settings are those of `sampling.mixed_negatives`.
+    Source: Kalantidis et al. 2020, arXiv 2010.01028.
     """
 
-    def __init__(self, queue: Queue, inputs: Mapping[str, bool], **options: Any) -> None:
-        super().__init__()
-        if "candidates" not in inputs or queue.use != "negative":
+    takes = ("anchor", "negative")
+    gives = ("candidates",)
+
+    hardest: Count = 1024
+    mixes: Annotated[int, Range(0)] = 1024
+    with_anchor: Annotated[int, Range(0)] = 128
+
+    def bind(self, setup: Setup) -> None:
+        queue = setup.find(Queue)
+        if queue is None:
+            raise InputError("mixed: found no queue to mix; expected --part queue:size=N too")
+        if "candidates" not in setup.inputs or queue.use != "negative":
             raise InputError(
                 "mixed: the objective takes no candidates beside negatives; "
                 "expected queue-infonce or triplet"
             )
         self._queue = [queue]  # in a list: the queue's tensors are not this module's
-        self.options = options
 
     def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         (queue,) = self._queue
@@ -124,7 +153,7 @@ class Mixed(Part):
         if not there.any():
             return batch
         past = queue.vectors[there]
-        made = mixed_negatives(batch["anchor"].detach().float(), past, **self.options)
+        made = mixed_negatives(batch["anchor"].detach().float(), past, **self.settings())
         return batch | {"candidates": made}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
@@ -16,7 +15,7 @@ from dipole.data.cache import cache_folder, digest, new_entry
 from dipole.encoders.base import Encoder, Role, fingerprint
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED, padded
-from dipole.training.parts.base import Part
+from dipole.training.parts.base import Part, Setup
 from dipole.training.processes import together
 from dipole.training.rendering import view_name
 
@@ -30,35 +29,43 @@ BLOCK = 16384
 class StoredTeacher(Part):
     """The vectors of a frozen teacher as `teacher_anchor`, `teacher_positive` and so on.
 
-    They are made before the first step and kept in the cache folder under the teacher's
-    fingerprint, so another run with this teacher and data starts at once. In training they are
-    rows of a memory-mapped file: a large teacher costs nothing per step.
+    `model` is a folder, a hub id or an encoder. The vectors are made before the first step and kept
+    in the cache folder under the teacher's fingerprint, so another run with this teacher and data
+    starts at once. In training they are rows of a memory-mapped file: a large teacher costs
+    nothing per step.
     """
 
-    def __init__(
-        self,
-        teacher: Encoder,
-        examples: Examples,
-        inputs: Mapping[str, bool],
-        *,
-        show_progress: bool = False,
-    ) -> None:
-        super().__init__()
-        if "teacher_scores" not in inputs:
+    # And the mask of the data's own lists: those that `Lists` makes are of these vectors.
+    takes = ("rows",)
+    may_take = ("negative_there",)
+    gives = ("teacher_anchor", "teacher_positive", "teacher_negative", "teacher_candidates")
+
+    model: str | Encoder
+
+    def __post_init__(self) -> None:
+        if isinstance(self.model, str) and not Path(self.model).exists() and "/" not in self.model:
+            raise InputError(f"teacher: found model '{self.model}'; expected a folder or a hub id")
+
+    def bind(self, setup: Setup) -> None:
+        if "teacher_scores" not in setup.inputs:
             raise InputError(
                 "teacher: found a model, which gives scores, and an objective that takes none; "
                 "expected kl-listwise, margin-mse, cadet or dclr"
             )
-        self.made_of = fingerprint(teacher)
+        from dipole.encoders import load_encoder
+
+        teacher = load_encoder(self.model) if isinstance(self.model, str) else self.model
+        self._made_of = fingerprint(teacher)
         self._columns: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        fields = {f: ENCODED[f] for f in ENCODED if f in examples.FIELDS}
-        for field, (argument, role) in fields.items():
-            stored = _stored(teacher, self.made_of, examples, field, role, show_progress)
-            self._columns[argument] = stored, _starts(examples, field)
-        for field in (field for field in VIEWED if field in examples.FIELDS):
-            stored = _stored(teacher, self.made_of, examples, field, "document", show_progress)
-            for index in range(2):
-                self._columns[view_name(index)] = stored, _starts(examples, field)
+        fields = setup.examples.FIELDS
+        names = [(field, *ENCODED[field]) for field in ENCODED if field in fields]
+        names += [(f, view_name(i), "document") for f in VIEWED if f in fields for i in range(2)]
+        for field, argument, role in names:
+            stored = _stored(teacher, self._made_of, setup, field, role)
+            self._columns[argument] = stored, _starts(setup.examples, field)
+
+    def made_of(self) -> tuple[str, str]:
+        return self.model if isinstance(self.model, str) else "teacher", self._made_of
 
     def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         rows = batch["rows"].cpu().numpy()
@@ -83,27 +90,20 @@ def _starts(examples: Examples, field: str) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
 
-def _stored(
-    teacher: Encoder,
-    fingerprint: str,
-    examples: Examples,
-    field: str,
-    role: Role,
-    show_progress: bool,
-) -> np.ndarray:
+def _stored(teacher: Encoder, fingerprint: str, setup: Setup, field: str, role: Role) -> np.ndarray:
     """The memory-mapped vectors of a field, made if nobody has."""
-    made_of = fingerprint, role, _digest(examples, field)
+    made_of = fingerprint, role, _digest(setup.examples, field)
     name = f"{digest(*made_of)}-vectors"
     path = cache_folder() / name / "vectors.npy"
 
     def make() -> None:
         if path.exists():
             return
-        column: Any = examples.column(field)
+        column: Any = setup.examples.column(field)
         if field in LISTS:
             column = list(chain.from_iterable(column))
         with new_entry(name) as folder:
-            _encode(teacher, column, role, folder / path.name, show_progress)
+            _encode(teacher, column, role, folder / path.name, setup.show_progress)
 
     together(make)
     found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)

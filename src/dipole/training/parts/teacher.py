@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from dipole.encoders.base import Encoder, Features
+from dipole.declared import Share
+from dipole.encoders.base import Features
+from dipole.errors import InputError
 from dipole.kernels.draws import again
 from dipole.training.gradient_cache import encode_chunks
-from dipole.training.parts.base import Part
+from dipole.training.parts.base import Part, Setup
+from dipole.training.parts.queue import Queue
 
 PREFIX = "teacher_"
 
@@ -19,37 +23,58 @@ PREFIX = "teacher_"
 class Teacher(Part):
     """After every step  teacher <- decay teacher + (1 - decay) student.
 
-    decay 1 is a frozen copy, decay 0 the student itself (without dropout), 0.999 MoCo's.
+    Of kind `ema` the decay is 0.999 (MoCo's) if not given; `frozen` is a copy that stays (1),
+    `self` the student itself, without dropout where it gives scores (0).
 
     It gives what the objective takes. Where that is `teacher_scores`: `teacher_` vectors of every
     column, of which `lists.Scores` makes cosines. Where it is `teacher_positive` and its like,
     those vectors beside the student's. Otherwise they stand in for every column but the anchors,
-    without gradient (MoCo's keys). With `queue_only` the columns are the student's own, and the
-    vectors beside them, made without dropout, are for the queue, of what it `holds` (ESimCSE).
+    without gradient (MoCo's keys). If it `makes` the queue alone, the columns are the student's
+    own, and the vectors beside them, made without dropout, are for the queue, of what it `holds`
+    (ESimCSE). Another model as teacher: `StoredTeacher`.
 
     Sources: He et al. 2020, arXiv 1911.05722; Tarvainen and Valpola 2017, arXiv 1703.01780; Wu et
     al. 2021, arXiv 2109.04380.
     """
 
-    def __init__(
-        self,
-        student: Encoder,
-        decay: float,
-        inputs: Mapping[str, bool],
-        *,
-        queue_only: bool = False,
-        holds: str = "positive",
-    ) -> None:
-        super().__init__()
-        self._student = [student]  # in a list: its weights are not this module's
-        self.encoder = copy.deepcopy(student).requires_grad_(False)
-        self.decay = decay
-        self.gives_scores = "teacher_scores" in inputs
+    # It gives the positive in the encoder's place, and so the negatives and candidates there are.
+    gives = (
+        "positive", "teacher_anchor", "teacher_positive", "teacher_negative", "teacher_candidates",
+    )  # fmt: skip
+
+    kind: Literal["ema", "frozen", "self"] = "ema"
+    decay: Share | None = None
+    makes: Literal["positives", "queue"] = "positives"
+
+    def __post_init__(self) -> None:
+        if self.kind == "ema":
+            self.decay = 0.999 if self.decay is None else self.decay
+        elif self.decay is not None:
+            raise InputError(f"teacher: found decay for {self.kind}; expected it for ema alone")
+
+    def bind(self, setup: Setup) -> None:
+        queue = setup.find(Queue)
+        if self.makes == "queue" and queue is None:
+            raise InputError(
+                "teacher: makes queue, found no queue; expected --part queue:size=N too"
+            )
+        holds = "positive" if queue is None else queue.holds
+        if holds == "anchor" and self.makes != "queue":
+            raise InputError(
+                "queue: holds anchor, found a teacher of the positives; expected "
+                "--part teacher:makes=queue"
+            )
+        self._student = [setup.encoder]  # in a list: its weights are not this module's
+        self.encoder = copy.deepcopy(setup.encoder).requires_grad_(False)
+        self.kept = {"ema": self.decay or 0.0, "frozen": 1.0, "self": 0.0}[self.kind]
+        self.gives_scores = "teacher_scores" in setup.inputs
+        self.queue_only = self.makes == "queue"
         self.beside = (
-            queue_only or self.gives_scores or any(name.startswith(PREFIX) for name in inputs)
+            self.queue_only
+            or self.gives_scores
+            or any(name.startswith(PREFIX) for name in setup.inputs)
         )
-        self.queue_only = queue_only
-        self._inputs = (*inputs, *([PREFIX + holds] if queue_only else []))
+        self._inputs = (*setup.inputs, *([PREFIX + holds] if self.queue_only else []))
 
     def train(self, mode: bool = True) -> Teacher:
         """Keys are made as the student makes its own; scores without dropout and without a head."""
@@ -72,12 +97,12 @@ class Teacher(Part):
 
     @torch.no_grad()
     def after_step(self) -> None:
-        if self.decay == 1:
+        if self.kept == 1:
             return
         (student,) = self._student
         pairs = zip(self.encoder.parameters(), student.parameters(), strict=True)
         for mine, new in pairs:
-            mine.lerp_(new, 1 - self.decay)
+            mine.lerp_(new, 1 - self.kept)
         copy_buffers(student, self.encoder)
 
 

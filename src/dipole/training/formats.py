@@ -1,0 +1,95 @@
+"""Settings of before: config.yaml of format 1 named the parts of a training one by one.
+
+format 1: queue, queue_holds, mixed, centroids, centroids_start, teacher, teacher_decay and
+          teacher_makes
+format 2: parts, a list
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from dipole.errors import InputError
+
+FORMAT = 2
+# The settings of format 1 that are gone, with what they were when not given.
+FORMER: dict[str, Any] = {
+    "queue": None, "queue_holds": "positive", "mixed": {}, "centroids": None,
+    "centroids_start": 0.4, "teacher": None, "teacher_decay": 0.999, "teacher_makes": "positives",
+}  # fmt: skip
+
+
+def is_former(settings: Mapping[str, Any]) -> bool:
+    """Whether settings, or those of a stage, are of format 1."""
+    stages = settings.get("stages") or []
+    return not FORMER.keys().isdisjoint(settings) or any(
+        is_former(stage) for stage in stages if isinstance(stage, dict)
+    )
+
+
+def translated(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of format 1 as those of format 2; others as they are."""
+    found = {name: value for name, value in settings.items() if name not in FORMER}
+    if isinstance(stages := found.get("stages"), list):
+        found["stages"] = [translated(s) if isinstance(s, dict) else s for s in stages]
+    if not FORMER.keys().isdisjoint(settings):
+        found["parts"] = _parts(FORMER | dict(settings))
+    return found
+
+
+def check_format(settings: dict[str, Any], where: object) -> dict[str, Any]:
+    """The settings of a file without its `format`, which has to be one that is known."""
+    found = settings.get("format", FORMAT)
+    if found not in (1, FORMAT) or isinstance(found, bool):
+        raise InputError(
+            f"{where}: format: found {found!r}; expected {FORMAT}, or a newer dipole that knows it"
+        )
+    return {name: value for name, value in settings.items() if name != "format"}
+
+
+def check_former(settings: Mapping[str, Any]) -> None:
+    """Raise InputError if one of the settings is of format 1: how it is said now."""
+    found = [name for name in FORMER if name in settings]
+    if not found:
+        return
+    parts = translated(settings)["parts"]
+    options = " ".join(f"--part {_option(part)}" for part in parts) or "no --part"
+    recipe = yaml.safe_dump(parts, default_flow_style=True, sort_keys=False, width=10_000).strip()
+    raise InputError(
+        f"{', '.join(found)}: now said by parts; expected {options}, in a recipe parts: {recipe} "
+        "(docs/migration.md)"
+    )
+
+
+def _parts(old: Mapping[str, Any]) -> list[dict[str, dict[str, Any]]]:
+    parts: list[dict[str, dict[str, Any]]] = []
+
+    def add(name: str, **settings: Any) -> None:
+        parts.append({name: settings})
+
+    holds = {} if old["queue_holds"] == "positive" else {"holds": old["queue_holds"]}
+    if old["queue"] is not None or holds:
+        add("queue", size=old["queue"], **holds)
+    if old["mixed"]:
+        add("mixed", **old["mixed"] if isinstance(old["mixed"], dict) else {})
+    if old["centroids"] is not None:
+        start = old["centroids_start"]
+        add("centroids", count=old["centroids"], **({} if start == 0.4 else {"start": start}))
+    makes = {} if old["teacher_makes"] == "positives" else {"makes": old["teacher_makes"]}
+    if old["teacher"] == "ema":
+        decay = {} if old["teacher_decay"] == 0.999 else {"decay": old["teacher_decay"]}
+        add("teacher", **decay, **makes)
+    elif old["teacher"] in ("frozen", "self"):
+        add("teacher", kind=old["teacher"], **makes)
+    elif old["teacher"] is not None:
+        add("teacher", model=old["teacher"])
+    return parts
+
+
+def _option(part: dict[str, dict[str, Any]]) -> str:
+    ((name, settings),) = part.items()
+    inner = ",".join(f"{key}={value}" for key, value in settings.items())
+    return f"{name}:{inner}" if inner else name

@@ -1,0 +1,93 @@
+"""Which parts a training has, and in which order: by what each takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from dipole.errors import InputError
+from dipole.training.batches import tensor_names
+from dipole.training.parts.base import Part, Setup
+from dipole.training.parts.layers import Layers
+from dipole.training.parts.lists import Lists, Scores
+from dipole.training.parts.naming import name_of
+
+# Those that an objective brings along.
+FOLLOWING: tuple[type[Part], ...] = (Layers, Lists, Scores)
+
+
+def bound(parts: Sequence[Part], setup: Setup) -> list[Part]:
+    """The parts of a training in their order, told what it is made of: those named, and those that
+    its objective brings along.
+
+    Raises InputError where one is twice, takes what nothing gives, or gives what nothing takes.
+    """
+    for number, part in enumerate(parts):
+        if type(part) in map(type, parts[:number]):
+            raise InputError(f"parts: found {name_of(part)} twice; expected each part once")
+    data = tensor_names(setup.examples)
+    following: list[Part] = []
+    for kind in FOLLOWING:
+        if kind.follows(setup.inputs, data | given([*parts, *following])):
+            following.append(kind())
+    ordered = in_order([*following, *parts])
+    setup = replace(setup, parts=ordered)
+    for part in ordered:
+        part.bind(setup)
+    for part in ordered:
+        _check(part, [other for other in ordered if other is not part], setup.inputs, data)
+    return ordered
+
+
+def given(parts: Collection[Part]) -> set[str]:
+    """The names of all that these parts may give."""
+    return {name for part in parts for name in part.gives}
+
+
+def in_order(parts: Sequence[Part]) -> list[Part]:
+    """Every part behind those that give what it takes, otherwise as they stand."""
+    done: list[Part] = []
+
+    def place(part: Part, waiting: tuple[Part, ...]) -> None:
+        if part in done:
+            return
+        if part in waiting:
+            circle = ", ".join(name_of(one) for one in waiting[waiting.index(part) :])
+            raise InputError(
+                f"parts: {circle}: each takes what another of them gives; expected no circle"
+            )
+        for other in parts:
+            if other is not part and _comes_before(other, part):
+                place(other, (*waiting, part))
+        done.append(part)
+
+    for part in parts:
+        place(part, ())
+    return done
+
+
+def _comes_before(one: Part, other: Part) -> bool:
+    """Whether `one` gives what `other` takes; a tensor that both take and give orders nothing."""
+    first, second = ({*part.takes, *part.may_take} for part in (one, other))
+    shared = {name for name in first & second if name in one.gives and name in other.gives}
+    return bool((second & set(one.gives)) - shared)
+
+
+def _check(
+    part: Part, others: Sequence[Part], inputs: Mapping[str, bool], data: Collection[str]
+) -> None:
+    """Nothing that the part takes is missing, and something that it gives is taken."""
+    for name in part.takes:
+        if name not in data and name not in given(others):
+            raise InputError(
+                f"part {name_of(part)}: takes {name}, which neither the data nor another part "
+                "gives; expected data or a part that do"
+            )
+    taken = set(inputs) | {n for other in others for n in (*other.takes, *other.may_take)}
+    if "views" in inputs:
+        taken |= {"anchor", "positive"}
+    if part.gives and not taken & set(part.gives):
+        raise InputError(
+            f"part {name_of(part)}: gives {', '.join(part.gives)}, and neither the objective nor "
+            "another part takes any; expected an objective that does, or no such part"
+        )
