@@ -67,6 +67,7 @@ def test_a_run_of_format_1_is_read_and_not_resumed(pairs, tiny_encoder, tmp_path
     path.write_text(yaml.safe_dump(new | FORMER | {"queue": 8}))
     assert settings_of(str(out))["parts"] == [{"queue": {"size": 8}}]
     assert dipole.fit(out=out, resume=True).result["step"] == 2  # nothing is left to do
+    assert dipole.fit(out=out, resume=True, parts="queue:size=8").result["step"] == 2
     with pytest.raises(InputError, match=r"config.yaml: of format 1, .*expected a new run in"):
         dipole.fit(pairs, tiny_encoder, out=out, resume=True, max_steps=4)
     (out / "result.json").unlink()

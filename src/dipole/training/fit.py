@@ -233,6 +233,8 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
         return make_config(**given), False
     found = read_config(before)
     settings = translated(found)
+    if is_former(found):  # with defaults, as those that are given
+        settings |= {"parts": make_config(data="", parts=settings["parts"]).parts}
     asked = make_config(**(settings | given)).model_dump()
     for name in ("data", "validation"):  # of Python's objects data.json knows whether they are new
         if all(str(found.get(name)).startswith(PYTHON) for found in (asked, settings)):

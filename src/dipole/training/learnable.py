@@ -24,6 +24,8 @@ SAMPLE = 1000
 # Steps between two looks at the gradient, and looks that all found zero before it is said.
 STEPS_BETWEEN_LOOKS = 20
 LOOKS = 5
+# What a part makes so that an input and its partner are no longer the same.
+_APART = {"anchor", "positive", "labels", "teacher_anchor"}
 
 
 def check_learnable(config: Config, examples: Examples, inputs: Mapping[str, bool]) -> list[str]:
@@ -103,7 +105,7 @@ def check_partners(
 ) -> list[str]:
     """Whether inputs without partner and class are twice the same: no view, no dropout."""
     has_class = "label" in examples.FIELDS and "labels" in inputs
-    is_apart = config.teacher is not None or config.centroids is not None
+    is_apart = not _APART.isdisjoint(given_by_parts(config))
     if "input" not in examples.FIELDS or has_class or is_apart or set(config.view) - {"same"}:
         return []
     if any(getattr(m, name, 0) for m in encoder.modules() for name in ("p", "dropout")):
