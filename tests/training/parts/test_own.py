@@ -97,7 +97,7 @@ def test_wrong_ones_are_one_line(table, part, message):
     [
         (["--queue", 160, "--teacher", "ema"], "--part queue:size=160 --part teacher, in a recipe"),
         (["--mixed", "mixes=3", "--mixed", "hardest=2"], "--part mixed:mixes=3,hardest=2, in a re"),
-        (["--teacher-decay", 0.5], "teacher_decay: now said by parts; expected no --part"),
+        (["--teacher-decay", 0.5], "-decay: now said by parts; expected no --part, in a"),
     ],
 )
 def test_options_of_before_are_said_in_the_new_way(table, options, message):
