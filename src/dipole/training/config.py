@@ -129,13 +129,13 @@ class Config(Settings):
 
     locked: list[str] = Field(
         default_factory=list,
-        description="Weights of the encoder that stay, by the start of their name, as document "
-        "(of two-towers: its vectors are computed once); repeatable.",
+        description="Weights to freeze, by name prefix; `document` of two-towers: its vectors are "
+        "computed once. Repeatable.",
     )
     alternate: list[str] = Field(
         default_factory=list,
-        description="Weights that take turns, by the start of their name, as query, document, "
-        "objective: one at each step; the others go with the first. Repeatable.",
+        description="Weights to train in turns, by name prefix (query, document, objective): one "
+        "group a step; the rest goes with the first. Repeatable.",
     )
 
     batch_size: int | None = Field(
