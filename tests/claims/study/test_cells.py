@@ -86,3 +86,15 @@ def test_a_model_or_a_folder_that_changed_is_another_run(tmp_path):
         keys.append(cell.key)
     assert len(set(keys)) == 3
     assert cell.key == keys[-1]
+
+
+@pytest.mark.parametrize("part", ["teacher:model={}", {"teacher": {"model": "{}"}}, "{}:Doubler"])
+def test_a_file_that_a_part_names_and_that_changed_is_another_run(part, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("")
+    named = str(path)
+    parts = [part.format(named) if isinstance(part, str) else {"teacher": {"model": named}}]
+    cell = replace(CELL, settings={**CELL.settings, "parts": parts})
+    before = cell.key
+    os.utime(path, (1, 1))
+    assert cell.key != before

@@ -70,6 +70,7 @@ def test_own_classes_from_a_file(tmp_path):
         ("zzz", "part: found 'zzz'; expected one of centroids, mixed, queue, teacher, or one of"),
         ("queue:sise=4", "part queue: found setting 'sise'; did you mean 'size'?"),
         ("queue", "part queue: found no size; expected --part queue:size=..."),
+        ("teacher:model", "part: found 'teacher:model'; no module 'teacher' here or installed"),
         ("queue:size=0", "part queue: size: found 0, expected a whole number of 1 or more"),
         ("queue:size=4,size=5", "--part queue:size=4,size=5: found 'size' twice"),
         ("queue:size=[", "--part queue:size=[: size: the value is not valid yaml"),

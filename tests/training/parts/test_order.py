@@ -109,6 +109,12 @@ def test_one_too_few_or_too_many_is_one_line(parts, objective, message, tiny_enc
     assert str(error.value).startswith(message)
 
 
+def test_what_takes_long_comes_after_all_that_may_be_wrong(tiny_encoder, monkeypatch):
+    monkeypatch.setattr(tiny_encoder, "encode", None)
+    with pytest.raises(InputError, match="mixed: found no queue"):
+        kinds([StoredTeacher(tiny_encoder), Mixed()], InfoNCE() + KLListwise(), tiny_encoder)
+
+
 def test_labels_that_a_part_gives_are_taken(tiny_encoder):
     labelled = Labeled.from_columns({"input": TEXTS, "label": [0, 1, 0, 1]})
     assert kinds([Labels()], SupCon(), tiny_encoder, labelled) == [Labels]

@@ -127,6 +127,11 @@ def _readable(name: object) -> str:
 def _others(settings: Mapping[str, Any]) -> list[Any]:
     """What tells whether the other files and folders that settings name are the same: a model to
     start from, a teacher, more data. Nothing where there are none."""
+    if parts := settings.get("parts"):
+        from dipole.training.parts.naming import read
+
+        several = parts if isinstance(parts, list) else [parts]
+        settings = {**settings, "parts": [list(read(part)) for part in several]}
     named = [
         (name, value)
         for name, given in sorted(settings.items())

@@ -50,6 +50,8 @@ class Part(Declared):
     takes: ClassVar[tuple[str, ...]] = ()
     may_take: ClassVar[tuple[str, ...]] = ()
     gives: ClassVar[tuple[str, ...]] = ()
+    # Whether `bind` takes long: then what is wrong with the others is said before.
+    binds_last: ClassVar[bool] = False
 
     @classmethod
     def follows(cls, inputs: Mapping[str, bool], there: Collection[str]) -> bool:

@@ -89,7 +89,7 @@ def make(name: str, settings: dict[str, Any]) -> Part:
 def part_class(name: str, settings: Iterable[str] = ()) -> type[Part]:
     """The class that a name, with the names of its settings, means."""
     key = next((f"{name}:{key}" for key in settings if f"{name}:{key}" in OTHERWISE), name)
-    table = PARTS | ({key: OTHERWISE[key]} if key in OTHERWISE else {})
+    table = PARTS | ({key: OTHERWISE[key]} if key != name else {})
     found: type[Part] = find("part", key, table, base=Part, package=PACKAGE, others=OWN)
     return found
 
@@ -104,7 +104,7 @@ def name_of(part: Part) -> str:
 
 
 def _entry(given: Any) -> Entry:
-    name, settings = _read(given)
+    name, settings = read(given)
     if name.startswith(PYTHON):
         raise InputError(
             f"parts: the run was given {name.removeprefix(PYTHON)}; expected the same to go on: "
@@ -115,7 +115,7 @@ def _entry(given: Any) -> Entry:
     return {name: {k: v for k, v in whole.items() if isinstance(v, _PLAIN)} | settings}
 
 
-def _read(part: Any) -> tuple[str, dict[str, Any]]:
+def read(part: Any) -> tuple[str, dict[str, Any]]:
     """(name, settings) of one part, however it was written."""
     if isinstance(part, str):
         if part.startswith(PYTHON):

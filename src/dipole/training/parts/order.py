@@ -32,9 +32,8 @@ def bound(parts: Sequence[Part], setup: Setup) -> list[Part]:
             following.append(kind())
     ordered = in_order([*following, *parts])
     setup = replace(setup, parts=ordered)
-    for part in ordered:
+    for part in sorted(ordered, key=lambda part: part.binds_last):
         part.bind(setup)
-    for part in ordered:
         _check(part, [other for other in ordered if other is not part], setup.inputs, data)
     return ordered
 

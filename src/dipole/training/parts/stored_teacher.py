@@ -39,6 +39,7 @@ class StoredTeacher(Part):
     takes = ("rows",)
     may_take = ("negative_there",)
     gives = ("teacher_anchor", "teacher_positive", "teacher_negative", "teacher_candidates")
+    binds_last = True
 
     model: str | Encoder
 
