@@ -12,8 +12,8 @@ def systems(*arguments):
     return CliRunner().invoke(app, ["systems", *map(str, arguments)], catch_exceptions=False)
 
 
-def test_the_table():
-    output = systems("--pages", "nowhere").output
+def test_the_table(tmp_path):
+    output = systems("--pages", tmp_path).output
     assert "simcse" in output
     assert "objective dcl" in output
     assert " built" in output.splitlines()[-1]
@@ -42,3 +42,8 @@ def test_the_page(tmp_path):
     assert (tmp_path / "README.md").read_text().startswith("# Systems")
     with pytest.raises(InputError, match="no folder"):
         systems("--out", tmp_path / "no" / "README.md")
+
+
+def test_a_folder_of_pages_that_is_not_there(tmp_path):
+    with pytest.raises(InputError, match=r"--pages .*none: no such folder"):
+        systems("--pages", tmp_path / "none")

@@ -82,3 +82,9 @@ def test_a_set_that_is_not_there_or_of_another_kind(
     with pytest.raises(InputError, match=message) as caught:
         load(name)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("source", [None, 5, [("a", "b")]])
+def test_what_is_no_source(source: object) -> None:
+    with pytest.raises(InputError, match=r"^data: found .*; expected a file, a folder, a name"):
+        locate(source)  # type: ignore[arg-type]

@@ -232,7 +232,7 @@ def test_memory_is_bounded_per_text(texts, tower, tmp_path, monkeypatch):
         ({"negatives": True}, "negatives: True; .*not true or false"),
         ({"negatives": 0}, "negatives: 0; input should be greater than or equal to 1"),
         ({"skip": 100}, r"skip: found 100; expected less than depth \(100\)"),
-        ({"marign": 1}, "marign: 1; extra inputs are not permitted"),
+        ({"marign": 1}, "mining option 'marign': no such setting; expected margin"),
     ],
 )
 def test_wrong_settings_are_named(settings, message):

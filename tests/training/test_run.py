@@ -154,6 +154,22 @@ def test_a_refused_run_leaves_its_name_free(train, tmp_path):
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"data": [("a", "b")]}, "data: found a list; expected a path, a name, or examples"),
+        ({"encoder": 5}, "encoder: found an int; expected a path, a name, or an encoder"),
+        ({"validation": {"a": 1}}, "validation: found a dict; expected a path"),
+        ({"objective": dict}, r"objective: found the class dict; expected dict\(\)"),
+        ({"out": None}, "out: found None; expected the folder of the run"),
+    ],
+)
+def test_arguments_of_another_kind(tmp_path, arguments, message):
+    with pytest.raises(InputError, match=message):
+        fit(**{"data": "x.csv", "out": tmp_path / "run"} | arguments)
+    assert not any(tmp_path.iterdir())
+
+
 def turned(pairs):
     """20 rows of 20: two others, and all in another order."""
     rows = pairs.select([*range(2, 20), 30, 31])

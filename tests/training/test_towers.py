@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from dipole.errors import InputError
 from dipole.objectives import InfoNCE
 from dipole.objectives.contract.registry import build_objective
 from dipole.training.towers import Towers, masks_copies, pick
@@ -19,6 +20,29 @@ class Mine(nn.Module):
 def test_anyones_module_gets_what_its_forward_names():
     batch = {name: torch.ones(2, 3) for name in ("anchor", "positive", "scores", "ids")}
     assert set(pick(Mine(), batch)) == {"anchor", "scores"}
+
+
+def test_what_anyones_module_lacks_or_gives_is_said(tiny_encoder):
+    with pytest.raises(InputError, match="Mine takes 'scores', which this training does not give"):
+        pick(Mine(), {"anchor": torch.ones(2, 3)})
+
+    class Gives(nn.Module):
+        def __init__(self, loss):
+            super().__init__()
+            self.loss = loss
+
+        def forward(self, anchor):
+            return self.loss(anchor)
+
+    columns = {"anchor": [tiny_encoder.prepare(["a", "b"])]}
+    for loss, found in (
+        (lambda x: x.sum(1), r"a tensor of shape \(2,\)"),
+        (lambda x: torch.ones(()), "a constant"),
+        (lambda x: 3.0, "a float"),
+    ):
+        with pytest.raises(InputError, match=f"Gives gave {found}; expected a loss"):
+            Towers(tiny_encoder, Gives(loss))(columns, {})
+    assert Towers(tiny_encoder, Gives(torch.sum))(columns, {}).requires_grad
 
 
 def test_matrices_decay_vectors_and_the_objective_do_not(tiny_encoder):

@@ -45,6 +45,8 @@ def systems(
     """
     from dipole.claims.catalogue.systems import states, table_page
 
+    if pages is not None and not pages.is_dir():
+        raise InputError(f"--pages {pages}: no such folder; expected that of dipole prove")
     found = states(pages)
     for name, asked, known in (
         ("--group", group, {s.group for s in found}),

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from dipole.data.inputs import described
 from dipole.data.paths import looks_like_path
 from dipole.errors import InputError
 
@@ -114,6 +115,11 @@ def locate(source: str | Path) -> Path | str:
     A bare name that is known is that data set, whatever lies in the current folder (`./digits` is
     the path). A relative path is looked for here, then in `DIPOLE_DATA`.
     """
+    if not isinstance(source, (str, Path)):
+        raise InputError(
+            f"data: found {described(source)}; expected a file, a folder, a name or a hub id (of "
+            "values in memory: Pairs.from_columns and its sisters)"
+        )
     text = str(source)
     if text in NAMED:
         return text

@@ -101,6 +101,9 @@ def read_header(path: Path, kind: str, columns: Sequence[str]) -> Header:
 
     A first line that looks like the rows below it is refused: it would be lost as a header.
     """
+    for column in columns:
+        if not isinstance(column, str):
+            raise InputError(f"{path}: found the column {column!r}; expected its name, as text")
     delimiter = "," if kind == "csv" else "\t"
     records = csv_records if kind == "csv" else tsv_records
     _, first = next(records(path, delimiter), (0, []))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,6 +58,7 @@ def evaluate_run(
     (0.5, 0.0)
     """
     wanted = measures_of(measures, at, RETRIEVAL)
+    _check_ids(run, "run")
     notes: tuple[str, ...] = ()
     if ignore_identical_ids:
         same = Itself({q: q for q, documents in run.items() if q in documents})
@@ -228,6 +230,10 @@ def _document_blocks(
 
 
 def _check_ids(table: Mapping[str, Mapping[str, float]], what: str) -> None:
+    if not isinstance(table, Mapping) or not all(isinstance(d, Mapping) for d in table.values()):
+        raise InputError(
+            f"{what}: found {described(table)}; expected a dict, query id -> document id -> number"
+        )
     for q, docs in table.items():
         # An id of another type would silently match nothing.
         if not isinstance(q, str):
@@ -240,7 +246,8 @@ def _check_ids(table: Mapping[str, Mapping[str, float]], what: str) -> None:
 def _check_scores(run: Mapping[str, Mapping[str, float]]) -> None:
     for q, docs in run.items():
         for d, score in docs.items():
-            if not math.isfinite(score):
+            found: Any = score
+            if not isinstance(found, Real) or not math.isfinite(found):
                 raise InputError(
-                    f"run: query {q!r}, document {d!r} has score {score}; expected a number"
+                    f"run: query {q!r}, document {d!r} has score {score!r}; expected a number"
                 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dipole.data import Examples
 from dipole.data.fingerprint import seen_share
+from dipole.data.inputs import described
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.files import LOCK
@@ -91,6 +92,21 @@ def fit(
     """
     if changed_data and not resume:
         raise InputError("changed_data: does nothing without --resume; expected both or none")
+    for name, value, kinds in (
+        ("data", data, (Path, Examples)), ("encoder", encoder, (Path, Encoder)),
+        ("validation", validation, (float, int, Path, Examples)),
+    ):  # fmt: skip
+        if not isinstance(value, (str, type(None), *kinds)):
+            made = "an encoder" if name == "encoder" else "examples (Pairs.from_columns ...)"
+            raise InputError(
+                f"{name}: found {described(value)}; expected a path, a name, or {made}"
+            )
+    if isinstance(objective, type):
+        raise InputError(
+            f"objective: found the class {objective.__name__}; expected {objective.__name__}()"
+        )
+    if not isinstance(out, (str, Path)):
+        raise InputError(f"out: found {described(out)}; expected the folder of the run")
     folder = Path(out)
     objects: dict[str, Any] = {
         "data": data,

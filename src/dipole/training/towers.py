@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from dipole.data.inputs import described
 from dipole.encoders.base import Encoder, Features
 from dipole.errors import InputError
 from dipole.objectives.contract.base import Objective, forward_inputs
@@ -31,8 +32,19 @@ class Towers(nn.Module):
 
     def forward(self, columns: dict[str, list[Features]], tensors: dict[str, Tensor]) -> Tensor:
         """The objective of a batch, a scalar."""
-        loss: Tensor = self.objective(**pick(self.objective, self.vectors(columns, tensors)))
-        return loss
+        loss = self.objective(**pick(self.objective, self.vectors(columns, tensors)))
+        if isinstance(loss, Tensor) and loss.numel() == 1 and loss.requires_grad:
+            return loss
+        if not isinstance(loss, Tensor):
+            found = described(loss)
+        elif loss.numel() != 1:
+            found = f"a tensor of shape {tuple(loss.shape)}"
+        else:
+            found = "a constant"
+        raise InputError(
+            f"objective: {type(self.objective).__name__} gave {found}; expected a loss: a tensor "
+            "of one number that depends on the vectors"
+        )
 
     def vectors(
         self, columns: dict[str, list[Features]], tensors: dict[str, Tensor]
@@ -128,4 +140,10 @@ def pick(objective: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     if isinstance(objective, Objective):
         return objective.pick(batch)
     wanted = inputs_of(objective)
+    for name, is_needed in wanted.items():
+        if is_needed and name not in batch:
+            raise InputError(
+                f"objective: {type(objective).__name__} takes '{name}', which this training does "
+                f"not give; it gives {', '.join(batch)}"
+            )
     return {name: value for name, value in batch.items() if name in wanted}

@@ -47,6 +47,18 @@ def test_where_all_fail_the_first_reason_is_said(settings, tmp_path, made_row, m
         compare({"a": settings}, parse_budget("2steps"), tmp_path, seeds=1)
 
 
+def test_a_test_that_is_trained_on_is_said(settings, tmp_path, made_row, monkeypatch):
+    rows = [made_row("a", 0, FAILED, "no")]
+    monkeypatch.setattr(module, "run_study", lambda *_, **__: rows)
+    data, said = str(settings["data"]), []
+    for test in (data, None):
+        with pytest.raises(RunError):
+            compare({"a": settings}, parse_budget("2steps"), tmp_path, seeds=1, test=test,
+                    said=said.append)  # fmt: skip
+    (line,) = [line for line in said if line.startswith("warning")]
+    assert line.startswith("warning: 100% of the test rows are trained on")
+
+
 def test_two_comparisons_in_one_folder(tmp_path, settings):
     with (
         Lock(tmp_path / "x" / LOCK, "x"),

@@ -18,6 +18,7 @@ from dipole.claims.study.data import DATA, load_study_data
 from dipole.claims.study.machine import machine, versions
 from dipole.claims.study.running import DONE, FAILED, Row, Watch, collect, run_study
 from dipole.data import Examples, Labeled, Pairs, Scored, Triplets
+from dipole.data.fingerprint import fingerprint, seen_share
 from dipole.data.named import NAMED
 from dipole.errors import InputError, RunError
 from dipole.files import LOCK, Lock, write_text
@@ -129,6 +130,9 @@ def compare(
     if said is not None:
         said(f"training: {len(train):,} examples from {train.origin}")
         said(f"test: {measured}")
+        if (seen := seen_share(examples, fingerprint(train))) > 0:
+            said(f"warning: {seen:.0%} of the test rows are trained on: of these the numbers say "
+                 "how well they are remembered")  # fmt: skip
     cells = [
         # One model of each arm is kept, that of the first seed.
         Cell(arm, seed, settings, (measure,), test=test, keep_model=seed == 0)
