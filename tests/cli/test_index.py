@@ -80,7 +80,7 @@ def test_columns_by_name_and_bad_rows_left_out(dipole: Dipole) -> None:
     assert not Path("i").exists()
     code, _, err = dipole(*create, "--on-bad-row", "skip")
     assert code == 0
-    assert "left out 1 bad rows; the first: x.csv, row 3: column 'what'" in err
+    assert "left out 1 bad row; the first: x.csv, row 3: column 'what'" in err
     assert texts_of("i") == {"k1": "one"}
 
 
