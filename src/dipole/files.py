@@ -62,8 +62,19 @@ def remove_folder(folder: Path) -> None:
         shutil.rmtree(gone, ignore_errors=True)
 
 
+@contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """A new folder in `folder`, which is gone afterwards."""
+    new = _beside(folder / "scratch")
+    new.mkdir(parents=True)
+    try:
+        yield new
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
 def sweep(folder: Path) -> None:
-    """Remove what killed calls of `replaced` and `remove_folder` left; for the only writer."""
+    """Remove what killed calls of the functions above left; for the only writer."""
     for path in folder.glob(".*"):
         if _UNFINISHED.fullmatch(path.name):
             if path.is_dir():

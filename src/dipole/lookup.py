@@ -14,6 +14,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import re
 import sys
 import traceback
 from collections.abc import Iterable, Mapping
@@ -71,11 +72,17 @@ def nearest(word: str, known: Iterable[str], others: str = "") -> str:
     >>> nearest("statik", ["static", "conv"]), nearest("x", ["static", "conv"], "a folder")
     ("did you mean 'static'?", 'expected one of static, conv, or a folder')
     """
+    known = list(known)
+    if close := close_to(word, known):
+        return f"did you mean {' or '.join(map(repr, close))}?"
+    return f"expected one of {', '.join(known)}" + (f", or {others}" if others else "")
+
+
+def close_to(word: str, known: Iterable[str]) -> list[str]:
+    """The nearest names, three at most, in large or small letters."""
     plain = {name.lower(): name for name in known}
     close = difflib.get_close_matches(word.lower(), plain, n=3, cutoff=0.6)
-    if close:
-        return f"did you mean {' or '.join(repr(plain[name]) for name in close)}?"
-    return f"expected one of {', '.join(plain.values())}" + (f", or {others}" if others else "")
+    return [plain[name] for name in close]
 
 
 def plugins(kind: str) -> dict[str, EntryPoint]:
@@ -91,12 +98,18 @@ def place_of(cls: type) -> str:
     return f"{_given.get(cls.__module__, cls.__module__)}:{cls.__qualname__}"
 
 
+def is_place(name: str) -> bool:
+    """Whether a name is a `file.py:Class` or `module:Class` by its form."""
+    return _PLACE.fullmatch(name) is not None
+
+
 def is_loaded(place: str) -> bool:
     """Whether the code of `file.py:Class` or `module:Class` has run in this process already."""
     source = place.rpartition(":")[0]
     return (_of_file(Path(source)) if _is_file(source) else sys.modules.get(source)) is not None
 
 
+_PLACE = re.compile(r"(\S.*\.py|[\w.]+):[^\W\d][\w.]*")
 # Module -> the path of its file as it was named.
 _given: dict[str, str] = {}
 

@@ -174,7 +174,7 @@ def test_the_trackers_get_the_numbers(pairs_csv, tmp_path):
     [
         ({"data": "none.csv"}, r"none.csv: found no data set, file or folder"),
         ({"anchor": "foo"}, r"no column 'foo' \(--anchor\); columns found: question, answer"),
-        ({"objective": "infonse"}, r"^--objective: found 'infonse', expected 'infonce'"),
+        ({"objective": "infonse"}, r"^--objective: found 'infonse'; did you mean 'infonce'"),
         ({"temperature": -1}, r"^--temperature: found -1.0, expected a number above 0"),
         ({"objective-option": "foo=1"}, r"infonce: found setting 'foo'"),
         (

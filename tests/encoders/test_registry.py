@@ -60,7 +60,7 @@ IMAGES = list(np.random.default_rng(0).integers(0, 256, (4, 8, 8), dtype=np.uint
         ("two-towers", {"dim": 0}, "TwoTowers: dim: found 0; expected a whole number, 1 or more"),
         ("two-towers", {"query": 3}, "option 'query': found 3; expected text"),
         ("two-towers", {"query_options": {"dim": "x"}}, "option 'dim': found 'x'; expected a whol"),
-        ("statik", {}, "encoder: found 'statik'; expected 'static', a folder or a hub id"),
+        ("statik", {}, "encoder: found 'statik'; did you mean 'static'"),
     ],
 )
 def test_options_that_are_none(name: str, options: dict[str, Any], message: str) -> None:

@@ -58,5 +58,5 @@ def test_towers_by_name():
     towers = make_encoder("two-towers", TEXTS, TEXTS, **options)
     assert (towers.query.dim, towers.document.dim, towers.dim) == (6, 4, 3)
     assert set(towers.rate_factors) >= {"query.token_weights", "document.token_weights"}
-    with pytest.raises(InputError, match="expected 'two-towers'"):
+    with pytest.raises(InputError, match="did you mean 'two-towers'"):
         make_encoder("two-tower", TEXTS, TEXTS)

@@ -48,10 +48,10 @@ def test_a_class_of_anyone_is_a_name() -> None:
 @pytest.mark.parametrize(
     ("names", "options", "message"),
     [
-        (["simclear"], {}, "view: found 'simclear'; expected simclr"),
+        (["simclear"], {}, "view: found 'simclear'; did you mean 'simclr'"),
         (["simclr*0"], {}, r"view: found 'simclr\*0'; expected NAME or NAME\*COUNT"),
         (["simclr*x"], {}, r"view: found 'simclr\*x'; expected NAME or NAME\*COUNT"),
-        (["nowhere:View"], {}, "view: found 'nowhere:View'; expected module:class"),
+        (["nowhere:View"], {}, "view: found 'nowhere:View'; no module 'nowhere' here"),
         (["simclr"], {"strenght": 1}, "view option 'strenght': no such setting of simclr; "),
         (["same"], {"rate": 1}, "view option 'rate': no such setting of same; expected none"),
     ],

@@ -69,6 +69,7 @@ def merge(
     """
     from dipole.encoders import fingerprint, load_encoder
     from dipole.encoders.folder import write_json
+    from dipole.encoders.own import save_encoder
     from dipole.training.checkpoints import write_folder
     from dipole.training.merging import merge as merged
 
@@ -105,7 +106,7 @@ def merge(
     note = {"method": method, "runs": sources, "base": base, "weights": weight or None}
 
     def write(folder: Path) -> None:
-        made.save(folder)
+        save_encoder(made, folder)
         write_json(folder / "merge.json", note)
 
     if score is not None:

@@ -192,14 +192,11 @@ def _range(
 
 def _defaults(settings: dict[str, Any]) -> dict[str, Any]:
     """The encoder's own learning rate and batch size, by its name."""
-    import importlib
-
-    from dipole.encoders.registry import NEW
+    from dipole.encoders.registry import encoder_class, is_made, saved_class
 
     encoder = settings.get("encoder", Config.model_fields["encoder"].default)
-    place = NEW.get(encoder, "transformer_text:TransformerText.load")
-    module, _, path = place.partition(":")
-    cls = getattr(importlib.import_module(f"dipole.encoders.{module}"), path.partition(".")[0])
+    cls = encoder_class(encoder) if is_made(encoder) else saved_class("TransformerText")
+    assert cls is not None
     own: dict[str, Any] = dict(cls.training_defaults)
     if settings.get("adapter"):
         from dipole.encoders.adapters import RATES

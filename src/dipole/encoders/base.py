@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from dipole.data.inputs import batch_of
 from dipole.encoders.batching import pack
 from dipole.encoders.evaluating import evaluating
+from dipole.encoders.own import arguments_of, read_encoder, write_encoder
 from dipole.encoders.precision import Precision, at_precision
 from dipole.encoders.threads import alone
 from dipole.errors import InputError
@@ -32,8 +33,10 @@ class Encoder(nn.Module):
 
     `prepare` turns raw inputs into tensors (tokenises; no gradient, no weights), `forward` turns
     these into one vector per input. Training calls the two itself; everybody else calls `encode`.
-    A subclass writes `prepare`, `forward`, `settings`, `save`, a classmethod `load(folder)`, and
-    `lengths` where its inputs have one.
+    A subclass writes `prepare` and `forward`. It is saved as the arguments of its constructor
+    (attributes of the same names) and its weights; one that is more than these writes `settings`,
+    `weights`, or `save` and a classmethod `load(folder)`. One that is made of the inputs that are
+    trained on (a vocabulary, their size) writes `from_inputs`.
     """
 
     dim: int
@@ -47,6 +50,15 @@ class Encoder(nn.Module):
         "schedule": "linear",
         "precision": "fp32",
     }
+
+    @classmethod
+    def from_inputs(cls, *inputs: Any, **options: Any) -> Encoder:
+        """A new encoder for these inputs; here they are not looked at: `cls(**options)`.
+
+        A subclass writes `from_inputs(cls, queries, documents, *, KEY=DEFAULT, ...)`: the inputs of
+        both sides, one sequence twice where there is but one, and what `--encoder-option` gives.
+        """
+        return cls(**options)
 
     def prepare(self, inputs: Sequence[Any], role: Role = "document") -> Features:
         """Tensors of a batch of inputs; everything `forward` needs."""
@@ -65,21 +77,29 @@ class Encoder(nn.Module):
         """Raise InputError at the first input this encoder cannot take; here nothing is known."""
 
     def settings(self) -> dict[str, Any]:
-        """What beside the weights decides the vectors, as json; part of the fingerprint."""
-        raise NotImplementedError
+        """What beside the weights decides the vectors, as json; part of the fingerprint.
+
+        Here the arguments of the constructor, from the attributes of their names.
+        """
+        return arguments_of(self)
 
     def weights(self) -> dict[str, Tensor]:
         """The tensors that `save` keeps; a head used only in training is not among them."""
         return dict(self.state_dict())
 
     def save(self, folder: str | Path) -> None:
-        """Write weights (safetensors) and settings (json) that `load_encoder` reads."""
-        raise NotImplementedError
+        """Write `config.json` (settings, class) and `model.safetensors`, for `load_encoder`."""
+        write_encoder(self, folder)
 
     @classmethod
-    def load(cls, folder: str | Path) -> Encoder:
-        """The encoder that `save` wrote."""
-        raise NotImplementedError
+    def load(cls, folder: str | Path) -> Self:
+        """The encoder that `save` wrote, made by the constructor.
+
+        Raises:
+            InputError: a file missing or broken; weights that do not fit the settings.
+        """
+        found: Self = read_encoder(cls, folder)
+        return found
 
     def lengths(self, inputs: Sequence[Any]) -> np.ndarray:
         """A cheap estimate of each input's cost, (n,) int64: a quarter of a text's characters."""

@@ -68,6 +68,8 @@ class ConvImage(ImageEncoder):
         """
         return cls(**image_shape(images, size), widths=widths).fitted(images, head)
 
+    from_inputs = from_images
+
     def maps(self, features: Features) -> Tensor:
         """The last layer's map, (n, dim, rows, columns)."""
         found: Tensor = self.layers(self.normalised(features))

@@ -63,7 +63,16 @@ def write_weights(path: Path, weights: dict[str, Tensor]) -> None:
     from safetensors.torch import save_file
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({k: v.contiguous() for k, v in weights.items()}, path, metadata={"format": "pt"})
+    stores = [tensor.untyped_storage().data_ptr() for tensor in weights.values()]
+    save_file(
+        {
+            # Tied weights are two tensors in a file.
+            name: tensor.contiguous() if stores.count(store) == 1 else tensor.clone()
+            for (name, tensor), store in zip(weights.items(), stores, strict=True)
+        },
+        path,
+        metadata={"format": "pt"},
+    )
 
 
 def check_weights(path: Path) -> None:

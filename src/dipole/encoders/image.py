@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,14 +11,6 @@ from torch import Tensor, nn
 
 from dipole.data.inputs import described, whole_number
 from dipole.encoders.base import Encoder, Features, Role
-from dipole.encoders.folder import (
-    contents,
-    read_json,
-    read_weights,
-    require,
-    write_json,
-    write_weights,
-)
 from dipole.encoders.heads import ExpertsHead, ProjectionHead, make_head
 from dipole.errors import InputError
 from dipole.showing import short
@@ -128,32 +119,6 @@ class ImageEncoder(Encoder):
     def weights(self) -> dict[str, Tensor]:
         """All tensors, mean and deviation among them; not the head's."""
         return {k: v for k, v in self.state_dict().items() if not k.startswith("head.")}
-
-    def save(self, folder: str | Path) -> None:
-        """Write `config.json` and `model.safetensors`; without the head."""
-        write_json(Path(folder) / "config.json", self.settings())
-        write_weights(Path(folder) / "model.safetensors", self.weights())
-
-    @classmethod
-    def load(cls, folder: str | Path) -> Self:
-        """Read what `save` wrote.
-
-        Raises:
-            InputError: a file missing or broken; weights that do not fit the settings.
-        """
-        folder = Path(folder)
-        config = dict(read_json(require(folder, "config.json")))
-        config.pop("encoder", None)
-        weights = read_weights(require(folder, "model.safetensors"))
-        try:
-            encoder = cls(**config)
-            encoder.load_state_dict(weights)
-        except (TypeError, RuntimeError, InputError) as error:
-            reason = " ".join(str(error).split())[:160]
-            raise InputError(
-                f"{folder}: not a saved {cls.__name__} ({reason}); it holds {contents(folder)}"
-            ) from None
-        return encoder.eval()
 
 
 def channels_last(module: nn.Module) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from dipole.encoders.base import Encoder
 from dipole.encoders.folder import read_json
 from dipole.encoders.hub import locate
+from dipole.encoders.own import CLASS, CONFIG, class_at
 from dipole.encoders.registry import SAVED, saved_class
 from dipole.encoders.trust import trusting_code
 from dipole.errors import InputError
@@ -15,13 +17,15 @@ from dipole.errors import InputError
 def load_encoder(source: str | Path, *, trust_code: bool | None = None) -> Encoder:
     """The encoder saved in a folder, in a run's folder, or under a Hugging Face hub id.
 
-    A folder is, in this order: a dipole folder (`config.json` says `"encoder": "ConvImage"`), a
+    A folder is, in this order: one of a class of your own (`config.json` says `"class":
+    "my_tower.py:MyTower"`), a dipole folder (`config.json` says `"encoder": "ConvImage"`), a
     sentence-transformers folder (`modules.json`; a saved TransformerText is one), a plain Hugging
     Face folder (`config.json`; mean pooling), or a run, whose `model/` is one of these.
 
     Args:
-        trust_code: run the Python code that a Hugging Face folder may bring along (`auto_map`);
-            without it such a model is refused, or read by transformers where it knows the kind.
+        trust_code: run the Python code that a folder names: a class of your own, or what a Hugging
+            Face folder brings along (`auto_map`). Without it such a model is refused, or read by
+            transformers where it knows the kind.
             None: as the surrounding `trusting_code` says, which is no.
 
     Raises:
@@ -34,21 +38,34 @@ def load_encoder(source: str | Path, *, trust_code: bool | None = None) -> Encod
         with trusting_code(trust_code):
             return load_encoder(source)
     folder = locate(source)
+    if (place := _own(folder)) is not None:
+        return class_at(place, folder / CONFIG).load(folder)
     kind = _kind(folder)
     cls = saved_class(kind) if kind else None
     if cls is not None:
         return cls.load(folder)
     found = f"encoder {kind!r}" if kind else "neither encoder nor model_type"
     raise InputError(
-        f'{folder / "config.json"}: found {found}; expected "encoder": '
+        f'{folder / CONFIG}: found {found}; expected "encoder": '
         f"one of {', '.join(SAVED)}, or a Hugging Face config with model_type"
     )
 
 
+def _own(folder: Path) -> str | None:
+    """The class that is not dipole's and reads the folder."""
+    config = _config(folder)
+    place = config.get(CLASS) if isinstance(config, dict) else None
+    return place if isinstance(place, str) else None
+
+
+def _config(folder: Path) -> Any:
+    path = folder / CONFIG
+    return read_json(path) if path.is_file() else {}
+
+
 def _kind(folder: Path) -> str | None:
     """Which class reads the folder, as far as its json says."""
-    path = folder / "config.json"
-    config = read_json(path) if path.is_file() else {}
+    config = _config(folder)
     if isinstance(config, dict) and isinstance(config.get("encoder"), str):
         return config["encoder"]
     if (folder / "modules.json").is_file():

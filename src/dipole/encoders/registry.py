@@ -2,52 +2,48 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from dipole.data.options import check_names, check_types, keywords
 from dipole.encoders.base import Encoder
+from dipole.encoders.own import make
 from dipole.errors import InputError
+from dipole.lookup import close_to, find, is_place, plugins
 
-# Name -> module:class.method that makes a new one, `method(queries, documents, **options)`: two
-# sequences of inputs (the same one twice where there is but one), options by keyword only.
+# Name -> module:class; `from_inputs(queries, documents, **options)` makes a new one.
 NEW = {
-    "static": "static_text:StaticText.from_texts",
-    "conv": "conv:ConvImage.from_images",
-    "resnet": "resnet:ResNetImage.from_images",
-    "vit": "vit:ViTImage.from_images",
-    "two-towers": "two_towers:TwoTowers.from_inputs",
+    "static": "static_text:StaticText",
+    "conv": "conv:ConvImage",
+    "resnet": "resnet:ResNetImage",
+    "vit": "vit:ViTImage",
+    "two-towers": "two_towers:TwoTowers",
 }
-# The class that a saved folder's config.json names -> its module; it has `load(folder)`.
+# The class that a saved folder's config.json names -> module:class; it has `load(folder)`.
 SAVED = {
-    "StaticText": "static_text",
-    "TransformerText": "transformer_text",
-    "AdaptedText": "adapters",
-    "ConvImage": "conv",
-    "ResNetImage": "resnet",
-    "ViTImage": "vit",
-    "TwoTowers": "two_towers",
+    "StaticText": "static_text:StaticText",
+    "TransformerText": "transformer_text:TransformerText",
+    "AdaptedText": "adapters:AdaptedText",
+    "ConvImage": "conv:ConvImage",
+    "ResNetImage": "resnet:ResNetImage",
+    "ViTImage": "vit:ViTImage",
+    "TwoTowers": "two_towers:TwoTowers",
 }
 
 
 def make_encoder(
     name: str, queries: Sequence[Any], documents: Sequence[Any], **options: Any
 ) -> Encoder:
-    """A new encoder of this name made for these inputs, or the one saved in a folder or hub id.
+    """A new encoder of this name or class made for these inputs, or the one saved in a folder.
 
     Errors: an InputError names an unknown encoder or option and what is close to it.
     """
-    if name in NEW:
-        module, _, path = NEW[name].partition(":")
-        cls, _, method = path.partition(".")
-        make: Callable[..., Encoder] = getattr(getattr(_module(module), cls), method)
-        check_options(make, options)
-        return make(queries, documents, **options)
-    if not Path(name).exists() and (close := difflib.get_close_matches(name, NEW, n=1)):
-        raise InputError(f"encoder: found '{name}'; expected '{close[0]}', a folder or a hub id")
+    if is_made(name):
+        return make(encoder_class(name), queries, documents, options)
+    close = [] if Path(name).exists() else close_to(name, [*NEW, *plugins("encoder")])
+    if close:
+        raise InputError(f"encoder: found '{name}'; did you mean {' or '.join(map(repr, close))}?")
     if not options:
         from dipole.encoders.loading import load_encoder
 
@@ -63,9 +59,29 @@ def make_encoder(
     return encoder
 
 
+def encoder_class(name: str) -> type[Encoder]:
+    """The class of an encoder that is made: by name, as `file.py:Class` or as `module:Class`."""
+    found: type[Encoder] = find("encoder", name, NEW, base=Encoder, package=__package__)
+    return found
+
+
+def is_made(name: str) -> bool:
+    """Whether a name is one of a class, not of a folder or hub id."""
+    return name in NEW or is_own(name)
+
+
+def is_own(name: str) -> bool:
+    """Whether a name is one of a class that is not dipole's."""
+    if name in NEW or Path(name).exists():
+        return False
+    return is_place(name) or name in plugins("encoder")
+
+
 def saved_class(name: str) -> type[Encoder] | None:
     """The class that reads a folder of this kind, or None."""
-    found: type[Encoder] | None = getattr(_module(SAVED[name]), name) if name in SAVED else None
+    if name not in SAVED:
+        return None
+    found: type[Encoder] = find("encoder", name, SAVED, package=__package__)
     return found
 
 
@@ -73,7 +89,3 @@ def check_options(function: Callable[..., Any], options: dict[str, Any]) -> None
     """Every option must be a keyword of the function that takes them, and of its type there."""
     check_names(options, keywords(function), "encoder option")
     check_types(function, options, "encoder option")
-
-
-def _module(name: str) -> Any:
-    return importlib.import_module(f"{__package__}.{name}")

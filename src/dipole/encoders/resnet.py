@@ -73,6 +73,8 @@ class ResNetImage(ImageEncoder):
         encoder = cls(**image_shape(images, size), width=width, blocks=blocks)
         return encoder.fitted(images, head)
 
+    from_inputs = from_images
+
     def maps(self, features: Features) -> Tensor:
         """The last stage's map, (n, dim, rows, columns)."""
         found: Tensor = self.layers(self.normalised(features))

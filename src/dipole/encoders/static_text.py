@@ -172,6 +172,8 @@ class StaticText(Encoder):
                 self.place_weights.copy_(-fall * torch.log1p(torch.tensor(PLACES))[None])
         return self
 
+    from_inputs = from_texts
+
     @classmethod
     def from_vectors(
         cls,

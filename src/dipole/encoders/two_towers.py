@@ -16,6 +16,7 @@ from dipole.data.options import check_memory
 from dipole.data.same import exact_key
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.encoders.folder import read_json, read_weights, require, write_json, write_weights
+from dipole.encoders.own import save_encoder
 from dipole.encoders.registry import make_encoder
 from dipole.errors import InputError
 
@@ -167,7 +168,7 @@ class TwoTowers(Encoder):
         folder = Path(folder)
         for role in ROLES:
             (folder / role).mkdir(parents=True, exist_ok=True)
-            self.tower(role).save(folder / role)
+            save_encoder(self.tower(role), folder / role)
         if self.maps:
             write_weights(folder / "maps.safetensors", dict(self.maps.state_dict()))
         dim = self.dim if self.maps else None

@@ -85,6 +85,8 @@ class ViTImage(ImageEncoder):
         encoder = cls(**shape, patch=patch, dim=dim, depth=depth, heads=heads)
         return encoder.fitted(images, head)
 
+    from_inputs = from_images
+
     def hidden_states(self, features: Features, layer: int | None = None) -> list[Tensor]:
         """h_0 ... h_layer, each (n, patches, dim); layers above `layer` (all if None) do not run.
 

@@ -79,13 +79,14 @@ class Index:
             RunError: the disk is full, or another process is making this index.
         """
         from dipole.encoders import fingerprint
+        from dipole.encoders.own import save_encoder
 
         folder = Path(folder).expanduser()
         with store.creating(folder, fingerprint(encoder), encoder.dim, wait=wait) as (
             partial,
             write,
         ):
-            encoder.save(partial / store.MODEL)
+            save_encoder(encoder, partial / store.MODEL)
             for batch in encoded(documents, encoder, show_progress=show_progress):
                 write.table.add(_rows(write.table, batch))
                 write.changed += len(batch.documents)

@@ -14,9 +14,6 @@ from dipole.training.config import Config
 from dipole.training.examples import load_examples
 from dipole.training.seeding import seed_step
 
-# Encoders whose tokens are made of the examples: made of others they are others.
-MADE_OF_DATA = ("static", "two-towers")
-
 if TYPE_CHECKING:
     from dipole.objectives.contract.base import Objective
     from dipole.training.parts import Part
@@ -108,10 +105,12 @@ def build_encoder(config: Config, examples: Examples, kept: Path | None = None) 
     kept: a folder with the encoder that was made of the examples the run had before.
     """
     from dipole.encoders.loading import load_encoder
-    from dipole.encoders.registry import make_encoder
+    from dipole.encoders.registry import encoder_class, is_own, make_encoder
 
     seed_step(config.seed, 0)
     if kept is not None:
+        if is_own(config.encoder):
+            encoder_class(config.encoder)  # it is named by the run's settings, not by `kept` alone
         return load_encoder(kept)
     queries, documents = sides(examples)
     encoder = make_encoder(config.encoder, queries, documents, **config.encoder_options)
@@ -128,6 +127,13 @@ def build_encoder(config: Config, examples: Examples, kept: Path | None = None) 
             "(--encoder FOLDER)"
         )
     return AdaptedText.add(encoder, config.encoder, config.adapter, **config.adapter_options)
+
+
+def is_made_of_data(name: str) -> bool:
+    """Whether an encoder is made of the examples: made of others it would be another one."""
+    from dipole.encoders.registry import is_own
+
+    return name in ("static", "two-towers") or is_own(name)
 
 
 def sides(examples: Examples) -> tuple[Sequence[Any], Sequence[Any]]:

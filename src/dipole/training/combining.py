@@ -14,7 +14,7 @@ from dipole.errors import InputError
 from dipole.objectives.contract.base import Objective, Sum
 from dipole.objectives.maths import everywhere
 
-_TERM = re.compile(r"\s*(?:([0-9.eE-]+)\s*\*)?\s*([\w.:-]+)\s*")
+_TERM = re.compile(r"\s*(?:([0-9.eE-]+)\s*\*)?\s*([^\s*]+)\s*")
 
 
 def read_sum(text: str) -> list[tuple[float, str]]:
@@ -55,15 +55,15 @@ def build_sum(text: str, combine: str, settings: dict[str, Any]) -> Objective:
         return objective if weight == 1 else weight * objective
     own: dict[str, dict[str, Any]] = {name: {} for _, name in terms}
     for key, value in settings.items():
-        head, dot, tail = key.partition(".")
-        takes = [head] if dot else [n for n in own if key in options(objective_class(n))]
-        if not takes or takes[0] not in own:
+        named = [n for n in own if key.startswith(f"{n}.")]
+        takes = named or [n for n in own if key in options(objective_class(n))]
+        if not takes:
             raise InputError(
                 f"objective option '{key}': no such setting; expected NAME.KEY, NAME one of "
                 + ", ".join(own)
             )
         for name in takes:
-            own[name][tail or head] = value
+            own[name][key.removeprefix(f"{name}.") if named else key] = value
     parts = [(weight, build_objective(name, **own[name])) for weight, name in terms]
     return {"weights": Sum, "uncertainty": Uncertainty, "mgda": MinNorm}[combine](parts)
 

@@ -11,13 +11,14 @@ from pydantic import ConfigDict, Field, ValidationError, field_serializer, field
 from dipole.data.options import Settings
 from dipole.errors import InputError
 from dipole.files import write_text
+from dipole.lookup import is_place, nearest, plugins
 from dipole.training.formats import FORMAT, check_format, check_former
 from dipole.training.yaml_loading import load_yaml
 
 Tracker = Literal["tensorboard", "wandb", "trackio"]
-Sampler = Literal[
-    "unique", "clusters", "neighbours", "apart", "sources", "shares", "classes", "curriculum"
-]
+SAMPLERS = (
+    "unique", "clusters", "neighbours", "apart", "sources", "shares", "classes", "curriculum",
+)  # fmt: skip
 
 
 # Marks a setting of config.yaml that was an object of Python.
@@ -59,7 +60,9 @@ class Config(Settings):
     )
 
     encoder: str = Field(
-        "static", description="static (trained from scratch), a model folder or a hub id."
+        "static",
+        description="static (trained from scratch), a model folder, a hub id, or a class of your "
+        "own, file.py:Class.",
     )
     encoder_options: dict[str, Any] = Field(
         default_factory=dict, description="Setting of the encoder, KEY=VALUE; repeatable."
@@ -72,7 +75,9 @@ class Config(Settings):
         default_factory=dict, description="Setting of the adapter, KEY=VALUE; repeatable."
     )
     objective: str = Field(
-        "infonce", description="Name of the objective, or a sum: infonce + 0.1 * vicreg."
+        "infonce",
+        description="Name of the objective, a sum: infonce + 0.1 * vicreg, or a class of your own, "
+        "file.py:Class.",
     )
     combine: Literal["weights", "uncertainty", "mgda"] = Field(
         "weights",
@@ -97,8 +102,8 @@ class Config(Settings):
 
     view: list[str] = Field(
         default_factory=list,
-        description="View of examples without a partner; repeatable, NAME*4 is four of them, "
-        "one alone is drawn twice.",
+        description="View of examples without a partner, by name or file.py:Class; repeatable, "
+        "NAME*4 is four of them, one alone is drawn twice.",
     )
     view_options: dict[str, Any] = Field(
         default_factory=dict, description="Setting of the views, KEY=VALUE; repeatable."
@@ -111,13 +116,12 @@ class Config(Settings):
         json_schema_extra={"option": "--part", "metavar": "NAME:KEY=VALUE,..."},
     )
 
-    sampler: Literal[
-        "unique", "clusters", "neighbours", "apart", "sources", "shares", "classes", "curriculum"
-    ] = Field(
+    sampler: str = Field(
         "unique",
         description="Who meets in a batch: unique (anyone, no text twice), clusters and neighbours "
         "(hard negatives), apart (unlike ones), sources (one at a time), shares (some "
-        "of each source), classes (some of each), curriculum (the easiest first).",
+        "of each source), classes (some of each), curriculum (the easiest first), or a function "
+        "of your own, file.py:name.",
     )
     sampler_options: dict[str, Any] = Field(
         default_factory=dict, description="Setting of the sampler, KEY=VALUE; repeatable."
@@ -218,6 +222,14 @@ class Config(Settings):
         from dipole.training.parts.naming import described
 
         return described(value)
+
+    @field_validator("sampler")
+    @classmethod
+    def _is_a_sampler(cls, value: str) -> str:
+        known = [*SAMPLERS, *plugins("sampler")]
+        if value in known or is_place(value):
+            return value
+        raise ValueError(nearest(value, known, "file.py:name"))
 
     @field_validator("clip_norm", mode="before")
     @classmethod

@@ -12,6 +12,8 @@ from dipole.data import Examples
 from dipole.data.fingerprint import seen_share
 from dipole.data.inputs import described
 from dipole.encoders.base import Encoder
+from dipole.encoders.own import check_saves
+from dipole.encoders.registry import encoder_class, is_own
 from dipole.errors import InputError
 from dipole.files import LOCK
 from dipole.showing import counted, say
@@ -25,6 +27,7 @@ from dipole.training.config import PYTHON, Config, make_config, read_config
 from dipole.training.examples import check_examples, check_no_columns, unused
 from dipole.training.formats import is_former, translated
 from dipole.training.origin import check_data, parts_of
+from dipole.training.own_code import check_code
 from dipole.training.processes import is_alone, only_run, together
 from dipole.training.progress import check_trackers
 from dipole.training.run import (
@@ -119,6 +122,8 @@ def fit(
         config, is_finished = together(lambda: _config_of_run(folder, given, resume=resume))
         if is_finished:
             together(lambda: tidy(folder))
+            if "encoder" in given and is_own(config.encoder):
+                encoder_class(config.encoder)  # whose model may be loaded: the user named it
             return finished(folder)
         _check_given_again(config, **objects)
         is_new = not (folder / CONFIG).exists()
@@ -186,6 +191,7 @@ def fit_one(
     if not isinstance(encoder, Encoder):
         kept = together(lambda: kept_encoder(config, folder)) if origin["changed"] else None
         encoder = build_encoder(config, examples, kept)
+    together(lambda: check_saves(encoder, folder))
     _settle_precision()
     config = _with_defaults(config, encoder)
     notes += check_words(encoder, examples) + check_partners(config, encoder, examples, inputs)
@@ -249,6 +255,7 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
         return make_config(**given), False
     found = read_config(before)
     settings = translated(found)
+    check_code(settings, given, before)
     if is_former(found):  # with defaults, as those that are given
         settings |= {"parts": make_config(data="", parts=settings["parts"]).parts}
     asked = make_config(**(settings | given)).model_dump()

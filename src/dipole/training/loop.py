@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 
 from dipole.encoders.base import Encoder
+from dipole.encoders.own import save_encoder
 from dipole.errors import InputError, RunError
 from dipole.kernels import using
 from dipole.kernels.draws import Rows, drawing
@@ -23,7 +25,7 @@ from dipole.showing import say
 from dipole.training import sharding
 from dipole.training.batch_norm import over_whole_batches
 from dipole.training.batches import Batch, ahead, collate, unique_keys
-from dipole.training.build import MADE_OF_DATA
+from dipole.training.build import is_made_of_data
 from dipole.training.checkpoints import (
     list_checkpoints,
     load_checkpoint,
@@ -194,7 +196,7 @@ class Trainer:
                 "towers": self.towers.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
             }
-        if self.config.encoder in MADE_OF_DATA and not is_last and not self._has_start:
+        if is_made_of_data(self.config.encoder) and not is_last and not self._has_start:
             self._has_start = True
             with sharding.whole(self.encoder):
                 together(self._write_start)
@@ -207,7 +209,7 @@ class Trainer:
 
     def _write_start(self) -> None:
         if not (self.folder / START).exists():
-            write_folder(self.folder / START, self.encoder.save)
+            write_folder(self.folder / START, partial(save_encoder, self.encoder))
 
     def restore(self) -> None:
         """Go back to the newest checkpoint that is whole, if there is one.
@@ -413,7 +415,7 @@ class Trainer:
             return
         self.progress.best, self.progress.best_step, self.progress.misses = value, step, 0
         with sharding.whole(self.encoder):
-            together(lambda: write_folder(self.folder / BEST, self.encoder.save))
+            together(lambda: write_folder(self.folder / BEST, partial(save_encoder, self.encoder)))
 
     def _is_out_of_patience(self) -> bool:
         return self.config.patience is not None and self.progress.misses >= self.config.patience

@@ -19,14 +19,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dipole.data import Examples
 from dipole.encoders.base import Encoder
+from dipole.encoders.own import save_encoder
 from dipole.errors import InputError
 from dipole.files import remove_folder, replaced, sweep, write_text
-from dipole.training.build import MADE_OF_DATA, build_parts, build_views
+from dipole.training.build import build_parts, build_views, is_made_of_data
 from dipole.training.checkpoints import drop_checkpoints, recover_folder, write_folder
 from dipole.training.config import Config, write_config
 from dipole.training.origin import DATA, check_teacher, read_data, write_data
@@ -138,7 +140,7 @@ def train(
 
     def write() -> None:
         if keep_encoder:
-            save_encoder(encoder, folder)
+            save_whole(encoder, folder)
         write_model(folder, encoder)
         write_result(folder, result)
 
@@ -191,14 +193,14 @@ def _go_on(config: Config, folder: Path, origin: dict[str, Any]) -> None:
 
 def kept_encoder(config: Config, folder: Path) -> Path | None:
     """Where a run has its encoder as it was made of the data it had before, if it needs that."""
-    if config.encoder not in MADE_OF_DATA:
+    if not is_made_of_data(config.encoder):
         return None
     start, model = folder / START, folder / MODEL
     is_done = (folder / RESULT).exists() or not start.exists()
     return start if not is_done else model if model.exists() else None
 
 
-def save_encoder(encoder: Encoder, folder: Path) -> None:
+def save_whole(encoder: Encoder, folder: Path) -> None:
     """The encoder as training has it, best or last, for a training that goes on from it."""
     import torch
 
@@ -216,7 +218,7 @@ def write_model(folder: Path, encoder: Encoder) -> None:
     if best.exists():
         copy_folder(best, folder / MODEL)
     else:
-        write_folder(folder / MODEL, encoder.save)
+        write_folder(folder / MODEL, partial(save_encoder, encoder))
 
 
 def copy_folder(source: Path, target: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from dipole.data.options import check_names, check_types, keywords
 from dipole.errors import InputError
 from dipole.files import replaced
+from dipole.lookup import find as look_up
 from dipole.sampling.clusters import pseudo_classes
 from dipole.sampling.communities import communities, neighbour_graph
 from dipole.sampling.curriculum import Curriculum
@@ -189,6 +190,13 @@ SAMPLERS: dict[str, tuple[Callable[..., Plan], Callable[..., np.ndarray] | None]
 }
 
 
+def sampler_of(name: str) -> tuple[Callable[..., Plan], Callable[..., np.ndarray] | None]:
+    """The sampler of this name, or a function of your own, which makes a `Plan` of `Material`."""
+    if name in SAMPLERS:
+        return SAMPLERS[name]
+    return look_up("sampler", name, dict.fromkeys(SAMPLERS, "")), None
+
+
 def make_sampler(
     config: Config,
     examples: Examples,
@@ -203,7 +211,7 @@ def make_sampler(
     known: which rows may not meet, where that is there already.
     """
     assert config.batch_size is not None
-    make, group = SAMPLERS[config.sampler]
+    make, group = sampler_of(config.sampler)
     options = dict(config.sampler_options)
     _check_options(group or make, config.sampler, options)
     material = Material(examples, encoder, config.batch_size, config.seed, show_progress)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
 import inspect
 from typing import Any
 
 from dipole.data.options import check_types
 from dipole.errors import InputError
+from dipole.lookup import find, nearest
 from dipole.views.base import View
 
-# Name -> module:class in this package; "module:class" of anyone's is a name too.
+# Name -> module:class in this package.
 VIEWS = {
     "same": "base:Same",
     "simclr": "image:SimCLR",
@@ -31,16 +30,8 @@ _PLAIN = {"self", "args", "kwargs"}
 
 
 def view_class(name: str) -> type[View]:
-    """The class of a view, by name or as `module:class`."""
-    if ":" not in name and name not in VIEWS:
-        close = difflib.get_close_matches(name, VIEWS, n=1) or ["one of " + ", ".join(VIEWS)]
-        raise InputError(f"view: found '{name}'; expected {close[0]}")
-    module, _, attribute = VIEWS.get(name, name).partition(":")
-    try:
-        place = f"{__package__}.{module}" if name in VIEWS else module
-        found: type[View] = getattr(importlib.import_module(place), attribute)
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"view: found '{name}'; expected module:class ({error})") from error
+    """The class of a view, by name, as `file.py:Class` or as `module:Class`."""
+    found: type[View] = find("view", name, VIEWS, base=View, package=__package__)
     return found
 
 
@@ -63,11 +54,9 @@ def build_views(names: list[str], **options: Any) -> list[View]:
     for option in options:
         if not any(option in known for known in settings):
             known_ones = sorted(set().union(*settings))
-            close = difflib.get_close_matches(option, known_ones, n=1)
-            expected = close or ["one of " + ", ".join(known_ones) if known_ones else "none"]
+            expected = nearest(option, known_ones) if known_ones else "expected none"
             raise InputError(
-                f"view option '{option}': no such setting of {', '.join(names)}; "
-                f"expected {expected[0]}"
+                f"view option '{option}': no such setting of {', '.join(names)}; {expected}"
             )
     for cls, known in zip(classes, settings, strict=True):
         own = {name: value for name, value in options.items() if name in known}

@@ -70,13 +70,13 @@ def test_build_with_settings():
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("infonse", {}, "objective: found 'infonse', expected 'infonce'"),
-        ("qqq", {}, "objective: found 'qqq', expected one of "),
+        ("infonse", {}, "objective: found 'infonse'; did you mean 'infonce'"),
+        ("qqq", {}, "objective: found 'qqq'; expected one of "),
         ("esimcse", {}, "objective: found 'esimcse', a system; expected its loss, InfoNCE(0.05, "),
         (
             "infonce",
             {"temprature": 1},
-            "infonce: found setting 'temprature', expected 'temperature",
+            "infonce: found setting 'temprature'; did you mean 'temperature",
         ),
         (
             "infonce",
@@ -85,8 +85,16 @@ def test_build_with_settings():
         ),
         ("infonce", {"executor": "fast"}, "executor: found 'fast', expected 'dense', 'tiled', "),
         ("infonce", {"temperature": "hot"}, "temperature: found 'hot', expected a number above 0"),
-        ("no_such_file:Loss", {}, "objective: found 'no_such_file:Loss', expected module:class "),
-        ("torch.nn:Linear", {}, "objective: found <class 'torch.nn"),
+        (
+            "no_such_file:Loss",
+            {},
+            "objective: found 'no_such_file:Loss'; no module 'no_such_",
+        ),
+        (
+            "torch.nn:Linear",
+            {},
+            "objective: found a class at 'torch.nn:Linear'; expected",
+        ),
     ],
 )
 def test_mistakes_get_one_line(name, settings, message):

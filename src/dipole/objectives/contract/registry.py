@@ -1,19 +1,18 @@
 """Objectives by name: `@register(...)` on the class; those of dipole have a line in `OBJECTIVES`.
 
-An objective of your own is known once its file is imported, or by its place: "my_file:MyLoss".
+An objective of your own is known once its file is imported, or by its place: "my_file.py:MyLoss".
 """
 
 from __future__ import annotations
 
-import difflib
-import importlib
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from dipole.data.options import check_types
 from dipole.errors import InputError
 from dipole.kernels.settings import EXECUTORS
+from dipole.lookup import find, nearest
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.systems import SYSTEMS
 
@@ -132,7 +131,7 @@ def register(
 
 
 def objective_class(name: str) -> type[Objective]:
-    """The class registered as `name`, or at `module:class`; an InputError suggests close names."""
+    """The class of this name, at `file.py:Class` or `module:Class`, or of an installed package."""
     if name in _registered:
         return _registered[name]
     if name in SYSTEMS and name not in OBJECTIVES:
@@ -141,18 +140,10 @@ def objective_class(name: str) -> type[Objective]:
             f"objective: found '{name}', a system; expected its loss, {call}"
             + (f" ({note})" if note else "")
         )
-    if ":" not in name and name not in OBJECTIVES:
-        raise InputError(
-            f"objective: found '{name}', expected {_suggest(name, {**OBJECTIVES, **_registered})}"
-        )
-    module, _, attribute = OBJECTIVES.get(name, name).partition(":")
-    place = f"dipole.objectives.{module}" if name in OBJECTIVES else module
-    try:
-        found = getattr(importlib.import_module(place), attribute)
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"objective: found '{name}', expected module:class ({error})") from error
-    if not (isinstance(found, type) and issubclass(found, Objective)):
-        raise InputError(f"objective: found {found!r} at '{name}', expected an Objective")
+    table = OBJECTIVES | dict.fromkeys(_registered, "")
+    found: type[Objective] = find(
+        "objective", name, table, base=Objective, package="dipole.objectives"
+    )
     return found
 
 
@@ -173,7 +164,7 @@ def build_objective(name: str, **settings: Any) -> Objective:
     known = options(cls)
     for key in settings:
         if key not in known:
-            raise InputError(f"{name}: found setting '{key}', expected {_suggest(key, known)}")
+            raise InputError(f"{name}: found setting '{key}'; {nearest(key, known)}")
     try:
         made = cls(**settings)
     except InputError:
@@ -190,8 +181,3 @@ def _check_types(cls: type[Objective], settings: dict[str, Any], name: str) -> N
     for function, takes in ((cls.__init__, True), (Objective.__init__, False)):
         part = {key: value for key, value in settings.items() if (key in own) == takes}
         check_types(function, part, f"{name}: setting")
-
-
-def _suggest(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word.lower(), known, n=3, cutoff=0.6)
-    return " or ".join(f"'{w}'" for w in close) if close else "one of " + ", ".join(known)

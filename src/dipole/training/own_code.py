@@ -1,0 +1,47 @@
+"""Code of one's own in the settings of a run: what a folder names runs only if it is trusted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dipole.errors import InputError
+from dipole.lookup import is_loaded, is_place
+
+# The settings that may name code; of `stages` each in its turn.
+FIELDS = ("encoder", "encoder_options", "objective", "view", "sampler", "parts", "stages")
+
+
+def check_code(settings: Mapping[str, Any], given: Mapping[str, Any], path: Path) -> None:
+    """Raise InputError at code that only the run's own config.yaml names, and nobody trusts.
+
+    settings: those of the file, given: those that the user named now. Before anything is made of
+    them: a part is imported where its settings are checked.
+    """
+    from dipole.encoders.trust import code_is_trusted
+
+    if code_is_trusted():
+        return
+    for field in FIELDS:
+        for place in _places(settings.get(field)) if field not in given else ():
+            if not is_loaded(place):
+                raise InputError(
+                    f"{path}: {field} is {place}, code that is not dipole's; expected --trust-code "
+                    "(`with trusting_code():` in Python), if you trust whoever wrote it"
+                )
+
+
+def _places(value: Any) -> Iterator[str]:
+    """Every `file.py:Class` and `module:Class` in a setting, of the terms of a sum too."""
+    if isinstance(value, str):
+        words = (word.strip() for word in re.split(r"[+*]", value))
+        yield from (word for word in words if is_place(word) and not word.startswith("dipole."))
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _places(key)
+            yield from _places(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _places(inner)
