@@ -100,7 +100,7 @@ def test_interrupted_it_goes_on(pairs_csv, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--objectives", "infonce,dlc"], "objective: found 'dlc', expected 'dcl'"),
+        (["--objectives", "infonce,dlc"], "objective: found 'dlc'; did you mean 'dcl'"),
         (["--objectives", "infonce"], "expected at least two different ones"),
         (["--objectives", "a,b", "--recipes", "a,b"], "expected one of them"),
         (["--recipes", "dcl,nope"], "recipe: found no 'nope'"),

@@ -11,13 +11,18 @@ from typer.testing import CliRunner
 from dipole.cli import app
 from dipole.errors import InputError
 
-PAGE = Path(__file__).parents[2] / "docs" / "encoders.md"
+DOCS = Path(__file__).parents[2] / "docs"
 PLACE = "my_tower.py:MyTower"
 
 
-def tower_of_the_page():
-    text = PAGE.read_text(encoding="utf-8").partition("## An encoder of your own")[2]
+def code_of(page, section):
+    """The first Python of a section of a page."""
+    text = (DOCS / page).read_text(encoding="utf-8").partition(section)[2]
     return re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+
+
+def tower_of_the_page():
+    return code_of("encoders.md", "## An encoder of your own")
 
 
 @pytest.fixture
@@ -134,6 +139,7 @@ class Far(Objective):
     def forward(self, anchor, positive):
         return self.scale * (anchor - positive).square().sum(1).mean()
 """
+SAMPLER = code_of("negatives.md", "### One of your own")
 VIEW = """
 from dipole.views import View
 
@@ -147,13 +153,6 @@ class Upper(View):
     def forward(self, inputs, generator):
         return [text.upper() * self.times for text in inputs]
 """
-SAMPLER = """
-from dipole.sampling.unique import UniqueBatches
-
-def early(material, *, rows: int = 8):
-    print("EARLY", len(material), rows)
-    return UniqueBatches(material.known, min(rows, material.batch_size), seed=material.seed)
-"""
 
 
 @pytest.mark.parametrize(
@@ -161,10 +160,10 @@ def early(material, *, rows: int = 8):
     [
         ("objective", OBJECTIVE, "my_code.py:Far", "scale=2.0"),
         ("view", VIEW, "my_code.py:Upper", "times=2"),
-        ("sampler", SAMPLER, "my_code.py:early", "rows=4"),
+        ("sampler", SAMPLER, "my_code.py:alike", "letters=2"),
     ],
 )
-def test_objective_view_and_sampler_of_a_file(desk, kind, text, place, option, capsys):
+def test_objective_view_and_sampler_of_a_file(desk, kind, text, place, option):
     (desk / "my_code.py").write_text(text)
     data = {"data": "texts.csv", "anchor": "text"} if kind == "view" else {}
     train("run", **{kind: place, f"{kind}-option": option}, **data)

@@ -18,7 +18,7 @@ from dipole.encoders.own import check_saves, save_encoder
 from dipole.encoders.registry import make_encoder
 from dipole.encoders.two_towers import TwoTowers
 from dipole.errors import InputError
-from dipole.retrieval import Index
+from dipole.retrieval import Document, Index
 
 TEXTS = ["open a file", "sort a list", "close a socket"]
 PAIRS = Pairs.from_columns({"anchor": TEXTS * 4, "positive": [f"{text}!" for text in TEXTS * 4]})
@@ -104,7 +104,8 @@ def test_a_class_of_a_session_is_said_to_be_one(tmp_path: Path) -> None:
 
 def test_an_index_and_two_towers_name_the_class(tmp_path: Path) -> None:
     encoder = Vocabulary.from_inputs(TEXTS, TEXTS)
-    Index.create(tmp_path / "index", encoder, TEXTS)
+    documents = [Document(str(n), text) for n, text in enumerate(TEXTS)]
+    Index.create(tmp_path / "index", encoder, documents)
     assert Index.open(tmp_path / "index").search("sort a list", k=1)[0].text == "sort a list"
     towers = TwoTowers(encoder, Bytes(4))
     check_saves(towers, tmp_path)

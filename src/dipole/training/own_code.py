@@ -10,8 +10,8 @@ from typing import Any
 from dipole.errors import InputError
 from dipole.lookup import is_loaded, is_place
 
-# The settings that may name code; of `stages` each in its turn.
-FIELDS = ("encoder", "encoder_options", "objective", "view", "sampler", "parts", "stages")
+# The settings that may name code.
+FIELDS = ("encoder", "encoder_options", "objective", "view", "sampler", "parts")
 
 
 def check_code(settings: Mapping[str, Any], given: Mapping[str, Any], path: Path) -> None:
@@ -25,23 +25,25 @@ def check_code(settings: Mapping[str, Any], given: Mapping[str, Any], path: Path
     if code_is_trusted():
         return
     for field in FIELDS:
-        for place in _places(settings.get(field)) if field not in given else ():
+        value = settings.get(field)
+        if field == "encoder_options" and isinstance(value, Mapping):  # of two-towers
+            value = [value.get(tower) for tower in ("query", "document")]
+        for place in _places(value) if field not in given else ():
             if not is_loaded(place):
                 raise InputError(
                     f"{path}: {field} is {place}, code that is not dipole's; expected --trust-code "
                     "(`with trusting_code():` in Python), if you trust whoever wrote it"
                 )
+    for stage in settings.get("stages") or () if "stages" not in given else ():
+        if isinstance(stage, Mapping):
+            check_code(stage, {}, path)
 
 
 def _places(value: Any) -> Iterator[str]:
-    """Every `file.py:Class` and `module:Class` in a setting, of the terms of a sum too."""
+    """Every `file.py:Class` and `module:Class` in a setting: terms of a sum, names of parts."""
     if isinstance(value, str):
         words = (word.strip() for word in re.split(r"[+*]", value))
         yield from (word for word in words if is_place(word) and not word.startswith("dipole."))
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _places(key)
-            yield from _places(inner)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, Mapping | list):
         for inner in value:
             yield from _places(inner)
