@@ -361,3 +361,11 @@ def test_a_cut_encoder_is_saved_and_loaded(tiny, sentences, tmp_path):
     np.testing.assert_allclose(
         TransformerText.load(tmp_path / "cut").encode(sentences), cut.encode(sentences), atol=1e-6
     )
+
+
+def test_more_tokens_than_the_model_has_positions_are_said(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    encoder = TransformerText.load(tiny, max_length=98_765)
+    assert encoder.max_length < 98_765
+    assert f"the model has {encoder.max_length} positions; longer" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from torch import nn
 import dipole
 from dipole.data import Labeled, Pairs, Ranked, Scored, Triplets
 from dipole.data.examples import Inputs
-from dipole.encoders import StaticText
+from dipole.encoders import StaticText, TransformerText
 from dipole.errors import InputError
 from dipole.training.config import make_config
 from dipole.training.learnable import (
@@ -18,6 +18,7 @@ from dipole.training.learnable import (
     check_words,
     small_batches,
 )
+from support.tiny_bert import save_tiny_bert
 
 NUMBERS = [str(i) for i in range(6)]
 SAME = ["one text", "one  text", " one text", "one text\n", "one text", "one text"]
@@ -117,6 +118,15 @@ def test_pairs_of_one_text_are_said():
     assert said(few) == []
 
 
+def test_negatives_of_which_none_is_left_are_said():
+    texts = [f"{text} b" for text in NUMBERS]
+    negatives = [[f"{n}\n", p] for n, p in zip(NUMBERS, texts, strict=True)]
+    columns = {"anchor": NUMBERS, "positive": texts, "negatives": negatives}
+    (line,) = said(Triplets.from_columns(columns))
+    assert line.startswith("warning: 12 of 12 listed negatives are the anchor or the positive of")
+    assert said(Triplets.from_columns(columns | {"negatives": [["c", n] for n in NUMBERS]})) == []
+
+
 def test_inputs_that_are_twice_the_same_are_said():
     texts = StaticText.from_texts(NUMBERS, NUMBERS, dim=8)
     still = StaticText.from_texts(NUMBERS, NUMBERS, dim=8, dropout=0.0)
@@ -148,6 +158,18 @@ def test_texts_without_a_known_word():
     (line,) = check_words(encoder, some)
     assert line.startswith("warning: anchor: 1 of 3 texts hold no word that the encoder knows")
     assert check_words(encoder, Pairs.from_columns({"anchor": latin, "positive": latin})) == []
+
+
+def test_texts_of_unknown_tokens_are_nothing_to_a_transformer(tmp_path):
+    latin = ["open a file", "shut the door", "go home"]
+    encoder = TransformerText.load(save_tiny_bert(tmp_path, latin))
+    none = ["\u4e2d", "\U0001f600", "\u0939"]
+    with pytest.raises(InputError, match="positive: found no text with a word that the encoder"):
+        check_words(encoder, Pairs.from_columns({"anchor": latin, "positive": none}))
+    (line,) = check_words(
+        encoder, Pairs.from_columns({"anchor": latin, "positive": [*latin[:2], none[0]]})
+    )
+    assert line.startswith("warning: positive: 1 of 3 texts hold no word that the encoder knows")
 
 
 def test_a_gradient_of_zero_is_said_once():

@@ -22,6 +22,9 @@ def longest(transformer: Any, tokenizer: Any, wanted: int | None) -> int:
         table = getattr(getattr(transformer, "embeddings", None), "position_embeddings", None)
         first = getattr(table, "padding_idx", None)
         limits.append(positions if first is None else positions - first - 1)
+        if wanted is not None and wanted > limits[-1]:
+            note(f"max_length {wanted:,}: the model has {limits[-1]:,} positions; longer texts are "
+                 "cut there")  # fmt: skip
     return int(min(limits))
 
 

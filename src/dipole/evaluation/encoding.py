@@ -114,7 +114,7 @@ def differing(vectors: np.ndarray, what: str, system: str) -> np.ndarray:
     if len(vectors) > 1 and not (np.abs(vectors - vectors[0]) > 1e-6 * _size(vectors)).any():
         raise InputError(
             f"{system}: all {len(vectors)} {what} have the same vector; expected vectors that "
-            "differ (the model has collapsed)"
+            "differ (the model has collapsed, or knows none of the words)"
         )
     return vectors
 

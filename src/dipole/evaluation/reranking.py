@@ -66,7 +66,7 @@ def evaluate_reranking(
     if not differ:
         raise InputError(
             f"{system}: the candidates of every query have the same score; expected scores that "
-            "differ (the model has collapsed)"
+            "differ (the model has collapsed, or knows none of the words)"
         )
     full = sum(min(grades.values(), default=0) > 0 for grades in qrels.values())
     notes = nothing_to_rank(full, "every candidate")

@@ -225,7 +225,7 @@ def _document_blocks(
     if not differ:
         raise InputError(
             f"{system}: all {len(ids)} documents have the same vector; expected vectors that "
-            "differ (the model has collapsed)"
+            "differ (the model has collapsed, or knows none of the words)"
         )
 
 

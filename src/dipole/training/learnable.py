@@ -16,7 +16,9 @@ from dipole.training.batches import ENCODED, LISTS, VIEWED
 from dipole.training.examples import given_by_parts
 
 if TYPE_CHECKING:
-    from dipole.encoders.base import Encoder
+    from dipole.encoders.base import Encoder, Role
+    from dipole.encoders.static_text import StaticText
+    from dipole.encoders.transformer_text import TransformerText
     from dipole.training.config import Config
 
 # Texts of a side that are looked at for words the encoder knows.
@@ -51,7 +53,7 @@ def check_learnable(config: Config, examples: Examples, inputs: Mapping[str, boo
             raise _nothing(examples, "input", "several: one alone has no negatives")
         return []
     if isinstance(examples, Triplets) and any(examples.column("negatives")):
-        return _sides(examples)
+        return _sides(examples) + _negatives(examples)
     if isinstance(examples, Pairs | Triplets):
         for field in ("anchor", "positive"):
             if _is_one(examples.column(field)):
@@ -64,12 +66,13 @@ def check_learnable(config: Config, examples: Examples, inputs: Mapping[str, boo
 
 
 def check_words(encoder: Encoder, examples: Examples) -> list[str]:
-    """How many texts hold nothing that a bag of words knows: their vector is zero, and stays so.
+    """How many texts hold nothing that the encoder knows: their vectors are all the same.
 
     Of each side `SAMPLE` texts are looked at. Raises InputError where these are all, and none holds
-    anything. Towers of another kind know every text.
+    anything.
     """
     from dipole.encoders.static_text import StaticText
+    from dipole.encoders.transformer_text import TransformerText
     from dipole.encoders.two_towers import TwoTowers
 
     said: list[str] = []
@@ -77,14 +80,12 @@ def check_words(encoder: Encoder, examples: Examples) -> list[str]:
     for field in sides:
         role = ENCODED[field][1] if field in ENCODED else "document"
         tower = encoder.tower(role) if isinstance(encoder, TwoTowers) else encoder
-        if not isinstance(tower, StaticText):
+        if not isinstance(tower, StaticText | TransformerText):
             continue
         column = examples.column(field)
         rows = np.unique(np.linspace(0, len(column) - 1, min(len(column), SAMPLE)).astype(np.int64))
         texts = column.take(rows)
-        features = tower.prepare(texts, role)
-        ends = np.append(features["offsets"].numpy(), len(features["tokens"]))
-        empty = np.flatnonzero(np.diff(ends) == 0)
+        empty = _unknown(tower, texts, role)
         if not len(empty):
             continue
         first = f"the first is {texts[empty[0]]!r:.60}"
@@ -95,9 +96,20 @@ def check_words(encoder: Encoder, examples: Examples) -> list[str]:
             )
         said.append(
             f"warning: {field}: {len(empty):,} of {len(texts):,} texts hold no word that the "
-            f"encoder knows: their vectors are zero ({first})"
+            f"encoder knows: their vectors are all the same ({first})"
         )
     return said
+
+
+def _unknown(tower: StaticText | TransformerText, texts: Sequence[str], role: Role) -> np.ndarray:
+    """Which texts are nothing but unknown tokens."""
+    features = tower.prepare(texts, role)
+    if "offsets" in features:
+        ends = np.append(features["offsets"].numpy(), len(features["tokens"]))
+        return np.flatnonzero(np.diff(ends) == 0)
+    tokenizer: Any = tower.tokenizer
+    is_special = np.isin(features["input_ids"].numpy(), tokenizer.all_special_ids)
+    return np.flatnonzero(is_special.all(1))
 
 
 def check_partners(
@@ -177,6 +189,22 @@ def _sides(examples: Pairs | Triplets) -> list[str]:
     return [
         f"warning: {same:,} of {len(examples):,} rows have one text as anchor and positive: "
         "nothing but dropout tells the two apart"
+    ]
+
+
+def _negatives(examples: Triplets) -> list[str]:
+    """Of listed negatives that are the row's own anchor or positive, and so left out."""
+    rows = examples.take(range(min(len(examples), SAMPLE)))
+    own, count = 0, 0
+    for anchor, positive, listed in zip(*(rows[f] for f in examples.FIELDS), strict=True):
+        known = {content_key(anchor), content_key(positive)}
+        count += len(listed)
+        own += sum(content_key(text) in known for text in listed)
+    if 2 * own <= count:
+        return []
+    return [
+        f"warning: {own:,} of {count:,} listed negatives are the anchor or the positive of their "
+        "own row: they are left out"
     ]
 
 
