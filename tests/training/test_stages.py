@@ -111,3 +111,15 @@ def test_a_wrong_stage_is_named(stage, message):
 def test_the_data_of_the_first_stage_are_the_runs():
     config = make_config(stages=[{"data": "a.csv"}, {"data": "b.csv"}])
     assert [stage.data for stage in stage_configs(config)] == ["a.csv", "b.csv"]
+
+
+def test_resume_starts_a_run_whose_stages_name_the_data(tmp_path):
+    rows = "\n".join(f"what is w{n},it is w{n}" for n in range(40))
+    (tmp_path / "a.csv").write_text(f"question,answer\n{rows}\n")
+    run = fit(
+        out=tmp_path / "run",
+        resume=True,
+        encoder_options={"dim": 8},
+        stages=[{"data": str(tmp_path / "a.csv"), "max_steps": 1}],
+    )
+    assert run.result["step"] == 1

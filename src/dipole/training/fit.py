@@ -250,7 +250,7 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
             )
         return make_config(**given), False
     if not before.exists():
-        if "data" not in given:
+        if "data" not in given and not given.get("stages"):
             raise InputError(f"{folder}: no run to resume ({CONFIG} is missing)")
         return make_config(**given), False
     found = read_config(before)
