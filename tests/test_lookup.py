@@ -118,6 +118,7 @@ def test_what_is_near_or_all_there_is() -> None:
     [
         ("", "orderd", "thing: found 'orderd'; did you mean 'ordered'?"),
         ("", "no.py:Mine", "thing: found 'no.py:Mine'; no such file in {here}; expected"),
+        ("", "bad_of_loop.py:Mine", "; no such file in {here}; did you mean bad_of_lookup.py?"),
         ("", "/no/no.py:Mine", "thing: found '/no/no.py:Mine'; no such file; expected"),
         ("", "no_such.module:X", "thing: found 'no_such.module:X'; no module 'no_such' here or"),
         ("", ":Mine", "thing: found ':Mine'; expected file.py:Class or module:Class"),

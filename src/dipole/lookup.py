@@ -155,7 +155,9 @@ def _file(what: str, source: str) -> ModuleType:
     path = Path(source).expanduser()
     if not path.is_file():
         where = "" if path.is_absolute() else f" in {Path.cwd()}"
-        raise InputError(f"{what}; no such file{where}; expected file.py:Class")
+        close = close_to(path.name, [file.name for file in path.parent.glob("*.py")])
+        hint = f"did you mean {path.with_name(close[0])}?" if close else "expected file.py:Class"
+        raise InputError(f"{what}; no such file{where}; {hint}")
     module = _of_file(path)
     if module is None:
         _add_folder(path.parent)
