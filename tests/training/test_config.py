@@ -65,3 +65,9 @@ def test_a_broken_recipe_is_one_line(tmp_path, content, message):
 def test_a_missing_recipe(tmp_path):
     with pytest.raises(InputError, match="no such file; expected a recipe"):
         read_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("stages", [5, {"a": 1}, [3], "two"])
+def test_stages_of_another_type_are_one_line(stages):
+    with pytest.raises(InputError, match=r"^stages: "):
+        make_config(data="pairs.csv", stages=stages)

@@ -240,7 +240,7 @@ class Config(Settings):
 def make_config(**settings: Any) -> Config:
     """A checked `Config`; what is wrong is said in one line."""
     stages = settings.get("stages")
-    if stages and isinstance(stages[0], dict) and "data" in stages[0]:
+    if isinstance(stages, list) and stages and isinstance(stages[0], dict) and "data" in stages[0]:
         settings.setdefault("data", stages[0]["data"])
     check_former(settings)
     try:
