@@ -167,7 +167,7 @@ def test_columns_by_name(tmp_path):
             "--task sums: no such task; expected retrieval, sts, reranking, ",
         ),
         (["none", "--data", "{beir}"], "none: no such folder"),
-        (["good", "--data", "{beir}", "--baseline", "bm52"], "bm52: .* did you mean bm25?"),
+        (["good", "--data", "{beir}", "--baseline", "bm52"], "bm52: .* did you mean 'bm25'?"),
         (["good", "--data", "{beir}", "--baseline", "good"], "good: given twice"),
         (["good", "--task", "sts", "--data", "{pairs}", "--baseline", "bm25"], "finds documents"),
         (["good", "--task", "sts", "--data", "{pairs}", "--trec-run", "x"], "ranks nothing"),

@@ -55,7 +55,7 @@ def test_mined_triplets_are_trained_on(folder, tmp_path, source):
     ("more", "message"),
     [
         (["--search", "quick"], "--search quick: expected one of auto, exact, ivf, hnsw"),
-        (["--share", "2"], "--share: 2.0; input should be less than or equal to 1"),
+        (["--share", "2"], "--share: found 2.0; expected a number less than or equal to 1"),
         (["--guide", "bm25"], "--guide bm25: found words as a judge"),
         (["--workers", "2"], "--workers 2: bm25 encodes nothing; expected 0, or a --guide"),
         (["--least", "0.5", "--most", "0.1"], "--least: found 0.5; expected at most"),
@@ -77,7 +77,9 @@ def test_a_name_that_would_be_read_as_another_format(folder, tmp_path):
 
 def test_bm25_mistyped(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(InputError, match="bm52: no such run, folder or hub id; did you mean bm25"):
+    with pytest.raises(
+        InputError, match="bm52: no such run, folder or hub id; did you mean 'bm25'"
+    ):
         mine("bm52", "--data", folder / "pairs.csv", "--out", tmp_path / "x.jsonl")
 
 

@@ -78,7 +78,7 @@ def test_what_cannot_be_proved():
         prove()
     with pytest.raises(InputError, match="or --all"):
         prove("dcl", "--all")
-    with pytest.raises(InputError, match="found no claim of 'dlc'; expected dcl"):
+    with pytest.raises(InputError, match="found no claim of 'dlc'; did you mean 'dcl'"):
         prove("dlc")
 
 

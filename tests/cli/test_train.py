@@ -181,15 +181,19 @@ def test_the_trackers_get_the_numbers(pairs_csv, tmp_path):
             {"encoder": "/no/folder", "encoder-option": "max_length=8"},
             r"^/no/folder: no such folder",
         ),
-        ({"encoder-option": "dims=3"}, r"encoder option 'dims': no such setting; expected dim"),
-        ({"validation": "dev"}, r"^--validation: 'dev'; .*pairs.csv is a file and has no splits"),
+        (
+            {"encoder-option": "dims=3"},
+            r"encoder option 'dims': no such setting; did you mean 'dim'",
+        ),
+        ({"validation": "dev"}, r"^--validation: found no file dev, and .*pairs.csv is a file"),
+        ({"split-seed": 3}, r"^--split-seed: found 3, and .*pairs.csv is not split by chance"),
         ({"validation": "2"}, r"^--validation: 2.0; expected a fraction between 0 and 1"),
         ({"sampler": "classes"}, r"^--sampler: found 'classes' for Pairs"),
         ({"patience": 2}, r"^--patience: does nothing without --validation; expected both"),
         ({"validate-every": 2}, r"^--validate-every: does nothing without --validation"),
         ({"view-option": "a=2"}, r"^--view-option: does nothing without --view"),
         ({"matryoshka": "999"}, r"found 999, expected below 32"),
-        ({"epochs": 0}, r"^--epochs: 0.0; input should be greater than 0"),
+        ({"epochs": 0}, r"^--epochs: found 0.0; expected a number greater than 0"),
     ],
 )
 def test_what_is_wrong_is_one_line(pairs_csv, tmp_path, change, message):

@@ -72,7 +72,7 @@ def test_other_values_are_named(name: str, value: Any, expected: str) -> None:
 
 def test_names() -> None:
     assert keywords(make)[:2] == ["dim", "heads"]
-    with pytest.raises(InputError, match="option 'dmi': no such setting; expected dim"):
+    with pytest.raises(InputError, match="option 'dmi': no such setting; did you mean 'dim'"):
         check_names(["dmi"], keywords(make), "option")
     with pytest.raises(InputError, match="option 'zzz': lora has no such setting; expected one of"):
         check_names(["zzz"], keywords(make), "option", "lora")

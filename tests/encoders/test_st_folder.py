@@ -165,7 +165,7 @@ def test_poolings_it_cannot_carry_are_named(
         (
             "config_sentence_transformers",
             {"prompts": {"query": "q: "}, "default_prompt_name": "querry"},
-            "default_prompt_name is 'querry'; expected one of the prompts, query",
+            "default_prompt_name is 'querry'; did you mean 'query'",
         ),
         ("config_sentence_transformers", [1], "found .*; expected the settings of a model"),
     ],

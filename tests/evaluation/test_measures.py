@@ -107,10 +107,10 @@ def test_how_deep():
         (
             ["nDGC"],
             None,
-            "measure 'nDGC': no such measure; did you mean nDCG\\? expected nDCG, MRR",
+            "measure 'nDGC': no such measure; did you mean 'nDCG'",
         ),
         (["P@0"], None, "measure 'P@0': no such measure"),
-        (["R-precision@3"], None, "no such measure; did you mean R-precision"),
+        (["R-precision@3"], None, "no such measure; did you mean 'R-precision'"),
         ([], None, "measures: found none; expected some of nDCG"),
         (None, [0], "at: found 0; expected whole numbers from 1 on"),
         (None, [2.5], "at: found 2.5; expected whole numbers"),

@@ -36,7 +36,7 @@ def test_a_path_is_a_recipe(tmp_path):
 
 
 def test_unknown_names_get_a_hint():
-    with pytest.raises(InputError, match="expected a file or dcl"):
+    with pytest.raises(InputError, match="did you mean 'dcl'"):
         recipes.find("dlc")
     with pytest.raises(InputError, match="no such file"):
         recipes.read("missing.yaml")

@@ -84,7 +84,7 @@ def test_a_writer_can_wait(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             writes.set()
             waits.wait()
 
-    monkeypatch.setattr("dipole.files._say", lambda line: waits.set())
+    monkeypatch.setattr("dipole.lock._say", lambda line: waits.set())
     thread = threading.Thread(target=first)
     thread.start()
     writes.wait()

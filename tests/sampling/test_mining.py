@@ -225,14 +225,14 @@ def test_memory_is_bounded_per_text(texts, tower, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"share": 1.5}, "share: 1.5; input should be less than or equal to 1"),
-        ({"margin": float("nan")}, "margin: nan; input should be a finite number"),
-        ({"most": float("inf")}, "most: inf; input should be a finite number"),
-        ({"share": float("nan")}, "share: nan; input should be a finite number"),
-        ({"negatives": True}, "negatives: True; .*not true or false"),
-        ({"negatives": 0}, "negatives: 0; input should be greater than or equal to 1"),
+        ({"share": 1.5}, "share: found 1.5; expected a number less than or equal to 1"),
+        ({"margin": float("nan")}, "margin: found nan; expected a finite number"),
+        ({"most": float("inf")}, "most: found inf; expected a finite number"),
+        ({"share": float("nan")}, "share: found nan; expected a finite number"),
+        ({"negatives": True}, "negatives: found True; .*not true or false"),
+        ({"negatives": 0}, "negatives: found 0; expected a number greater than or equal to 1"),
         ({"skip": 100}, r"skip: found 100; expected less than depth \(100\)"),
-        ({"marign": 1}, "mining option 'marign': no such setting; expected margin"),
+        ({"marign": 1}, "mining option 'marign': no such setting; did you mean 'margin'"),
     ],
 )
 def test_wrong_settings_are_named(settings, message):

@@ -56,7 +56,7 @@ def test_options_reach_the_objective():
     ("validation", "message"),
     [
         ("1.5", "expected a fraction between 0 and 1"),
-        ("dev", "is a file and has no splits"),
+        ("dev", "is a file, which has no splits"),
     ],
 )
 def test_a_validation_that_is_none(table, validation, message):

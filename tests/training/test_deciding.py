@@ -60,7 +60,7 @@ def refusal(start, *args, **settings):
 def job(folder):
     """Everything that two processes see differently, one after the other."""
     from dipole.encoders import precision
-    from dipole.training import loop, validation
+    from dipole.training import loop, state, validation
 
     folder, rank = Path(folder), dist.get_rank()
     found = {}
@@ -81,9 +81,9 @@ def job(folder):
         if rank:
             patch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
         seen = []
-        save = loop.Trainer.save
+        save = state.State.save
         patch.setattr(
-            loop.Trainer,
+            state.State,
             "save",
             lambda self, **given: (seen.append(self.progress.step), save(self, **given))[1],
         )

@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 
 from dipole.data import Triplets
-from dipole.files import LOCK, Lock
+from dipole.lock import LOCK, Lock
 from support import distributed
 from support.tiny import TinyEncoder, load_tiny, word_pairs
 

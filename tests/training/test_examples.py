@@ -221,7 +221,7 @@ def test_a_folder_of_images_trains_by_its_splits_classes_and_sizes(tmp_path):
     with pytest.raises(InputError, match="found label='kind' for data whose columns are known"):
         images(tmp_path, label="kind")
     config = make_config(data=str(tmp_path / "train"), objective="supcon", validation="val")
-    with pytest.raises(InputError, match="is a folder and has no splits"):
+    with pytest.raises(InputError, match="is a folder, which has no splits"):
         load_validation(config, found)
 
 

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from dipole.data.fingerprint import seen_share
 from dipole.errors import InputError, RunError
+from dipole.training.checkpoints import load_checkpoint, save_checkpoint
 from dipole.training.fit import fit
 from dipole.training.loop import Trainer
 from dipole.training.origin import ChangedDataError
@@ -188,6 +189,16 @@ def kill_after(train, step, monkeypatch, **settings):
         patch.setattr(Trainer, "_step", until)
         with pytest.raises(KeyboardInterrupt):
             train("run", **settings)
+
+
+def test_the_seconds_of_a_run_are_those_of_all_its_processes(train, tmp_path, monkeypatch):
+    kill_after(train, 3, monkeypatch)
+    folder = tmp_path / "run" / "checkpoints"
+    state = load_checkpoint(folder / "step-000000002")
+    assert state["progress"]["seconds"] > 0
+    state["progress"]["seconds"] = 1000.0
+    save_checkpoint(folder, 2, state)
+    assert 1000 < train("run", resume=True).result["seconds"] < 2000
 
 
 def test_resume_on_changed_data_is_refused(train, pairs, monkeypatch):

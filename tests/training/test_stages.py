@@ -98,7 +98,7 @@ def test_the_next_stage_goes_on_from_the_best_of_the_validation(train, pairs):
 @pytest.mark.parametrize(
     ("stage", "message"),
     [
-        ({"epoch": 1}, "stage 2: epoch: no such setting; did you mean epochs"),
+        ({"epoch": 1}, "stage 2: epoch: no such setting; did you mean 'epochs'"),
         ({"encoder": "static"}, "stage 2: encoder: expected for the whole run"),
         ({"temperature": "warm"}, "stage 2: temperature: 'warm'"),
     ],

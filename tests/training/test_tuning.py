@@ -6,7 +6,7 @@ import json
 import pytest
 
 from dipole.errors import InputError, RunError
-from dipole.files import LOCK, Lock
+from dipole.lock import LOCK, Lock
 from dipole.training.origin import ChangedDataError
 from dipole.training.tuning import Space, run_folder, tune
 from support.faults import every_death

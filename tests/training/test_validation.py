@@ -126,3 +126,12 @@ def test_texts_that_hold_nearly_all_rows_together_are_trained_on_or_refused():
     columns["positive"] = ["yes"] * 990 + answers[-10:]
     with pytest.raises(InputError, match=r"0.1 of 1,000 rows cannot be held out: 990 rows hang"):
         hold_out(Pairs.from_columns(columns), 0.1)
+
+
+@pytest.mark.parametrize("kind", [Pairs, Labeled, Scored])
+def test_what_is_chosen_by_a_validation_is_not_in_the_test(kind):
+    """A search by 0.1 of a file and a comparison on 0.2 of it share no row."""
+    examples = chained(kind)
+    validation, test = hold_out(examples, 0.1)[1], hold_out(examples, 0.2, "test")[1]
+    assert not set(validation.ids) & set(test.ids)
+    assert 60 < len(test) < 180

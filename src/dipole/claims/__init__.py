@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from typing import TYPE_CHECKING, Any
 
 from dipole.errors import InputError
+from dipole.lookup import nearest
 
 if TYPE_CHECKING:
     from dipole.claims.proof.claim import AtLeast, AtMost, Claim, Inequality
@@ -32,8 +32,7 @@ def claim_of(system: str) -> Claim:
     """The claim of a system; an InputError suggests close ids."""
     known = claimed_systems()
     if system not in known:
-        close = difflib.get_close_matches(system, known, n=3) or known
-        raise InputError(f"claim: found no claim of {system!r}; expected {', '.join(close)}")
+        raise InputError(f"claim: found no claim of {system!r}; {nearest(system, known)}")
     claim: Claim = importlib.import_module(f"{__name__}.{system.replace('-', '_')}").CLAIM
     return claim
 

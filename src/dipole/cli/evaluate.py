@@ -143,8 +143,8 @@ def evaluate(
         str | None,
         typer.Option(
             rich_help_panel=SETTINGS,
-            help="Pixels of images, as 64 or 48x64 (height x width): scaled, cropped in the "
-            "middle. Default: as they are.",
+            help="Size of images in pixels, 64 or 48x64 (height x width): scaled, then cropped "
+            "to the centre. Default: as they are.",
         ),
     ] = None,
     role: Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -120,7 +119,7 @@ def measure(
 
         check_words("--trec-run", data[0].queries, data[0].corpus)
     settings["seed"] = wanted.seed
-    shown = {"show_progress": show_progress and sys.stderr.isatty()}
+    shown = {"show_progress": show_progress}
     results = []
     for system in systems:
         if system in encoders:

@@ -54,4 +54,5 @@ def train(
         else ""
     )
     steps, seconds = result["step"], result["seconds"]
-    console.print(f"trained {steps} steps in {seconds:.1f} s{score}; model: {run.folder / 'model'}")
+    line = f"trained {steps} steps in {seconds:.1f} s{score}; model: {run.folder / 'model'}"
+    console.print(line, soft_wrap=True)

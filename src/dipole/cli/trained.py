@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dipole.errors import InputError
+from dipole.lookup import close_to, nearest
 from dipole.showing import counted, say
 
 if TYPE_CHECKING:
@@ -133,18 +134,15 @@ def _shown(columns: Mapping[str, str]) -> str:
 
 def load_named(model: str, names: Sequence[str]) -> Any:
     """The encoder of a run, folder or hub id; `names` are what else could have been meant."""
-    from difflib import get_close_matches
-
     from dipole.encoders import load_encoder
 
     try:
         return load_encoder(model)
     except InputError:
-        close = get_close_matches(model, names, n=1)
-        if not close or Path(model).exists():
+        if not close_to(model, names) or Path(model).exists():
             raise
         raise InputError(
-            f"{model}: no such run, folder or hub id; did you mean {close[0]}?"
+            f"{model}: no such run, folder or hub id; {nearest(model, names)}"
         ) from None
 
 

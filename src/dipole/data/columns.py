@@ -4,7 +4,6 @@ settle; what stays open is refused with the options that settle it."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from dipole.data.names import (
     DOCUMENTS,
@@ -19,6 +18,7 @@ from dipole.data.names import (
 from dipole.data.rows import Source
 from dipole.data.sample import CLASSES, MANY, NUMBERS, TEXT, Sample
 from dipole.errors import InputError
+from dipole.lookup import close_to, nearest
 
 
 class ColumnsError(InputError):
@@ -45,10 +45,9 @@ def check_named(source: Source, sample: Sample, named: Sequence[tuple[str, str |
         if column is None:
             continue
         if column not in sample:
-            close = get_close_matches(column, sample.columns, n=1)
+            hint = f"; {nearest(column, sample)}" if close_to(column, sample) else ""
             raise InputError(
-                f"{source.name}: no column '{column}' ({option}); columns found: {sample}"
-                + (f"; did you mean '{close[0]}'?" if close else "")
+                f"{source.name}: no column '{column}' ({option}); columns found: {sample}{hint}"
             )
         if column in seen:
             both = option if seen[column] == option else f"{seen[column]} and {option}"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dipole.data.examples import Examples
-from dipole.data.same import content_key, exact_key
+from dipole.data.same import content_key, exact_key, splitmix64
 from dipole.errors import InputError
 
 # Row hashes that a sketch holds: shares are exact up to so many different rows, and from there on
@@ -121,17 +121,8 @@ def row_hashes(
         hashes = np.zeros(len(rows), np.uint64)
         for column in columns:
             keys = np.fromiter(map(key, column.take(rows)), np.uint64, len(rows))
-            hashes = _mixed(hashes ^ keys)
+            hashes = splitmix64(hashes ^ keys)  # (a, b) and (b, a) are two rows
         yield hashes
-
-
-def _mixed(x: np.ndarray) -> np.ndarray:
-    """The finaliser of splitmix64 (Steele et al. 2014): (a, b) and (b, a) are two rows."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: np.ndarray = x ^ (x >> np.uint64(31))
-    return mixed
 
 
 def _smallest(sketch: np.ndarray, hashes: np.ndarray) -> np.ndarray:

@@ -6,7 +6,6 @@ then on the hub.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from dipole.data.inputs import described
 from dipole.data.paths import looks_like_path
 from dipole.errors import InputError
+from dipole.lookup import close_to
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
 
@@ -29,6 +29,7 @@ class Named:
     hub: str = ""
     columns: tuple[str, ...] = ()  # on the hub
     places: tuple[str, ...] = ()  # folders of system packages
+    by_chance: bool = False  # its splits are drawn from a seed
 
 
 def _beir(name: str, about: str) -> Named:
@@ -37,10 +38,16 @@ def _beir(name: str, about: str) -> Named:
 
 NAMED = {
     "stdlib-code": Named(
-        "pairs", "docstrings and code of the running Python's standard library", "comes with Python"
+        "pairs",
+        "docstrings and code of the running Python's standard library",
+        "comes with Python",
+        by_chance=True,
     ),
     "digits": Named(
-        "labeled", "1,797 handwritten digits, 8 x 8 (scikit-learn)", "pip install scikit-learn"
+        "labeled",
+        "1,797 handwritten digits, 8 x 8 (scikit-learn)",
+        "pip install scikit-learn",
+        by_chance=True,
     ),
     "fashion-mnist": Named(
         "labeled",
@@ -130,12 +137,12 @@ def locate(source: str | Path) -> Path | str:
     if _HUB_ID.fullmatch(text) and not looks_like_path(source):
         return text
     if not path.suffix and path.name == text:
-        close = difflib.get_close_matches(text, NAMED, n=3, cutoff=0.5)
+        close = close_to(text, NAMED)
         expected = f"a file, a folder, a hub id owner/name, or one of {', '.join(NAMED)}"
     else:
         near = path.parent if path.parent.is_dir() else Path()
         files = [str(near / file.name) for file in near.iterdir()]
-        close = difflib.get_close_matches(text, files, n=3, cutoff=0.6)
+        close = close_to(text, files)
         expected = "a file, a folder, a name, or a hub id owner/name"
     hint = f"did you mean {' or '.join(close)}?" if close else f"expected {expected}"
     raise InputError(f"{source}: found no data set, file or folder of this name; {hint}")

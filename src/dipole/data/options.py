@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import os
+import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from types import NoneType, UnionType
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, field_
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
 
 from dipole.errors import InputError
+from dipole.lookup import nearest
 from dipole.showing import short
 
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
@@ -36,6 +37,25 @@ class Settings(BaseModel):
         return value
 
 
+def wrong_value(model: type[BaseModel], details: Mapping[str, Any]) -> str:
+    """One line about one of pydantic's errors, which is of the value of a setting."""
+    name, value = str(details["loc"][0]), details["input"]
+    if details["type"] == "literal_error":
+        expected = nearest(str(value), _choices(model.model_fields[name].annotation))
+    else:
+        said = details["msg"].removeprefix("Value error, ").partition(", unable")[0]
+        expected = said.replace("Input should be", "expected")
+        expected = re.sub("^expected (greater|less) than", r"expected a number \1 than", expected)
+    return f"{name}: found {short(value)}; {expected}"
+
+
+def _choices(annotation: Any) -> tuple[Any, ...]:
+    """Those of the Literal in a type."""
+    if get_origin(annotation) is typing.Literal:
+        return get_args(annotation)
+    return next(filter(None, map(_choices, get_args(annotation))), ())
+
+
 def keywords(function: Callable[..., Any]) -> list[str]:
     """The names that a function takes by keyword only: its options."""
     parameters = inspect.signature(function).parameters.values()
@@ -47,10 +67,9 @@ def check_names(options: Iterable[str], known: Iterable[str], what: str, whose: 
     known = list(known)
     for name in options:
         if name not in known:
-            close = difflib.get_close_matches(str(name), known, n=1)
-            expected = close[0] if close else "one of " + ", ".join(known) if known else "none"
             of = f"{whose} has no such setting" if whose else "no such setting"
-            raise InputError(f"{what} {name!r}: {of}; expected {expected}")
+            hint = nearest(str(name), known) if known else "expected none"
+            raise InputError(f"{what} {name!r}: {of}; {hint}")
 
 
 def check_types(function: Callable[..., Any], options: Mapping[str, Any], what: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
+
+from dipole.lookup import close_to
 
 # Names that end so are files and folders; the "1.5" of a model is none of them.
 _SUFFIXES = {
@@ -48,5 +49,5 @@ def missing(path: Path) -> str:
         names = [entry.name for entry in above.iterdir()]
     except OSError:
         return ""
-    close = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)
+    close = close_to(path.name, names)
     return f" (did you mean {' or '.join(str(above / name) for name in close)}?)" if close else ""

@@ -33,6 +33,16 @@ def exact_key(value: Any) -> int:
     return _key(value, exact_key)
 
 
+def splitmix64(x: np.ndarray) -> np.ndarray:
+    """A hash of every number, (n,) uint64, whose bits are spread evenly (Steele et al. 2014)."""
+    with np.errstate(over="ignore"):
+        x = x + np.uint64(0x9E3779B97F4A7C15)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: np.ndarray = x ^ (x >> np.uint64(31))
+    return mixed
+
+
 def _key(value: Any, of_part: Any) -> int:
     # The first bytes of what is no text are none of UTF-8: 1 and "1" differ.
     if isinstance(value, str):

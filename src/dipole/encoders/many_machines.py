@@ -16,7 +16,8 @@ import numpy as np
 from dipole.encoders.base import Encoder, Role, fingerprint
 from dipole.encoders.loading import load_encoder
 from dipole.errors import InputError, optional
-from dipole.files import LOCK, Lock, write_text
+from dipole.files import write_text
+from dipole.lock import LOCK, Lock
 
 # Texts handed to a worker at once: enough to be sorted by length into full batches.
 ROWS = 1024

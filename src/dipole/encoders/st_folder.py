@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from dipole.encoders.folder import read_json, write_json
 from dipole.encoders.pooling import check_pooling
 from dipole.encoders.st_modules import read_module, write_module
 from dipole.errors import InputError, note
+from dipole.lookup import nearest
 from dipole.showing import short
 
 # Our pooling -> their name since version 6, and their older flag, in the order in which they join
@@ -179,11 +179,8 @@ def read_model_config(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: prompts are {short(prompts)}; expected names and texts")
     default = config.get("default_prompt_name")
     if default is not None and default not in prompts:
-        close = difflib.get_close_matches(str(default), prompts, n=1)
-        raise InputError(
-            f"{path}: default_prompt_name is {short(default)}; expected one of the prompts, "
-            f"{close[0] if close else ', '.join(prompts) or 'of which there is none'}"
-        )
+        hint = nearest(str(default), prompts) if prompts else "the folder has no prompts"
+        raise InputError(f"{path}: default_prompt_name is {short(default)}; {hint}")
     given = {name: prompt for name, prompt in prompts.items() if prompt is not None}
     return config | {"prompts": given}
 

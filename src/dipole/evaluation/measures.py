@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dipole.errors import InputError, optional
+from dipole.lookup import nearest
 
 Qrels = Mapping[str, Mapping[str, int]]
 Ranking = Mapping[str, Mapping[str, float]]
@@ -156,12 +156,8 @@ def _parsed(name: str) -> tuple[str, int]:
     kind = known.get(found[1]) if found else None
     if found and kind in CUT and int(found[2]) > 0:
         return str(kind), int(found[2])
-    close = difflib.get_close_matches(text, known, n=1, cutoff=0.5)
-    hint = f"did you mean {known[close[0]]}? " if close else ""
-    raise InputError(
-        f"measure {name!r}: no such measure; {hint}expected {', '.join(NAMES)}, or one of the "
-        "first six with a cut-off, as P@5"
-    )
+    others = "one of the first six with a cut-off, as P@5"
+    raise InputError(f"measure {name!r}: no such measure; {nearest(name.strip(), NAMES, others)}")
 
 
 def _cut_offs(at: Sequence[int] | None) -> list[int]:

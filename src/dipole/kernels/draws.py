@@ -20,6 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dipole.data.same import splitmix64
+
 # The feature that carries the key of every input, where an encoder asks for it.
 DRAWS = "draws"
 
@@ -157,12 +159,8 @@ def for_rows(draw: Callable[[int], dict[str, Tensor]], n: int) -> dict[str, Tens
 
 
 def _mixed(x: np.ndarray) -> np.ndarray:
-    """splitmix64 of every number, (n,) uint64."""
-    x = (x + np.uint64(1)) * np.uint64(_STEP)
-    x = (x ^ x >> np.uint64(30)) * np.uint64(_MIX[0])
-    x = (x ^ x >> np.uint64(27)) * np.uint64(_MIX[1])
-    found: np.ndarray = x ^ x >> np.uint64(31)
-    return found
+    """A number that has nothing of its neighbours, for every number, (n,) uint64."""
+    return splitmix64(x * np.uint64(_STEP))
 
 
 def _signed(x: int) -> int:

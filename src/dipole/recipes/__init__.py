@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any
 
 from dipole.errors import InputError
+from dipole.lookup import nearest
 from dipole.training.config import read_config
 
 FOLDER = Path(__file__).parent
@@ -30,8 +30,9 @@ def find(recipe: str | Path) -> Path:
     if path.exists() or path.suffix:
         return path
     if str(recipe) not in names():
-        close = difflib.get_close_matches(str(recipe), names(), n=3) or names()
-        raise InputError(f"recipe: found no {str(recipe)!r}; expected a file or {', '.join(close)}")
+        raise InputError(
+            f"recipe: found no {str(recipe)!r}; {nearest(str(recipe), names(), 'a file')}"
+        )
     return FOLDER / f"{recipe}.yaml"
 
 

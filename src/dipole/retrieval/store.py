@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from dipole.errors import DipoleError, InputError, RunError
-from dipole.files import LOCK, Lock, sweep, write_text
+from dipole.files import sweep, write_text
+from dipole.lock import LOCK, Lock
 from dipole.retrieval import table as lance
 
 STATE = "index.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dipole.data.same import splitmix64
 from dipole.sampling.filters import Filters
 
 
@@ -53,16 +54,8 @@ def chosen(
 
 
 def uniform(seed: int, row: np.ndarray, document: np.ndarray) -> np.ndarray:
-    """Numbers in (0, 1) that depend on (seed, row, document) alone, by SplitMix64's mixing."""
+    """Numbers in (0, 1) that depend on (seed, row, document) alone."""
     mixed = np.full(np.broadcast_shapes(row.shape, document.shape), seed, dtype=np.uint64)
     for part in (row, document):
-        mixed = _mix(mixed + part.astype(np.uint64))
+        mixed = splitmix64(mixed + part.astype(np.uint64))
     return ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
-
-
-def _mix(x: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        x = x + np.uint64(0x9E3779B97F4A7C15)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return x ^ (x >> np.uint64(31))

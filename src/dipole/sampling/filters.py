@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from dipole.data.options import Settings, check_names
+from dipole.data.options import Settings, check_names, wrong_value
 from dipole.errors import InputError
 
 
@@ -70,6 +70,4 @@ def make_filters(**settings: Any) -> Filters:
             raise InputError(str(first["ctx"]["error"])) from None
         if first["type"] == "extra_forbidden":
             check_names([str(first["loc"][0])], Filters.model_fields, "mining option")
-        name, message = first["loc"][0], first["msg"].removeprefix("Value error, ")
-        message = message[0].lower() + message[1:]
-        raise InputError(f"{name}: {first['input']!r}; {message}") from None
+        raise InputError(wrong_value(Filters, first)) from None

@@ -12,7 +12,8 @@ from typing import Any
 
 from dipole.data.fingerprint import fingerprint
 from dipole.errors import InputError
-from dipole.files import Lock, sweep, write_text
+from dipole.files import sweep, write_text
+from dipole.lock import Lock
 from dipole.sampling.mining import Counts, Miner
 from dipole.sampling.searching import Said
 from dipole.showing import say

@@ -61,8 +61,16 @@ def build_parts(
 def load_training(config: Config, inputs: Mapping[str, bool]) -> Examples:
     """The examples of --data, and of --more-data behind them."""
     from dipole.data.joining import joined
+    from dipole.data.named import NAMED
 
     sources = [config.data, *config.more_data]
+    if config.split_seed and not any(
+        source in NAMED and NAMED[source].by_chance for source in sources
+    ):
+        raise InputError(
+            f"split_seed: found {config.split_seed}, and {config.data} is not split by chance; "
+            "expected none"
+        )
     parts = [load_examples(config, source, config.split, inputs) for source in sources]
     return joined(parts, sources) if len(parts) > 1 else parts[0]
 
@@ -88,8 +96,8 @@ def load_validation(
         if not has_splits(config.data):
             what = "a file" if Path(config.data).is_file() else "a folder"
             raise InputError(
-                f"validation: {config.validation!r}; {config.data} is {what} and has no splits; "
-                "expected a file or a fraction between 0 and 1"
+                f"validation: found no file {config.validation}, and {config.data} is {what}, "
+                "which has no splits; expected a file or a fraction between 0 and 1"
             ) from None
         return examples, load_examples(config, config.data, config.validation, inputs)
     if not 0 < fraction < 1:

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import yaml
 from pydantic import ConfigDict, Field, ValidationError, field_serializer, field_validator
 
-from dipole.data.options import Settings
+from dipole.data.options import Settings, wrong_value
 from dipole.errors import InputError
 from dipole.files import write_text
-from dipole.lookup import is_place, nearest, plugins
+from dipole.lookup import close_to, is_place, nearest, plugins
 from dipole.training.formats import FORMAT, check_format, check_former
 from dipole.training.yaml_loading import load_yaml
 
@@ -40,8 +40,8 @@ class Config(Settings):
     split: str = Field("train", description="Split of the data set to train on.")
     resize: str | int | None = Field(
         None,
-        description="Pixels of images, as 64 or 48x64 (height x width): scaled, and cropped in the "
-        "middle. Default: as they are.",
+        description="Size of images in pixels, 64 or 48x64 (height x width): scaled, then cropped "
+        "to the centre. Default: as they are.",
     )
     split_seed: int = Field(
         0, ge=0, description="Seed of the split, for a data set that is split by chance."
@@ -278,15 +278,11 @@ def _one_line(error: ValidationError) -> str:
     first = error.errors()[0]
     name = ".".join(map(str, first["loc"][:1]))
     if first["type"] == "extra_forbidden":
-        from difflib import get_close_matches
-
-        close = get_close_matches(name, Config.model_fields, n=1)
-        hint = f"did you mean {close[0]}?" if close else "see dipole train --help"
+        known = list(Config.model_fields)
+        hint = nearest(name, known) if close_to(name, known) else "see dipole train --help"
         return f"{name}: no such setting; {hint}"
     if first["type"] == "missing":
         return f"{name}: missing; expected {Config.model_fields[name].description}"
     if isinstance(said := first.get("ctx", {}).get("error"), InputError):
         return str(said)
-    message = first["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
-    return f"{name}: {first['input']!r}; {message}"
+    return wrong_value(Config, first)

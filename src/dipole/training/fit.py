@@ -15,7 +15,7 @@ from dipole.encoders.base import Encoder
 from dipole.encoders.own import check_saves
 from dipole.encoders.registry import encoder_class, is_own
 from dipole.errors import InputError
-from dipole.files import LOCK
+from dipole.lock import LOCK
 from dipole.showing import counted, say
 from dipole.training.build import (
     build_encoder,

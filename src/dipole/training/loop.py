@@ -1,11 +1,10 @@
-"""The loop: steps, validation, checkpoints; nothing here knows a modality or an objective."""
+"""The loop: batches, steps, validation; nothing here knows a modality or an objective."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -21,30 +20,22 @@ from dipole.kernels import using
 from dipole.kernels.draws import Rows, drawing
 from dipole.objectives.contract.base import Objective
 from dipole.sampling.known import KnownPairs
-from dipole.showing import say
 from dipole.training import sharding
 from dipole.training.batch_norm import over_whole_batches
 from dipole.training.batches import Batch, ahead, collate, unique_keys
-from dipole.training.build import is_made_of_data
-from dipole.training.checkpoints import (
-    list_checkpoints,
-    load_checkpoint,
-    newest_whole,
-    recover_folder,
-    save_checkpoint,
-    write_folder,
-)
+from dipole.training.checkpoints import list_checkpoints, write_folder
 from dipole.training.config import Config
 from dipole.training.interrupts import Interrupts
 from dipole.training.learnable import Gradient, small_batches
 from dipole.training.parts import Part
 from dipole.training.processes import alike, together
-from dipole.training.progress import METRICS, Bar, Metrics, trim_metrics
+from dipole.training.progress import METRICS, Bar, Metrics
 from dipole.training.rendering import render
-from dipole.training.run import BEST, CHECKPOINTS, RESULT, START
+from dipole.training.run import BEST, CHECKPOINTS
 from dipole.training.samplers import make_sampler
 from dipole.training.schedule import rate_at, warmup_steps
 from dipole.training.seeding import seed_step
+from dipole.training.state import Progress, State
 from dipole.training.towers import Towers, masks_copies
 from dipole.training.validation import Validation
 from dipole.training.watching import validated
@@ -56,16 +47,6 @@ if TYPE_CHECKING:
     from dipole.views.base import View
 
 SECONDS_BETWEEN_CHECKPOINTS = 100.0
-
-
-@dataclass
-class Progress:
-    """Where a run stands; with weights and optimiser, all there is to a checkpoint."""
-
-    step: int = 0
-    best: float | None = None
-    best_step: int = 0
-    misses: int = 0
 
 
 class InterruptedRunError(RunError):
@@ -89,6 +70,7 @@ class Trainer:
         *,
         views: Sequence[View] = (),
         parts: Sequence[Part] = (),
+        started: float,
         show_progress: bool = True,
     ) -> None:
         self.config = config
@@ -112,8 +94,6 @@ class Trainer:
             show_progress=show_progress,
         )
         self.total = self._total_steps()
-        self.progress = Progress()
-        self._has_start = False
         self._gradient = Gradient(self.total)
         self._stalled: str | None = None
         if isinstance(objective, Objective):
@@ -133,6 +113,11 @@ class Trainer:
         self.optimizer: Any = optimizer
         if not config.sharded:
             self.model, self.optimizer = accelerator.prepare(self.towers, optimizer)
+        self.state = State(config, self.towers, self.optimizer, folder, accelerator, started)
+
+    @property
+    def progress(self) -> Progress:
+        return self.state.progress
 
     def run(self) -> Progress:
         """Train to the end, or raise `RunError` (`InterruptedRunError`) saying how to go on."""
@@ -174,90 +159,15 @@ class Trainer:
                 is_due = self._checkpoints_at(step, saved_at)
                 to_stop, is_due = self._agreed(asked.to_stop and step < self.total, is_due)
                 if to_stop:
-                    self.save()
+                    self.state.save()
                     raise InterruptedRunError(
                         f"stopped at step {step} of {self.total}, saved; "
                         f"to go on: dipole train --out {self.folder} --resume"
                     )
                 if is_due:
-                    self.save()
+                    self.state.save()
                     saved_at = time.monotonic()
         return self.progress
-
-    def save(self, *, is_last: bool = False) -> None:
-        """Write a checkpoint: weights, optimiser, and where the run stands.
-
-        Beside all but the last one lies an encoder whose tokens were made of the data.
-        """
-        if self.config.sharded:
-            state = sharding.state_of(self.towers, self.optimizer)
-        elif self.accelerator.is_main_process:
-            state = {
-                "towers": self.towers.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-            }
-        if is_made_of_data(self.config.encoder) and not is_last and not self._has_start:
-            self._has_start = True
-            with sharding.whole(self.encoder):
-                together(self._write_start)
-
-        def write() -> None:
-            state["progress"] = asdict(self.progress)
-            save_checkpoint(self.folder / CHECKPOINTS, self.progress.step, state)
-
-        together(write)
-
-    def _write_start(self) -> None:
-        if not (self.folder / START).exists():
-            write_folder(self.folder / START, partial(save_encoder, self.encoder))
-
-    def restore(self) -> None:
-        """Go back to the newest checkpoint that is whole, if there is one.
-
-        Raises InputError where there is none of a finished run, or where no step is left to do.
-        """
-        if self.accelerator.is_main_process:
-            recover_folder(self.folder / BEST)
-        found, notes = together(lambda: newest_whole(self.folder / CHECKPOINTS))
-        if self.accelerator.is_main_process:
-            for note in notes:
-                say(note, error=True)
-        is_finished = together((self.folder / RESULT).exists)
-        if found is not None:
-            self._load(found)
-        elif is_finished:
-            raise InputError(
-                f"{self.folder}: finished, and it has no whole checkpoint from which it could be "
-                f"lengthened; expected a new run: --encoder {self.folder}"
-            )
-        step = self.progress.step
-        if step > self.total or (is_finished and step == self.total):
-            raise InputError(
-                f"{self.folder}: has had {step} steps, and {self.total} are asked for; "
-                "expected more --epochs or --max-steps"
-            )
-        if is_finished:  # it goes on, though it may have been out of patience
-            self.progress.misses = 0
-            self.save()
-        if self.accelerator.is_main_process:
-            trim_metrics(self.folder / METRICS, step)
-        self.accelerator.wait_for_everyone()  # all have read before anyone writes
-
-    def _load(self, path: Path) -> None:
-        state = load_checkpoint(path)
-        try:
-            if self.config.sharded:
-                sharding.load_state(self.towers, self.optimizer, state)
-            else:
-                self.towers.load_state_dict(state["towers"])
-                self.optimizer.load_state_dict(state["optimizer"])
-        except (RuntimeError, ValueError, KeyError) as error:
-            reason = str(error).splitlines()[-1].strip().rstrip(".")
-            raise InputError(
-                f"{path}: does not fit ({reason}); expected the encoder, the objective and, of an "
-                "objective with a state per example, the number of examples of before"
-            ) from None
-        self.progress = Progress(**state["progress"])
 
     def _step(self, batch: Batch) -> tuple[float, float | None]:
         """One update; the loss and the norm of the gradient before clipping."""

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dipole.errors import DipoleError, InputError, RunError
-from dipole.files import LOCK, Lock, sweep
+from dipole.files import sweep
+from dipole.lock import LOCK, Lock
 
 _PATIENCE = timedelta(hours=24)
 _Found = TypeVar("_Found")

@@ -121,21 +121,22 @@ def train(
             validation,
             views=views,
             parts=parts,
+            started=started,
             show_progress=shown,
         )
         if resume:
-            trainer.restore()
+            trainer.state.restore(trainer.total)
             together(lambda: _go_on(config, folder, origin))
         try:
             progress = trainer.run()
         finally:
             if config.track:
                 accelerator.end_training()
-        trainer.save(is_last=True)  # from which it can be lengthened
+        trainer.state.save(is_last=True)  # from which it can be lengthened
     result = asdict(progress) | {
         "measure": validation[0] if validation else None,
         "examples": len(examples),
-        "seconds": round(time.monotonic() - started, 3),
+        "seconds": round(progress.seconds, 3),
     }
 
     def write() -> None:

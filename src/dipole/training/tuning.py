@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from dipole.errors import DipoleError, InputError, RunError, optional
-from dipole.files import LOCK, Lock, remove_folder, sweep, write_text
+from dipole.files import remove_folder, sweep, write_text
+from dipole.lock import LOCK, Lock
 from dipole.training.origin import DATA, ChangedDataError
 from dipole.training.watching import watching
 

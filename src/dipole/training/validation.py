@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -43,14 +43,17 @@ def make_validation(examples: Examples, training: Examples | None = None) -> Val
     )
 
 
-def hold_out(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
-    """(training, validation): about `fraction` of the rows, no text on both sides.
+def hold_out(
+    examples: Examples, fraction: float, part: Literal["validation", "test"] = "validation"
+) -> tuple[Examples, Examples]:
+    """(training, `part`): about `fraction` of the rows, no text on both sides.
 
     Rows that share a text hang together (anchor or positive, first or second, input, query or a
     candidate of the highest relevance; not listed negatives), directly or through others: what is
     held out are whole components of this graph. They are chosen by content hash, so the choice
-    needs no seed. One with more rows than twice the fraction, or than half of all, is always
-    trained on.
+    needs no seed: a validation takes the lowest, a test the highest, so that what was chosen by
+    one is never measured on it by the other. One with more rows than twice the fraction, or than
+    half of all, is always trained on.
 
     Raises InputError: too few rows hang together little enough, or a side is empty.
     """
@@ -60,19 +63,21 @@ def hold_out(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
     choosable = int(sizes[small].sum())
     if 2 * choosable < fraction * n:
         raise InputError(
-            f"validation: {fraction} of {n:,} rows cannot be held out: {sizes.max():,} rows hang "
+            f"{part}: {fraction} of {n:,} rows cannot be held out: {sizes.max():,} rows hang "
             "together by texts they share, and no text may be on both sides; expected a file of "
-            "its own (--validation FILE), a split or a smaller fraction"
+            f"its own (--{part} FILE), a split or a smaller fraction"
         )
     field = next(f for f in ("positive", "second", "input", "query") if f in examples.FIELDS)
     key = np.full(len(sizes), np.iinfo(np.uint64).max)
     np.minimum.at(key, labels, examples.keys(field))
     # The hashes are not spread evenly enough to compare with a threshold: multiply, take the top.
-    spread = key * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(11)
-    held = (small & (spread.astype(np.float64) / 2.0**53 < fraction * n / choosable))[labels]
+    place = (key * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(11)).astype(np.float64) / 2.0**53
+    if part == "test":
+        place = 1 - place
+    held = (small & (place < fraction * n / choosable))[labels]
     if held.all() or not held.any():
         raise InputError(
-            f"validation: {fraction} of {len(examples)} rows leaves one side empty; "
+            f"{part}: {fraction} of {len(examples)} rows leaves one side empty; "
             "expected a larger file or another fraction"
         )
     return examples.select(np.flatnonzero(~held)), examples.select(np.flatnonzero(held))

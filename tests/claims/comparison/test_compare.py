@@ -6,7 +6,7 @@ from dipole.claims.study.budget import parse_budget
 from dipole.claims.study.running import FAILED
 from dipole.data import Labeled, Pairs, Scored, Texts
 from dipole.errors import InputError, RunError
-from dipole.files import LOCK, Lock
+from dipole.lock import LOCK, Lock
 
 
 def test_as_json(comparison):

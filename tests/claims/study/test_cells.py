@@ -65,7 +65,7 @@ def test_settings_of_a_run():
 
 
 def test_wrong_settings_are_said_before_anything_runs():
-    with pytest.raises(InputError, match="did you mean temperature"):
+    with pytest.raises(InputError, match="did you mean 'temperature'"):
         replace(CELL, settings={**CELL.settings, "temperatur": 1}).check()
     with pytest.raises(InputError, match="temperature: found -1"):
         replace(CELL, settings={**CELL.settings, "temperature": -1.0}).check()

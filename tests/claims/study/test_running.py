@@ -18,7 +18,7 @@ from dipole.claims.study.running import (
     run_study,
 )
 from dipole.errors import InputError
-from dipole.files import LOCK, Lock
+from dipole.lock import LOCK, Lock
 from support.faults import every_death
 
 
@@ -139,7 +139,7 @@ def test_a_cell_that_another_study_trains_is_waited_for(tmp_path, settings, monk
     thread = threading.Thread(target=other)
     thread.start()
     trains.wait()
-    monkeypatch.setattr("dipole.files._say", lambda line: waits.set())
+    monkeypatch.setattr("dipole.lock._say", lambda line: waits.set())
     cells = [Cell("a", 0, settings, ("retrieval",))]
     assert run_study(cells, parse_budget("3steps"), tmp_path, jobs=0)[0].state == DONE
     thread.join()

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dipole.errors import InputError
-from dipole.objectives.contract.checks import SHAPES, check, check_above_zero
+from dipole.objectives.contract.checks import SHAPES, check
 
 A, B = torch.ones(4, 3), torch.ones(5, 3)
 
@@ -57,9 +57,3 @@ def test_booleans_and_counts_are_a_relation():
 
 def test_every_name_has_a_shape():
     assert all(shape.split() for shape in SHAPES.values())
-
-
-def test_above_zero():
-    assert check_above_zero("sigma", 2) == 2
-    with pytest.raises(InputError, match="sigma: found nan, expected a number above 0"):
-        check_above_zero("sigma", float("nan"))

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from dipole.errors import InputError
-from dipole.files import Lock, write_text
+from dipole.files import write_text
+from dipole.lock import Lock
+from dipole.lookup import close_to, nearest
 
 MISSING, BUILT = "missing", "built"
 # Written beside the pages by `dipole prove`: id -> verdict, date, version.
@@ -57,10 +59,8 @@ def systems() -> dict[str, System]:
 def system_of(id: str) -> System:
     """One system; an InputError suggests close ids."""
     if id not in systems():
-        import difflib
-
-        close = difflib.get_close_matches(id, systems(), n=3) or ["see dipole systems"]
-        raise InputError(f"system: found no {id!r}; expected {' or '.join(close)}")
+        hint = nearest(id, systems()) if close_to(id, systems()) else "see dipole systems"
+        raise InputError(f"system: found no {id!r}; {hint}")
     return systems()[id]
 
 

@@ -21,7 +21,8 @@ from dipole.data import Examples, Labeled, Pairs, Scored, Triplets
 from dipole.data.fingerprint import fingerprint, seen_share
 from dipole.data.named import NAMED
 from dipole.errors import InputError, RunError
-from dipole.files import LOCK, Lock, write_text
+from dipole.files import write_text
+from dipole.lock import LOCK, Lock
 from dipole.training.config import make_config
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from dipole.claims.study.measures import as_arrays
 from dipole.claims.study.running import FAILED, Row, Watch, collect, run_study
 from dipole.data.cache import digest
 from dipole.errors import DipoleError, RunError
-from dipole.files import Lock, replaced
+from dipole.files import replaced
+from dipole.lock import Lock
 
 QUICK_SEEDS, QUICK_BUDGET = 2, "3steps"
 BUDGETS = ("epochs", "max_steps")

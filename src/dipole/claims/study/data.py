@@ -47,7 +47,8 @@ def load_study_data(
         part = config.split if has_splits(test) else "all"
         held = load_examples(config, test, part, inputs)
     elif not has_splits(config.data) or (test is not None and _fraction(test)):
-        train, held = hold_out(train, _fraction(test or str(HELD_OUT)) or _no_test(test))
+        fraction = _fraction(test or str(HELD_OUT)) or _no_test(test)
+        train, held = hold_out(train, fraction, "test")
     else:
         held = load_examples(config, config.data, test or "test", inputs)
     return (_head(train, QUICK_TRAIN), _head(held, QUICK_TEST)) if quick else (train, held)

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from dipole.claims.study.cells import Cell, Cost
 from dipole.errors import DipoleError
-from dipole.files import LOCK, Lock, remove_folder, replaced, sweep, write_text
+from dipole.files import remove_folder, replaced, sweep, write_text
+from dipole.lock import LOCK, Lock
 
 if TYPE_CHECKING:
     from dipole.data import Examples

@@ -15,11 +15,11 @@ from typing import Any, ClassVar, Literal, overload
 import torch
 from torch import Tensor, nn
 
-from dipole.declared import Declared, setting
+from dipole.declared import Declared, Positive, checked, setting
 from dipole.errors import InputError
 from dipole.kernels import using
 from dipole.kernels.settings import EXECUTORS, Executor
-from dipole.objectives.contract.checks import SHAPES, check, check_above_zero
+from dipole.objectives.contract.checks import SHAPES, check
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -27,8 +27,9 @@ Reduction = Literal["mean", "sum", "none"]
 class Objective(Declared):
     """An objective and where it comes from; subclasses write their settings and `forward`.
 
-    `make` is called with the settings in place, for layers and buffers made of them. A subclass
-    with an `__init__` of its own checks its inputs itself.
+    A field `learn_temperature` says whether the fields that are a `Temperature` are learnt. `make`
+    is called with the settings in place, for layers and buffers made of them. A subclass with an
+    `__init__` of its own checks its inputs itself.
 
     reduction: `mean` over the rows that have a positive, their `sum`, or `none` (one per row).
     executor: how the pair engine runs, see docs/engine.md; None chooses.
@@ -57,6 +58,10 @@ class Objective(Declared):
         if self.executor not in (None, *self.executors):
             expected = ", ".join(self.executors) or "None: it does not run on the engine"
             raise InputError(f"executor: found {self.executor!r}, expected {expected}")
+        if getattr(self, "learn_temperature", False):
+            for part in self.children():
+                if isinstance(part, Temperature):
+                    part.learn()
         self.make()
 
     def make(self) -> None:
@@ -179,7 +184,7 @@ class Temperature(nn.Module):
 
     def __init__(self, value: float, learn: bool = False) -> None:
         super().__init__()
-        self.value = check_above_zero("temperature", value)
+        self.value: float = checked("temperature", Positive, value)
         self.log: nn.Parameter | None = None
         if learn:
             self.learn()

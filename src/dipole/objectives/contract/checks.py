@@ -104,10 +104,3 @@ def _check_dtype(name: str, tensor: Tensor) -> None:
         bad = int((~torch.isfinite(tensor)).sum())
         if bad:
             raise InputError(f"{name}: found {bad} values that are nan or inf, expected finite")
-
-
-def check_above_zero(name: str, value: float) -> float:
-    """The value, if it is a finite number above 0."""
-    if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-        raise InputError(f"{name}: found {value!r}, expected a number above 0")
-    return value

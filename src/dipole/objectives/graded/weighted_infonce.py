@@ -46,10 +46,6 @@ class WeightedInfoNCE(Objective):
     highest: Positive = 100.0
     learn_temperature: bool = False
 
-    def make(self) -> None:
-        if self.learn_temperature:
-            self.temperature.learn()
-
     def forward(
         self, anchor: Tensor, positive: Tensor, scores: Tensor, ids: Tensor | None = None
     ) -> Tensor:

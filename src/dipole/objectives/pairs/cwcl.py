@@ -39,10 +39,6 @@ class CWCL(Objective):
     temperature: Temperature = Temperature(0.07)
     learn_temperature: bool = False
 
-    def make(self) -> None:
-        if self.learn_temperature:
-            self.temperature.learn()
-
     def forward(self, anchor: Tensor, positive: Tensor, ids: Tensor | None = None) -> Tensor:
         a, p, t = unit(anchor), unit(positive), self.temperature()
         frozen, mask = p.detach(), candidates(as_relation(None, ids))

@@ -55,10 +55,6 @@ class DeGLA(Objective):
     distil: float = 1.28
     learn_temperature: bool = True
 
-    def make(self) -> None:
-        if self.learn_temperature:
-            self.temperature.learn()
-
     def forward(
         self,
         anchor: Tensor,

@@ -53,10 +53,6 @@ class FocalInfoNCE(Objective):
     symmetric: bool = True
     learn_temperature: bool = False
 
-    def make(self) -> None:
-        if self.learn_temperature:
-            self.temperature.learn()
-
     def forward(
         self,
         anchor: Tensor,
@@ -106,10 +102,6 @@ class FocalSigmoid(Objective):
     temperature: Temperature = Temperature(0.1)
     gamma: NotNegative = 2.0
     learn_temperature: bool = False
-
-    def make(self) -> None:
-        if self.learn_temperature:
-            self.temperature.learn()
 
     def forward(self, anchor: Tensor, positive: Tensor, ids: Tensor | None = None) -> Tensor:
         a, p, t = unit(anchor), unit(positive), self.temperature()

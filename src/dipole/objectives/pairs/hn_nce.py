@@ -46,10 +46,6 @@ class HNNCE(Objective):
     beta: NotNegative = 0.25
     learn_temperature: bool = False
 
-    def make(self) -> None:
-        if self.learn_temperature:
-            self.temperature.learn()
-
     def forward(self, anchor: Tensor, positive: Tensor, ids: Tensor | None = None) -> Tensor:
         a, p, t = unit(anchor), unit(positive), self.temperature()
         mask = others(ids)

@@ -155,11 +155,6 @@ class InfoNCE(Objective):
     margin: float = 0.0
     label_smoothing: Share = 0.0
 
-    def make(self) -> None:
-        """A temperature that is learnt is a parameter."""
-        if self.learn_temperature:
-            self.temperature.learn()
-
     def forward(
         self,
         anchor: Tensor,

@@ -16,7 +16,7 @@ from dipole.objectives.contract.base import Objective, Reduction
 from dipole.objectives.contract.registry import register
 from dipole.objectives.maths import everywhere, log_add, others, reduce, unit
 
-Part = Annotated[float, Range(0, 1, above=True)]
+Fraction = Annotated[float, Range(0, 1, above=True)]
 
 
 class Step(NamedTuple):
@@ -149,7 +149,7 @@ class SogCLR(Objective):
     """
 
     temperature: Positive = 0.1
-    gamma: Part = 0.8
+    gamma: Fraction = 0.8
     modalities: bool = False
 
     def make(self) -> None:
@@ -241,7 +241,7 @@ class ISogCLR(SogCLR):
     temperature: Positive = 0.07
     rho: float | None = None
     eta: Positive | None = None
-    beta: Part = 0.9
+    beta: Fraction = 0.9
     lowest: Positive | None = None
     highest: float = 1.0
     clip: Positive | None = None

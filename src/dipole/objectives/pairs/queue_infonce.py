@@ -63,11 +63,6 @@ class QueueInfoNCE(_Queued):
 
     learn_temperature: bool = False
 
-    def make(self) -> None:
-        super().make()
-        if self.learn_temperature:
-            self.temperature.learn()
-
     def forward(
         self,
         anchor: Tensor,

@@ -60,8 +60,6 @@ class GML(Objective):
     learn_temperature: bool = True
 
     def make(self) -> None:
-        if self.learn_temperature:
-            self.temperature.learn()
         self.prior = None if self.counts is None else _prior(self.counts)
 
     def forward(

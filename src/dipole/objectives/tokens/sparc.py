@@ -53,10 +53,6 @@ class SPARC(Objective):
     coarse: float = 0.5
     fine: float = 1.0
 
-    def make(self) -> None:
-        if self.learn_temperature:
-            self.temperature.learn()
-
     def forward(
         self,
         anchor: Tensor,

@@ -50,11 +50,6 @@ class CLIPRocket(Objective):
     label_smoothing: Share = 0.1
     learn_temperature: bool = True
 
-    def make(self) -> None:
-        if self.learn_temperature:
-            self.temperature.learn()
-            self.strong_temperature.learn()
-
     def forward(self, views: Tensor, ids: Tensor | None = None) -> Tensor:
         first, second = _halves(views)
         t, reduction = self.temperature(), self.reduction
@@ -107,10 +102,6 @@ class SwALIP(Objective):
     code_temperature: Positive = 0.05
     iterations: Count = 3
     learn_temperature: bool = True
-
-    def make(self) -> None:
-        if self.learn_temperature:
-            self.temperature.learn()
 
     def forward(self, views: Tensor) -> Tensor:
         first, second = ([everyone(unit(x)) for x in half] for half in _halves(views))

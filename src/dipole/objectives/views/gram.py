@@ -46,10 +46,6 @@ class GRAM(Objective):
     learn_temperature: bool = True
     label_smoothing: Share = 0.1
 
-    def make(self) -> None:
-        if self.learn_temperature:
-            self.temperature.learn()
-
     def forward(self, views: Tensor, ids: Tensor | None = None) -> Tensor:
         check_several(views)
         a, *bundle = unit(views)

@@ -41,10 +41,6 @@ class Modalities(Objective):
     centre: bool = False
     within: bool = False
 
-    def make(self) -> None:
-        if self.learn_temperature:
-            self.temperature.learn()
-
     def forward(self, views: Tensor, ids: Tensor | None = None) -> Tensor:
         check_several(views)
         pair, t = ntxent if self.within else infonce, self.temperature()
