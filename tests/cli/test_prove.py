@@ -5,10 +5,11 @@ import types
 import pytest
 from typer.testing import CliRunner
 
-import dipole.claims
-from dipole.claims import AtLeast, Claim, claimed_systems
+import dipole.systems
 from dipole.cli import app
 from dipole.errors import InputError, RunError
+from dipole.studies.claim import AtLeast, Claim
+from dipole.systems import claimed_systems
 
 
 def experiment(seed, quick):
@@ -31,9 +32,9 @@ def claims(monkeypatch, tmp_path):
         "dcl": Claim("dcl", holds=[AtLeast("gap", 0.5)], experiment=experiment, **plain),
         "siglip": Claim("siglip", holds=[AtLeast("gap", 0.5)], experiment=broken, **plain),
     }
-    monkeypatch.setattr(dipole.claims, "claimed_systems", lambda: sorted(made))
+    monkeypatch.setattr(dipole.systems, "claimed_systems", lambda: sorted(made))
     for name, claim in made.items():
-        module = types.ModuleType(f"dipole.claims.{name}")
+        module = types.ModuleType(f"dipole.systems.{name}")
         module.CLAIM = claim
         monkeypatch.setitem(sys.modules, module.__name__, module)
     return ["--cache", tmp_path / "cache", "--out", tmp_path / "pages"]

@@ -3,9 +3,9 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from dipole.claims.catalogue.systems import write_result
 from dipole.cli import app
 from dipole.errors import InputError
+from dipole.systems.catalogue import write_result
 
 
 def systems(*arguments):

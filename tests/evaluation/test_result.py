@@ -4,7 +4,7 @@ import pytest
 from dipole.errors import InputError
 from dipole.evaluation import compare, evaluate_run
 from dipole.evaluation.result import Result
-from dipole.evaluation.statistics import MEAN, bootstrap_interval, paired_test
+from dipole.evaluation.statistics.intervals import MEAN, bootstrap_interval, paired_test
 
 
 def result(values, system="a", ids=None, task="toy"):

@@ -13,15 +13,16 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from dipole.data import Pairs
-from dipole.evaluation.clustering import agreement
-from dipole.evaluation.geometry_hubs import hubness
-from dipole.evaluation.geometry_pairs import alignment
-from dipole.evaluation.geometry_space import Moments, iso_score, uniformity
-from dipole.evaluation.neighbours import knn_labels
-from dipole.evaluation.pair_classification import best_threshold
-from dipole.evaluation.retrieval import evaluate_run
+from dipole.evaluation.geometry.hubs import hubness
+from dipole.evaluation.geometry.pairs import alignment
+from dipole.evaluation.geometry.space import Moments, iso_score, uniformity
+from dipole.evaluation.tasks.clustering import agreement
+from dipole.evaluation.tasks.neighbours import knn_labels
+from dipole.evaluation.tasks.pair_classification import best_threshold
+from dipole.evaluation.tasks.retrieval import evaluate_run
 from dipole.kernels.sinkhorn import sinkhorn
 from dipole.kernels.sorting_network import odd_even_sort
+from dipole.lexical.bm25 import BM25
 from dipole.objectives import LogitAdjusted, SwAV
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import objective_class
@@ -33,7 +34,6 @@ from dipole.objectives.pairs.siamese import Siamese
 from dipole.objectives.views.multi_view import EveryPair
 from dipole.sampling.choosing import allowed
 from dipole.sampling.filters import Filters
-from dipole.scores.bm25 import BM25
 from dipole.training.parts import Queue, Setup, Teacher
 
 STEPPED = ("anchor", "positive")  # inputs with one more axis, where a loss runs over several steps

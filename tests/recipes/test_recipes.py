@@ -3,9 +3,9 @@ import pytest
 
 import dipole
 from dipole import recipes
-from dipole.claims.catalogue.systems import system_of
 from dipole.data import Inputs, Pairs, load_labeled
 from dipole.errors import InputError
+from dipole.systems.catalogue import system_of
 from dipole.training.config import make_config
 
 

@@ -60,7 +60,8 @@ def refusal(start, *args, **settings):
 def job(folder):
     """Everything that two processes see differently, one after the other."""
     from dipole.encoders import precision
-    from dipole.training import loop, state, validation
+    from dipole.training import loop, validation
+    from dipole.training.run import state
 
     folder, rank = Path(folder), dist.get_rank()
     found = {}

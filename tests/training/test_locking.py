@@ -14,7 +14,7 @@ from support.tiny import TinyEncoder
 
 @pytest.fixture
 def towers(tiny_encoder, monkeypatch):
-    import dipole.training.run as run
+    import dipole.training.run.run as run
 
     torch.manual_seed(1)
     towers = TwoTowers(tiny_encoder, TinyEncoder())

@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 from dipole.data import Labeled, Triplets, content_key
 from dipole.errors import InputError, RunError
 from dipole.objectives import InfoNCE
-from dipole.training.checkpoints import list_checkpoints
 from dipole.training.fit import fit
 from dipole.training.loop import InterruptedRunError, Trainer
+from dipole.training.run.checkpoints import list_checkpoints
 
 
 @pytest.fixture

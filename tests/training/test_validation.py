@@ -7,7 +7,7 @@ from dipole.data import Labeled, Pairs, Ranked, Scored, Triplets, content_key
 from dipole.data.examples import Inputs
 from dipole.data.retrieval import retrieval_from_pairs
 from dipole.errors import InputError
-from dipole.evaluation.retrieval import evaluate_retrieval
+from dipole.evaluation.tasks.retrieval import evaluate_retrieval
 from dipole.training.validation import hold_out, make_validation
 
 

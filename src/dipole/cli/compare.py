@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from pydantic import create_model
 
-from dipole.cli.live import watching
 from dipole.cli.options import with_options
 from dipole.cli.outputs import check_place
+from dipole.cli.study_table import watching
 from dipole.errors import InputError
 from dipole.showing import print_json, say, terminal
 from dipole.training.config import Config
@@ -21,7 +21,7 @@ from dipole.training.config import Config
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dipole.claims.comparison.compare import Comparison
+    from dipole.studies.comparison.compare import Comparison
 
 # Settings that compare decides itself, or that say nothing where runs are short and many.
 _OWN = {
@@ -75,9 +75,9 @@ def compare(
     Example: dipole compare --objectives infonce,dcl,siglip --budget 60s
     """
 
-    from dipole.claims.comparison.compare import compare as run
-    from dipole.claims.comparison.compare import write_results
-    from dipole.claims.study.budget import parse_budget
+    from dipole.studies.budget import parse_budget
+    from dipole.studies.comparison.compare import compare as run
+    from dipole.studies.comparison.compare import write_results
 
     check_place("--out", out)
     allowed = parse_budget(budget)
@@ -99,8 +99,8 @@ def _arms(
     data: str, objectives: str | None, recipes: str | None, given: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """Name -> settings: what is given beats a recipe, a recipe beats the defaults of the data."""
-    from dipole.claims.comparison.compare import OBJECTIVES, defaults_for
     from dipole.objectives.contract.registry import objective_class
+    from dipole.studies.comparison.compare import OBJECTIVES, defaults_for
 
     if objectives and recipes:
         raise InputError("--objectives and --recipes: found both; expected one of them")

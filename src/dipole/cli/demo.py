@@ -88,7 +88,7 @@ def _measure(folder: Path, seed: int) -> Table:
     """BM25, the same encoder untrained, trained, and trained with BM25, on the unseen modules."""
     from dipole.data import load_retrieval
     from dipole.encoders import load_encoder
-    from dipole.evaluation.retrieval import evaluate_bm25, evaluate_retrieval, evaluate_run
+    from dipole.evaluation.tasks.retrieval import evaluate_bm25, evaluate_retrieval, evaluate_run
     from dipole.retrieval.fusion import weighted_fusion
     from dipole.retrieval.index import WEIGHT
     from dipole.training.build import build_encoder, load_examples

@@ -181,7 +181,7 @@ def evaluate(
 
     Example: dipole evaluate runs/first --data stdlib-code --baseline bm25
     """
-    from dipole.evaluation.tasks import TASKS, Wanted
+    from dipole.evaluation.tasks.registry import TASKS, Wanted
 
     if task not in TASKS:
         raise InputError(f"--task {task}: no such task; expected {', '.join(TASKS)}")
@@ -224,7 +224,7 @@ def _report(found: Measured, per_query: Path | None, trec_run: Path | None, as_j
 
     results, about = found.results, found.about
     if found.task == "geometry":
-        from dipole.evaluation.geometry_report import geometry_json, print_geometry
+        from dipole.evaluation.geometry.report import geometry_json, print_geometry
 
         report, show = geometry_json(results, **about), print_geometry
     else:
@@ -274,7 +274,7 @@ def _is_table(data: str) -> bool:
 
 def _fields(task: str, given: dict[str, Any], systems: list[str]) -> tuple[str, ...]:
     """The fields whose columns are open; of geometry, which takes any data, those of one kind."""
-    from dipole.evaluation.tasks import DATA, TASKS
+    from dipole.evaluation.tasks.registry import DATA, TASKS
 
     if task != "geometry":
         return DATA[TASKS[task].data].fields
@@ -293,7 +293,7 @@ def _fields(task: str, given: dict[str, Any], systems: list[str]) -> tuple[str, 
 
 
 def _wants(task: str) -> str:
-    from dipole.evaluation.tasks import DATA, TASKS
+    from dipole.evaluation.tasks.registry import DATA, TASKS
 
     return DATA[TASKS[task].data].about
 
@@ -303,7 +303,7 @@ def _check_options(
     role: str | None, resize: str | None,
 ) -> None:  # fmt: skip
     """An option that the task does not have is an error, not ignored."""
-    from dipole.evaluation.tasks import DATA, TASKS, tasks_that
+    from dipole.evaluation.tasks.registry import DATA, TASKS, tasks_that
 
     for name in columns:
         if name not in DATA[TASKS[task].data].fields:

@@ -12,7 +12,7 @@ from dipole.showing import counted
 
 if TYPE_CHECKING:
     from dipole.data import Examples, RetrievalData
-    from dipole.evaluation.tasks import Wanted
+    from dipole.evaluation.tasks.registry import Wanted
 
 BM25_NAME = "bm25"
 PIXELS_NAME = "pixels"
@@ -41,8 +41,8 @@ class Measured:
 
 def systems_of(run: str, baselines: list[str], task: str, role: str | None = None) -> list[str]:
     """RUN first, then the baselines; each once, each one that can do the task."""
-    from dipole.evaluation.stored import VECTOR_FILES
-    from dipole.evaluation.tasks import DATA, TASKS
+    from dipole.evaluation.stored_vectors import VECTOR_FILES
+    from dipole.evaluation.tasks.registry import DATA, TASKS
 
     systems = [run, *baselines]
     for position, system in enumerate(systems):
@@ -102,8 +102,8 @@ def measure(
     notes: system -> what has to be said of it.
     """
     from dipole.evaluation.measures import RETRIEVAL, measures_of
-    from dipole.evaluation.retrieval import evaluate_bm25
-    from dipole.evaluation.tasks import DATA, TASKS, swapped
+    from dipole.evaluation.tasks.registry import DATA, TASKS, swapped
+    from dipole.evaluation.tasks.retrieval import evaluate_bm25
 
     task, wanted, settings = TASKS[asked.task], asked.wanted, dict(asked.settings)
     if "measures" in task.settings:  # a name that is none is said before anything is loaded
@@ -135,8 +135,8 @@ def measure(
 
 def _load(system: str) -> Any:
     """An encoder, or what can be measured as one: images as they are, stored vectors."""
-    from dipole.evaluation.stored import VECTOR_FILES, load_vectors
-    from dipole.evaluation.tasks import pixels
+    from dipole.evaluation.stored_vectors import VECTOR_FILES, load_vectors
+    from dipole.evaluation.tasks.registry import pixels
 
     if system == PIXELS_NAME:
         return pixels

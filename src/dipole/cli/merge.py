@@ -70,8 +70,8 @@ def merge(
     from dipole.encoders import fingerprint, load_encoder
     from dipole.encoders.folder import write_json
     from dipole.encoders.own import save_encoder
-    from dipole.training.checkpoints import write_folder
     from dipole.training.merging import merge as merged
+    from dipole.training.run.checkpoints import write_folder
 
     if method not in METHODS:
         raise InputError(f"--method {method}: expected one of {', '.join(METHODS)}")

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dipole.cli.live import watching
 from dipole.cli.outputs import check_place
+from dipole.cli.study_table import watching
 from dipole.errors import DipoleError, InputError, RunError
 from dipole.showing import print_json, terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dipole.claims.proof.prove import Proof
+    from dipole.proof.prove import Proof
 
 
 def prove(
@@ -58,10 +58,10 @@ def prove(
     """
     from rich.text import Text
 
-    from dipole.claims import claim_of, claimed_systems
-    from dipole.claims.catalogue.systems import pages_folder
-    from dipole.claims.proof.page import write_page
-    from dipole.claims.proof.prove import prove as run
+    from dipole.proof.page import write_page
+    from dipole.proof.prove import prove as run
+    from dipole.systems import claim_of, claimed_systems
+    from dipole.systems.catalogue import pages_folder
 
     if every == bool(systems):
         raise InputError(
@@ -106,7 +106,7 @@ def _print(proof: Proof, quick: bool, page: Path | None, console: Console) -> No
     from rich.table import Table
     from rich.text import Text
 
-    from dipole.claims.proof.page import verdict_cells
+    from dipole.proof.page import verdict_cells
 
     claim = proof.claim
     if quick:

@@ -43,7 +43,7 @@ def systems(
 
     Example: dipole systems --group vision --state holds
     """
-    from dipole.claims.catalogue.systems import states, table_page
+    from dipole.systems.catalogue import states, table_page
 
     if pages is not None and not pages.is_dir():
         raise InputError(f"--pages {pages}: no such folder; expected that of dipole prove")

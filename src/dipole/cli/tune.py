@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from dipole.training.tuning import Space, Trial
+    from dipole.studies.tuning import Space, Trial
 
 # What is searched has options of its own form; what a search decides has none.
 _OWN = {"data", "objective", "temperature", "learning_rate", "batch_size", "validation", "track"}
@@ -82,7 +82,7 @@ def tune(
     Example: dipole tune --data pairs.csv --out runs/search --trials 20 --objective infonce,dcl
     """
 
-    from dipole.training.tuning import tune as search
+    from dipole.studies.tuning import tune as search
 
     check_place("--out", out)
     console = terminal()
@@ -138,7 +138,7 @@ def _space(
 ) -> tuple[Space, dict[str, Any]]:
     """What is searched, and what is said by one value."""
     from dipole.objectives.contract.registry import objective_class, options
-    from dipole.training.tuning import Space
+    from dipole.studies.tuning import Space
 
     ranges: dict[str, tuple[float, float]] = {}
     choices: dict[str, Sequence[Any]] = {}
@@ -234,10 +234,10 @@ def _compare(
     console: Console,
 ) -> None:
     """The report of `dipole compare` for the best of the search."""
-    from dipole.claims.comparison.compare import compare, write_results
-    from dipole.claims.study.budget import parse_budget
     from dipole.cli.compare import print_comparison
-    from dipole.cli.live import watching
+    from dipole.cli.study_table import watching
+    from dipole.studies.budget import parse_budget
+    from dipole.studies.comparison.compare import compare, write_results
 
     if "max_steps" in fixed:
         budget = parse_budget(f"{fixed['max_steps']}steps")

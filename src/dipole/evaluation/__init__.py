@@ -9,87 +9,97 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dipole.evaluation.bitext import evaluate_bitext
-    from dipole.evaluation.clustering import clusters, evaluate_clustering
-    from dipole.evaluation.corrections import benjamini_hochberg, corrected, holm
-    from dipole.evaluation.duplicates import duplicate_precision, evaluate_duplicates
     from dipole.evaluation.encoding import encode_function
-    from dipole.evaluation.few_shot import evaluate_few_shot, few_shot_accuracy
-    from dipole.evaluation.geometry import Geometry, evaluate_geometry, measure_geometry
-    from dipole.evaluation.geometry_report import draw_geometry, geometry_json, print_geometry
+    from dipole.evaluation.geometry.report import draw_geometry, geometry_json, print_geometry
+    from dipole.evaluation.geometry.whole import Geometry, evaluate_geometry, measure_geometry
     from dipole.evaluation.mteb import mteb_model
-    from dipole.evaluation.neighbours import evaluate_knn, knn
-    from dipole.evaluation.nested import NestedInterval, NestedTest, nested_interval, nested_test
-    from dipole.evaluation.pair_classification import evaluate_pair_classification
-    from dipole.evaluation.probe import evaluate_probe, linear_probe
     from dipole.evaluation.report import print_report, report_json, write_per_item
-    from dipole.evaluation.reranking import evaluate_reranking
     from dipole.evaluation.result import Result, compare
-    from dipole.evaluation.retrieval import (
+    from dipole.evaluation.statistics.corrections import benjamini_hochberg, corrected, holm
+    from dipole.evaluation.statistics.intervals import (
+        Interval,
+        PairedTest,
+        bootstrap_interval,
+        paired_test,
+    )
+    from dipole.evaluation.statistics.over_seeds import (
+        NestedInterval,
+        NestedTest,
+        nested_interval,
+        nested_test,
+    )
+    from dipole.evaluation.statistics.standings import Place, leaderboard
+    from dipole.evaluation.stored_vectors import Stored, load_vectors
+    from dipole.evaluation.tasks.bitext import evaluate_bitext
+    from dipole.evaluation.tasks.clustering import clusters, evaluate_clustering
+    from dipole.evaluation.tasks.duplicates import duplicate_precision, evaluate_duplicates
+    from dipole.evaluation.tasks.few_shot import evaluate_few_shot, few_shot_accuracy
+    from dipole.evaluation.tasks.neighbours import evaluate_knn, knn
+    from dipole.evaluation.tasks.pair_classification import evaluate_pair_classification
+    from dipole.evaluation.tasks.probe import evaluate_probe, linear_probe
+    from dipole.evaluation.tasks.registry import TASKS, Task, pixels, swapped
+    from dipole.evaluation.tasks.reranking import evaluate_reranking
+    from dipole.evaluation.tasks.retrieval import (
         answerable,
         evaluate_bm25,
         evaluate_retrieval,
         evaluate_run,
     )
-    from dipole.evaluation.standings import Place, leaderboard
-    from dipole.evaluation.statistics import Interval, PairedTest, bootstrap_interval, paired_test
-    from dipole.evaluation.stored import Stored, load_vectors
-    from dipole.evaluation.sts import evaluate_sts
-    from dipole.evaluation.tasks import TASKS, Task, pixels, swapped
-    from dipole.evaluation.zero_shot import class_vectors, evaluate_zero_shot
+    from dipole.evaluation.tasks.sts import evaluate_sts
+    from dipole.evaluation.tasks.zero_shot import class_vectors, evaluate_zero_shot
 
 _NAMES = {
-    "Geometry": "geometry",
-    "Interval": "statistics",
-    "NestedInterval": "nested",
-    "NestedTest": "nested",
-    "PairedTest": "statistics",
-    "Place": "standings",
+    "Geometry": "geometry.whole",
+    "Interval": "statistics.intervals",
+    "NestedInterval": "statistics.over_seeds",
+    "NestedTest": "statistics.over_seeds",
+    "PairedTest": "statistics.intervals",
+    "Place": "statistics.standings",
     "Result": "result",
-    "Stored": "stored",
-    "TASKS": "tasks",
-    "Task": "tasks",
-    "answerable": "retrieval",
-    "benjamini_hochberg": "corrections",
-    "bootstrap_interval": "statistics",
-    "class_vectors": "zero_shot",
-    "clusters": "clustering",
+    "Stored": "stored_vectors",
+    "TASKS": "tasks.registry",
+    "Task": "tasks.registry",
+    "answerable": "tasks.retrieval",
+    "benjamini_hochberg": "statistics.corrections",
+    "bootstrap_interval": "statistics.intervals",
+    "class_vectors": "tasks.zero_shot",
+    "clusters": "tasks.clustering",
     "compare": "result",
-    "corrected": "corrections",
-    "draw_geometry": "geometry_report",
-    "duplicate_precision": "duplicates",
+    "corrected": "statistics.corrections",
+    "draw_geometry": "geometry.report",
+    "duplicate_precision": "tasks.duplicates",
     "encode_function": "encoding",
-    "evaluate_bitext": "bitext",
-    "evaluate_bm25": "retrieval",
-    "evaluate_clustering": "clustering",
-    "evaluate_duplicates": "duplicates",
-    "evaluate_few_shot": "few_shot",
-    "evaluate_geometry": "geometry",
-    "evaluate_knn": "neighbours",
-    "evaluate_pair_classification": "pair_classification",
-    "evaluate_probe": "probe",
-    "evaluate_reranking": "reranking",
-    "evaluate_retrieval": "retrieval",
-    "evaluate_run": "retrieval",
-    "evaluate_sts": "sts",
-    "evaluate_zero_shot": "zero_shot",
-    "few_shot_accuracy": "few_shot",
-    "geometry_json": "geometry_report",
-    "holm": "corrections",
-    "knn": "neighbours",
-    "leaderboard": "standings",
-    "linear_probe": "probe",
-    "load_vectors": "stored",
-    "measure_geometry": "geometry",
+    "evaluate_bitext": "tasks.bitext",
+    "evaluate_bm25": "tasks.retrieval",
+    "evaluate_clustering": "tasks.clustering",
+    "evaluate_duplicates": "tasks.duplicates",
+    "evaluate_few_shot": "tasks.few_shot",
+    "evaluate_geometry": "geometry.whole",
+    "evaluate_knn": "tasks.neighbours",
+    "evaluate_pair_classification": "tasks.pair_classification",
+    "evaluate_probe": "tasks.probe",
+    "evaluate_reranking": "tasks.reranking",
+    "evaluate_retrieval": "tasks.retrieval",
+    "evaluate_run": "tasks.retrieval",
+    "evaluate_sts": "tasks.sts",
+    "evaluate_zero_shot": "tasks.zero_shot",
+    "few_shot_accuracy": "tasks.few_shot",
+    "geometry_json": "geometry.report",
+    "holm": "statistics.corrections",
+    "knn": "tasks.neighbours",
+    "leaderboard": "statistics.standings",
+    "linear_probe": "tasks.probe",
+    "load_vectors": "stored_vectors",
+    "measure_geometry": "geometry.whole",
     "mteb_model": "mteb",
-    "nested_interval": "nested",
-    "nested_test": "nested",
-    "paired_test": "statistics",
-    "pixels": "tasks",
-    "print_geometry": "geometry_report",
+    "nested_interval": "statistics.over_seeds",
+    "nested_test": "statistics.over_seeds",
+    "paired_test": "statistics.intervals",
+    "pixels": "tasks.registry",
+    "print_geometry": "geometry.report",
     "print_report": "report",
     "report_json": "report",
-    "swapped": "tasks",
+    "swapped": "tasks.registry",
     "write_per_item": "report",
 }
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from dipole.data.inputs import described
 from dipole.errors import InputError
-from dipole.evaluation.stored import Stored
+from dipole.evaluation.stored_vectors import Stored
 
 Encode = Callable[[Sequence[Any], str], np.ndarray]
 # Inputs encoded at a time: what a model makes on the way is dropped before the next ones.

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from dipole.errors import InputError
-from dipole.evaluation.statistics import (
+from dipole.evaluation.statistics.intervals import (
     Interval,
     PairedTest,
     Statistic,

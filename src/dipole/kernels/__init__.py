@@ -15,7 +15,7 @@ from dipole.kernels.modifiers import (
     scale,
 )
 from dipole.kernels.pairs import Stats, lists, own, pairs
-from dipole.kernels.related import candidates, negatives, positives
+from dipole.kernels.relation_masks import candidates, negatives, positives
 from dipole.kernels.settings import Settings, settings, using
 from dipole.kernels.statistics import Statistic, count, lse, maximum, minimum, top, total
 

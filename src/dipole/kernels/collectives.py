@@ -17,7 +17,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from dipole.kernels.second import once
+from dipole.kernels.double_backward import once
 
 
 def world() -> tuple[int, int]:

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from dipole.kernels.keep import Keep
-from dipole.kernels.looks import Look
+from dipole.kernels.kept_pairs import Keep
+from dipole.kernels.modified_scores import Grads, Results, Use, View, piece_of, share
 from dipole.kernels.modifiers import Extent
 from dipole.kernels.operands import Operands
 from dipole.kernels.reductions import Gradient
+from dipole.kernels.tile_values import Look
 from dipole.kernels.tiles import Tile
-from dipole.kernels.views import Grads, Results, Use, View, piece_of, share
 
 
 class Leaves:

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from dipole.errors import InputError
 from dipole.kernels.blocks import Score
-from dipole.kernels.dense import whole
-from dipole.kernels.executors import run
+from dipole.kernels.executors.choosing import run
+from dipole.kernels.executors.dense import whole
+from dipole.kernels.modified_scores import ALL, COLUMN, ROW, Results
 from dipole.kernels.operands import Operands
 from dipole.kernels.program import BoundScore, Program, compile_program
 from dipole.kernels.statistics import Statistic
-from dipole.kernels.views import ALL, COLUMN, ROW, Results
 
 
 class Stats(NamedTuple):

@@ -16,22 +16,22 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from torch import Tensor
 
-from dipole.kernels import powers
+from dipole.kernels import plain_logsumexp
 from dipole.kernels.gradients import plain_gradient, traced_gradient
-from dipole.kernels.keep import Keep
+from dipole.kernels.kept_pairs import Keep
+from dipole.kernels.modified_scores import Grads, Results, States, View, piece_of, share
 from dipole.kernels.modifiers import Extent
 from dipole.kernels.operands import Operands
 from dipole.kernels.plan import Plan
 from dipole.kernels.program import Program
 from dipole.kernels.scoring import Scores, Seen
 from dipole.kernels.tiles import Tile
-from dipole.kernels.views import Grads, Results, States, View, piece_of, share
 
 
 def start(program: Program, plan: Plan, sizes: Mapping[str, int], like: Tensor) -> States:
     """Empty states for every statistic of some directions, of as many results each."""
     return {
-        use.key: powers.start(sizes[use.direction], like)
+        use.key: plain_logsumexp.start(sizes[use.direction], like)
         if safe
         else use.reduction.start(sizes[use.direction], like)
         for view, safe in zip(program.views, plan.bounded, strict=True)
@@ -43,7 +43,9 @@ def start(program: Program, plan: Plan, sizes: Mapping[str, int], like: Tensor) 
 def finish(program: Program, plan: Plan, states: States) -> Results:
     """Every statistic, from its state."""
     return {
-        use.key: powers.finish(states[use.key]) if safe else use.reduction.finish(states[use.key])
+        use.key: plain_logsumexp.finish(states[use.key])
+        if safe
+        else use.reduction.finish(states[use.key])
         for view, safe in zip(program.views, plan.bounded, strict=True)
         for use in view.uses
     }
@@ -68,7 +70,7 @@ def forward_pass(
     for one in scores.tiles(modified, wanted, offsets):
         look = one.look
         if bounded:
-            powers.add_powers(bounded, states, look)
+            plain_logsumexp.add_powers(bounded, states, look)
         for view in plain:
             keep = look.keep(view)
             if keep is not Extent.NONE:
@@ -96,7 +98,7 @@ def backward_pass(
     `kept` is what the forward pass returned.
     """
     bounded, plain, modified = plan.split(program)
-    factor = powers.factors(bounded, results, grads)
+    factor = plain_logsumexp.factors(bounded, results, grads)
     if kept is None:
         scores = Scores(program, operands, plan)
         asked = [view for view in modified if any(use.key in grads for use in view.uses)]
@@ -107,7 +109,7 @@ def backward_pass(
     into_rows, into_columns = into[0], into[len(operands.row)]
     for look, leaves, traces, output in seen:
         tile = look.tile
-        at_score = powers.powers_gradient(bounded, factor, look) if factor else None
+        at_score = plain_logsumexp.powers_gradient(bounded, factor, look) if factor else None
         for part in (
             *plain_gradient(plain, look, results, grads),
             *traced_gradient(traces, leaves, tile, results, grads, into),

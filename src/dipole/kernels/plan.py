@@ -8,12 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from dipole.kernels.modified_scores import View
 from dipole.kernels.operands import Operands
 from dipole.kernels.program import Program
 from dipole.kernels.reductions import LogSumExp
 from dipole.kernels.settings import settings
 from dipole.kernels.tiles import tile_size
-from dipole.kernels.views import View
 
 # So many scores are kept from the forward to the backward pass, which is a matrix product less.
 KEPT = 2**21

@@ -9,11 +9,11 @@ from typing import Any
 from torch import Tensor
 
 from dipole.kernels.blocks import Score
+from dipole.kernels.modified_scores import ALL, COLUMN, POSITIONS, ROW, Bound, Results, Use, View
 from dipole.kernels.modifiers import INDEX, Operand, TileFunction
 from dipole.kernels.operands import Operands, as_rows
 from dipole.kernels.reductions import REDUCTIONS
 from dipole.kernels.statistics import Statistic
-from dipole.kernels.views import ALL, COLUMN, POSITIONS, ROW, Bound, Results, Use, View
 
 
 @dataclass

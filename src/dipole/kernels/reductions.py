@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from dipole.kernels.keep import Keep, These
+from dipole.kernels.kept_pairs import Keep, These
 
 LOG2E = math.log2(math.e)
 INF = math.inf

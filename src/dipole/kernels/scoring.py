@@ -8,16 +8,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from dipole.kernels.equal_labels import Survey
 from dipole.kernels.gradients import Leaves, Trace, trace
-from dipole.kernels.looks import Look
+from dipole.kernels.modified_scores import View
 from dipole.kernels.operands import Operands
 from dipole.kernels.plan import Plan
 from dipole.kernels.products import Dot
 from dipole.kernels.program import Program
 from dipole.kernels.reductions import LOG2E
-from dipole.kernels.survey import Survey
+from dipole.kernels.tile_values import Look
 from dipole.kernels.tiles import Tile, tiles
-from dipole.kernels.views import View
 
 
 class Seen(NamedTuple):

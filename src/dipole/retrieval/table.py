@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dipole.errors import optional
-from dipole.scores.words import split_words
+from dipole.lexical.words import split_words
 
 NAME = "documents"
 FILE = f"{NAME}.lance"

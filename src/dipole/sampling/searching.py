@@ -128,7 +128,7 @@ class WordSearch:
     """BM25: texts that share words with the anchor. Scores are not bounded; higher is better."""
 
     def __init__(self, pool: Pool) -> None:
-        from dipole.scores.bm25 import BM25
+        from dipole.lexical.bm25 import BM25
 
         self._bm25 = BM25(_Texts(pool))
         self._size = len(pool)

@@ -12,7 +12,7 @@ from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED
 from dipole.training.config import Config
 from dipole.training.examples import load_examples
-from dipole.training.seeding import seed_step
+from dipole.training.run.seeding import seed_step
 
 if TYPE_CHECKING:
     from dipole.objectives.contract.base import Objective

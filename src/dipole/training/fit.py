@@ -26,11 +26,11 @@ from dipole.training.build import (
 from dipole.training.config import PYTHON, Config, make_config, read_config
 from dipole.training.examples import check_examples, check_no_columns, unused
 from dipole.training.formats import is_former, translated
-from dipole.training.origin import check_data, parts_of
-from dipole.training.own_code import check_code
-from dipole.training.processes import is_alone, only_run, together
-from dipole.training.progress import check_trackers
-from dipole.training.run import (
+from dipole.training.run.origin import check_data, parts_of
+from dipole.training.run.own_code import check_code
+from dipole.training.run.processes import is_alone, only_run, together
+from dipole.training.run.progress import check_trackers
+from dipole.training.run.run import (
     CONFIG,
     RESULT,
     Run,

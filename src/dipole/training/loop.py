@@ -23,22 +23,22 @@ from dipole.sampling.known import KnownPairs
 from dipole.training import sharding
 from dipole.training.batch_norm import over_whole_batches
 from dipole.training.batches import Batch, ahead, collate, unique_keys
-from dipole.training.checkpoints import list_checkpoints, write_folder
 from dipole.training.config import Config
-from dipole.training.interrupts import Interrupts
 from dipole.training.learnable import Gradient, small_batches
 from dipole.training.parts import Part
-from dipole.training.processes import alike, together
-from dipole.training.progress import METRICS, Bar, Metrics
 from dipole.training.rendering import render
-from dipole.training.run import BEST, CHECKPOINTS
+from dipole.training.run.checkpoints import list_checkpoints, write_folder
+from dipole.training.run.interrupts import Interrupts
+from dipole.training.run.observers import validated
+from dipole.training.run.processes import alike, together
+from dipole.training.run.progress import METRICS, Bar, Metrics
+from dipole.training.run.run import BEST, CHECKPOINTS
+from dipole.training.run.seeding import seed_step
+from dipole.training.run.state import Progress, State
 from dipole.training.samplers import make_sampler
 from dipole.training.schedule import rate_at, warmup_steps
-from dipole.training.seeding import seed_step
-from dipole.training.state import Progress, State
 from dipole.training.towers import Towers, masks_copies
 from dipole.training.validation import Validation
-from dipole.training.watching import validated
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

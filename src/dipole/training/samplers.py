@@ -23,7 +23,7 @@ from dipole.sampling.plans import Plan
 from dipole.sampling.shares import Shares
 from dipole.sampling.unique import UniqueBatches
 from dipole.training.batches import ENCODED, LISTS, VIEWED, unique_keys
-from dipole.training.processes import together
+from dipole.training.run.processes import together
 
 if TYPE_CHECKING:
     from dipole.data import Examples

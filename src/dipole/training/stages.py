@@ -20,10 +20,10 @@ from dipole.errors import InputError
 from dipole.files import write_text
 from dipole.training.build import build_encoder, load_training
 from dipole.training.config import Config, make_config, write_config
-from dipole.training.origin import read_data, write_data
-from dipole.training.processes import together
-from dipole.training.progress import METRICS
-from dipole.training.run import (
+from dipole.training.run.origin import read_data, write_data
+from dipole.training.run.processes import together
+from dipole.training.run.progress import METRICS
+from dipole.training.run.run import (
     CONFIG,
     ENCODER,
     MODEL,

@@ -30,7 +30,7 @@ def make_validation(examples: Examples, training: Examples | None = None) -> Val
     """
     if isinstance(examples, Pairs | Triplets):
         from dipole.data.retrieval import retrieval_from_pairs
-        from dipole.evaluation.retrieval import evaluate_retrieval
+        from dipole.evaluation.tasks.retrieval import evaluate_retrieval
 
         data = retrieval_from_pairs(examples)
         return "MRR@10", lambda encoder: evaluate_retrieval(encoder, data).value("MRR@10")
@@ -112,13 +112,13 @@ def _components(examples: Examples) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _spearman(examples: Scored, encoder: Encoder) -> float:
-    from dipole.evaluation.sts import evaluate_sts
+    from dipole.evaluation.tasks.sts import evaluate_sts
 
     return evaluate_sts(encoder, examples).value("Spearman")
 
 
 def _neighbours(examples: Labeled, known: Labeled, encoder: Encoder) -> float:
-    from dipole.evaluation.neighbours import NEIGHBOURS, evaluate_knn
+    from dipole.evaluation.tasks.neighbours import NEIGHBOURS, evaluate_knn
 
     # Neighbours from all over the training examples, as many as a visit has time for.
     rows = np.linspace(0, len(known) - 1, min(len(known), KNOWN)).astype(np.int64)

@@ -9,7 +9,7 @@ import numpy as np
 
 from dipole.errors import InputError
 from dipole.kernels.draws import of_row
-from dipole.scores.words import is_unspaced, split_characters
+from dipole.lexical.words import is_unspaced, split_characters
 from dipole.views.base import View
 
 Words = list[str]

@@ -10,8 +10,8 @@ from dipole.kernels import Mask, lse, own, pairs
 from dipole.objectives.contract.base import Objective, Reduction, Temperature
 from dipole.objectives.contract.registry import register
 from dipole.objectives.dimensions.moments import wide
-from dipole.objectives.everyone import everyone
 from dipole.objectives.maths import reduce, unit
+from dipole.objectives.whole_batch import everyone
 
 PAPER = (
     "Zhang et al. 2025, CoDiEmb: A Collaborative yet Distinct Framework for Unified Representation "

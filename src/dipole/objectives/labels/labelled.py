@@ -10,8 +10,8 @@ from torch import Tensor
 from dipole.errors import InputError
 from dipole.kernels import Mask, different, off_diagonal, same
 from dipole.objectives.contract.base import Reduction
-from dipole.objectives.everyone import positions
 from dipole.objectives.maths import reduce, unit
+from dipole.objectives.whole_batch import positions
 
 
 class Labelled(NamedTuple):

@@ -8,9 +8,9 @@ from torch import Tensor
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
 from dipole.objectives.dimensions.moments import wide
-from dipole.objectives.everyone import everyone, positions
 from dipole.objectives.lists.listmle import plackett_luce
 from dipole.objectives.maths import reduce
+from dipole.objectives.whole_batch import everyone, positions
 
 
 @register(

@@ -9,8 +9,8 @@ from dipole.declared import Positive
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
 from dipole.objectives.dimensions.moments import wide
-from dipole.objectives.everyone import everyone
 from dipole.objectives.maths import unit
+from dipole.objectives.whole_batch import everyone
 
 
 @register(

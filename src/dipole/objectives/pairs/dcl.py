@@ -9,9 +9,9 @@ from dipole.declared import Positive
 from dipole.kernels import own
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.everyone import everyone
 from dipole.objectives.maths import reduce, unit
 from dipole.objectives.pairs.ntxent import other_views
+from dipole.objectives.whole_batch import everyone
 
 PAPER = "Yeh et al. 2022, Decoupled Contrastive Learning, arXiv 2110.06848"
 

@@ -10,9 +10,9 @@ from dipole.errors import InputError
 from dipole.kernels.sinkhorn import sinkhorn
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.everyone import everyone
 from dipole.objectives.maths import mean, unit
 from dipole.objectives.pairs.infonce import infonce
+from dipole.objectives.whole_batch import everyone
 
 _PAPER = "Fini et al. 2023, Improved baselines for vision-language pre-training, arXiv 2305.08675"
 

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dipole.objectives.everyone import everyone
 from dipole.objectives.maths import everywhere
+from dipole.objectives.whole_batch import everyone
 from dipole.training.parts.base import Part
 
 

@@ -16,8 +16,8 @@ from dipole.encoders.base import Encoder, Role, fingerprint
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED, padded
 from dipole.training.parts.base import Part, Setup
-from dipole.training.processes import together
 from dipole.training.rendering import view_name
+from dipole.training.run.processes import together
 
 if TYPE_CHECKING:
     from dipole.data import Examples

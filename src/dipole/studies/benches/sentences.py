@@ -1,0 +1,91 @@
+"""Sentences without labels to train on, and pairs that people scored to measure with."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dipole.data import Inputs, Scored, load_pairs, load_scored
+from dipole.encoders.base import Encoder
+
+# Sentences of a quick run.
+QUICK = 120
+# A bag of words from nothing whose two sides are one, as settings of a training.
+BAG: dict[str, Any] = {
+    "encoder": "static",
+    "encoder_options": {"dim": 256, "buckets": 2048, "shared": True},
+    "learning_rate": 1e-3,
+}
+
+
+def docstrings(most: int | None = None) -> list[str]:
+    """First sentences of docstrings of Python's own library, each once, of 4 to 24 words."""
+    found: dict[str, str] = {}
+    for text in load_pairs("stdlib-code", split="all").column("anchor"):
+        sentence = " ".join(text.split()).split(". ")[0].rstrip(".")
+        if 4 <= len(sentence.split()) <= 24:
+            found.setdefault(sentence.casefold(), sentence)
+    return list(found.values())[:most]
+
+
+def unlabelled(quick: bool, most: int = 8000) -> list[str]:
+    """Different sentences of the training parts of STS-B and SICK, in an order that says nothing.
+
+    A quick run takes docstrings, which need no data set.
+    """
+    if quick:
+        return docstrings(QUICK)
+    sets = [load_scored(name, split="train") for name in ("stsb", "sick")]
+    texts = [text for s in sets for side in ("first", "second") for text in s.column(side)]
+    kept = list(dict.fromkeys(texts))
+    order = np.random.default_rng(0).permutation(len(kept))
+    return [kept[i] for i in order[:most]]
+
+
+def judged(quick: bool, name: str = "stsb") -> Scored:
+    """Scored pairs that no training here sees: STS-B's or SICK's validation part.
+
+    In a quick run a docstring and some of its words, scored by how many.
+    """
+    if not quick:
+        return load_scored(name, split="validation")
+    rng = np.random.default_rng(0)
+    texts = docstrings(QUICK)
+    shares = rng.uniform(0.2, 1, len(texts))
+    halves = [
+        " ".join(w for w in t.split() if rng.random() < s)
+        for t, s in zip(texts, shares, strict=True)
+    ]
+    return Scored.from_columns(
+        {
+            "first": texts,
+            "second": [h or t for h, t in zip(halves, texts, strict=True)],
+            "score": list(shares),
+        }
+    )
+
+
+def spearman(encoder: Any, pairs: Scored) -> float:
+    """Rank correlation of cosines with the scores, in points; an encoder, or what `encode`s."""
+    from dipole.evaluation.tasks.sts import evaluate_sts
+
+    return 100 * evaluate_sts(encoder, pairs).value("Spearman")
+
+
+def fitted(
+    texts: Sequence[str], objective: Any, *, encoder: Any, seed: int, **settings: Any
+) -> Encoder:
+    """The encoder after a training on texts that have no partner but their views."""
+    import dipole
+
+    examples = Inputs.from_columns({"input": list(texts)})
+    with tempfile.TemporaryDirectory() as folder:
+        run = dipole.fit(
+            examples, encoder, objective, out=Path(folder) / "run", seed=seed,
+            show_progress=False, **settings,
+        )  # fmt: skip
+        return run.encoder

@@ -1,0 +1,156 @@
+"""GTE: everything in a batch is a negative, and small sources come more often than their share."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+
+from dipole.data import Pairs
+from dipole.encoders.base import Encoder
+from dipole.objectives import GTE, InfoNCE
+from dipole.sampling.grouped import OneSource
+from dipole.studies.benches.pairs import CODE, Bags, found, short_code
+from dipole.studies.claim import AtLeast, Claim
+
+# Pairs of each source to train on, and to test on.
+SIZES = {"code": 3000, "comments": 750, "symbols": 190}
+TESTED = 400
+EPOCHS, TEMPERATURE = 3, 0.05
+Rows = list[tuple[str, str]]
+
+_COMMENTED = re.compile(r"^((?:[ \t]*#[^\n]*\n)+)((?:[ \t]*[^\s#][^\n]*\n?)+)", re.MULTILINE)
+_WORD = re.compile(r"[^\W\d_]{2,}")
+
+
+@cache
+def mixture(part: str, quick: bool) -> Pairs:
+    """Docstring and code, comment and the lines after it, symbol's name in HTML and in Unicode."""
+    code = short_code(part, False)
+    made: dict[str, Rows] = {
+        "code": list(zip(code.column("anchor"), code.column("positive"), strict=True)),
+        "comments": comments(part),
+        "symbols": symbols(part),
+    }
+    rows: list[tuple[str, str, str]] = []
+    for source, pairs in made.items():
+        count = (SIZES[source] if part == "train" else TESTED) // (10 if quick else 1)
+        order = np.random.default_rng(0).permutation(len(pairs))[:count]
+        rows += [(*pairs[i], source) for i in np.sort(order)]
+    return Pairs.from_columns(
+        {"anchor": [row[0] for row in rows], "positive": [row[1] for row in rows]},
+        metadata=[{"source": row[2]} for row in rows],
+        origin="docstrings, comments and symbols that come with Python",
+    )
+
+
+def comments(part: str) -> Rows:
+    """Comments of four words or more in Python's library, and the code up to the next gap."""
+    from dipole.data.stdlib_code import library_files, library_folder, split_modules
+
+    root, seen, rows = library_folder(), set(), []
+    for path in library_files(root):
+        module = path.relative_to(root).with_suffix("").parts[0]
+        for says, does in commented(path.read_text(encoding="utf-8", errors="replace")):
+            if says not in seen and does not in seen:
+                seen |= {says, does}
+                rows.append((module, says, does))
+    where = split_modules(Counter(module for module, _, _ in rows), 0)
+    return [(says, does) for module, says, does in rows if where[module] == part]
+
+
+def commented(source: str) -> Iterator[tuple[str, str]]:
+    """Whole-line comments and the lines below them, up to a blank line or the next comment.
+
+    >>> list(commented("x = 1\\n# Add one to the number.\\nx += 1\\n\\ny = 2"))
+    [('Add one to the number.', 'x += 1')]
+    """
+    for match in _COMMENTED.finditer(source):
+        lines = [[line.strip() for line in group.splitlines()] for group in match.groups()]
+        says = " ".join(line.lstrip("#").strip() for line in lines[0])
+        if len(_WORD.findall(says)) >= 4:
+            yield says, "\n".join(lines[1])[:CODE]
+
+
+def symbols(part: str) -> Rows:
+    """HTML's name of a character and the name that Unicode has for it."""
+    from html.entities import html5
+
+    rows, seen = [], set()
+    for name, character in sorted(html5.items()):
+        if name.endswith(";") and len(character) == 1 and character not in seen:
+            seen.add(character)
+            rows.append((name[:-1], unicodedata.name(character, "").lower()))
+    order = np.random.default_rng(1).permutation(len(rows))
+    half = order[: len(rows) // 2] if part == "train" else order[len(rows) // 2 :]
+    return [rows[i] for i in half if rows[i][1]]
+
+
+@cache
+def bags(quick: bool) -> tuple[Bags, np.ndarray]:
+    """Towers for the mixture, and the source of every pair."""
+    pairs = mixture("train", quick)
+    return Bags(pairs), sources_of(pairs)
+
+
+def sources_of(pairs: Pairs) -> np.ndarray:
+    """The source of every pair, (n,)."""
+    return np.array([pairs.metadata(i)["source"] for i in range(len(pairs))])
+
+
+def per_source(encoder: Encoder, quick: bool, metric: str = "Recall@1") -> list[np.ndarray]:
+    """Is a test anchor's positive found among those of its own source? An array per source."""
+    test = mixture("test", quick)
+    source = sources_of(test)
+    return [found(encoder, test.select(np.flatnonzero(source == s)), metric) for s in SIZES]
+
+
+# Arm -> size of a batch, exponent of the mixture.
+ARMS = {
+    "gte 64": (64, 0.5),
+    "infonce 64": (64, 0.5),
+    "gte 16": (16, 0.5),
+    "infonce 16": (16, 0.5),
+    "gte 64, alpha 1": (64, 1.0),
+}
+
+
+def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
+    """Recall@1 per test pair, of each source and of that where it is lowest."""
+    towers, source = bags(quick)
+    outcome: dict[str, np.ndarray | float] = {}
+    for name, (size, alpha) in ARMS.items():
+        loss = GTE(TEMPERATURE) if name[:3] == "gte" else InfoNCE(TEMPERATURE, symmetric=False)
+        plan = OneSource(source, size, power=alpha, keys=towers.keys, seed=seed)
+        steps = 3 if quick else EPOCHS * len(source) // size
+        each = per_source(towers.trained(loss, plan, seed, steps=steps), quick)
+        outcome |= {f"{s}, {name}": x for s, x in zip(SIZES, each, strict=True)}
+        outcome[f"worst source, {name}"] = min(float(x.mean()) for x in each)
+        outcome[name] = np.concatenate(each)
+    return outcome
+
+
+CLAIM = Claim(
+    system="gte",
+    source="Li et al. 2023, Towards General Text Embeddings with Multi-stage Contrastive Learning, "
+    "arXiv 2308.03281",
+    sentence="A denominator of all queries and documents of the batch learns more from small "
+    "batches, and sources drawn by the root of their size leave none behind.",
+    experiment=experiment,
+    seeds=7,
+    holds=[
+        AtLeast("gte 64", "infonce 64", by=-0.2),
+        AtLeast("gte 16", "infonce 16", by=1.0),
+        AtLeast("worst source, gte 64", "worst source, gte 64, alpha 1", by=1.0),
+    ],
+    notes="Values: Recall@1 among the test positives of an anchor's own source, "
+    f"{TESTED} of each. Three sources that come with Python: {SIZES['code']:,} docstrings and "
+    f"their code, {SIZES['comments']} comments and the code below them, {SIZES['symbols']} "
+    "characters by their names in HTML and in Unicode. Batches of one source each; bags of words "
+    f"from scratch, {EPOCHS} epochs. All arms have temperature {TEMPERATURE}, the paper's 0.01 is "
+    "for a pretrained model, and the positive is counted once. Arms without `alpha` have 0.5.",
+)

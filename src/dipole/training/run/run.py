@@ -1,0 +1,272 @@
+"""A run: one training and its folder on disk.
+
+    RUN/config.yaml         its settings
+    RUN/data.json           the data it began with
+    RUN/metrics.jsonl       a line per logged step
+    RUN/checkpoints/step-N  the last ones; one stays, from which a finished run can go on
+    RUN/model, result.json  at the end
+
+What is there is whole at every moment, in the order of writing: nothing that a run needs to go on
+is gone before what takes its place is there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dipole.data import Examples
+from dipole.encoders.base import Encoder
+from dipole.encoders.own import save_encoder
+from dipole.errors import InputError
+from dipole.files import remove_folder, replaced, sweep, write_text
+from dipole.training.build import build_parts, build_views, is_made_of_data
+from dipole.training.config import Config, write_config
+from dipole.training.run.checkpoints import drop_checkpoints, recover_folder, write_folder
+from dipole.training.run.origin import DATA, check_teacher, read_data, write_data
+from dipole.training.run.processes import together
+from dipole.training.run.progress import METRICS
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from dipole.training.validation import Validation
+
+RESULT = "result.json"
+CONFIG = "config.yaml"
+MODEL, BEST, CHECKPOINTS = "model", "best", "checkpoints"
+# The encoder's whole state, of a stage that others follow.
+ENCODER = "encoder.pt"
+# The encoder beside the first checkpoint: its tokens were made of the data.
+START = "start"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training and its folder: RUN/model, config.yaml, metrics.jsonl, result.json."""
+
+    folder: Path
+    encoder: Encoder
+    result: dict[str, Any] = field(default_factory=dict)
+
+
+def train(
+    config: Config,
+    encoder: Encoder,
+    objective: nn.Module,
+    examples: Examples,
+    held: Examples | None,
+    folder: Path,
+    *,
+    origin: dict[str, Any],
+    changed_data: bool,
+    resume: bool,
+    show_progress: bool,
+    keep_encoder: bool = False,
+) -> Run:
+    """Train, and write the run; `keep_encoder` also keeps what only a training needs of it.
+
+    origin: what its data.json is to say.
+    """
+    import torch
+    from accelerate import Accelerator
+    from accelerate.utils import DistributedDataParallelKwargs
+
+    from dipole.training.locking import locked
+    from dipole.training.loop import Trainer
+    from dipole.training.run.sharding import whole
+    from dipole.training.towers import inputs_of
+    from dipole.training.validation import make_validation
+
+    inputs = inputs_of(objective)
+    views = build_views(config, examples, inputs)
+    parts = build_parts(config, encoder, examples, inputs, show_progress=show_progress)
+    for made_of in filter(None, (part.made_of() for part in parts)):
+        origin = together(
+            lambda: check_teacher(folder, origin, *made_of, accept=changed_data)  # noqa: B023
+        )
+    accelerator = Accelerator(
+        # Without this accelerate overlooks several processes on CPUs.
+        cpu=not torch.accelerator.is_available(),
+        # The loop's own autocast: accelerate would keep the first run's for the whole process.
+        mixed_precision="no",
+        log_with=list(config.track) or None,
+        project_dir=str(folder),
+        # Queues, teachers and per-example state are the same everywhere: nothing to send.
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+    )
+    together(lambda: _begin(config, folder, origin))
+    if config.track:
+        accelerator.init_trackers(folder.name, config=_flat(config))
+    validation: Validation | None = None if held is None else make_validation(held, examples)
+    encoder.to(accelerator.device)
+    shown = show_progress and accelerator.is_main_process
+    started = time.monotonic()
+    with locked(encoder, config.locked, examples, show_progress=shown):
+        trainer = Trainer(
+            config,
+            encoder,
+            objective,
+            examples,
+            folder,
+            accelerator,
+            validation,
+            views=views,
+            parts=parts,
+            started=started,
+            show_progress=shown,
+        )
+        if resume:
+            trainer.state.restore(trainer.total)
+            together(lambda: _go_on(config, folder, origin))
+        try:
+            progress = trainer.run()
+        finally:
+            if config.track:
+                accelerator.end_training()
+        trainer.state.save(is_last=True)  # from which it can be lengthened
+    result = asdict(progress) | {
+        "measure": validation[0] if validation else None,
+        "examples": len(examples),
+        "seconds": round(progress.seconds, 3),
+    }
+
+    def write() -> None:
+        if keep_encoder:
+            save_whole(encoder, folder)
+        write_model(folder, encoder)
+        write_result(folder, result)
+
+    with whole(encoder):
+        together(write)
+    if accelerator.device.type != "cpu":  # a search of all garbage takes longer than a small run
+        accelerator.free_memory()
+    return finished(folder)
+
+
+def _begin(config: Config, folder: Path, origin: dict[str, Any]) -> None:
+    """What is written before the first step, of a run that is new."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
+    if not (folder / CONFIG).exists():
+        write_data(folder, origin)
+        write_config(config, folder / CONFIG)
+    elif origin != read_data(folder) and origin["changed"]:
+        from dipole.training.samplers import GROUPS
+
+        (folder / GROUPS).unlink(missing_ok=True)  # of other rows
+
+
+@contextmanager
+def refused(folder: Path) -> Iterator[None]:
+    """A new run that is refused (InputError) leaves nothing: its name is free for the next try."""
+    from dipole.training.samplers import GROUPS
+
+    try:
+        yield
+    except InputError:
+        if os.environ.get("RANK", "0") == "0" and not any(folder.glob(f"{CHECKPOINTS}/*")):
+            for name in (CONFIG, DATA, GROUPS, METRICS):
+                (folder / name).unlink(missing_ok=True)
+            remove_folder(folder / START)
+        raise
+
+
+def _go_on(config: Config, folder: Path, origin: dict[str, Any]) -> None:
+    """A run that goes on is not finished, even if it was; it may be longer, or have other data."""
+    if (folder / RESULT).exists():
+        tidy(folder)
+        recover_folder(folder / MODEL)
+        if config.validation is not None:
+            copy_folder(folder / MODEL, folder / BEST)
+        (folder / RESULT).unlink()
+    write_data(folder, origin)
+    write_config(config, folder / CONFIG)
+
+
+def kept_encoder(config: Config, folder: Path) -> Path | None:
+    """Where a run has its encoder as it was made of the data it had before, if it needs that."""
+    if not is_made_of_data(config.encoder):
+        return None
+    start, model = folder / START, folder / MODEL
+    is_done = (folder / RESULT).exists() or not start.exists()
+    return start if not is_done else model if model.exists() else None
+
+
+def save_whole(encoder: Encoder, folder: Path) -> None:
+    """The encoder as training has it, best or last, for a training that goes on from it."""
+    import torch
+
+    from dipole.encoders import load_encoder
+
+    if (folder / BEST).exists():  # a training head is not saved: it stays as it is
+        encoder.load_state_dict(load_encoder(folder / BEST).weights(), strict=False)
+    with replaced(folder / ENCODER) as new:
+        torch.save(encoder.state_dict(), new)
+
+
+def write_model(folder: Path, encoder: Encoder) -> None:
+    """RUN/model is the best model of the validation, or the last one."""
+    best = folder / BEST
+    if best.exists():
+        copy_folder(best, folder / MODEL)
+    else:
+        write_folder(folder / MODEL, partial(save_encoder, encoder))
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """A whole copy, or the old folder."""
+
+    def write(new: Path) -> None:
+        shutil.copytree(source, new, dirs_exist_ok=True)
+
+    write_folder(target, write)
+
+
+def write_result(folder: Path, result: dict[str, Any]) -> None:
+    """Written last: from here on the run is finished."""
+    write_text(folder / RESULT, json.dumps(result, indent=1) + "\n")
+    tidy(folder)
+
+
+def tidy(folder: Path) -> None:
+    """Remove what a finished run does not need: all but the last checkpoint, all of its stages."""
+    for name in (BEST, START):
+        remove_folder(folder / name)
+    drop_checkpoints(folder / CHECKPOINTS, keep=1)
+    for stage in folder.glob("stages/*"):
+        (stage / ENCODER).unlink(missing_ok=True)
+        remove_folder(stage / CHECKPOINTS)
+        sweep(stage)
+    for place in (folder, folder / CHECKPOINTS):
+        sweep(place)
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """What `write_result` wrote."""
+    result: dict[str, Any] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    return result
+
+
+def finished(folder: Path) -> Run:
+    """The run that a folder holds."""
+    from dipole.encoders import load_encoder
+
+    recover_folder(folder / MODEL)
+    return Run(folder, load_encoder(folder), read_result(folder))
+
+
+def _flat(config: Config) -> dict[str, Any]:
+    """Settings as trackers take them: plain values."""
+    return {
+        name: value if isinstance(value, int | float | str | bool) else json.dumps(value)
+        for name, value in config.model_dump().items()
+    }

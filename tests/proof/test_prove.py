@@ -1,0 +1,109 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dipole.errors import RunError
+from dipole.proof import prove as module
+from dipole.proof.prove import QUICK_SEEDS, cells_of, prove
+from dipole.studies.claim import AtLeast, AtMost, Claim
+from dipole.studies.running import FAILED, Row
+from support.faults import every_death
+
+CALLS = []
+
+
+def experiment(seed, quick):
+    CALLS.append((seed, quick))
+    return {"gap": 1.0 + 0.1 * seed, "error": 1e-9}
+
+
+def derive(outcome):
+    return {"twice": 2 * outcome["gap"]["value"][:, 0]}
+
+
+CLAIM = Claim(
+    system="dcl",
+    source="someone",
+    sentence="It holds.",
+    experiment=experiment,
+    derive=derive,
+    seeds=3,
+    holds=[
+        AtLeast("gap", 0.5),
+        AtMost("error", 1e-6, every=True),
+        AtLeast("twice", "gap", by=0.5),
+    ],
+)
+
+
+def test_an_experiment_is_called_once_per_seed_and_judged(tmp_path):
+    CALLS.clear()
+    proof = prove(CLAIM, root=tmp_path)
+    assert [seed for seed, _ in CALLS] == [0, 1, 2]
+    assert proof.verdict == "holds"
+    assert proof.outcome["twice"]["value"] == pytest.approx(np.array([[2.0], [2.2], [2.4]]))
+    assert prove(CLAIM, root=tmp_path).verdict == "holds"
+    assert len(CALLS) == 3  # kept
+    quick = prove(CLAIM, root=tmp_path, quick=True)
+    assert quick.claim.seeds == QUICK_SEEDS
+    assert CALLS[3:] == [(0, True), (1, True)]
+
+
+def trained(settings, **more):
+    arms = {"warm": {"temperature": 0.5}, "cold": {"temperature": 0.05, "epochs": 3}}
+    data = settings.pop("data")
+    return Claim(
+        system="dcl", source="", sentence="", data=data, arms=arms, measures=["retrieval"],
+        settings=settings, seeds=2, budget="2steps", holds=[AtLeast("cold", "warm", on="MRR@10")],
+        **more,
+    )  # fmt: skip
+
+
+def test_cells_are_every_arm_at_every_seed(settings):
+    claim = trained(dict(settings), quick={"batch_size": 4})
+    cells = cells_of(claim)
+    assert [(c.arm, c.seed) for c in cells] == [("warm", 0), ("cold", 0), ("warm", 1), ("cold", 1)]
+    assert cells[0].budget is None
+    assert cells[1].budget == {"epochs": 3}
+    assert cells[1].settings["temperature"] == 0.05
+    assert cells[1].settings["batch_size"] == 16
+    quick = cells_of(claim, quick=True)
+    assert quick[1].budget is None
+    assert quick[1].settings["batch_size"] == 4
+
+
+def test_arms_are_trained_and_paired(settings, tmp_path):
+    proof = prove(trained(dict(settings)), root=tmp_path, quick=True)
+    assert proof.outcome["cold"]["MRR@10"].shape == proof.outcome["warm"]["MRR@10"].shape
+    assert len(proof.rows) == 4
+    assert proof.verdicts[0].seeds == 2
+
+
+def test_an_arm_that_fails_is_said(settings, tmp_path, monkeypatch):
+    def failing(cells, *_, **__):
+        return [Row(cell, tmp_path, FAILED, error="the loss is nan") for cell in cells]
+
+    monkeypatch.setattr(module, "run_study", failing)
+    with pytest.raises(RunError, match="warm, seed 0: the loss is nan"):
+        prove(trained(dict(settings)), root=tmp_path)
+
+
+def test_an_experiment_that_fails_is_one_line(tmp_path):
+    def broken(seed, quick):
+        return {"gap": 1 / seed}
+
+    with pytest.raises(RunError, match=r"experiment, seed 0: ZeroDivisionError: .*test_prove.py:"):
+        prove(replace(CLAIM, experiment=broken, derive=None), root=tmp_path)
+
+
+def test_an_experiment_killed_at_any_file_operation(tmp_path):
+    """A seed that is kept is not called again; what is half written is no seed."""
+    whole = prove(CLAIM, root=tmp_path / "whole").outcome
+
+    def check(name):
+        outcome = prove(CLAIM, root=tmp_path / name).outcome
+        for arm in whole:
+            assert all((outcome[arm][m] == whole[arm][m]).all() for m in whole[arm]), name
+
+    assert every_death(lambda name: prove(CLAIM, root=tmp_path / name), check) > 5

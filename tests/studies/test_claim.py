@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from dipole.errors import InputError
+from dipole.studies.claim import AtLeast, AtMost, Claim, Inequality
+
+OUTCOME = {
+    "a": {"acc": np.array([[1.0, 2.0], [3.0, 4.0]]), "rank": np.array([[7.0], [8.0]])},
+    "b": {"acc": np.array([[0.0, 1.0], [1.0, 1.0]])},
+}
+
+
+def test_left_side_is_linear_and_paired():
+    two = Inequality({"a": 2.0, "b": -1.0}, 0.0, "acc", "2a >= b")
+    assert two.left_side(OUTCOME).tolist() == [[2.0, 3.0], [5.0, 7.0]]
+
+
+@pytest.mark.parametrize(
+    ("inequality", "weights", "least", "says"),
+    [
+        (AtLeast("a", "b", by=1, on="acc"), {"a": 1, "b": -1}, 1, "acc: a >= b + 1"),
+        (AtLeast("a", "b", by=-1, on="acc"), {"a": 1, "b": -1}, -1, "acc: a >= b - 1"),
+        (AtLeast("a", 2.0, by=1, on="acc"), {"a": 1}, 3, "acc: a >= 3"),
+        (AtMost("a", "b", by=1, on="acc"), {"a": -1, "b": 1}, 1, "acc: a <= b - 1"),
+        (AtMost("x", 1e-6, every=True), {"x": -1}, -1e-6, "x <= 1e-06"),
+    ],
+)
+def test_forms(inequality, weights, least, says):
+    assert (inequality.weights, inequality.least, inequality.says) == (weights, least, says)
+
+
+def test_arms_with_items_of_their_own_meet_in_their_means():
+    outcome = {"a": {"m": np.array([[1.0, 3.0]])}, "b": {"m": np.array([[1.0, 1.0, 4.0]])}}
+    assert AtLeast("a", "b", on="m").left_side(outcome).tolist() == [[0.0]]
+
+
+def test_what_is_not_there_is_named():
+    with pytest.raises(InputError, match="no arm 'c'; found a, b"):
+        AtLeast("c", "a", on="acc").left_side(OUTCOME)
+    with pytest.raises(InputError, match="'rank' of 'b'; found acc"):
+        AtLeast("a", "b", on="rank").left_side(OUTCOME)
+
+
+def test_a_claim_must_say_all():
+    plain = {"system": "dcl", "source": "", "sentence": ""}
+    with pytest.raises(InputError, match="neither arms nor an experiment"):
+        Claim(**plain, holds=[AtLeast("a", 0.0)])
+    with pytest.raises(InputError, match="expected data and measures"):
+        Claim(**plain, holds=[AtLeast("a", 0.0)], arms={"a": {}})
+    with pytest.raises(InputError, match="no inequality"):
+        Claim(**plain, holds=[], experiment=lambda seed, quick: {})

@@ -1,0 +1,28 @@
+"""What the teacher sees of a pair: 1 where every token has its like, and the same both ways."""
+
+import numpy as np
+import torch
+
+from dipole.studies.benches.texts import minilm
+from dipole.systems.text.dse import READ, aligned, cross_encoder
+
+
+def test_aligned_tokens():
+    torch.manual_seed(0)
+    first, second = torch.randn(5, 6 * len(READ)), torch.randn(3, 6 * len(READ))
+    same = aligned(first, first[[2, 0, 1, 4, 3]])
+    np.testing.assert_allclose(same, [5, 5, *[1] * 5 * len(READ)], atol=1e-6)
+    there, back = aligned(first, second), aligned(second, first)
+    assert list(there[:2]) == [5, 3]
+    order = [1, 0]  # and of every layer: the means' cosine, then what each side has in the other
+    for layer in range(len(READ)):
+        order += [2 + 5 * layer + i for i in (0, 3, 4, 1, 2)]
+    np.testing.assert_allclose(back, there[order], atol=1e-6)
+
+
+def test_cross_encoder_is_of_the_towers_size():
+    tower = minilm(quick=True)
+    scorer = cross_encoder(tower)
+    layers = scorer.model.bert.encoder.layer
+    assert len(layers) == tower.layers
+    assert scorer.score(["red cat", "a"], ["blue", "old dog"]).shape == (2,)
