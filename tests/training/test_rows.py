@@ -12,7 +12,8 @@ import dipole
 import dipole.encoders.loading
 from dipole.data import Inputs, Labeled, Pairs
 from dipole.encoders import StaticText
-from dipole.training import loop, sharding
+from dipole.training import loop
+from dipole.training.run import sharding
 from support import distributed
 
 STATIC = {"encoder": "static", "encoder_options": {"dim": 16, "buckets": 64}}

@@ -20,13 +20,13 @@ from dipole.kernels import using
 from dipole.kernels.draws import Rows, drawing
 from dipole.objectives.contract.base import Objective
 from dipole.sampling.known import KnownPairs
-from dipole.training import sharding
 from dipole.training.batch_norm import over_whole_batches
 from dipole.training.batches import Batch, ahead, collate, unique_keys
 from dipole.training.config import Config
 from dipole.training.learnable import Gradient, small_batches
 from dipole.training.parts import Part
 from dipole.training.rendering import render
+from dipole.training.run import sharding
 from dipole.training.run.checkpoints import list_checkpoints, write_folder
 from dipole.training.run.interrupts import Interrupts
 from dipole.training.run.observers import validated

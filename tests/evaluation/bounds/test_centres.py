@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dipole.errors import InputError
-from dipole.evaluation import bounds_centres
+from dipole.evaluation.bounds import centres as bounds_centres
 from dipole.evaluation.bounds.centres import nearest_centre_bound
 
 

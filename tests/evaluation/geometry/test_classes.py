@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dipole.errors import InputError
-from dipole.evaluation import geometry_classes
+from dipole.evaluation.geometry import classes as geometry_classes
 from dipole.evaluation.geometry.classes import Classes, neural_collapse, tolerance
 
 rng = np.random.default_rng(0)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dipole.errors import InputError
-from dipole.evaluation import geometry_pairs
+from dipole.evaluation.geometry import pairs as geometry_pairs
 from dipole.evaluation.geometry.pairs import (
     alignment,
     centroid_distance,

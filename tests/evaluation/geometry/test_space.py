@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
 from dipole.errors import InputError
-from dipole.evaluation import geometry_space
+from dipole.evaluation.geometry import space as geometry_space
 from dipole.evaluation.geometry.space import (
     Moments,
     average_cosine,

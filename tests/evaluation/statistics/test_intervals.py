@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dipole.errors import InputError
-from dipole.evaluation import resampling
+from dipole.evaluation.statistics import resampling
 from dipole.evaluation.statistics.intervals import (
     MEAN,
     Statistic,

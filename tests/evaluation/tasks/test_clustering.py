@@ -4,9 +4,9 @@ import sklearn.metrics
 
 from dipole.data import Labeled
 from dipole.errors import InputError
-from dipole.evaluation import clustering
 from dipole.evaluation.result import compare
 from dipole.evaluation.statistics.intervals import bootstrap_intervals
+from dipole.evaluation.tasks import clustering
 from dipole.evaluation.tasks.clustering import (
     AGREEMENT,
     METRICS,

@@ -6,7 +6,8 @@ from sklearn.metrics import average_precision_score
 
 from dipole.data import Labeled
 from dipole.errors import InputError
-from dipole.evaluation import compare, duplicates
+from dipole.evaluation import compare
+from dipole.evaluation.tasks import duplicates
 from dipole.evaluation.tasks.duplicates import duplicate_precision, evaluate_duplicates
 
 

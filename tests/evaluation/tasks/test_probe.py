@@ -5,7 +5,7 @@ from scipy.special import logsumexp
 
 from dipole.data import load_labeled
 from dipole.errors import InputError
-from dipole.evaluation import probe
+from dipole.evaluation.tasks import probe
 from dipole.evaluation.tasks.probe import evaluate_probe, linear_probe, probe_labels
 
 

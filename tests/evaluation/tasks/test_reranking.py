@@ -3,7 +3,7 @@ import pytest
 
 from dipole.data import Ranked
 from dipole.errors import InputError
-from dipole.evaluation import reranking
+from dipole.evaluation.tasks import reranking
 from dipole.evaluation.tasks.reranking import evaluate_reranking
 
 SCORES = {"good": 0.9, "fair": 0.5, "bad": 0.1, "worse": -0.2}

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from dipole.data import RetrievalData
 from dipole.errors import InputError
-from dipole.evaluation import retrieval
 from dipole.evaluation.result import compare
+from dipole.evaluation.tasks import retrieval
 from dipole.evaluation.tasks.retrieval import (
     METRICS,
     evaluate_bm25,

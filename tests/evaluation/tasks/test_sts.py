@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from dipole.data import Scored
 from dipole.errors import InputError
-from dipole.evaluation import compare, evaluate_sts, sts
+from dipole.evaluation import compare, evaluate_sts
 from dipole.evaluation.statistics.intervals import bootstrap_intervals, paired_tests
 from dipole.evaluation.statistics.resampling import resamples_of
+from dipole.evaluation.tasks import sts
 from dipole.evaluation.tasks.sts import CORRELATIONS, correlations
 
 grid = st.integers(0, 6).map(float)

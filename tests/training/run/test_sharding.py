@@ -4,7 +4,7 @@ import torch
 import torch.distributed as dist
 
 from dipole.objectives import InfoNCE
-from dipole.training import sharding
+from dipole.training.run import sharding
 from dipole.training.towers import Towers
 from support import distributed
 from support.tiny import TinyEncoder

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dipole.errors import InputError
-from dipole.evaluation import resampling
+from dipole.evaluation.statistics import resampling
 from dipole.evaluation.statistics.resampling import Estimate, cluster_numbers, resample
 
 RESAMPLES = 10_000

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from dipole.encoders.own import save_encoder
 from dipole.errors import InputError
 from dipole.showing import say
-from dipole.training import sharding
 from dipole.training.build import is_made_of_data
 from dipole.training.config import Config
+from dipole.training.run import sharding
 from dipole.training.run.checkpoints import (
     load_checkpoint,
     newest_whole,
