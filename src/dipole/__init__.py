@@ -6,7 +6,13 @@ Names are loaded where they are first used, so that `import dipole` costs nothin
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dipole.errors import DipoleError as DipoleError
+    from dipole.errors import InputError as InputError
+    from dipole.training.fit import fit as fit
+    from dipole.training.recipe import Recipe as Recipe
 
 __version__ = "0.1.0"
 
@@ -14,6 +20,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "InputError": "dipole.errors",
     "DipoleError": "dipole.errors",
+    "Recipe": "dipole.training.recipe",
     "fit": "dipole.training.fit",
 }
 

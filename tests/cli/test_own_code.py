@@ -189,5 +189,5 @@ def test_a_term_of_a_sum_is_a_file_s_class(desk):
 
 
 def test_names_that_are_near(desk):
-    with pytest.raises(InputError, match="sampler: 'uniqe'; did you mean 'unique'"):
+    with pytest.raises(InputError, match="sampler: found 'uniqe'; did you mean 'unique'"):
         train("run", sampler="uniqe")

@@ -1,6 +1,4 @@
 import json
-import sys
-import types
 
 import pytest
 from typer.testing import CliRunner
@@ -9,7 +7,8 @@ import dipole.systems
 from dipole.cli import app
 from dipole.errors import InputError, RunError
 from dipole.studies.claim import AtLeast, Claim
-from dipole.systems import claimed_systems
+from dipole.systems import claimed
+from dipole.systems.base import System
 
 
 def experiment(seed, quick):
@@ -27,16 +26,16 @@ def prove(*arguments):
 @pytest.fixture
 def claims(monkeypatch, tmp_path):
     """Two claims: one that holds, one whose experiment breaks."""
-    plain = {"source": "someone", "sentence": "It holds.", "seeds": 3}
     made = {
-        "dcl": Claim("dcl", holds=[AtLeast("gap", 0.5)], experiment=experiment, **plain),
-        "siglip": Claim("siglip", holds=[AtLeast("gap", 0.5)], experiment=broken, **plain),
+        name: System(
+            name,
+            "someone",
+            claim=Claim("It holds.", holds=[AtLeast("gap", 0.5)], experiment=function, seeds=3),
+        )
+        for name, function in (("dcl", experiment), ("siglip", broken))
     }
-    monkeypatch.setattr(dipole.systems, "claimed_systems", lambda: sorted(made))
-    for name, claim in made.items():
-        module = types.ModuleType(f"dipole.systems.{name}")
-        module.CLAIM = claim
-        monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(dipole.systems, "claimed", lambda: sorted(made))
+    monkeypatch.setattr(dipole.systems, "system", made.__getitem__)
     return ["--cache", tmp_path / "cache", "--out", tmp_path / "pages"]
 
 
@@ -79,12 +78,12 @@ def test_what_cannot_be_proved():
         prove()
     with pytest.raises(InputError, match="or --all"):
         prove("dcl", "--all")
-    with pytest.raises(InputError, match="found no claim of 'dlc'; did you mean 'dcl'"):
+    with pytest.raises(InputError, match="system: found no 'dlc'; did you mean 'dcl'"):
         prove("dlc")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("system", claimed_systems())
+@pytest.mark.parametrize("system", claimed())
 def test_every_claim_runs(system, tmp_path_factory):
     """In one cache: arms that claims share are trained once."""
     cache = tmp_path_factory.getbasetemp() / "claims"

@@ -6,11 +6,12 @@ from dipole.proof.page import page_text, write_page
 from dipole.proof.prove import Proof
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.studies.verdict import judge
+from dipole.systems.base import System
 
 
 def proof_of(rows=()):
     claim = Claim(
-        system="dcl", source="Yeh 2022", sentence="Small batches learn more.", seeds=3,
+        sentence="Small batches learn more.", seeds=3,
         data="stdlib-code", arms={"b": {}, "a": {"objective": "dcl"}}, measures=["retrieval"],
         holds=[AtLeast("a", "b", by=1.0, on="acc"), AtMost("error", 1e-6, every=True)],
         notes="What was tried.",
@@ -22,7 +23,8 @@ def proof_of(rows=()):
         "a": {"acc": base + rng.normal(5, 1, (3, 50))},
         "error": {"value": np.array([[1e-9], [2e-9], [1e-9]])},
     }
-    return Proof(claim, outcome, [judge(i, outcome) for i in claim.holds], rows, 3.0)
+    system, verdicts = System("dcl", "Yeh 2022"), [judge(i, outcome) for i in claim.holds]
+    return Proof(system, claim, outcome, verdicts, rows, 3.0)
 
 
 def test_what_a_page_says():

@@ -3,11 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dipole.errors import RunError
+from dipole.errors import InputError, RunError
 from dipole.proof import prove as module
 from dipole.proof.prove import QUICK_SEEDS, cells_of, prove
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.studies.running import FAILED, Row
+from dipole.systems.base import System
 from support.faults import every_death
 
 CALLS = []
@@ -23,8 +24,6 @@ def derive(outcome):
 
 
 CLAIM = Claim(
-    system="dcl",
-    source="someone",
     sentence="It holds.",
     experiment=experiment,
     derive=derive,
@@ -37,15 +36,19 @@ CLAIM = Claim(
 )
 
 
+def system(claim=CLAIM):
+    return System("dcl", "someone", claim=claim)
+
+
 def test_an_experiment_is_called_once_per_seed_and_judged(tmp_path):
     CALLS.clear()
-    proof = prove(CLAIM, root=tmp_path)
+    proof = prove(system(), root=tmp_path)
     assert [seed for seed, _ in CALLS] == [0, 1, 2]
     assert proof.verdict == "holds"
     assert proof.outcome["twice"]["value"] == pytest.approx(np.array([[2.0], [2.2], [2.4]]))
-    assert prove(CLAIM, root=tmp_path).verdict == "holds"
+    assert prove(system(), root=tmp_path).verdict == "holds"
     assert len(CALLS) == 3  # kept
-    quick = prove(CLAIM, root=tmp_path, quick=True)
+    quick = prove(system(), root=tmp_path, quick=True)
     assert quick.claim.seeds == QUICK_SEEDS
     assert CALLS[3:] == [(0, True), (1, True)]
 
@@ -54,7 +57,7 @@ def trained(settings, **more):
     arms = {"warm": {"temperature": 0.5}, "cold": {"temperature": 0.05, "epochs": 3}}
     data = settings.pop("data")
     return Claim(
-        system="dcl", source="", sentence="", data=data, arms=arms, measures=["retrieval"],
+        sentence="", data=data, arms=arms, measures=["retrieval"],
         settings=settings, seeds=2, budget="2steps", holds=[AtLeast("cold", "warm", on="MRR@10")],
         **more,
     )  # fmt: skip
@@ -74,7 +77,7 @@ def test_cells_are_every_arm_at_every_seed(settings):
 
 
 def test_arms_are_trained_and_paired(settings, tmp_path):
-    proof = prove(trained(dict(settings)), root=tmp_path, quick=True)
+    proof = prove(system(trained(dict(settings))), root=tmp_path, quick=True)
     assert proof.outcome["cold"]["MRR@10"].shape == proof.outcome["warm"]["MRR@10"].shape
     assert len(proof.rows) == 4
     assert proof.verdicts[0].seeds == 2
@@ -86,7 +89,12 @@ def test_an_arm_that_fails_is_said(settings, tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "run_study", failing)
     with pytest.raises(RunError, match="warm, seed 0: the loss is nan"):
-        prove(trained(dict(settings)), root=tmp_path)
+        prove(system(trained(dict(settings))), root=tmp_path)
+
+
+def test_a_system_without_a_claim_has_nothing_to_prove(tmp_path):
+    with pytest.raises(InputError, match="claim: dcl has none"):
+        prove(system(None), root=tmp_path)
 
 
 def test_an_experiment_that_fails_is_one_line(tmp_path):
@@ -94,16 +102,16 @@ def test_an_experiment_that_fails_is_one_line(tmp_path):
         return {"gap": 1 / seed}
 
     with pytest.raises(RunError, match=r"experiment, seed 0: ZeroDivisionError: .*test_prove.py:"):
-        prove(replace(CLAIM, experiment=broken, derive=None), root=tmp_path)
+        prove(system(replace(CLAIM, experiment=broken, derive=None)), root=tmp_path)
 
 
 def test_an_experiment_killed_at_any_file_operation(tmp_path):
     """A seed that is kept is not called again; what is half written is no seed."""
-    whole = prove(CLAIM, root=tmp_path / "whole").outcome
+    whole = prove(system(), root=tmp_path / "whole").outcome
 
     def check(name):
-        outcome = prove(CLAIM, root=tmp_path / name).outcome
+        outcome = prove(system(), root=tmp_path / name).outcome
         for arm in whole:
             assert all((outcome[arm][m] == whole[arm][m]).all() for m in whole[arm]), name
 
-    assert every_death(lambda name: prove(CLAIM, root=tmp_path / name), check) > 5
+    assert every_death(lambda name: prove(system(), root=tmp_path / name), check) > 5

@@ -42,7 +42,7 @@ def test_what_is_not_there_is_named():
 
 
 def test_a_claim_must_say_all():
-    plain = {"system": "dcl", "source": "", "sentence": ""}
+    plain = {"sentence": ""}
     with pytest.raises(InputError, match="neither arms nor an experiment"):
         Claim(**plain, holds=[AtLeast("a", 0.0)])
     with pytest.raises(InputError, match="expected data and measures"):

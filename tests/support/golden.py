@@ -75,16 +75,17 @@ def _answer(objective: Any, inputs: dict[str, torch.Tensor]) -> dict[str, Any]:
 
 def recipes() -> dict[str, Any]:
     """Norms of the weights after three steps of every recipe that trains on pairs or texts."""
-    from dipole import recipes as stored
+    from dipole.systems import recipes as stored
 
-    return {name: _trained(name) for name in stored.names() if "stages" not in stored.read(name)}
+    plain = {name for name, recipe in stored().items() if "stages" not in recipe.settings}
+    return {name: _trained(name) for name in sorted(plain)}
 
 
 def _trained(name: str) -> dict[str, float]:
     import dipole
-    from dipole import recipes as stored
+    from dipole.training.recipe import read_recipe
 
-    settings = {"batch_size": 16, "precision": "fp32"} | stored.read(name) | {"max_steps": STEPS}
+    settings = {"batch_size": 16, "precision": "fp32"} | read_recipe(name) | {"max_steps": STEPS}
     with tempfile.TemporaryDirectory() as folder:
         data: str | Path = "digits"
         if "encoder" not in settings:

@@ -6,37 +6,37 @@ from dipole.errors import InputError
 from dipole.objectives.contract.registry import OBJECTIVES, objective_class
 from dipole.systems.catalogue import (
     check_place,
+    entries,
+    entry_of,
     pages_folder,
     places,
     states,
-    system_of,
-    systems,
     table_page,
     write_result,
 )
 
 
 def test_all_systems_are_listed():
-    assert len(systems()) == 260
-    assert {s.group for s in systems().values()} == {
+    assert len(entries()) == 260
+    assert {s.group for s in entries().values()} == {
         "text", "retrieval", "vision", "vision_language", "domains", "language_models",
     }  # fmt: skip
-    assert system_of("dcl").arxiv == "2110.06848"
-    assert all(s.title for s in systems().values())
+    assert entry_of("dcl").arxiv == "2110.06848"
+    assert all(s.title for s in entries().values())
 
 
 def test_what_is_built_is_a_system():
     for name, place in places().items():
-        system_of(name)
+        entry_of(name)
         check_place(place)
     of_objectives = {objective_class(name).system for name in OBJECTIVES}
     # What the others are made from or measured against: no systems of the list.
-    assert of_objectives - set(systems()) <= {"infonce", "simclr"}
+    assert of_objectives - set(entries()) <= {"infonce", "simclr"}
 
 
 def test_unknown_ids_get_a_hint():
     with pytest.raises(InputError, match="simcse"):
-        system_of("simsce")
+        entry_of("simsce")
 
 
 def test_states(tmp_path):

@@ -25,7 +25,7 @@ from dipole.training.config import make_config, read_config, write_config
             "part mixed: mixes: found True, expected a wh",
         ),
         ({"data": "x", "schedule": "step"}, "schedule: found 'step'; expected one of linear, cos"),
-        ({"data": "x", "track": ["excel"]}, "track: found ['excel']; expected one of tensorboard"),
+        ({"data": "x", "track": ["excel"]}, "track: found 'excel'; expected one of tensorboard"),
     ],
 )
 def test_a_wrong_setting_is_one_line(settings, message):

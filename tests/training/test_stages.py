@@ -100,7 +100,7 @@ def test_the_next_stage_goes_on_from_the_best_of_the_validation(train, pairs):
     [
         ({"epoch": 1}, "stage 2: epoch: no such setting; did you mean 'epochs'"),
         ({"encoder": "static"}, "stage 2: encoder: expected for the whole run"),
-        ({"temperature": "warm"}, "stage 2: temperature: 'warm'"),
+        ({"temperature": "warm"}, "stage 2: temperature: found 'warm'"),
     ],
 )
 def test_a_wrong_stage_is_named(stage, message):

@@ -106,9 +106,9 @@ def _arms(
         raise InputError("--objectives and --recipes: found both; expected one of them")
     base = {"data": data} | defaults_for(data)
     if recipes:
-        from dipole.recipes import read
+        from dipole.training.recipe import read_recipe
 
-        arms = {Path(n).stem: base | read(n) | given for n in _names(recipes, "--recipes")}
+        arms = {Path(n).stem: base | read_recipe(n) | given for n in _names(recipes, "--recipes")}
         # Another data set would be another question.
         return {name: settings | {"data": data} for name, settings in arms.items()}
     names = _names(objectives, "--objectives") if objectives else list(OBJECTIVES)

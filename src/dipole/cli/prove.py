@@ -60,46 +60,45 @@ def prove(
 
     from dipole.proof.page import write_page
     from dipole.proof.prove import prove as run
-    from dipole.systems import claim_of, claimed_systems
+    from dipole.systems import claimed, system
     from dipole.systems.catalogue import pages_folder
 
     if every == bool(systems):
         raise InputError(
-            f"expected the systems to prove, or --all; there are claims of "
-            f"{', '.join(claimed_systems())}"
+            f"expected the systems to prove, or --all; there are claims of {', '.join(claimed())}"
         )
     pages = out or pages_folder()
     if not quick:
         check_place("--out", pages)
     if cache is not None:
         check_place("--cache", cache)
-    claims = [claim_of(system) for system in (systems or claimed_systems())]
+    chosen = [system(id) for id in (systems or claimed())]
     console = terminal(error=as_json)
     failed: list[str] = []
-    for claim in claims:
+    for one in chosen:
         try:
             with watching(console) as watch:
                 proof = run(
-                    claim, quick=quick, seeds=seeds, jobs=jobs, root=cache, watch=watch,
+                    one, quick=quick, seeds=seeds, jobs=jobs, root=cache, watch=watch,
                     say=lambda line: console.print(line),
                 )  # fmt: skip
         except DipoleError as error:
-            if error.exit_code == 130 or len(claims) == 1:
+            if error.exit_code == 130 or len(chosen) == 1:
                 raise
-            failed.append(claim.system)
-            console.print(Text("failed", "red"), f"{claim.system}: {error}", soft_wrap=True)
+            failed.append(one.id)
+            console.print(Text("failed", "red"), f"{one.id}: {error}", soft_wrap=True)
             continue
         page = None
         if not quick:
             extra = "" if seeds is None else f" --seeds {seeds}"
-            command = f"dipole prove {claim.system}{extra}"
+            command = f"dipole prove {one.id}{extra}"
             page = write_page(proof, pages, command)
         if as_json:
             print_json(_json(proof, quick, page))
         else:
             _print(proof, quick, page, console)
     if failed:
-        raise RunError(f"{len(failed)} of {len(claims)} claims failed: {', '.join(failed)}")
+        raise RunError(f"{len(failed)} of {len(chosen)} claims failed: {', '.join(failed)}")
 
 
 def _print(proof: Proof, quick: bool, page: Path | None, console: Console) -> None:
@@ -108,12 +107,13 @@ def _print(proof: Proof, quick: bool, page: Path | None, console: Console) -> No
 
     from dipole.proof.page import verdict_cells
 
-    claim = proof.claim
     if quick:
-        console.print(f"{claim.system}: runs ({proof.seconds:.0f} s); a quick run decides nothing")
+        console.print(
+            f"{proof.system.id}: runs ({proof.seconds:.0f} s); a quick run decides nothing"
+        )
         return
     colours = {"holds": "green", "does not hold": "red", "undecided": "yellow"}
-    console.print(Text(f"{claim.system}: {claim.sentence}", style="bold"))
+    console.print(Text(f"{proof.system.id}: {proof.claim.sentence}", style="bold"))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("what must hold", "margin", "95 % interval", "p", ""):
         table.add_column(name, justify="right" if name in ("margin", "p") else "left")
@@ -130,7 +130,7 @@ def _print(proof: Proof, quick: bool, page: Path | None, console: Console) -> No
 
 def _json(proof: Proof, quick: bool, page: Path | None) -> dict[str, object]:
     return {
-        "system": proof.claim.system,
+        "system": proof.system.id,
         "quick": quick,
         "verdict": None if quick else proof.verdict,
         "inequalities": [

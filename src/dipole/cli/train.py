@@ -15,9 +15,13 @@ from dipole.training.config import Config
 @with_options(Config)
 def train(
     out: Annotated[Path, typer.Option(help="Folder of the run; must be new, unless --resume.")],
-    config: Annotated[
+    recipe: Annotated[
         str | None,
-        typer.Option(help="Recipe: a yaml file, or the name of one that comes with dipole."),
+        typer.Option(
+            "--recipe",
+            "--config",
+            help="Settings to start from: the name of a system (dipole systems), or a yaml file.",
+        ),
     ] = None,
     resume: Annotated[
         bool,
@@ -40,12 +44,9 @@ def train(
 
     Example: dipole train --data pairs.csv --anchor question --positive answer --out runs/first
     """
-    from dipole import recipes
     from dipole.training.fit import fit
 
-    if config is not None:
-        settings = recipes.read(config) | settings
-    run = fit(out=out, resume=resume, changed_data=changed_data, **settings)
+    run = fit(out=out, recipe=recipe, resume=resume, changed_data=changed_data, **settings)
     console = terminal()
     result = run.result
     score = (

@@ -18,7 +18,7 @@ from dipole.studies.cells import COSTS
 from dipole.studies.claim import VALUE
 from dipole.studies.machine import machine, versions
 from dipole.studies.verdict import Verdict
-from dipole.systems.catalogue import states, system_of, table_page, write_result
+from dipole.systems.catalogue import entry_of, states, table_page, write_result
 
 
 def write_page(proof: Proof, folder: Path, command: str) -> Path:
@@ -26,7 +26,7 @@ def write_page(proof: Proof, folder: Path, command: str) -> Path:
     import dipole
 
     folder.mkdir(parents=True, exist_ok=True)
-    system = proof.claim.system
+    system = proof.system.id
     picture = draw(proof, folder / f"{system}.png")
     page = folder / f"{system}.md"
     write_text(page, page_text(proof, command, picture))
@@ -42,10 +42,9 @@ def write_page(proof: Proof, folder: Path, command: str) -> Path:
 def page_text(proof: Proof, command: str, picture: Path | None = None) -> str:
     """The page as markdown."""
     claim = proof.claim
-    system = system_of(claim.system)
-    paper = (
-        f"[{claim.source}](https://arxiv.org/abs/{system.arxiv})" if system.arxiv else claim.source
-    )
+    system, paper = entry_of(proof.system.id), proof.system.paper
+    if system.arxiv:
+        paper = f"[{paper}](https://arxiv.org/abs/{system.arxiv})"
     lines = [
         f"# {system.id}: {system.title}",
         "",

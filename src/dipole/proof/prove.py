@@ -15,7 +15,7 @@ import numpy as np
 
 import dipole
 from dipole.data.cache import digest
-from dipole.errors import DipoleError, RunError
+from dipole.errors import DipoleError, InputError, RunError
 from dipole.files import replaced
 from dipole.lock import Lock
 from dipole.studies.budget import parse_budget
@@ -24,6 +24,7 @@ from dipole.studies.claim import VALUE, Claim, Outcome
 from dipole.studies.measures import as_arrays
 from dipole.studies.running import FAILED, Row, Watch, collect, run_study
 from dipole.studies.verdict import Verdict, judge, overall
+from dipole.systems.base import System
 
 QUICK_SEEDS, QUICK_BUDGET = 2, "3steps"
 BUDGETS = ("epochs", "max_steps")
@@ -31,8 +32,9 @@ BUDGETS = ("epochs", "max_steps")
 
 @dataclass(frozen=True)
 class Proof:
-    """A claim, what came out, and what it means."""
+    """A system, its claim as it was run, what came out, and what that means."""
 
+    system: System
     claim: Claim
     outcome: Outcome
     verdicts: Sequence[Verdict]
@@ -46,7 +48,7 @@ class Proof:
 
 
 def prove(
-    claim: Claim,
+    system: System,
     *,
     quick: bool = False,
     seeds: int | None = None,
@@ -55,14 +57,16 @@ def prove(
     watch: Watch | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Proof:
-    """Train the arms (those not trained yet), call the experiment, judge every inequality.
+    """Judge the claim of a system: train the arms (those not trained yet), call the experiment.
 
     quick: two seeds of three steps on few rows; shows that the claim runs, and nothing else.
 
-    Raises RunError where an arm cannot be trained: without it nothing can be judged.
+    Raises InputError for a system without a claim, RunError where an arm cannot be trained: without
+    it nothing can be judged.
     """
     started = time.monotonic()
     root = root or default_root()
+    claim = _claim_of(system)
     claim = replace(claim, seeds=QUICK_SEEDS) if quick else claim
     claim = claim if seeds is None else replace(claim, seeds=seeds)
     outcome: dict[str, dict[str, np.ndarray]] = {}
@@ -76,13 +80,13 @@ def prove(
                 raise RunError(f"{row.cell.arm}, seed {row.cell.seed}: {row.error}")
         outcome |= collect(rows)
     if claim.experiment is not None:
-        for name, values in _experiment(claim, quick, root, say).items():
+        for name, values in _experiment(system.id, claim, quick, root, say).items():
             outcome[name] = {VALUE: values}
     if claim.derive is not None:
         for name, found in claim.derive(outcome).items():
             outcome[name] = {VALUE: np.asarray(found, dtype=np.float64).reshape(len(found), -1)}
     verdicts = [judge(inequality, outcome) for inequality in claim.holds]
-    return Proof(claim, outcome, verdicts, rows, time.monotonic() - started)
+    return Proof(system, claim, outcome, verdicts, rows, time.monotonic() - started)
 
 
 def cells_of(claim: Claim, quick: bool = False) -> list[Cell]:
@@ -104,8 +108,14 @@ def cells_of(claim: Claim, quick: bool = False) -> list[Cell]:
     return cells
 
 
+def _claim_of(system: System) -> Claim:
+    if system.claim is None:
+        raise InputError(f"claim: {system.id} has none; expected a system with one (dipole prove)")
+    return system.claim
+
+
 def _experiment(
-    claim: Claim, quick: bool, root: Path, say: Callable[[str], None]
+    id: str, claim: Claim, quick: bool, root: Path, say: Callable[[str], None]
 ) -> dict[str, np.ndarray]:
     """Name -> (seeds, items); what a seed gave is kept, under a name made of the claim's source."""
     function = claim.experiment
@@ -115,11 +125,11 @@ def _experiment(
     per_seed = []
     for seed in range(claim.seeds):
         key = digest(dipole.__version__, source, seed, quick)
-        path = root / "experiments" / f"{claim.system}-{key}.npz"
+        path = root / "experiments" / f"{id}-{key}.npz"
         lock = Lock(path.with_suffix(".lock"), f"{path.stem}: another proof", wait=True)
         with lock:
             if not path.exists():
-                say(f"{claim.system}: experiment, seed {seed + 1} of {claim.seeds}")
+                say(f"{id}: experiment, seed {seed + 1} of {claim.seeds}")
                 arrays = _one_seed(function, seed, quick)
                 with replaced(path) as new:
                     np.savez_compressed(new, **arrays)  # type: ignore[arg-type]

@@ -1,8 +1,6 @@
 """What a claim is: arms that are trained, or a function that is called, and what must hold of them.
 
-CLAIM = Claim(
-    system="dcl",
-    source="Yeh et al. 2022, arXiv 2110.06848",
+Claim(
     sentence="Without the positive in the denominator small batches learn more.",
     data="stdlib-code",
     arms={"infonce": {"objective": "ntxent"}, "dcl": {"objective": "dcl"}},
@@ -86,8 +84,7 @@ class Claim:
     """What a system promises, and the experiment that shows it; see docs/claims.md.
 
     Args:
-        system: id in the list of systems; source: authors, year, arXiv number; sentence: the
-            promise in one sentence; holds: the inequalities, all of which must hold.
+        sentence: the promise in one sentence; holds: the inequalities, all of which must hold.
         data: what every arm trains on (see `study.data`); arms: name -> settings of
             `dipole train`, beside `settings` that all share; measures: what is measured of each
             (names of `study.measures`, or functions as `module:function`); test: as in compare.
@@ -101,8 +98,6 @@ class Claim:
         picture: metric that is drawn; the first inequality's if empty.
     """
 
-    system: str
-    source: str
     sentence: str
     holds: Sequence[Inequality]
     data: str = ""
@@ -120,11 +115,11 @@ class Claim:
 
     def __post_init__(self) -> None:
         if not self.arms and self.experiment is None:
-            raise InputError(f"claim {self.system}: neither arms nor an experiment")
+            raise InputError("claim: neither arms nor an experiment")
         if self.arms and not (self.data and self.measures):
-            raise InputError(f"claim {self.system}: arms; expected data and measures too")
+            raise InputError("claim: arms; expected data and measures too")
         if not self.holds:
-            raise InputError(f"claim {self.system}: no inequality; expected what must hold")
+            raise InputError("claim: no inequality; expected what must hold")
 
 
 def _named(on: str, says: str) -> str:

@@ -1,6 +1,6 @@
-"""The published systems: one file each, in a room by its group.
+"""The published systems: one file each with a `SYSTEM`, in a room by its group.
 
-A system's file says what it promises (`CLAIM`); `catalogue.tsv` lists all that are planned.
+`catalogue.tsv` lists all that are planned.
 """
 
 from __future__ import annotations
@@ -14,33 +14,47 @@ from dipole.errors import InputError
 from dipole.lookup import nearest
 
 if TYPE_CHECKING:
-    from dipole.studies.claim import Claim
+    from dipole.systems.base import System
+    from dipole.training.recipe import Recipe
 
 
 @cache
-def _modules() -> dict[str, str]:
-    """System -> the module that is its file."""
+def files() -> dict[str, str]:
+    """System -> the module that is its file, in the order of their names.
+
+    >>> files()["dcl"]
+    'dipole.systems.vision.dcl'
+    """
     rooms = [room.name for room in pkgutil.iter_modules(__path__) if room.ispkg]
     found = {}
     for room in rooms:
         for file in pkgutil.iter_modules([f"{__path__[0]}/{room}"]):
             found[file.name.replace("_", "-")] = f"{__name__}.{room}.{file.name}"
+    return dict(sorted(found.items()))
+
+
+def system(id: str) -> System:
+    """A system that has a file; an InputError suggests the nearest id."""
+    if id not in files():
+        raise InputError(f"system: found no {id!r}; {nearest(id, files())}")
+    found: System = importlib.import_module(files()[id]).SYSTEM
     return found
 
 
-def claimed_systems() -> list[str]:
+def recipes() -> dict[str, Recipe]:
+    """The recipes by the ids of their systems.
+
+    >>> recipes()["dcl"].settings["objective"]
+    'dcl'
+    """
+    found = {id: system(id).recipe for id in files()}
+    return {id: recipe for id, recipe in found.items() if recipe is not None}
+
+
+def claimed() -> list[str]:
     """The ids of the systems that have a claim.
 
-    >>> "dcl" in claimed_systems()
+    >>> "dcl" in claimed()
     True
     """
-    return sorted(_modules())
-
-
-def claim_of(system: str) -> Claim:
-    """The claim of a system; an InputError suggests close ids."""
-    known = claimed_systems()
-    if system not in known:
-        raise InputError(f"claim: found no claim of {system!r}; {nearest(system, known)}")
-    claim: Claim = importlib.import_module(_modules()[system]).CLAIM
-    return claim
+    return [id for id in files() if system(id).claim is not None]

@@ -22,7 +22,7 @@ RESULTS = "results.json"
 
 
 @dataclass(frozen=True)
-class System:
+class Entry:
     """One system: id, group, title and arXiv number of its paper (or "")."""
 
     id: str
@@ -49,19 +49,19 @@ class State:
 
 
 @cache
-def systems() -> dict[str, System]:
+def entries() -> dict[str, Entry]:
     """The systems by id, in the order of the list that comes with the package."""
     text = files(__package__).joinpath("catalogue.tsv").read_text(encoding="utf-8")
     rows = [line.split("\t") for line in text.splitlines()[1:]]
-    return {id: System(id, group, title, arxiv) for group, id, arxiv, title in rows}
+    return {id: Entry(id, group, title, arxiv) for group, id, arxiv, title in rows}
 
 
-def system_of(id: str) -> System:
+def entry_of(id: str) -> Entry:
     """One system; an InputError suggests close ids."""
-    if id not in systems():
-        hint = nearest(id, systems()) if close_to(id, systems()) else "see dipole systems"
+    if id not in entries():
+        hint = nearest(id, entries()) if close_to(id, entries()) else "see dipole systems"
         raise InputError(f"system: found no {id!r}; {hint}")
-    return systems()[id]
+    return entries()[id]
 
 
 def pages_folder() -> Path:
@@ -76,7 +76,7 @@ def states(folder: Path | None = None) -> list[State]:
     results = read_results(folder)
     parts = built_parts()
     found = []
-    for system in systems().values():
+    for system in entries().values():
         own = parts.get(system.id, ())
         verdict = results.get(system.id, {}).get("verdict")
         page = folder / f"{system.id}.md"
@@ -96,15 +96,14 @@ def states(folder: Path | None = None) -> list[State]:
 
 @cache
 def built_parts() -> Mapping[str, tuple[str, ...]]:
-    """System -> what is there of it: objectives by name, a recipe, places in the package.
+    """Entry -> what is there of it: objectives by name, a recipe, places in the package.
 
     An objective says which system it is of, `objectives.systems` which calls make a system's loss;
     what is no objective is said in places.tsv.
     """
-    from dipole import recipes
     from dipole.objectives.contract.registry import OBJECTIVES, objective_class
     from dipole.objectives.contract.systems import SYSTEMS
-    from dipole.systems import claimed_systems
+    from dipole.systems import files, system
 
     parts: dict[str, list[str]] = {}
     for name in OBJECTIVES:
@@ -114,15 +113,16 @@ def built_parts() -> Mapping[str, tuple[str, ...]]:
             parts[name] = [call]
     for name, place in places().items():
         parts.setdefault(name, []).append(place)
-    for name in recipes.names():
-        parts.setdefault(name, []).append(f"recipe {name}")
-    for name in claimed_systems():
-        parts.setdefault(name, []).append("claim")
+    for name in files():
+        if system(name).recipe is not None:
+            parts.setdefault(name, []).append(f"recipe {name}")
+        if system(name).claim is not None:
+            parts.setdefault(name, []).append("claim")
     return {name: tuple(found) for name, found in parts.items()}
 
 
 def places() -> dict[str, str]:
-    """System -> module:name, of systems that are neither an objective nor a recipe."""
+    """Entry -> module:name, of systems that are neither an objective nor a recipe."""
     text = files(__package__).joinpath("places.tsv").read_text(encoding="utf-8")
     return dict(tuple(line.split("\t")) for line in text.splitlines() if line)  # type: ignore[misc]
 

@@ -13,6 +13,7 @@ from dipole.errors import InputError
 from dipole.files import write_text
 from dipole.lookup import close_to, is_place, nearest, plugins
 from dipole.training.formats import FORMAT, check_format, check_former
+from dipole.training.kinds import Kind
 from dipole.training.yaml_loading import load_yaml
 
 Tracker = Literal["tensorboard", "wandb", "trackio"]
@@ -57,6 +58,11 @@ class Config(Settings):
     )
     on_bad_row: Literal["error", "skip"] = Field(
         "error", description="What to do with a row that cannot be used."
+    )
+    wants: list[Kind] = Field(
+        default_factory=list,
+        description="Kind of data: texts, images, pairs, image-text, triplets, graded, labelled, "
+        "lists; repeatable where several will do. Found out if not given.",
     )
 
     encoder: str = Field(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dipole.errors import InputError
+from dipole.training.kinds import KINDS, check_kind
 
 if TYPE_CHECKING:
     from dipole.data import Examples
@@ -51,24 +52,26 @@ def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -
     from dipole.data import load_inputs, load_labeled, load_pairs, load_ranked, load_scored
     from dipole.data.columns import ColumnsError
 
+    only = config.wants[0] if len(config.wants) == 1 else None  # then nothing is found out
     rows: dict[str, Any] = {"split": split, "on_bad_row": config.on_bad_row}
     inputs_too = rows | {"seed": config.split_seed, "resize": config.resize}
     scored = {"first": config.anchor, "second": config.positive, "score": config.score, **rows}
     labelled = {"input": config.anchor, "label": config.label, **inputs_too}
-    if config.label is not None:
+    if config.label is not None or only == "labelled":
         return load_labeled(source, **labelled)
-    if config.positive is None and (config.view or _is_labelled(source)):
+    is_one_sided = config.positive is None and bool(config.view or _is_labelled(source))
+    if only in ("texts", "images") or (only is None and is_one_sided):
         return load_inputs(source, input=config.anchor, **inputs_too)
     if config.resize is not None:
         raise InputError("resize: found pairs of texts; expected images (--view or --label)")
-    if _wants_lists(config, inputs):
+    if only == "lists" or (only is None and _wants_lists(config, inputs)):
         lists: dict[str, Any] = {
             "query": config.anchor,
             "candidates": config.positive,
             "relevance": config.score,
         }
         return load_ranked(source, **lists, **rows)
-    if config.score is not None or inputs.get("scores"):
+    if only == "graded" or (only is None and (config.score is not None or inputs.get("scores"))):
         return load_scored(source, **scored)
     try:
         return load_pairs(
@@ -80,6 +83,8 @@ def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -
             **rows,
         )
     except ColumnsError as error:
+        if only is not None:
+            raise
         if config.negative is None and error.kind == "scored" and "scores" in inputs:
             return load_scored(source, **scored)
         plain = config.negative is None and config.positive is None
@@ -89,7 +94,16 @@ def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -
 
 
 def check_columns(config: Config, inputs: Mapping[str, bool]) -> None:
-    """No column that was named is ignored: by another that was named, or by the objective."""
+    """No column that was named is ignored: by another that was named, by the kind of data that is
+    wanted, or by the objective."""
+    if config.wants:
+        known = {name for kind in config.wants for name in KINDS[kind].columns}
+        for name in COLUMNS:
+            if getattr(config, name) and name not in known:
+                raise InputError(
+                    f"{name}: found {getattr(config, name)!r}, and {' or '.join(config.wants)} "
+                    f"(--wants) have no {name}; expected none, or other --wants"
+                )
     for one, others, why in (
         ("label", ("positive", "negative", "score"), "labelled inputs have no partner"),
         ("score", ("negative",), "graded pairs have no negatives beside them"),
@@ -134,7 +148,9 @@ def check_no_columns(config: Config) -> None:
 
 
 def check_examples(config: Config, inputs: Mapping[str, bool], examples: Examples) -> None:
-    """The examples have what the objective needs, and no scores that it would leave out."""
+    """The examples are of a kind that is wanted, have what the objective needs, and no scores that
+    it would leave out."""
+    check_kind(config.wants, examples)
     fields, found = examples.FIELDS, f"{type(examples).__name__} ({examples.origin})"
     needed = {name for name, must in inputs.items() if must}
     given = given_by_parts(config)

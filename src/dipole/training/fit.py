@@ -26,6 +26,7 @@ from dipole.training.build import (
 from dipole.training.config import PYTHON, Config, make_config, read_config
 from dipole.training.examples import check_examples, check_no_columns, unused
 from dipole.training.formats import is_former, translated
+from dipole.training.recipe import Recipe, read_recipe
 from dipole.training.run.origin import check_data, parts_of
 from dipole.training.run.own_code import check_code
 from dipole.training.run.processes import is_alone, only_run, together
@@ -42,7 +43,11 @@ from dipole.training.run.run import (
 )
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from torch import nn
+
+    from dipole.training.keywords import FitSettings
 
 # A setting -> the one without which it does nothing.
 _NEEDS = {"view_options": "view", "patience": "validation", "validate_every": "validation"}
@@ -56,11 +61,12 @@ def fit(
     objective: str | nn.Module | None = None,
     *,
     out: str | Path,
+    recipe: str | Path | Recipe | None = None,
     validation: str | float | Examples | None = None,
     resume: bool = False,
     changed_data: bool = False,
     show_progress: bool = True,
-    **settings: Any,
+    **settings: Unpack[FitSettings],
 ) -> Run:
     """Train `encoder` on `data` with `objective` and write a run to the folder `out`.
 
@@ -69,6 +75,8 @@ def fit(
         encoder: "static" (default: from scratch), a model folder, a hub id, or an encoder.
         objective: the name of an objective (default "infonce"), or one.
         out: the run's folder; must be new, unless `resume`.
+        recipe: the name of a system (`dipole systems`), a yaml file, or a `Recipe`: settings that
+            those given here go before.
         validation: a file, a split's name, a fraction of the rows to hold out, or examples.
         resume: go on with the run in `out` from its newest checkpoint; the weights at the end
             are those of a run that was never stopped. Starts it where there is none yet. Other
@@ -117,7 +125,7 @@ def fit(
         "objective": objective,
         "validation": validation,
     }
-    given = _describe(**objects) | settings
+    given = ({} if recipe is None else read_recipe(recipe)) | _describe(**objects) | {**settings}
     with only_run(folder):
         config, is_finished = together(lambda: _config_of_run(folder, given, resume=resume))
         if is_finished:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dipole.studies.claim import AtLeast, Claim
 from dipole.studies.loops import descend
+from dipole.systems.base import System
 
 STEPS, BATCH = 400, 128
 
@@ -89,20 +90,28 @@ def trained(train: list[Tensor], objective: nn.Module, seed: int, *, steps: int)
     return towers
 
 
-CLAIM = Claim(
-    system="gram",
-    source="Cicchetti et al. 2024, Gramian Multimodal Representation Learning and Alignment, "
-    "arXiv 2412.11959",
-    sentence="Aligning all modalities at once, by the volume they span, retrieves better than "
-    "aligning each with an anchor.",
-    experiment=experiment,
-    seeds=8,
-    holds=[
-        AtLeast("Recall@1, gram", "Recall@1, pairs", by=1.0),
-        AtLeast("Recall@10, gram", "Recall@10, pairs"),
-    ],
-    notes="The four quadrants of scikit-learn's digits are the modalities: 1,300 digits to train, "
-    "497 to test; from the first quadrant the other three are to be found. `summed`, InfoNCE on "
-    "the sum of the three cosines, is shown beside and asked nothing of: it, too, looks at all "
-    "modalities at once.",
+SYSTEM = System(
+    id="gram",
+    paper=(
+        "Cicchetti et al. 2024, Gramian Multimodal Representation Learning and Alignment, "
+        "arXiv 2412.11959"
+    ),
+    claim=Claim(
+        sentence=(
+            "Aligning all modalities at once, by the volume they span, retrieves better than "
+            "aligning each with an anchor."
+        ),
+        experiment=experiment,
+        seeds=8,
+        holds=[
+            AtLeast("Recall@1, gram", "Recall@1, pairs", by=1.0),
+            AtLeast("Recall@10, gram", "Recall@10, pairs"),
+        ],
+        notes=(
+            "The four quadrants of scikit-learn's digits are the modalities: 1,300 digits to train,"
+            " 497 to test; from the first quadrant the other three are to be found. `summed`,"
+            " InfoNCE on the sum of the three cosines, is shown beside and asked nothing of: it,"
+            " too, looks at all modalities at once."
+        ),
+    ),
 )

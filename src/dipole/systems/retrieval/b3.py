@@ -15,6 +15,8 @@ from dipole.sampling.unique import UniqueBatches
 from dipole.studies.benches.minilm import minilm
 from dipole.studies.benches.pairs import Bags, found, short_code
 from dipole.studies.claim import AtLeast, AtMost, Claim
+from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
 ROWS, STEPS, BATCH, LARGE = 3000, 600, 32, 128
 TEMPERATURE = 0.05
@@ -117,24 +119,36 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray]:
     return outcome
 
 
-CLAIM = Claim(
-    system="b3",
-    source="Thirukovalluru et al. 2025, Breaking the Batch Barrier (B3) of Contrastive Learning "
-    "via Smart Batch Mining, arXiv 2505.11293",
-    sentence="Batches of communities in a teacher's graph of neighbours learn more than random "
-    "ones of the same size and no less than much larger ones; the nearest are left out because "
-    "they may be unmarked positives.",
-    experiment=experiment,
-    seeds=3,
-    holds=[
-        AtLeast("b3 32", "random 32", by=2.0),
-        AtLeast("b3 32", "random 128", by=-1.0),
-        AtMost("near copies, b3 32 without skipping", "near copies, b3 32"),
-    ],
-    notes="Values: MRR@10 over the test pairs of stdlib-code, codes cut after 200 characters; bags "
-    f"of words trained from scratch on {ROWS:,} pairs, {STEPS} steps whatever the size of the "
-    "batch. The teacher is all-MiniLM-L6-v2. An anchor's positives of rank 3 to 22 are linked, "
-    "communities have 8 rows; `farther`: ranks 31 to 130 and communities of 32, as large as the "
-    "batch, shown beside and asked nothing of, like the nearest positive as one hard negative for "
-    "all. Near copies: a tenth of the pairs a second time with a tenth of their words left out.",
+SYSTEM = System(
+    id="b3",
+    paper=(
+        "Thirukovalluru et al. 2025, Breaking the Batch Barrier (B3) of Contrastive Learning "
+        "via Smart Batch Mining, arXiv 2505.11293"
+    ),
+    recipe=Recipe(
+        sampler="neighbours", sampler_options={"community": 8, "skip": 2, "neighbours": 20}
+    ),
+    claim=Claim(
+        sentence=(
+            "Batches of communities in a teacher's graph of neighbours learn more than random ones"
+            " of the same size and no less than much larger ones; the nearest are left out because"
+            " they may be unmarked positives."
+        ),
+        experiment=experiment,
+        seeds=3,
+        holds=[
+            AtLeast("b3 32", "random 32", by=2.0),
+            AtLeast("b3 32", "random 128", by=-1.0),
+            AtMost("near copies, b3 32 without skipping", "near copies, b3 32"),
+        ],
+        notes=(
+            "Values: MRR@10 over the test pairs of stdlib-code, codes cut after 200 characters;"
+            f" bags of words trained from scratch on {ROWS:,} pairs, {STEPS} steps whatever the"
+            " size of the batch. The teacher is all-MiniLM-L6-v2. An anchor's positives of rank 3"
+            " to 22 are linked, communities have 8 rows; `farther`: ranks 31 to 130 and"
+            " communities of 32, as large as the batch, shown beside and asked nothing of, like"
+            " the nearest positive as one hard negative for all. Near copies: a tenth of the pairs"
+            " a second time with a tenth of their words left out."
+        ),
+    ),
 )

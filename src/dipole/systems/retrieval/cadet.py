@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from dipole.studies.benches.texts import docstrings, minilm
 from dipole.studies.claim import AtLeast, Claim, Inequality
 from dipole.studies.loops import descend
+from dipole.systems.base import System
 
 TYPES = ("title", "sentence", "keywords", "question")
 LIST, BATCH, STEPS, RATE, RANK = 20, 64, 80, 1e-3, 64
@@ -197,31 +198,39 @@ def ndcg(scores: np.ndarray, qrels: dict[str, dict[str, int]]) -> np.ndarray:
     return 100 * np.asarray(evaluate_run(run, qrels).per_item["nDCG@10"])
 
 
-CLAIM = Claim(
-    system="cadet",
-    source="Tamber et al. 2025, Conventional Contrastive Learning Often Falls Short: Improving "
-    "Dense Retrieval with Cross-Encoder Listwise Distillation and Synthetic Data, arXiv 2505.19274",
-    sentence="A retriever that is strong already learns its corpus from a teacher's lists of made "
-    "queries, where contrast alone does not help, and more from several types of queries.",
-    experiment=experiment,
-    seeds=3,
-    holds=[
-        AtLeast("cadet", "base"),
-        *(AtLeast("cadet", f"infonce {t}", by=1.0) for t in TEMPERATURES),
-        Inequality(
-            {"cadet": 1.0} | {f"cadet, {kind}": -1 / len(TYPES) for kind in TYPES},
-            least=0.0,
-            on="value",
-            says="cadet, all types >= mean of single types",
+SYSTEM = System(
+    id="cadet",
+    paper=(
+        "Tamber et al. 2025, Conventional Contrastive Learning Often Falls Short: Improving Dense"
+        " Retrieval with Cross-Encoder Listwise Distillation and Synthetic Data, arXiv 2505.19274"
+    ),
+    claim=Claim(
+        sentence=(
+            "A retriever that is strong already learns its corpus from a teacher's lists of made "
+            "queries, where contrast alone does not help, and more from several types of queries."
         ),
-    ],
-    notes="The corpus and the questions of Cranfield, texts cut after 64 tokens; no real "
-    "question is trained on. Queries are made without a language model, one of each type for each "
-    "document: its title, a sentence, its four words of the largest tf idf, a question around "
-    "these. The teacher is no cross-encoder but the sum of BM25 and MiniLM's cosine, each divided "
-    "by its deviation; lists, normalisation and filters are the paper's. The student is a frozen "
-    "all-MiniLM-L6-v2 with a trained map of rank 64 for questions and documents alike. All arms "
-    "see as many queries in as many steps; InfoNCE has the same lists, their other candidates as "
-    "negatives of all, at two temperatures. Does InfoNCE hurt, as the paper found? Compare it "
-    "with the base in the table.",
+        experiment=experiment,
+        seeds=3,
+        holds=[
+            AtLeast("cadet", "base"),
+            *(AtLeast("cadet", f"infonce {t}", by=1.0) for t in TEMPERATURES),
+            Inequality(
+                {"cadet": 1.0} | {f"cadet, {kind}": -1 / len(TYPES) for kind in TYPES},
+                least=0.0,
+                on="value",
+                says="cadet, all types >= mean of single types",
+            ),
+        ],
+        notes=(
+            "The corpus and the questions of Cranfield, texts cut after 64 tokens; no real question"
+            " is trained on. Queries are made without a language model, one of each type for each"
+            " document: its title, a sentence, its four words of the largest tf idf, a question"
+            " around these. The teacher is no cross-encoder but the sum of BM25 and MiniLM's"
+            " cosine, each divided by its deviation; lists, normalisation and filters are the"
+            " paper's. The student is a frozen all-MiniLM-L6-v2 with a trained map of rank 64 for"
+            " questions and documents alike. All arms see as many queries in as many steps; InfoNCE"
+            " has the same lists, their other candidates as negatives of all, at two temperatures."
+            " Does InfoNCE hurt, as the paper found? Compare it with the base in the table."
+        ),
+    ),
 )

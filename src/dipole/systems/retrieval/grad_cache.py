@@ -15,6 +15,7 @@ from dipole.studies.budget import parse_budget
 from dipole.studies.cells import Cell, default_root
 from dipole.studies.claim import AtLeast, AtMost, Claim, Inequality
 from dipole.studies.running import FAILED, run_study
+from dipole.systems.base import System
 from dipole.training.gradient_cache import encode_chunks
 
 CHUNKS = (1, 7, 64)
@@ -89,47 +90,55 @@ def peaks(seed: int, quick: bool) -> dict[str, float]:
     return {row.cell.arm: row.cost.peak_mb for row in rows}
 
 
-CLAIM = Claim(
-    system="grad-cache",
-    source="Gao et al. 2021, Scaling Deep Contrastive Learning Batch Size under Memory Limited "
-    "Setup, arXiv 2101.06983",
-    sentence="A large batch encoded in chunks has exactly its own gradient at the memory of a "
-    "small batch, and learns more than the small batch does.",
-    data="stdlib-code",
-    settings={
-        "encoder": "static",
-        "encoder_options": {"dim": 128, "vocabulary": 8192, "buckets": 2048},
-        "objective": "infonce",
-        "temperature": 0.07,
-    },
-    arms={
-        "batch 16": {"batch_size": SMALL},
-        "batch 512, chunks of 16": {"batch_size": LARGE, "chunk": SMALL},
-    },
-    measures=["retrieval"],
-    experiment=experiment,
-    budget="16epochs",
-    seeds=3,
-    holds=[
-        *(AtMost(f"error, chunks of {chunk}", 1e-6, every=True) for chunk in CHUNKS),
-        Inequality(
-            {"memory, batch 16": 1.3, "memory, batch 512, chunks of 16": -1.0},
-            least=0.0,
-            on="value",
-            says="peak memory: batch 512 in chunks of 16 <= 1.3 x batch 16",
+SYSTEM = System(
+    id="grad-cache",
+    paper=(
+        "Gao et al. 2021, Scaling Deep Contrastive Learning Batch Size under Memory Limited "
+        "Setup, arXiv 2101.06983"
+    ),
+    claim=Claim(
+        sentence=(
+            "A large batch encoded in chunks has exactly its own gradient at the memory of a "
+            "small batch, and learns more than the small batch does."
         ),
-        Inequality(
-            {"memory, batch 512, whole": 1.0, "memory, batch 16": -1.3},
-            least=0.0,
-            on="value",
-            says="peak memory: batch 512 as a whole >= 1.3 x batch 16",
+        data="stdlib-code",
+        settings={
+            "encoder": "static",
+            "encoder_options": {"dim": 128, "vocabulary": 8192, "buckets": 2048},
+            "objective": "infonce",
+            "temperature": 0.07,
+        },
+        arms={
+            "batch 16": {"batch_size": SMALL},
+            "batch 512, chunks of 16": {"batch_size": LARGE, "chunk": SMALL},
+        },
+        measures=["retrieval"],
+        experiment=experiment,
+        budget="16epochs",
+        seeds=3,
+        holds=[
+            *(AtMost(f"error, chunks of {chunk}", 1e-6, every=True) for chunk in CHUNKS),
+            Inequality(
+                {"memory, batch 16": 1.3, "memory, batch 512, chunks of 16": -1.0},
+                least=0.0,
+                on="value",
+                says="peak memory: batch 512 in chunks of 16 <= 1.3 x batch 16",
+            ),
+            Inequality(
+                {"memory, batch 512, whole": 1.0, "memory, batch 16": -1.3},
+                least=0.0,
+                on="value",
+                says="peak memory: batch 512 as a whole >= 1.3 x batch 16",
+            ),
+            AtLeast("batch 512, chunks of 16", "batch 16", by=3.0, on="MRR@10"),
+        ],
+        picture="MRR@10",
+        notes=(
+            "Equal examples are seen by both batch sizes. Memory is that of whole processes,"
+            " libraries included, which make two steps of a convolutional tower on 28 x 28 images;"
+            " the whole batch shows that the measure can tell. Errors are relative to the largest"
+            " gradient.\n\nTried before: 4 epochs, in which batches of 512 make 40 steps: MRR@10"
+            " 49.8 against 56.4 of batches of 16, which make 1,164."
         ),
-        AtLeast("batch 512, chunks of 16", "batch 16", by=3.0, on="MRR@10"),
-    ],
-    picture="MRR@10",
-    notes="Equal examples are seen by both batch sizes. Memory is that of whole processes, "
-    "libraries included, which make two steps of a convolutional tower on 28 x 28 images; the "
-    "whole batch shows that the measure can tell. Errors are relative to the largest gradient.\n\n"
-    "Tried before: 4 epochs, in which batches of 512 make 40 steps: MRR@10 49.8 against 56.4 of "
-    "batches of 16, which make 1,164.",
+    ),
 )

@@ -15,6 +15,7 @@ from dipole.sampling.plans import Plan
 from dipole.sampling.unique import UniqueBatches
 from dipole.studies.claim import AtLeast, Claim
 from dipole.studies.loops import descend
+from dipole.systems.base import System
 from dipole.systems.text.gte import bags, per_source
 
 STEPS, BATCH, TEMPERATURE, TASK_STEPS = 200, 64, 0.05, 400
@@ -172,29 +173,34 @@ def trained(
     return tower.eval()
 
 
-CLAIM = Claim(
-    system="llm-embedder",
-    source="Zhang et al. 2023, Retrieve Anything To Augment Large Language Models, "
-    "arXiv 2310.07554",
-    sentence="Rewards distilled by their ranks survive flat and huge rewards, where the best "
-    "candidate alone or a divergence does not; batches of one task each retrieve better.",
-    experiment=experiment,
-    seeds=4,
-    holds=[
-        *(
-            AtLeast("label, stable", f"label, {other}", by=-0.5)
-            for other in ("contrastive", "kl 1", "kl 0.1")
+SYSTEM = System(
+    id="llm-embedder",
+    paper="Zhang et al. 2023, Retrieve Anything To Augment Large Language Models, arXiv 2310.07554",
+    claim=Claim(
+        sentence=(
+            "Rewards distilled by their ranks survive flat and huge rewards, where the best "
+            "candidate alone or a divergence does not; batches of one task each retrieve better."
         ),
-        AtLeast("label, stable, x10", "label, kl 1, x10"),
-        AtLeast("label, stable, x10", "label, kl 0.1, x10"),
-        AtLeast("MRR@10, one task", "MRR@10, tasks mixed", by=1.0),
-    ],
-    notes="Instead of a language model: a kernel classifier that is shown one labelled digit and "
-    "asked for the label of another; the reward of an example is the log-likelihood of the right "
-    f"label. What the embedder sees is each digit beside another that means nothing. {QUERIES} "
-    f"queries with lists of {LIST}, half of the lists with rewards that differ by noise alone; "
-    f"{POOL} examples to choose from. `label`: share of test inputs whose nearest example has "
-    "their label. The two temperatures of the divergence's teacher are 1 (that of the stable "
-    "loss) and the authors' 0.1. Tasks: docstrings, comments and "
-    f"symbols, see gte; {TASK_STEPS} steps of 32 pairs.",
+        experiment=experiment,
+        seeds=4,
+        holds=[
+            *(
+                AtLeast("label, stable", f"label, {other}", by=-0.5)
+                for other in ("contrastive", "kl 1", "kl 0.1")
+            ),
+            AtLeast("label, stable, x10", "label, kl 1, x10"),
+            AtLeast("label, stable, x10", "label, kl 0.1, x10"),
+            AtLeast("MRR@10, one task", "MRR@10, tasks mixed", by=1.0),
+        ],
+        notes=(
+            "Instead of a language model: a kernel classifier that is shown one labelled digit and"
+            " asked for the label of another; the reward of an example is the log-likelihood of"
+            " the right label. What the embedder sees is each digit beside another that means"
+            f" nothing. {QUERIES} queries with lists of {LIST}, half of the lists with rewards that"
+            f" differ by noise alone; {POOL} examples to choose from. `label`: share of test inputs"
+            " whose nearest example has their label. The two temperatures of the divergence's"
+            " teacher are 1 (that of the stable loss) and the authors' 0.1. Tasks: docstrings,"
+            f" comments and symbols, see gte; {TASK_STEPS} steps of 32 pairs."
+        ),
+    ),
 )

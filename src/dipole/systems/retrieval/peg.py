@@ -12,6 +12,8 @@ from dipole.objectives import PEG, FocalInfoNCE, InfoNCE
 from dipole.sampling.unique import UniqueBatches
 from dipole.studies.benches.pairs import Bags, found, short_code
 from dipole.studies.claim import AtLeast, AtMost, Claim
+from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
 # Share of the training pairs whose positives belong to others of them.
 NOISE = 0.15
@@ -68,22 +70,31 @@ def flat(seed: int) -> float:
     return max((ours(a, p) - plain(a, p)).abs().item(), (one - other).abs().max().item())
 
 
-CLAIM = Claim(
-    system="peg",
-    source="Wu et al. 2023, Towards Robust Text Retrieval with Progressive Learning, "
-    "arXiv 2311.11691",
-    sentence="Attention that moves to hard pairs as training goes on costs nothing on clean data, "
-    "and under noise is safer than attention to hard pairs from the start.",
-    experiment=experiment,
-    seeds=4,
-    holds=[
-        AtLeast("peg, clean", "uniform, clean", by=-0.3),
-        AtLeast("peg, noise", "focal, noise", by=0.5),
-        AtMost("difference from InfoNCE, gamma 0", 0.0, every=True),
-    ],
-    notes="Values: MRR@10 over the test pairs of stdlib-code, codes cut after 200 characters; "
-    f"bags of words trained from scratch, {EPOCHS} epochs of batches of {BATCH}. Noise: 15 % of "
-    "the training pairs have another's positive, the test is clean. `focal` weighs a pair by its "
-    "difficulty from the first step, `peg` by difficulty^(t/T): the paper's abstract says that "
-    "attention changes in the course of training and not how, so the formula is a reading.",
+SYSTEM = System(
+    id="peg",
+    paper=(
+        "Wu et al. 2023, Towards Robust Text Retrieval with Progressive Learning, arXiv 2311.11691"
+    ),
+    recipe=Recipe(objective="peg"),
+    claim=Claim(
+        sentence=(
+            "Attention that moves to hard pairs as training goes on costs nothing on clean data, "
+            "and under noise is safer than attention to hard pairs from the start."
+        ),
+        experiment=experiment,
+        seeds=4,
+        holds=[
+            AtLeast("peg, clean", "uniform, clean", by=-0.3),
+            AtLeast("peg, noise", "focal, noise", by=0.5),
+            AtMost("difference from InfoNCE, gamma 0", 0.0, every=True),
+        ],
+        notes=(
+            "Values: MRR@10 over the test pairs of stdlib-code, codes cut after 200 characters;"
+            f" bags of words trained from scratch, {EPOCHS} epochs of batches of {BATCH}. Noise: 15"
+            " % of the training pairs have another's positive, the test is clean. `focal` weighs a"
+            " pair by its difficulty from the first step, `peg` by difficulty^(t/T): the paper's"
+            " abstract says that attention changes in the course of training and not how, so the"
+            " formula is a reading."
+        ),
+    ),
 )

@@ -17,6 +17,7 @@ from dipole.studies.benches.pairs import short_code
 from dipole.studies.benches.texts import stsb
 from dipole.studies.claim import AtLeast, Claim
 from dipole.studies.loops import descend
+from dipole.systems.base import System
 
 BATCH = 128
 STEPS, BRANCH = 240, 60  # of both tasks together
@@ -161,26 +162,35 @@ def recall(tower: Encoder, m: Material) -> np.ndarray:
     return 100.0 * ((scores > np.diag(scores)[:, None]).sum(1) < 10)
 
 
-CLAIM = Claim(
-    system="codiemb",
-    source="Zhang et al. 2025, CoDiEmb: A Collaborative yet Distinct Framework for Unified "
-    "Representation Learning in Information Retrieval and Semantic Textual Similarity, "
-    "arXiv 2508.11442",
-    sentence="Batches of one task, each with a loss of its own, make one encoder better at graded "
-    "similarity and no worse at retrieval than contrast for both, and checkpoints merged by how "
-    "far each tensor moved are as good as their mean.",
-    experiment=experiment,
-    seeds=3,
-    holds=[
-        AtLeast("STS, codiemb", "STS, infonce", by=2.0),
-        AtLeast("Recall@10, codiemb", "Recall@10, infonce", by=-1.0),
-        AtLeast("mean, codiemb", "mean, mixed batches"),
-        AtLeast("mean, delta merge", "mean, uniform merge", by=-0.2),
-    ],
-    notes="A bag of words from scratch (128 dimensions) learns docstrings and code (InfoNCE, "
-    "temperature 0.05, in every arm) and the STS benchmark in turn, batches of 128 of one task. "
-    "Where there is only contrast, pairs scored at least 4 of 5 are positives. Mixed batches hold "
-    "64 rows of each task, and sentences are negatives of docstrings. The retrieval loss with "
-    "several positives and hard negatives for each query has no data here. Merged are three "
-    "continuations of the joint model: on retrieval, on scored pairs, on both.",
+SYSTEM = System(
+    id="codiemb",
+    paper=(
+        "Zhang et al. 2025, CoDiEmb: A Collaborative yet Distinct Framework for Unified "
+        "Representation Learning in Information Retrieval and Semantic Textual Similarity, "
+        "arXiv 2508.11442"
+    ),
+    claim=Claim(
+        sentence=(
+            "Batches of one task, each with a loss of its own, make one encoder better at graded"
+            " similarity and no worse at retrieval than contrast for both, and checkpoints merged"
+            " by how far each tensor moved are as good as their mean."
+        ),
+        experiment=experiment,
+        seeds=3,
+        holds=[
+            AtLeast("STS, codiemb", "STS, infonce", by=2.0),
+            AtLeast("Recall@10, codiemb", "Recall@10, infonce", by=-1.0),
+            AtLeast("mean, codiemb", "mean, mixed batches"),
+            AtLeast("mean, delta merge", "mean, uniform merge", by=-0.2),
+        ],
+        notes=(
+            "A bag of words from scratch (128 dimensions) learns docstrings and code (InfoNCE,"
+            " temperature 0.05, in every arm) and the STS benchmark in turn, batches of 128 of one"
+            " task. Where there is only contrast, pairs scored at least 4 of 5 are positives. Mixed"
+            " batches hold 64 rows of each task, and sentences are negatives of docstrings. The"
+            " retrieval loss with several positives and hard negatives for each query has no data"
+            " here. Merged are three continuations of the joint model: on retrieval, on scored"
+            " pairs, on both."
+        ),
+    ),
 )

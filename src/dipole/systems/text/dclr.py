@@ -12,6 +12,7 @@ from dipole.encoders.static_text import StaticText
 from dipole.studies.benches.sentences import QUICK, docstrings
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.studies.loops import classes_of, descend
+from dipole.systems.base import System
 
 SENTENCES, HELD_OUT, COPIES = 2500, 500, 3
 FIRST, STEPS, BATCH = 250, 500, 64
@@ -117,31 +118,40 @@ def copies_found(vectors: np.ndarray, sentence: np.ndarray) -> np.ndarray:
     return 100 * (sentence[nearest] == sentence[:, None]).mean(1)
 
 
-CLAIM = Claim(
-    system="dclr",
-    source="Zhou et al. 2022, Debiased Contrastive Learning of Unsupervised Sentence "
-    "Representations, arXiv 2205.00656",
-    sentence="Where batches hold copies, a first model's mask finds them, and without them as "
-    "negatives, but with noise, copies are nearer and the space is as even.",
-    experiment=experiment,
-    seeds=5,
-    holds=[
-        AtLeast("recall", 80.0),
-        AtLeast("precision", 80.0),
-        AtLeast("copies found, dclr", "copies found, simcse"),
-        AtMost("uniformity, dclr", "uniformity, simcse"),
-    ],
-    notes="2,500 first sentences of docstrings, each three times: words repeated, words in "
-    "another order, words left out; 500 of them are for testing. Every batch has two copies of "
-    "each of 32 sentences. All models are bags of words of 256 dimensions from nothing, whose "
-    "dropout makes the two views. The first model is SimCSE's after 250 steps, both arms train for "
-    "500. The threshold is the paper's 0.9, with one noise vector a sentence and four steps of "
-    "ascent. Recall and precision: of pairs in batches, what the mask leaves out and what are "
-    "copies. Copies found: how many of an unseen copy's two nearest are its own. Chosen after "
-    "looking: with 250 steps for all, nearly all copies are found either way (97.5 and 97.4 %, "
-    "five seeds, undecided; the rest held); and five seeds, as there, after three (copies found "
-    "2.6 points above, undecided). At three times the learning rate the first model itself drives "
-    "copies apart and recalls 44 % of them (one seed; copies found 86 with DCLR, 87 without). "
-    "Transformers of 2 layers and 64 dimensions as all models know 27 % of the copies at this "
-    "threshold, and are no judges (one seed; copies found 46 with DCLR, 59 without).",
+SYSTEM = System(
+    id="dclr",
+    paper=(
+        "Zhou et al. 2022, Debiased Contrastive Learning of Unsupervised Sentence "
+        "Representations, arXiv 2205.00656"
+    ),
+    claim=Claim(
+        sentence=(
+            "Where batches hold copies, a first model's mask finds them, and without them as "
+            "negatives, but with noise, copies are nearer and the space is as even."
+        ),
+        experiment=experiment,
+        seeds=5,
+        holds=[
+            AtLeast("recall", 80.0),
+            AtLeast("precision", 80.0),
+            AtLeast("copies found, dclr", "copies found, simcse"),
+            AtMost("uniformity, dclr", "uniformity, simcse"),
+        ],
+        notes=(
+            "2,500 first sentences of docstrings, each three times: words repeated, words in"
+            " another order, words left out; 500 of them are for testing. Every batch has two"
+            " copies of each of 32 sentences. All models are bags of words of 256 dimensions from"
+            " nothing, whose dropout makes the two views. The first model is SimCSE's after 250"
+            " steps, both arms train for 500. The threshold is the paper's 0.9, with one noise"
+            " vector a sentence and four steps of ascent. Recall and precision: of pairs in"
+            " batches, what the mask leaves out and what are copies. Copies found: how many of an"
+            " unseen copy's two nearest are its own. Chosen after looking: with 250 steps for all,"
+            " nearly all copies are found either way (97.5 and 97.4 %, five seeds, undecided; the"
+            " rest held); and five seeds, as there, after three (copies found 2.6 points above,"
+            " undecided). At three times the learning rate the first model itself drives copies"
+            " apart and recalls 44 % of them (one seed; copies found 86 with DCLR, 87 without)."
+            " Transformers of 2 layers and 64 dimensions as all models know 27 % of the copies at"
+            " this threshold, and are no judges (one seed; copies found 46 with DCLR, 59 without)."
+        ),
+    ),
 )

@@ -7,6 +7,7 @@ import csv
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +16,12 @@ from dipole.data.named import local_folder, missing
 from dipole.encoders.base import Encoder
 from dipole.studies.benches.sentences import BAG, docstrings, fitted, judged, spearman, unlabelled
 from dipole.studies.claim import AtLeast, AtMost, Claim
+from dipole.systems.base import System
 
 SENTENCES, NEAREST, OTHERS = 2500, 20, 40
 FIRST, SECOND = 3, 3  # epochs
-OBJECTIVE = {"objective_options": {"symmetric": False}, "temperature": 0.05}
-COMMON = {"batch_size": 64, "learning_rate": BAG["learning_rate"]}
+OBJECTIVE: dict[str, Any] = {"objective_options": {"symmetric": False}, "temperature": 0.05}
+COMMON: dict[str, Any] = {"batch_size": 64, "learning_rate": BAG["learning_rate"]}
 
 
 def contradictions(quick: bool) -> list[tuple[str, str, str]]:
@@ -99,7 +101,7 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
     from dipole.views.text import WordRepetition
 
     texts, pairs, triplets = unlabelled(quick, SENTENCES), judged(quick), contradictions(quick)
-    simcse = {"view": ["same"], **OBJECTIVE, **COMMON}
+    simcse: dict[str, Any] = {"view": ["same"], **OBJECTIVE, **COMMON}
     first_epochs, epochs = (1, 1) if quick else (FIRST, SECOND)
     first = fitted(texts, "infonce", seed=seed, epochs=first_epochs, **simcse | BAG)
     examples, looks = drawn(texts, first, seed, epochs)
@@ -122,29 +124,38 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
     return found
 
 
-CLAIM = Claim(
-    system="debcse",
-    source="Miao et al. 2023, DebCSE: Rethinking Unsupervised Contrastive Sentence Embedding "
-    "Learning in the Debiasing Perspective, arXiv 2309.07396",
-    sentence="Positives that mean the same in other words, and negatives that look the same, teach "
-    "to tell a paraphrase from a contradiction in the same words.",
-    experiment=experiment,
-    seeds=3,
-    holds=[
-        AtMost("looks of the drawn", "looks of the repeated"),
-        AtLeast("paraphrase first, debcse", "paraphrase first, simcse", by=5.0),
-        AtLeast("STS-B, debcse", "STS-B, simcse"),
-    ],
-    picture="value",
-    notes="2,500 sentences of STS-B's and SICK's training parts without their scores; bags of "
-    "words of 256 dimensions from nothing. A first model by SimCSE, three epochs, from which both "
-    "arms go on for three more: SimCSE with dropout, or with a positive and a negative drawn for "
-    "every epoch. Candidates for a positive are the 20 nearest sentences of the first model and "
-    "three edits of the sentence itself (words repeated, left out, in another order), for a "
-    "negative 40 random ones; exponents, floor 0.7 (a cosine of 0.4) and ceiling 0.4 (of -0.2) are "
-    "this library's reading of the paper, of which only the abstract's principle is certain. "
-    "Looks: one minus the edit distance over the longer length, of the first 64 letters. "
-    "Paraphrase first: of SICK's sentences that people gave an entailed sentence (relatedness of 4 "
-    "or more) and a contradiction, whether the former is nearer; their labels are seen by no "
-    "training. Nothing else was tried.",
+SYSTEM = System(
+    id="debcse",
+    paper=(
+        "Miao et al. 2023, DebCSE: Rethinking Unsupervised Contrastive Sentence Embedding "
+        "Learning in the Debiasing Perspective, arXiv 2309.07396"
+    ),
+    claim=Claim(
+        sentence=(
+            "Positives that mean the same in other words, and negatives that look the same, teach "
+            "to tell a paraphrase from a contradiction in the same words."
+        ),
+        experiment=experiment,
+        seeds=3,
+        holds=[
+            AtMost("looks of the drawn", "looks of the repeated"),
+            AtLeast("paraphrase first, debcse", "paraphrase first, simcse", by=5.0),
+            AtLeast("STS-B, debcse", "STS-B, simcse"),
+        ],
+        picture="value",
+        notes=(
+            "2,500 sentences of STS-B's and SICK's training parts without their scores; bags of"
+            " words of 256 dimensions from nothing. A first model by SimCSE, three epochs, from"
+            " which both arms go on for three more: SimCSE with dropout, or with a positive and a"
+            " negative drawn for every epoch. Candidates for a positive are the 20 nearest"
+            " sentences of the first model and three edits of the sentence itself (words repeated,"
+            " left out, in another order), for a negative 40 random ones; exponents, floor 0.7 (a"
+            " cosine of 0.4) and ceiling 0.4 (of -0.2) are this library's reading of the paper, of"
+            " which only the abstract's principle is certain. Looks: one minus the edit distance"
+            " over the longer length, of the first 64 letters. Paraphrase first: of SICK's"
+            " sentences that people gave an entailed sentence (relatedness of 4 or more) and a"
+            " contradiction, whether the former is nearer; their labels are seen by no training."
+            " Nothing else was tried."
+        ),
+    ),
 )

@@ -21,6 +21,7 @@ from dipole.studies.benches.frozen import Frozen
 from dipole.studies.benches.texts import minilm, stsb
 from dipole.studies.claim import AtLeast, Claim, Inequality
 from dipole.studies.loops import descend
+from dipole.systems.base import System
 
 if TYPE_CHECKING:
     from dipole.encoders.transformer_text import TransformerText
@@ -185,35 +186,44 @@ def cross_encoder(tower: TransformerText) -> PairScorer:
     return PairScorer(BertForSequenceClassification(config), tower.tokenizer, 64)
 
 
-CLAIM = Claim(
-    system="dse",
-    source="Barkan et al. 2019, Scalable Attentive Sentence-Pair Modeling via Distilled Sentence "
-    "Embedding, arXiv 1908.05161",
-    sentence="A head on the vectors of two texts that regresses the numbers of a model that reads "
-    "both together beats one that knows the labels alone, comes near its teacher, and judges "
-    "pairs many times faster than a cross-encoder.",
-    experiment=experiment,
-    seeds=4,
-    holds=[
-        AtLeast("distilled", "labels alone", by=1.0),
-        AtLeast("distilled, more pairs", "labels alone", by=1.0),
-        Inequality(
-            {"distilled": 1.0, "teacher": -0.9},
-            least=0.0,
-            on="value",
-            says="distilled >= 0.9 x teacher",
+SYSTEM = System(
+    id="dse",
+    paper=(
+        "Barkan et al. 2019, Scalable Attentive Sentence-Pair Modeling via Distilled Sentence "
+        "Embedding, arXiv 1908.05161"
+    ),
+    claim=Claim(
+        sentence=(
+            "A head on the vectors of two texts that regresses the numbers of a model that reads"
+            " both together beats one that knows the labels alone, comes near its teacher, and"
+            " judges pairs many times faster than a cross-encoder."
         ),
-        AtLeast("times faster", 20, every=True),
-    ],
-    notes="A third of the STS benchmark's training pairs: 600 with their scores, drawn by the "
-    "seed, and the others for the teacher alone; 1,000 of its validation pairs to test. The "
-    "student is a frozen all-MiniLM-L6-v2, the means of its last four layers side by side, with "
-    "the paper's head and its share of 1/2 of distillation; all students make the same 200 steps. "
-    "The teacher knows the same 600 scores and is no transformer: boosted trees on how the tokens "
-    "of both texts align in layers 0, 3 and 6. A trained layer over both texts, tried first, "
-    "reached 75 after 100 steps, less than the student without it, and had nothing to teach. "
-    "Tried with one seed: a student cut after its second layer (labels 69, distilled 71, more "
-    "pairs 75, teacher 88) and after its fourth (72, 74, 77), which gain as much and stay further "
-    "from the teacher; the whole tower is the paper's student. The cross-encoder that time is "
-    "compared with has MiniLM's size and random weights, which do not decide its time.",
+        experiment=experiment,
+        seeds=4,
+        holds=[
+            AtLeast("distilled", "labels alone", by=1.0),
+            AtLeast("distilled, more pairs", "labels alone", by=1.0),
+            Inequality(
+                {"distilled": 1.0, "teacher": -0.9},
+                least=0.0,
+                on="value",
+                says="distilled >= 0.9 x teacher",
+            ),
+            AtLeast("times faster", 20, every=True),
+        ],
+        notes=(
+            "A third of the STS benchmark's training pairs: 600 with their scores, drawn by the"
+            " seed, and the others for the teacher alone; 1,000 of its validation pairs to test."
+            " The student is a frozen all-MiniLM-L6-v2, the means of its last four layers side by"
+            " side, with the paper's head and its share of 1/2 of distillation; all students make"
+            " the same 200 steps. The teacher knows the same 600 scores and is no transformer:"
+            " boosted trees on how the tokens of both texts align in layers 0, 3 and 6. A trained"
+            " layer over both texts, tried first, reached 75 after 100 steps, less than the student"
+            " without it, and had nothing to teach. Tried with one seed: a student cut after its"
+            " second layer (labels 69, distilled 71, more pairs 75, teacher 88) and after its"
+            " fourth (72, 74, 77), which gain as much and stay further from the teacher; the whole"
+            " tower is the paper's student. The cross-encoder that time is compared with has"
+            " MiniLM's size and random weights, which do not decide its time."
+        ),
+    ),
 )

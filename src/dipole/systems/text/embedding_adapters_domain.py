@@ -15,6 +15,7 @@ from dipole.encoders.bottleneck import Bottleneck
 from dipole.encoders.transformer_text import TransformerText
 from dipole.studies.benches.texts import debian, docstrings, minilm
 from dipole.studies.claim import AtLeast, AtMost, Claim
+from dipole.systems.base import System
 
 DOMAINS = ("code", "german")
 BATCH, STEPS, TEST = 32, 12, 300
@@ -90,24 +91,33 @@ def recall(encoder: TransformerText, pairs: Pairs) -> np.ndarray:
     return 100.0 * ((scores > own).sum(1) == 0)
 
 
-CLAIM = Claim(
-    system="embedding-adapters-domain",
-    source="Schopf et al. 2023, Efficient Domain Adaptation of Sentence Embeddings Using Adapters, "
-    "arXiv 2307.03104",
-    sentence="A bottleneck adapter of a few percent of the parameters learns a domain nearly as "
-    "well as tuning the whole encoder, and taken out leaves the encoder as it was.",
-    experiment=experiment,
-    seeds=3,
-    holds=[
-        *(AtLeast(f"{name}, adapter", f"{name}, base", by=3.0) for name in DOMAINS),
-        *(AtLeast(f"{name}, adapter", f"{name}, full", by=-1.5) for name in DOMAINS),
-        AtMost("share of parameters", 5.0, every=True),
-        AtMost("change of the weights without adapter", 0.0, every=True),
-    ],
-    notes="Domains: docstrings and code of Python's library; short descriptions of Debian "
-    "packages in English and German, which stand in for strings of a user interface. Bottlenecks "
-    "of reduction 16 after attention and feed-forward map of every layer of all-MiniLM-L6-v2; "
-    "InfoNCE, 32 pairs a step, texts cut after 32 tokens. Both arms see the same pairs in the "
-    "same order. The learning rates are 1e-4 of all weights and 1e-3 of the adapter, whose up-map "
-    "starts at 0: with the few steps made here the paper's would hardly move it.",
+SYSTEM = System(
+    id="embedding-adapters-domain",
+    paper=(
+        "Schopf et al. 2023, Efficient Domain Adaptation of Sentence Embeddings Using Adapters, "
+        "arXiv 2307.03104"
+    ),
+    claim=Claim(
+        sentence=(
+            "A bottleneck adapter of a few percent of the parameters learns a domain nearly as "
+            "well as tuning the whole encoder, and taken out leaves the encoder as it was."
+        ),
+        experiment=experiment,
+        seeds=3,
+        holds=[
+            *(AtLeast(f"{name}, adapter", f"{name}, base", by=3.0) for name in DOMAINS),
+            *(AtLeast(f"{name}, adapter", f"{name}, full", by=-1.5) for name in DOMAINS),
+            AtMost("share of parameters", 5.0, every=True),
+            AtMost("change of the weights without adapter", 0.0, every=True),
+        ],
+        notes=(
+            "Domains: docstrings and code of Python's library; short descriptions of Debian"
+            " packages in English and German, which stand in for strings of a user interface."
+            " Bottlenecks of reduction 16 after attention and feed-forward map of every layer of"
+            " all-MiniLM-L6-v2; InfoNCE, 32 pairs a step, texts cut after 32 tokens. Both arms see"
+            " the same pairs in the same order. The learning rates are 1e-4 of all weights and 1e-3"
+            " of the adapter, whose up-map starts at 0: with the few steps made here the paper's"
+            " would hardly move it."
+        ),
+    ),
 )

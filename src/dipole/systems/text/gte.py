@@ -16,6 +16,8 @@ from dipole.objectives import GTE, InfoNCE
 from dipole.sampling.grouped import OneSource
 from dipole.studies.benches.pairs import CODE, Bags, found, short_code
 from dipole.studies.claim import AtLeast, Claim
+from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
 # Pairs of each source to train on, and to test on.
 SIZES = {"code": 3000, "comments": 750, "symbols": 190}
@@ -134,23 +136,33 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
     return outcome
 
 
-CLAIM = Claim(
-    system="gte",
-    source="Li et al. 2023, Towards General Text Embeddings with Multi-stage Contrastive Learning, "
-    "arXiv 2308.03281",
-    sentence="A denominator of all queries and documents of the batch learns more from small "
-    "batches, and sources drawn by the root of their size leave none behind.",
-    experiment=experiment,
-    seeds=7,
-    holds=[
-        AtLeast("gte 64", "infonce 64", by=-0.2),
-        AtLeast("gte 16", "infonce 16", by=1.0),
-        AtLeast("worst source, gte 64", "worst source, gte 64, alpha 1", by=1.0),
-    ],
-    notes="Values: Recall@1 among the test positives of an anchor's own source, "
-    f"{TESTED} of each. Three sources that come with Python: {SIZES['code']:,} docstrings and "
-    f"their code, {SIZES['comments']} comments and the code below them, {SIZES['symbols']} "
-    "characters by their names in HTML and in Unicode. Batches of one source each; bags of words "
-    f"from scratch, {EPOCHS} epochs. All arms have temperature {TEMPERATURE}, the paper's 0.01 is "
-    "for a pretrained model, and the positive is counted once. Arms without `alpha` have 0.5.",
+SYSTEM = System(
+    id="gte",
+    paper=(
+        "Li et al. 2023, Towards General Text Embeddings with Multi-stage Contrastive Learning, "
+        "arXiv 2308.03281"
+    ),
+    recipe=Recipe(objective="gte"),
+    claim=Claim(
+        sentence=(
+            "A denominator of all queries and documents of the batch learns more from small "
+            "batches, and sources drawn by the root of their size leave none behind."
+        ),
+        experiment=experiment,
+        seeds=7,
+        holds=[
+            AtLeast("gte 64", "infonce 64", by=-0.2),
+            AtLeast("gte 16", "infonce 16", by=1.0),
+            AtLeast("worst source, gte 64", "worst source, gte 64, alpha 1", by=1.0),
+        ],
+        notes=(
+            f"Values: Recall@1 among the test positives of an anchor's own source, {TESTED} of"
+            f" each. Three sources that come with Python: {SIZES['code']:,} docstrings and their"
+            f" code, {SIZES['comments']} comments and the code below them, {SIZES['symbols']}"
+            " characters by their names in HTML and in Unicode. Batches of one source each; bags"
+            f" of words from scratch, {EPOCHS} epochs. All arms have temperature {TEMPERATURE}, the"
+            " paper's 0.01 is for a pretrained model, and the positive is counted once. Arms"
+            " without `alpha` have 0.5."
+        ),
+    ),
 )

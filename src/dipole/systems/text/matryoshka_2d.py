@@ -13,6 +13,7 @@ import torch
 from dipole.encoders.transformer_text import TransformerText
 from dipole.studies.benches.texts import docstrings, minilm
 from dipole.studies.claim import AtLeast, AtMost, Claim
+from dipole.systems.base import System
 
 DIMS, LAYER, DIM = [24, 48, 96, 192], 3, 96
 BATCH, STEPS, RATE, TOKENS = 32, 10, 2e-4, 24
@@ -83,25 +84,31 @@ def from_base(seed: int) -> float:
     return float((loss - InfoNCE()(a, p)).abs())
 
 
-CLAIM = Claim(
-    system="matryoshka-2d",
-    source="Li et al. 2024, 2D Matryoshka Sentence Embeddings, arXiv 2402.14776",
-    sentence="Training a random shallow layer and short pieces of the vectors beside the whole "
-    "makes half the layers and a quarter of the dimensions a good encoder, at no cost to the "
-    "whole one.",
-    experiment=experiment,
-    seeds=3,
-    holds=[
-        AtLeast("corner, 2d", "corner, width", by=3.0),
-        AtLeast("corner, 2d", "corner, plain", by=5.0),
-        AtLeast("whole, 2d", "whole, plain", by=-1.0),
-        AtLeast("times faster", 1.7, every=True),
-        AtMost("difference", 1e-6, every=True),
-    ],
-    notes="Docstrings and code, cut after 24 tokens, InfoNCE on all-MiniLM-L6-v2 whose 6 layers "
-    "have 384 dimensions; the corner is 3 layers and 96 dimensions. Reciprocal ranks of each "
-    "docstring's code among those of the test part, in points. The first 250 pairs of the test "
-    "part; 10 steps of 32 pairs at a learning rate of 2e-4 for every arm. Difference: of the loss "
-    "from its base, where the shallow vectors are the deep ones, all dimensions are kept and "
-    "nothing is followed.",
+SYSTEM = System(
+    id="matryoshka-2d",
+    paper="Li et al. 2024, 2D Matryoshka Sentence Embeddings, arXiv 2402.14776",
+    claim=Claim(
+        sentence=(
+            "Training a random shallow layer and short pieces of the vectors beside the whole makes"
+            " half the layers and a quarter of the dimensions a good encoder, at no cost to the"
+            " whole one."
+        ),
+        experiment=experiment,
+        seeds=3,
+        holds=[
+            AtLeast("corner, 2d", "corner, width", by=3.0),
+            AtLeast("corner, 2d", "corner, plain", by=5.0),
+            AtLeast("whole, 2d", "whole, plain", by=-1.0),
+            AtLeast("times faster", 1.7, every=True),
+            AtMost("difference", 1e-6, every=True),
+        ],
+        notes=(
+            "Docstrings and code, cut after 24 tokens, InfoNCE on all-MiniLM-L6-v2 whose 6 layers"
+            " have 384 dimensions; the corner is 3 layers and 96 dimensions. Reciprocal ranks of"
+            " each docstring's code among those of the test part, in points. The first 250 pairs of"
+            " the test part; 10 steps of 32 pairs at a learning rate of 2e-4 for every arm."
+            " Difference: of the loss from its base, where the shallow vectors are the deep ones,"
+            " all dimensions are kept and nothing is followed."
+        ),
+    ),
 )

@@ -18,6 +18,7 @@ from dipole.studies.benches.frozen import Frozen, mean, padded, unseen
 from dipole.studies.benches.texts import WORDS, debian, docstrings, minilm
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.studies.loops import descend
+from dipole.systems.base import System
 
 if TYPE_CHECKING:
     from dipole.encoders.transformer_text import TransformerText
@@ -183,27 +184,35 @@ def identities(start: LastLayer, trained: LastLayer, tower: TransformerText) -> 
     }
 
 
-CLAIM = Claim(
-    system="moe-sentence-similarity",
-    source="Hallee et al. 2024, Contrastive Learning and Mixture of Experts Enables Precise Vector "
-    "Embeddings, arXiv 2401.15713",
-    sentence="Copies of an encoder's feed-forward map, one for each domain, make one model as good "
-    "as one model for each domain.",
-    experiment=experiment,
-    seeds=3,
-    holds=[
-        AtLeast("experts", "joint", by=-0.3),
-        AtLeast("experts", "other domains"),
-        AtLeast("experts", "own domain", by=-1.5),
-        AtMost("difference at the start", 1e-5, every=True),
-        AtMost("difference by order", 1e-5, every=True),
-    ],
-    notes="Domains: docstrings and code of Python's library, short and long descriptions of "
-    "Debian packages, titles and abstracts of Cranfield; 400 pairs to train and 250 to test of "
-    "each, texts cut after 24 tokens. Of all-MiniLM-L6-v2 only the last layer is trained, and it "
-    "alone has experts: the paper found one layer of experts to keep most of the gain. Every "
-    "domain goes through its own expert, with no token that names it. The joint model and the one "
-    "with experts see every batch of all domains; a model of one domain its own batches, as many "
-    "as the others see of it. The paper itself finds little below 100 million parameters; this "
-    "model has 23.",
+SYSTEM = System(
+    id="moe-sentence-similarity",
+    paper=(
+        "Hallee et al. 2024, Contrastive Learning and Mixture of Experts Enables Precise Vector "
+        "Embeddings, arXiv 2401.15713"
+    ),
+    claim=Claim(
+        sentence=(
+            "Copies of an encoder's feed-forward map, one for each domain, make one model as good "
+            "as one model for each domain."
+        ),
+        experiment=experiment,
+        seeds=3,
+        holds=[
+            AtLeast("experts", "joint", by=-0.3),
+            AtLeast("experts", "other domains"),
+            AtLeast("experts", "own domain", by=-1.5),
+            AtMost("difference at the start", 1e-5, every=True),
+            AtMost("difference by order", 1e-5, every=True),
+        ],
+        notes=(
+            "Domains: docstrings and code of Python's library, short and long descriptions of"
+            " Debian packages, titles and abstracts of Cranfield; 400 pairs to train and 250 to"
+            " test of each, texts cut after 24 tokens. Of all-MiniLM-L6-v2 only the last layer is"
+            " trained, and it alone has experts: the paper found one layer of experts to keep most"
+            " of the gain. Every domain goes through its own expert, with no token that names it."
+            " The joint model and the one with experts see every batch of all domains; a model of"
+            " one domain its own batches, as many as the others see of it. The paper itself finds"
+            " little below 100 million parameters; this model has 23."
+        ),
+    ),
 )

@@ -18,6 +18,7 @@ from dipole.studies.benches.sentences import QUICK, docstrings, fitted, judged, 
 from dipole.studies.benches.tiny_text import tiny_text
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.studies.loops import descend
+from dipole.systems.base import System
 from dipole.systems.text.debcse import contradictions
 
 LAYERS, LENGTH = 2, 8
@@ -120,30 +121,39 @@ def hinged(place: Path, weight: float, seed: int, quick: bool) -> np.ndarray:
     return 100.0 * ((a * n).sum(1) + MARGIN > (a * p).sum(1))
 
 
-CLAIM = Claim(
-    system="promcse",
-    source="Jiang et al. 2022, Improved Universal Sentence Embeddings with Prompt-based "
-    "Contrastive Learning and Energy-based Learning, arXiv 2203.06875",
-    sentence="A prefix of less than a hundredth of the weights, trained on a frozen model, makes "
-    "it better and loses less in another domain; a hinge clears the margin faster.",
-    experiment=experiment,
-    seeds=3,
-    holds=[
-        AtLeast("SICK, prefix", "SICK, untrained"),
-        AtMost("trained share", 1.0, every=True),
-        AtMost("base moved", 0.0, every=True),
-        AtMost("drop, prefix", "drop, full"),
-        AtMost("inside the margin, hinge x 10", "inside the margin, hinge x 0"),
-    ],
-    picture="value",
-    notes="The base is the first two layers of all-MiniLM-L6-v2, mean pooled: a pretrained "
-    "model, but its later layers, not these, were tuned for similarity, so there is something to "
-    "learn; that its first layers saw labelled pairs through them is true of all arms. A prefix of "
-    "8 at the paper's rate of 0.03, all weights at SimCSE's of 0.00003, for 30 steps of 32 "
-    "sentences of SICK's training part without their scores. In the domain: SICK's validation "
-    "pairs; out of it: tweets on news (SemEval 2014). Drop: the former's Spearman less the "
-    "latter's; it is below 0 for all, as tweets are the easier set. Hinge: prefixes after 12 steps "
-    "on triplets of SICK (a sentence, one it entails, one it contradicts) at the supervised rate "
-    "of 0.005, and of other triplets how many the hinge would still count, at a margin of 0.2: "
-    "nearly all, so steps this few say nothing of it. Nothing else was tried.",
+SYSTEM = System(
+    id="promcse",
+    paper=(
+        "Jiang et al. 2022, Improved Universal Sentence Embeddings with Prompt-based "
+        "Contrastive Learning and Energy-based Learning, arXiv 2203.06875"
+    ),
+    claim=Claim(
+        sentence=(
+            "A prefix of less than a hundredth of the weights, trained on a frozen model, makes "
+            "it better and loses less in another domain; a hinge clears the margin faster."
+        ),
+        experiment=experiment,
+        seeds=3,
+        holds=[
+            AtLeast("SICK, prefix", "SICK, untrained"),
+            AtMost("trained share", 1.0, every=True),
+            AtMost("base moved", 0.0, every=True),
+            AtMost("drop, prefix", "drop, full"),
+            AtMost("inside the margin, hinge x 10", "inside the margin, hinge x 0"),
+        ],
+        picture="value",
+        notes=(
+            "The base is the first two layers of all-MiniLM-L6-v2, mean pooled: a pretrained model,"
+            " but its later layers, not these, were tuned for similarity, so there is something to"
+            " learn; that its first layers saw labelled pairs through them is true of all arms. A"
+            " prefix of 8 at the paper's rate of 0.03, all weights at SimCSE's of 0.00003, for 30"
+            " steps of 32 sentences of SICK's training part without their scores. In the domain:"
+            " SICK's validation pairs; out of it: tweets on news (SemEval 2014). Drop: the former's"
+            " Spearman less the latter's; it is below 0 for all, as tweets are the easier set."
+            " Hinge: prefixes after 12 steps on triplets of SICK (a sentence, one it entails, one"
+            " it contradicts) at the supervised rate of 0.005, and of other triplets how many the"
+            " hinge would still count, at a margin of 0.2: nearly all, so steps this few say"
+            " nothing of it. Nothing else was tried."
+        ),
+    ),
 )

@@ -15,6 +15,7 @@ from dipole.studies.benches.sentences import judged, spearman, unlabelled
 from dipole.studies.benches.tiny_text import tiny_text
 from dipole.studies.claim import AtLeast, Claim
 from dipole.studies.loops import descend
+from dipole.systems.base import System
 
 SENTENCES, BATCH, EPOCHS, BANK = 3000, 64, 2, 4096
 STUDENT, TEACHER = 0.04, 0.03  # temperatures, the paper's of its smallest encoder
@@ -155,27 +156,36 @@ def rendered(
         yield loss(a, b, rows)
 
 
-CLAIM = Claim(
-    system="sct",
-    source="Limkonchotiwat et al. 2023, An Efficient Self-Supervised Cross-View Training For "
-    "Sentence Embedding, arXiv 2311.03228",
-    sentence="A very small encoder learns more from the other view's similarities to a bank than "
-    "from telling instances apart, and most where a large teacher makes them.",
-    experiment=experiment,
-    seeds=3,
-    holds=[
-        AtLeast("STS-B, sct", "STS-B, simcse", by=1.0),
-        AtLeast("STS-B, sct-distillation", "STS-B, sct", by=2.0),
-        AtLeast("STS-B, sct-distillation", "STS-B, mse-distillation", by=-0.5),
-    ],
-    notes="A student of 2 layers and 64 dimensions from nothing, where the paper's are "
-    "pretrained: it is its own teacher, and that teacher knows nothing at first. 3,000 sentences "
-    "of STS-B's and SICK's training parts without their scores, two epochs in batches of 64 (the "
-    "paper: 20), one learning rate for all; Spearman on STS-B's validation part. Views: words left "
-    "out, and words in another order; SimCSE has dropout alone, and beside it the same views "
-    '("edited"). Two banks of 4,096, random at first; temperatures of the paper\'s smallest '
-    "encoder. The teacher, all-MiniLM-L6-v2, reads the sentence as it is, once; it was trained on "
-    "labelled pairs, which is what is distilled. The student of 64 dimensions is mapped into the "
-    "teacher's 384 by a matrix that starts orthogonal and is measured there. MSE: cosines within "
-    "the batch against the teacher's. Nothing else was tried.",
+SYSTEM = System(
+    id="sct",
+    paper=(
+        "Limkonchotiwat et al. 2023, An Efficient Self-Supervised Cross-View Training For "
+        "Sentence Embedding, arXiv 2311.03228"
+    ),
+    claim=Claim(
+        sentence=(
+            "A very small encoder learns more from the other view's similarities to a bank than "
+            "from telling instances apart, and most where a large teacher makes them."
+        ),
+        experiment=experiment,
+        seeds=3,
+        holds=[
+            AtLeast("STS-B, sct", "STS-B, simcse", by=1.0),
+            AtLeast("STS-B, sct-distillation", "STS-B, sct", by=2.0),
+            AtLeast("STS-B, sct-distillation", "STS-B, mse-distillation", by=-0.5),
+        ],
+        notes=(
+            "A student of 2 layers and 64 dimensions from nothing, where the paper's are"
+            " pretrained: it is its own teacher, and that teacher knows nothing at first. 3,000"
+            " sentences of STS-B's and SICK's training parts without their scores, two epochs in"
+            " batches of 64 (the paper: 20), one learning rate for all; Spearman on STS-B's"
+            " validation part. Views: words left out, and words in another order; SimCSE has"
+            ' dropout alone, and beside it the same views ("edited"). Two banks of 4,096, random'
+            " at first; temperatures of the paper's smallest encoder. The teacher,"
+            " all-MiniLM-L6-v2, reads the sentence as it is, once; it was trained on labelled"
+            " pairs, which is what is distilled. The student of 64 dimensions is mapped into the"
+            " teacher's 384 by a matrix that starts orthogonal and is measured there. MSE: cosines"
+            " within the batch against the teacher's. Nothing else was tried."
+        ),
+    ),
 )

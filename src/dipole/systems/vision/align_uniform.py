@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from dipole.studies.claim import AtLeast, AtMost, Claim, Outcome
+from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
 TEMPERATURES = (0.1, 0.2, 0.5)
 DIMENSIONS = (2, 8, 64)
@@ -50,46 +52,53 @@ def diagnostic(outcome: Outcome) -> Mapping[str, np.ndarray]:
     return {"rank correlation": np.array(found)}
 
 
-CLAIM = Claim(
-    system="align-uniform",
-    source="Wang and Isola 2020, arXiv 2005.10242",
-    sentence="Alignment and uniformity on the sphere, taken together, tell how good a "
-    "representation is, and optimised directly they learn as much as the contrastive loss; "
-    "either alone does not.",
-    data="fashion-mnist-14",
-    settings={"encoder": "conv", "view": ["simclr"], "batch_size": 256},
-    arms={
-        **{f"ntxent {t}": {"objective": "ntxent", "temperature": t} for t in TEMPERATURES},
-        "align-uniform": {"objective": "align-uniform"},
-        "alignment only": {
-            "objective": "align-uniform",
-            "objective_options": {"uniformity": 0.0},
-        },
-        "uniformity only": {
-            "objective": "align-uniform",
-            "objective_options": {"alignment": 0.0},
-        },
-    },
-    measures=["knn", "geometry"],
-    experiment=experiment,
-    derive=diagnostic,
-    budget="10epochs",
-    seeds=5,
-    holds=[
-        *(
-            AtLeast("align-uniform", f"ntxent {t}", by=-1.0, on="kNN accuracy")
-            for t in TEMPERATURES
+SYSTEM = System(
+    id="align-uniform",
+    paper="Wang and Isola 2020, arXiv 2005.10242",
+    recipe=Recipe(objective="align-uniform"),
+    claim=Claim(
+        sentence=(
+            "Alignment and uniformity on the sphere, taken together, tell how good a "
+            "representation is, and optimised directly they learn as much as the contrastive loss; "
+            "either alone does not."
         ),
-        AtLeast("align-uniform", "alignment only", by=1.0, on="kNN accuracy"),
-        AtLeast("align-uniform", "uniformity only", by=10.0, on="kNN accuracy"),
-        AtMost("alignment only", 2.0, on="effective rank"),
-        AtMost("rank correlation", 0.0),
-        *(AtMost(f"error at {d} dimensions", 0.02, every=True) for d in DIMENSIONS),
-    ],
-    notes="Accuracy, alignment and uniformity are those of the vectors below the training head, "
-    "which are non-negative (a ReLU before the mean), so their uniformity cannot reach the "
-    "-4 of an even spread. Rank correlation: over the six arms, of the sum of the ranks in "
-    "alignment and uniformity (both lower the better) with kNN accuracy.\n\n"
-    "Three seeds were looked at before these five; that alignment alone collapses, which the paper "
-    "says, was asked for after it had been seen.",
+        data="fashion-mnist-14",
+        settings={"encoder": "conv", "view": ["simclr"], "batch_size": 256},
+        arms={
+            **{f"ntxent {t}": {"objective": "ntxent", "temperature": t} for t in TEMPERATURES},
+            "align-uniform": {"objective": "align-uniform"},
+            "alignment only": {
+                "objective": "align-uniform",
+                "objective_options": {"uniformity": 0.0},
+            },
+            "uniformity only": {
+                "objective": "align-uniform",
+                "objective_options": {"alignment": 0.0},
+            },
+        },
+        measures=["knn", "geometry"],
+        experiment=experiment,
+        derive=diagnostic,
+        budget="10epochs",
+        seeds=5,
+        holds=[
+            *(
+                AtLeast("align-uniform", f"ntxent {t}", by=-1.0, on="kNN accuracy")
+                for t in TEMPERATURES
+            ),
+            AtLeast("align-uniform", "alignment only", by=1.0, on="kNN accuracy"),
+            AtLeast("align-uniform", "uniformity only", by=10.0, on="kNN accuracy"),
+            AtMost("alignment only", 2.0, on="effective rank"),
+            AtMost("rank correlation", 0.0),
+            *(AtMost(f"error at {d} dimensions", 0.02, every=True) for d in DIMENSIONS),
+        ],
+        notes=(
+            "Accuracy, alignment and uniformity are those of the vectors below the training head,"
+            " which are non-negative (a ReLU before the mean), so their uniformity cannot reach the"
+            " -4 of an even spread. Rank correlation: over the six arms, of the sum of the ranks in"
+            " alignment and uniformity (both lower the better) with kNN accuracy.\n\nThree seeds"
+            " were looked at before these five; that alignment alone collapses, which the paper"
+            " says, was asked for after it had been seen."
+        ),
+    ),
 )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dipole.studies.claim import AtLeast, Claim
 from dipole.studies.loops import descend
+from dipole.systems.base import System
 
 SETTINGS = 10
 CLASSES = 20
@@ -155,22 +156,31 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
     return {**synthetic(seed, steps), **digits(seed, steps)}
 
 
-CLAIM = Claim(
-    system="curl-theory",
-    source="Arora et al. 2019, A Theoretical Analysis of Contrastive Unsupervised Representation "
-    "Learning, arXiv 1902.09229",
-    sentence="The contrastive loss bounds the loss of classifying by class means; so means are "
-    "nearly as good as a trained linear classifier, from few examples too, and blocks of positives "
-    "tighten the bound.",
-    experiment=experiment,
-    seeds=5,
-    holds=[
-        AtLeast("least slack of the bound", 0.0, every=True),
-        AtLeast("means, block 1", "linear, block 1", by=-3.0),
-        AtLeast("means of 5, block 1", "means, block 1", by=-3.0),
-        AtLeast("binary tasks, block 5", "binary tasks, block 1", by=0.5),
-    ],
-    notes="The bound: twenty latent classes, ten priors from even to concentrated, L_sup <= "
-    "(L_un - tau) / (1 - tau) with three standard errors. Digits: 8 x 8 pixels, their labels as "
-    "latent classes, 1,200 to train, 597 to test. The supervised perceptron is shown beside.",
+SYSTEM = System(
+    id="curl-theory",
+    paper=(
+        "Arora et al. 2019, A Theoretical Analysis of Contrastive Unsupervised Representation "
+        "Learning, arXiv 1902.09229"
+    ),
+    claim=Claim(
+        sentence=(
+            "The contrastive loss bounds the loss of classifying by class means; so means are"
+            " nearly as good as a trained linear classifier, from few examples too, and blocks of"
+            " positives tighten the bound."
+        ),
+        experiment=experiment,
+        seeds=5,
+        holds=[
+            AtLeast("least slack of the bound", 0.0, every=True),
+            AtLeast("means, block 1", "linear, block 1", by=-3.0),
+            AtLeast("means of 5, block 1", "means, block 1", by=-3.0),
+            AtLeast("binary tasks, block 5", "binary tasks, block 1", by=0.5),
+        ],
+        notes=(
+            "The bound: twenty latent classes, ten priors from even to concentrated, L_sup <= (L_un"
+            " - tau) / (1 - tau) with three standard errors. Digits: 8 x 8 pixels, their labels as"
+            " latent classes, 1,200 to train, 597 to test. The supervised perceptron is shown"
+            " beside."
+        ),
+    ),
 )

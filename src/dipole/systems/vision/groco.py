@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from dipole.studies.claim import AtLeast, Claim, Outcome
+from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
 TEMPERATURES = (0.1, 0.2, 0.5)
 
@@ -20,33 +22,45 @@ def gaps(outcome: Outcome) -> Mapping[str, np.ndarray]:
     }
 
 
-CLAIM = Claim(
-    system="groco",
-    source="Shvetsova et al. 2023, Learning by Sorting: Self-supervised Learning with Group "
-    "Ordering Constraints, arXiv 2301.02009",
-    sentence="Asking only that the group of positives ranks before the group of negatives learns "
-    "as much as the softmax, and more of it shows among nearest neighbours.",
-    data="fashion-mnist-14",
-    settings={"encoder": "conv", "view": ["simclr*4"], "batch_size": 128},
-    arms={
-        "groco": {"objective": "groco"},
-        **{
-            f"ntxent {t}": {
-                "objective": "modalities",
-                "objective_options": {"within": True},
-                "temperature": t,
-            }
-            for t in TEMPERATURES
+SYSTEM = System(
+    id="groco",
+    paper=(
+        "Shvetsova et al. 2023, Learning by Sorting: Self-supervised Learning with Group "
+        "Ordering Constraints, arXiv 2301.02009"
+    ),
+    recipe=Recipe(encoder="conv", view=["simclr*3"], objective="groco"),
+    claim=Claim(
+        sentence=(
+            "Asking only that the group of positives ranks before the group of negatives learns "
+            "as much as the softmax, and more of it shows among nearest neighbours."
+        ),
+        data="fashion-mnist-14",
+        settings={"encoder": "conv", "view": ["simclr*4"], "batch_size": 128},
+        arms={
+            "groco": {"objective": "groco"},
+            **{
+                f"ntxent {t}": {
+                    "objective": "modalities",
+                    "objective_options": {"within": True},
+                    "temperature": t,
+                }
+                for t in TEMPERATURES
+            },
         },
-    },
-    measures=["knn", "probe"],
-    derive=gaps,
-    budget="5epochs",
-    seeds=3,
-    holds=[
-        *(AtLeast("groco", f"ntxent {t}", by=-0.3, on="kNN accuracy") for t in TEMPERATURES),
-        *(AtLeast("kNN minus probe, groco", f"kNN minus probe, ntxent {t}") for t in TEMPERATURES),
-    ],
-    notes="Four views for all; NT-Xent is the mean over the pairs of views, at three temperatures. "
-    "GroCo has the paper's settings and nothing to tune.",
+        measures=["knn", "probe"],
+        derive=gaps,
+        budget="5epochs",
+        seeds=3,
+        holds=[
+            *(AtLeast("groco", f"ntxent {t}", by=-0.3, on="kNN accuracy") for t in TEMPERATURES),
+            *(
+                AtLeast("kNN minus probe, groco", f"kNN minus probe, ntxent {t}")
+                for t in TEMPERATURES
+            ),
+        ],
+        notes=(
+            "Four views for all; NT-Xent is the mean over the pairs of views, at three"
+            " temperatures. GroCo has the paper's settings and nothing to tune."
+        ),
+    ),
 )

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from dipole.studies.claim import AtLeast, AtMost, Claim, Inequality, Outcome
+from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
 TEMPERATURES = (0.05, 0.1, 0.2, 0.5)
 
@@ -20,35 +22,44 @@ def spreads(outcome: Outcome) -> Mapping[str, np.ndarray]:
     return found
 
 
-CLAIM = Claim(
-    system="macl",
-    source="Huang et al. 2023, Model-Aware Contrastive Learning: Towards Escaping the Dilemmas, "
-    "arXiv 2207.07874",
-    sentence="A temperature that rises with the alignment of the positive pairs, and rows weighted "
-    "against vanishing gradients, learn more from small batches and depend less on the "
-    "temperature they start from.",
-    data="fashion-mnist-14",
-    settings={"encoder": "conv", "view": ["simclr"], "batch_size": 32},
-    arms={
-        f"{name} {t}": {"objective": name, "temperature": t}
-        for t in TEMPERATURES
-        for name in ("ntxent", "macl")
-    },
-    measures=["knn"],
-    derive=spreads,
-    budget="4epochs",
-    seeds=3,
-    holds=[
-        AtLeast("macl 0.1", "ntxent 0.1", by=0.5, on="kNN accuracy"),
-        Inequality(
-            {f"macl {t}": 0.25 for t in TEMPERATURES}
-            | {f"ntxent {t}": -0.25 for t in TEMPERATURES},
-            least=0.5,
-            on="kNN accuracy",
-            says="kNN accuracy, mean over the temperatures: macl >= ntxent + 0.5",
+SYSTEM = System(
+    id="macl",
+    paper=(
+        "Huang et al. 2023, Model-Aware Contrastive Learning: Towards Escaping the Dilemmas, "
+        "arXiv 2207.07874"
+    ),
+    recipe=Recipe(objective="macl", temperature=0.1),
+    claim=Claim(
+        sentence=(
+            "A temperature that rises with the alignment of the positive pairs, and rows weighted "
+            "against vanishing gradients, learn more from small batches and depend less on the "
+            "temperature they start from."
         ),
-        AtMost("spread of macl", "spread of ntxent"),
-    ],
-    notes="Batches of 32, where the paper sees the vanishing gradients; 0.1 is its temperature for "
-    "images, alpha = 0.5 and a threshold of 0 likewise.",
+        data="fashion-mnist-14",
+        settings={"encoder": "conv", "view": ["simclr"], "batch_size": 32},
+        arms={
+            f"{name} {t}": {"objective": name, "temperature": t}
+            for t in TEMPERATURES
+            for name in ("ntxent", "macl")
+        },
+        measures=["knn"],
+        derive=spreads,
+        budget="4epochs",
+        seeds=3,
+        holds=[
+            AtLeast("macl 0.1", "ntxent 0.1", by=0.5, on="kNN accuracy"),
+            Inequality(
+                {f"macl {t}": 0.25 for t in TEMPERATURES}
+                | {f"ntxent {t}": -0.25 for t in TEMPERATURES},
+                least=0.5,
+                on="kNN accuracy",
+                says="kNN accuracy, mean over the temperatures: macl >= ntxent + 0.5",
+            ),
+            AtMost("spread of macl", "spread of ntxent"),
+        ],
+        notes=(
+            "Batches of 32, where the paper sees the vanishing gradients; 0.1 is its temperature"
+            " for images, alpha = 0.5 and a threshold of 0 likewise."
+        ),
+    ),
 )

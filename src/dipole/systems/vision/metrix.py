@@ -12,6 +12,7 @@ from torch import Tensor
 from dipole.encoders.conv import ConvImage
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.studies.loops import classes_of, descend
+from dipole.systems.base import System
 from dipole.systems.vision.multi_similarity import right, unseen_classes
 
 EACH, STEPS = 20, 200
@@ -110,23 +111,31 @@ def utilisation(
     return {"distance to clean": covered(clean), "distance to half mixed": covered(both)}
 
 
-CLAIM = Claim(
-    system="metrix",
-    source="Venkataramanan et al. 2021, It Takes Two to Tango: Mixup for Deep Metric Learning, "
-    "arXiv 2106.04990",
-    sentence="Mixtures of examples with interpolated labels improve the retrieval of unseen "
-    "classes, because they lie nearer to them than the training examples do.",
-    experiment=experiment,
-    seeds=5,
-    holds=[
-        AtLeast("Recall@1, contrastive + metrix", "Recall@1, contrastive", by=0.5),
-        AtLeast("Recall@1, multi-similarity + metrix", "Recall@1, multi-similarity", by=-0.2),
-        *(
-            AtMost(f"distance to half mixed, {name}", f"distance to clean, {name}")
-            for name in TEMPLATES
+SYSTEM = System(
+    id="metrix",
+    paper=(
+        "Venkataramanan et al. 2021, It Takes Two to Tango: Mixup for Deep Metric Learning, "
+        "arXiv 2106.04990"
+    ),
+    claim=Claim(
+        sentence=(
+            "Mixtures of examples with interpolated labels improve the retrieval of unseen "
+            "classes, because they lie nearer to them than the training examples do."
         ),
-    ],
-    notes="Mixtures of vectors (the cheapest of the paper's three levels), weight 0.4, Beta(2, 2). "
-    "The distances are of unseen test images to the nearest of two sets of the same size, so that "
-    "a larger set is not the reason.",
+        experiment=experiment,
+        seeds=5,
+        holds=[
+            AtLeast("Recall@1, contrastive + metrix", "Recall@1, contrastive", by=0.5),
+            AtLeast("Recall@1, multi-similarity + metrix", "Recall@1, multi-similarity", by=-0.2),
+            *(
+                AtMost(f"distance to half mixed, {name}", f"distance to clean, {name}")
+                for name in TEMPLATES
+            ),
+        ],
+        notes=(
+            "Mixtures of vectors (the cheapest of the paper's three levels), weight 0.4, Beta(2,"
+            " 2). The distances are of unseen test images to the nearest of two sets of the same"
+            " size, so that a larger set is not the reason."
+        ),
+    ),
 )

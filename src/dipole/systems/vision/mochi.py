@@ -7,6 +7,8 @@ from typing import Any
 import torch
 
 from dipole.studies.claim import AtLeast, AtMost, Claim
+from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
 
 def experiment(seed: int, quick: bool) -> dict[str, float]:
@@ -29,29 +31,44 @@ def experiment(seed: int, quick: bool) -> dict[str, float]:
 PARTS: list[dict[str, Any]] = [{"queue": {"size": 1024}}, {"teacher": {"decay": 0.99}}]
 MIXED = {"mixed": {"hardest": 128, "mixes": 128, "with_anchor": 16}}
 
-CLAIM = Claim(
-    system="mochi",
-    source="Kalantidis et al. 2020, Hard Negative Mixing for Contrastive Learning, "
-    "arXiv 2010.01028",
-    sentence="Synthetic negatives, mixed from an anchor's hardest and from the anchor itself, use "
-    "the space more evenly and learn as much or more.",
-    data="fashion-mnist-14",
-    settings={"encoder": "conv", "view": ["simclr"], "batch_size": 128},
-    arms={
-        "moco": {"objective": "queue-infonce", "parts": PARTS},
-        "mochi": {"objective": "queue-infonce", "parts": [*PARTS, MIXED]},
-    },
-    measures=["knn", "geometry"],
-    experiment=experiment,
-    budget="8epochs",
-    seeds=3,
-    holds=[
-        AtMost("mochi", "moco", on="uniformity"),
-        AtLeast("mochi", "moco", by=-0.3, on="kNN accuracy"),
-        AtMost("largest error of a length", 1e-5, every=True),
-        AtLeast("mixed with the anchor minus hardest", 0.0, every=True),
-    ],
-    notes="A queue of 1,024 keys of a teacher with decay 0.99 (the runs are short), temperature "
-    "0.2; 128 mixtures of the hardest 128 and 16 with the anchor. The promise is read as: more "
-    "uniform, and not more than 0.3 points worse among neighbours.",
+SYSTEM = System(
+    id="mochi",
+    paper="Kalantidis et al. 2020, Hard Negative Mixing for Contrastive Learning, arXiv 2010.01028",
+    recipe=Recipe(
+        encoder="conv",
+        view=["simclr"],
+        objective="queue-infonce",
+        parts=[
+            {"queue": {"size": 1024}},
+            {"mixed": {"hardest": 128, "mixes": 128, "with_anchor": 16}},
+            {"teacher": {"decay": 0.99}},
+        ],
+    ),
+    claim=Claim(
+        sentence=(
+            "Synthetic negatives, mixed from an anchor's hardest and from the anchor itself, use "
+            "the space more evenly and learn as much or more."
+        ),
+        data="fashion-mnist-14",
+        settings={"encoder": "conv", "view": ["simclr"], "batch_size": 128},
+        arms={
+            "moco": {"objective": "queue-infonce", "parts": PARTS},
+            "mochi": {"objective": "queue-infonce", "parts": [*PARTS, MIXED]},
+        },
+        measures=["knn", "geometry"],
+        experiment=experiment,
+        budget="8epochs",
+        seeds=3,
+        holds=[
+            AtMost("mochi", "moco", on="uniformity"),
+            AtLeast("mochi", "moco", by=-0.3, on="kNN accuracy"),
+            AtMost("largest error of a length", 1e-5, every=True),
+            AtLeast("mixed with the anchor minus hardest", 0.0, every=True),
+        ],
+        notes=(
+            "A queue of 1,024 keys of a teacher with decay 0.99 (the runs are short), temperature"
+            " 0.2; 128 mixtures of the hardest 128 and 16 with the anchor. The promise is read as:"
+            " more uniform, and not more than 0.3 points worse among neighbours."
+        ),
+    ),
 )

@@ -9,6 +9,8 @@ import numpy as np
 
 from dipole.studies.claim import AtLeast, Claim, Outcome
 from dipole.studies.measures import Measured, Trained
+from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
 QUEUE, HARDEST = 1024, 128
 SHARE = 0.02  # of the queue, that a filter of false negatives leaves out
@@ -45,36 +47,51 @@ def arm(objective: str, **options: int) -> dict[str, Any]:
     return found | ({"objective_options": options} if options else {})
 
 
-CLAIM = Claim(
-    system="moco-dual-hard",
-    source="Hoang et al. 2025, Momentum Contrastive Learning with Enhanced Negative Sampling and "
-    "Hard Negative Filtering, arXiv 2501.16360",
-    sentence="With a loss for both views, and only the nearest of the queue as negatives, momentum "
-    "contrast learns more.",
-    data="fashion-mnist-14",
-    settings={"encoder": "conv", "view": ["simclr"], "batch_size": 128},
-    arms={
-        "moco": arm("queue-infonce"),
-        "hardest": arm("queue-infonce", hardest=HARDEST),
-        "dual": arm("dual-queue"),
-        "dual, hardest": arm("dual-queue", hardest=HARDEST),
-    },
-    measures=["knn", "dipole.systems.vision.moco_dual_hard:false_negatives"],
-    derive=shares,
-    budget="8epochs",
-    seeds=3,
-    holds=[
-        AtLeast("dual, hardest", "moco", by=0.5, on="kNN accuracy"),
-        AtLeast("hardest", "moco", by=-0.3, on="kNN accuracy"),
-        AtLeast("dual", "moco", by=-0.3, on="kNN accuracy"),
-        AtLeast("false negatives, hardest", "false negatives, whole queue"),
-        AtLeast("false negatives, hardest", "false negatives, hardest, filtered"),
-    ],
-    notes="A queue of 1,024 keys of a teacher with decay 0.99 (the runs are short), the 128 "
-    "nearest of it as negatives, temperature 0.2, 8 epochs. The paper leaves the side of the key "
-    "open: here the views change places, so that both are trained; a step of the arms with "
-    "both views encodes twice as much, see seconds. Each change alone must not be more than "
-    "0.3 points worse. False negatives are counted on the saved encoders of the arm with both "
-    "changes: test images against 1,024 training images in the place of the queue; the filter "
-    "leaves out the nearest 2 %.",
+SYSTEM = System(
+    id="moco-dual-hard",
+    paper=(
+        "Hoang et al. 2025, Momentum Contrastive Learning with Enhanced Negative Sampling and "
+        "Hard Negative Filtering, arXiv 2501.16360"
+    ),
+    recipe=Recipe(
+        encoder="conv",
+        view=["simclr"],
+        objective="dual-queue",
+        objective_options={"hardest": 128},
+        parts=[{"queue": {"size": 1024}}, {"teacher": {"decay": 0.99}}],
+    ),
+    claim=Claim(
+        sentence=(
+            "With a loss for both views, and only the nearest of the queue as negatives, momentum "
+            "contrast learns more."
+        ),
+        data="fashion-mnist-14",
+        settings={"encoder": "conv", "view": ["simclr"], "batch_size": 128},
+        arms={
+            "moco": arm("queue-infonce"),
+            "hardest": arm("queue-infonce", hardest=HARDEST),
+            "dual": arm("dual-queue"),
+            "dual, hardest": arm("dual-queue", hardest=HARDEST),
+        },
+        measures=["knn", "dipole.systems.vision.moco_dual_hard:false_negatives"],
+        derive=shares,
+        budget="8epochs",
+        seeds=3,
+        holds=[
+            AtLeast("dual, hardest", "moco", by=0.5, on="kNN accuracy"),
+            AtLeast("hardest", "moco", by=-0.3, on="kNN accuracy"),
+            AtLeast("dual", "moco", by=-0.3, on="kNN accuracy"),
+            AtLeast("false negatives, hardest", "false negatives, whole queue"),
+            AtLeast("false negatives, hardest", "false negatives, hardest, filtered"),
+        ],
+        notes=(
+            "A queue of 1,024 keys of a teacher with decay 0.99 (the runs are short), the 128"
+            " nearest of it as negatives, temperature 0.2, 8 epochs. The paper leaves the side of"
+            " the key open: here the views change places, so that both are trained; a step of the"
+            " arms with both views encodes twice as much, see seconds. Each change alone must not"
+            " be more than 0.3 points worse. False negatives are counted on the saved encoders of"
+            " the arm with both changes: test images against 1,024 training images in the place of"
+            " the queue; the filter leaves out the nearest 2 %."
+        ),
+    ),
 )

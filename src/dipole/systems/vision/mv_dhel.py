@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dipole.studies.claim import AtLeast, Claim, Inequality
+from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
 # An arm sees as many images as the arm of two views does in so many epochs.
 EPOCHS = 6
@@ -13,46 +15,55 @@ def views(count: int) -> dict[str, object]:
     return {"view": [f"simclr*{count}"], "epochs": EPOCHS * 2 / count}
 
 
-CLAIM = Claim(
-    system="mv-dhel",
-    source="Koromilas et al. 2025, A Principled Framework for Multi-View Contrastive Learning, "
-    "arXiv 2507.06979",
-    sentence="All views of an example in one term, with the alignment freed from the uniformity, "
-    "learn more from more views than the mean of pairwise losses, and use more dimensions.",
-    data="fashion-mnist-14",
-    settings={"encoder": "conv", "batch_size": 64},
-    arms={
-        "mv-dhel, 2 views": {"objective": "mv-dhel", **views(2)},
-        "mv-dhel, 4 views": {"objective": "mv-dhel", **views(4)},
-        "mv-dhel, 5 views": {"objective": "mv-dhel", **views(5)},
-    }
-    | {
-        f"pairwise {t}, 4 views": {
-            "objective": "modalities",
-            "objective_options": {"within": True},
-            "temperature": t,
-            **views(4),
+SYSTEM = System(
+    id="mv-dhel",
+    paper=(
+        "Koromilas et al. 2025, A Principled Framework for Multi-View Contrastive Learning, "
+        "arXiv 2507.06979"
+    ),
+    recipe=Recipe(encoder="conv", view=["simclr*4"], objective="mv-dhel"),
+    claim=Claim(
+        sentence=(
+            "All views of an example in one term, with the alignment freed from the uniformity, "
+            "learn more from more views than the mean of pairwise losses, and use more dimensions."
+        ),
+        data="fashion-mnist-14",
+        settings={"encoder": "conv", "batch_size": 64},
+        arms={
+            "mv-dhel, 2 views": {"objective": "mv-dhel", **views(2)},
+            "mv-dhel, 4 views": {"objective": "mv-dhel", **views(4)},
+            "mv-dhel, 5 views": {"objective": "mv-dhel", **views(5)},
         }
-        for t in (0.1, 0.2, 0.5)
-    },
-    measures=["knn", "geometry"],
-    budget=f"{EPOCHS}epochs",
-    seeds=3,
-    holds=[
-        *(
-            AtLeast("mv-dhel, 4 views", f"pairwise {t}, 4 views", on="kNN accuracy")
+        | {
+            f"pairwise {t}, 4 views": {
+                "objective": "modalities",
+                "objective_options": {"within": True},
+                "temperature": t,
+                **views(4),
+            }
             for t in (0.1, 0.2, 0.5)
+        },
+        measures=["knn", "geometry"],
+        budget=f"{EPOCHS}epochs",
+        seeds=3,
+        holds=[
+            *(
+                AtLeast("mv-dhel, 4 views", f"pairwise {t}, 4 views", on="kNN accuracy")
+                for t in (0.1, 0.2, 0.5)
+            ),
+            AtLeast("mv-dhel, 4 views", "mv-dhel, 2 views", on="kNN accuracy"),
+            AtLeast("mv-dhel, 5 views", "mv-dhel, 2 views", on="effective rank"),
+            Inequality(
+                {"mv-dhel, 4 views": 1.0, "pairwise 0.2, 4 views": -1.3},
+                least=0.0,
+                on="effective rank",
+                says="effective rank: mv-dhel, 4 views >= 1.3 x pairwise 0.2, 4 views",
+            ),
+        ],
+        notes=(
+            "Every arm sees the same number of images (epochs scaled by 2 / views). MV-DHEL has the"
+            " paper's temperature, 0.2; the baseline, the mean of NT-Xent over pairs of views, is"
+            " tried at three. The rank is that of the vectors people use, without the head."
         ),
-        AtLeast("mv-dhel, 4 views", "mv-dhel, 2 views", on="kNN accuracy"),
-        AtLeast("mv-dhel, 5 views", "mv-dhel, 2 views", on="effective rank"),
-        Inequality(
-            {"mv-dhel, 4 views": 1.0, "pairwise 0.2, 4 views": -1.3},
-            least=0.0,
-            on="effective rank",
-            says="effective rank: mv-dhel, 4 views >= 1.3 x pairwise 0.2, 4 views",
-        ),
-    ],
-    notes="Every arm sees the same number of images (epochs scaled by 2 / views). MV-DHEL has the "
-    "paper's temperature, 0.2; the baseline, the mean of NT-Xent over pairs of views, is tried at "
-    "three. The rank is that of the vectors people use, without the head.",
+    ),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 
 from dipole.studies.claim import AtLeast, AtMost, Claim
+from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
 PASSES = 16  # encoded images per example of the training set
 
@@ -41,33 +43,36 @@ def experiment(seed: int, quick: bool) -> dict[str, float]:
     }
 
 
-CLAIM = Claim(
-    system="poly-view",
-    source="Shidani et al. 2024, Poly-View Contrastive Learning, arXiv 2403.05490",
-    sentence="At a fixed number of encoded images it is better to have more views of fewer "
-    "examples in a batch.",
-    data="fashion-mnist-14",
-    settings={"encoder": "conv", "temperature": 0.1},
-    arms={
-        "ntxent, 128 x 2": {"objective": "ntxent", **shaped(2)},
-        "geometric, 64 x 4": {"objective": "poly-view", **shaped(4)},
-        "geometric, 32 x 8": {"objective": "poly-view", **shaped(8)},
-        "sufficient, 32 x 8": {
-            "objective": "poly-view",
-            "objective_options": {"mode": "sufficient"},
-            **shaped(8),
+SYSTEM = System(
+    id="poly-view",
+    paper="Shidani et al. 2024, Poly-View Contrastive Learning, arXiv 2403.05490",
+    recipe=Recipe(encoder="conv", view=["simclr*8"], objective="poly-view"),
+    claim=Claim(
+        sentence="At a fixed number of encoded images it is better to have more views of fewer "
+        "examples in a batch.",
+        data="fashion-mnist-14",
+        settings={"encoder": "conv", "temperature": 0.1},
+        arms={
+            "ntxent, 128 x 2": {"objective": "ntxent", **shaped(2)},
+            "geometric, 64 x 4": {"objective": "poly-view", **shaped(4)},
+            "geometric, 32 x 8": {"objective": "poly-view", **shaped(8)},
+            "sufficient, 32 x 8": {
+                "objective": "poly-view",
+                "objective_options": {"mode": "sufficient"},
+                **shaped(8),
+            },
         },
-    },
-    measures=["knn"],
-    experiment=experiment,
-    budget="8epochs",
-    seeds=3,
-    holds=[
-        AtLeast("geometric, 32 x 8", "ntxent, 128 x 2", on="kNN accuracy"),
-        AtLeast("sufficient, 32 x 8", "ntxent, 128 x 2", on="kNN accuracy"),
-        AtLeast("geometric minus arithmetic", 0.0, every=True),
-        AtMost("difference at two views", 1e-9, every=True),
-    ],
-    notes="Equal numbers of steps, of images in a step and of images in all: 256 at a time, 16 "
-    "times every example. Both objectives have the paper's temperature.",
+        measures=["knn"],
+        experiment=experiment,
+        budget="8epochs",
+        seeds=3,
+        holds=[
+            AtLeast("geometric, 32 x 8", "ntxent, 128 x 2", on="kNN accuracy"),
+            AtLeast("sufficient, 32 x 8", "ntxent, 128 x 2", on="kNN accuracy"),
+            AtLeast("geometric minus arithmetic", 0.0, every=True),
+            AtMost("difference at two views", 1e-9, every=True),
+        ],
+        notes="Equal numbers of steps, of images in a step and of images in all: 256 at a time, 16 "
+        "times every example. Both objectives have the paper's temperature.",
+    ),
 )

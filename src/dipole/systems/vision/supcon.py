@@ -14,6 +14,8 @@ from dipole.objectives.contract.base import Objective
 from dipole.objectives.maths import reduce
 from dipole.studies.claim import AtLeast, Claim
 from dipole.studies.measures import Trained
+from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
 HERE = "dipole.systems.vision.supcon"
 CLASSES = 10
@@ -59,31 +61,38 @@ def damaged(model: Trained) -> Mapping[str, np.ndarray]:
     }
 
 
-CLAIM = Claim(
-    system="supcon",
-    source="Khosla et al. 2020, Supervised Contrastive Learning, arXiv 2004.11362",
-    sentence="Contrasting classes learns as much as cross-entropy and is more robust to damaged "
-    "images; the mean over positives belongs outside the logarithm.",
-    data="fashion-mnist-14",
-    settings={"encoder": "conv", "view": ["simclr"], "batch_size": 128},
-    arms={
-        "out": {"objective": "supcon"},
-        "in": {"objective": "supcon", "objective_options": {"variant": "in"}},
-        "cross-entropy": {
-            "objective": f"{HERE}:CrossEntropy",
-            "encoder_options": {"head": None},
+SYSTEM = System(
+    id="supcon",
+    paper="Khosla et al. 2020, Supervised Contrastive Learning, arXiv 2004.11362",
+    recipe=Recipe(objective="supcon", temperature=0.1),
+    claim=Claim(
+        sentence=(
+            "Contrasting classes learns as much as cross-entropy and is more robust to damaged "
+            "images; the mean over positives belongs outside the logarithm."
+        ),
+        data="fashion-mnist-14",
+        settings={"encoder": "conv", "view": ["simclr"], "batch_size": 128},
+        arms={
+            "out": {"objective": "supcon"},
+            "in": {"objective": "supcon", "objective_options": {"variant": "in"}},
+            "cross-entropy": {
+                "objective": f"{HERE}:CrossEntropy",
+                "encoder_options": {"head": None},
+            },
         },
-    },
-    measures=[f"{HERE}:damaged"],
-    budget="6epochs",
-    seeds=3,
-    holds=[
-        AtLeast("out", "cross-entropy", by=-0.5, on="probe, clean"),
-        AtLeast("out", "cross-entropy", by=2.0, on="probe, damaged"),
-        AtLeast("out", "in", by=0.5, on="probe, clean"),
-    ],
-    notes="Cross-entropy trains the same tower with a linear classifier on its unit vectors and a "
-    "learnt scale, no head between; the contrast has the head it drops afterwards. Damage: normal "
-    "noise of deviation 25 (of 255) and a blur of 0.8 pixels; the probe is fitted on clean images. "
-    "Views, steps and batches are the same.",
+        measures=[f"{HERE}:damaged"],
+        budget="6epochs",
+        seeds=3,
+        holds=[
+            AtLeast("out", "cross-entropy", by=-0.5, on="probe, clean"),
+            AtLeast("out", "cross-entropy", by=2.0, on="probe, damaged"),
+            AtLeast("out", "in", by=0.5, on="probe, clean"),
+        ],
+        notes=(
+            "Cross-entropy trains the same tower with a linear classifier on its unit vectors and a"
+            " learnt scale, no head between; the contrast has the head it drops afterwards. Damage:"
+            " normal noise of deviation 25 (of 255) and a blur of 0.8 pixels; the probe is fitted"
+            " on clean images. Views, steps and batches are the same."
+        ),
+    ),
 )

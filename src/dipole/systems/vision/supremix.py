@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from dipole.encoders.conv import ConvImage
 from dipole.studies.claim import AtLeast, AtMost, Claim, Inequality
 from dipole.studies.loops import descend
+from dipole.systems.base import System
 
 LARGEST = 90.0  # degrees
 STEPS, BATCH = 200, 64
@@ -98,28 +99,35 @@ def trained(
     return encoder
 
 
-CLAIM = Claim(
-    system="supremix",
-    source="Wu et al. 2023, Mixup Your Own Pairs, arXiv 2309.16633",
-    sentence="Contrast for regression with mixed pairs orders the space by the label and predicts "
-    "it better than contrast of binned labels or direct regression.",
-    experiment=experiment,
-    seeds=5,
-    holds=[
-        Inequality(
-            {"error, supcon": 0.95, "error, supremix": -1.0},
-            least=0.0,
-            on="value",
-            says="error: supremix <= 0.95 x supcon",
+SYSTEM = System(
+    id="supremix",
+    paper="Wu et al. 2023, Mixup Your Own Pairs, arXiv 2309.16633",
+    claim=Claim(
+        sentence=(
+            "Contrast for regression with mixed pairs orders the space by the label and predicts "
+            "it better than contrast of binned labels or direct regression."
         ),
-        AtMost("error, supremix", "error, direct"),
-        AtLeast("order, supremix", "order, supcon", by=0.05),
-        AtMost("error, supremix", "error, no mix-pos"),
-        AtMost("error, supremix", "error, no mix-neg"),
-    ],
-    notes="1,000 pieces of clothing (14 x 14 pixels and a margin), each turned by a random angle "
-    "between 0 and 90 degrees, which is the label; 1,000 others to test. Error: absolute, in "
-    "degrees, of a ridge regression on the frozen vectors, for all arms. Order: rank correlation "
-    "of distances of vectors with differences of angles. SupCon has bins of 15 degrees. Angles "
-    "hardly repeat, so without Mix-pos labels within 0.05 deviations count as equal.",
+        experiment=experiment,
+        seeds=5,
+        holds=[
+            Inequality(
+                {"error, supcon": 0.95, "error, supremix": -1.0},
+                least=0.0,
+                on="value",
+                says="error: supremix <= 0.95 x supcon",
+            ),
+            AtMost("error, supremix", "error, direct"),
+            AtLeast("order, supremix", "order, supcon", by=0.05),
+            AtMost("error, supremix", "error, no mix-pos"),
+            AtMost("error, supremix", "error, no mix-neg"),
+        ],
+        notes=(
+            "1,000 pieces of clothing (14 x 14 pixels and a margin), each turned by a random angle"
+            " between 0 and 90 degrees, which is the label; 1,000 others to test. Error: absolute,"
+            " in degrees, of a ridge regression on the frozen vectors, for all arms. Order: rank"
+            " correlation of distances of vectors with differences of angles. SupCon has bins of 15"
+            " degrees. Angles hardly repeat, so without Mix-pos labels within 0.05 deviations count"
+            " as equal."
+        ),
+    ),
 )

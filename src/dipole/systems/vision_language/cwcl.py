@@ -12,6 +12,7 @@ from dipole.data import Labeled
 from dipole.encoders.conv import ConvImage
 from dipole.studies.claim import AtLeast, Claim
 from dipole.studies.loops import descend
+from dipole.systems.base import System
 
 STEPS, BATCH = 250, 128
 # Words for each class of Fashion-MNIST: those of captions, and one that no caption has.
@@ -108,21 +109,30 @@ def trained(
     return encoder
 
 
-CLAIM = Claim(
-    system="cwcl",
-    source="Srinivasa et al. 2023, CWCL: Cross-Modal Transfer with Continuously Weighted "
-    "Contrastive Loss, arXiv 2309.14580",
-    sentence="Weighing each pair by the similarity in the frozen modality transfers better to "
-    "classes named in new words.",
-    experiment=experiment,
-    seeds=5,
-    holds=[
-        AtLeast("zero-shot, cwcl", "zero-shot, infonce", by=3.0),
-        AtLeast("order of classes, cwcl", "order of classes, infonce", by=0.1),
-    ],
-    notes="Images of clothing (14 x 14) with captions made of three words per class and four "
-    "frames, embedded by a frozen all-MiniLM-L6-v2; tested with prompts whose words and frames no "
-    "caption has. The paper's spoken digits are not at hand. In both arms equal captions are never "
-    "negatives of each other, which spares the baseline its worst mistakes. Tried: frozen vectors "
-    "less the captions' mean, in both arms, two seeds: 59.3 and 57.1, InfoNCE's 68.3 and 67.1.",
+SYSTEM = System(
+    id="cwcl",
+    paper=(
+        "Srinivasa et al. 2023, CWCL: Cross-Modal Transfer with Continuously Weighted "
+        "Contrastive Loss, arXiv 2309.14580"
+    ),
+    claim=Claim(
+        sentence=(
+            "Weighing each pair by the similarity in the frozen modality transfers better to "
+            "classes named in new words."
+        ),
+        experiment=experiment,
+        seeds=5,
+        holds=[
+            AtLeast("zero-shot, cwcl", "zero-shot, infonce", by=3.0),
+            AtLeast("order of classes, cwcl", "order of classes, infonce", by=0.1),
+        ],
+        notes=(
+            "Images of clothing (14 x 14) with captions made of three words per class and four"
+            " frames, embedded by a frozen all-MiniLM-L6-v2; tested with prompts whose words and"
+            " frames no caption has. The paper's spoken digits are not at hand. In both arms equal"
+            " captions are never negatives of each other, which spares the baseline its worst"
+            " mistakes. Tried: frozen vectors less the captions' mean, in both arms, two seeds:"
+            " 59.3 and 57.1, InfoNCE's 68.3 and 67.1."
+        ),
+    ),
 )

@@ -17,6 +17,8 @@ from dipole.errors import InputError
 from dipole.studies.claim import AtLeast, AtMost, Claim, Outcome
 from dipole.studies.loops import descend
 from dipole.studies.measures import Measured, Trained
+from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
@@ -177,53 +179,63 @@ def _drawn(font: FreeTypeFont, character: str) -> np.ndarray:
     return np.asarray(page)
 
 
-CLAIM = Claim(
-    system="diht",
-    source="Radenovic et al. 2023, Filtering, Distillation, and Hard Negatives for "
-    "Vision-Language Pre-Training, arXiv 2301.02280",
-    sentence="Weighing hard negatives more aligns pictures and names better, and a probe that "
-    "starts at the vectors of the names never knows less than they do.",
-    data="dipole.systems.vision_language.diht:glyphs",
-    settings={
-        "encoder": "two-towers",
-        "encoder_options": {
-            "query": "static",
-            "query_options": {"dim": 128},
-            "document": "conv",
-            "document_options": {"head": None},
+SYSTEM = System(
+    id="diht",
+    paper=(
+        "Radenovic et al. 2023, Filtering, Distillation, and Hard Negatives for "
+        "Vision-Language Pre-Training, arXiv 2301.02280"
+    ),
+    recipe=Recipe(objective="hn-nce"),
+    claim=Claim(
+        sentence=(
+            "Weighing hard negatives more aligns pictures and names better, and a probe that "
+            "starts at the vectors of the names never knows less than they do."
+        ),
+        data="dipole.systems.vision_language.diht:glyphs",
+        settings={
+            "encoder": "two-towers",
+            "encoder_options": {
+                "query": "static",
+                "query_options": {"dim": 128},
+                "document": "conv",
+                "document_options": {"head": None},
+            },
+            "batch_size": 128,
+            "learning_rate": 5e-3,
+            "temperature": TEMPERATURE,
         },
-        "batch_size": 128,
-        "learning_rate": 5e-3,
-        "temperature": TEMPERATURE,
-    },
-    arms={
-        "infonce": {"objective": "infonce"},
-        **{
-            f"hn-nce {beta}": {"objective": "hn-nce", "objective_options": {"beta": beta}}
-            for beta in BETAS
+        arms={
+            "infonce": {"objective": "infonce"},
+            **{
+                f"hn-nce {beta}": {"objective": "hn-nce", "objective_options": {"beta": beta}}
+                for beta in BETAS
+            },
         },
-    },
-    measures=["dipole.systems.vision_language.diht:recall"],
-    derive=best,
-    experiment=experiment,
-    budget="6epochs",
-    seeds=3,
-    picture="Recall@1",
-    holds=[
-        AtLeast("Recall@1, best beta", "Recall@1, infonce", by=1.5),
-        *(AtLeast(f"probe, {k} from names", f"probe, {k} from zero") for k in (1, 2, 4)),
-        AtLeast("probe, 1 from names", "probe, no shot"),
-        AtMost("beta 0, alpha 1 minus InfoNCE", 1e-6, every=True),
-        AtMost("beta 0, alpha 0 minus DCL", 1e-6, every=True),
-    ],
-    notes="Names and pictures with many near-duplicates: every second character that eleven faces "
-    "of DejaVu share (the fonts that come with matplotlib), drawn in 20 x 20 pixels, and "
-    'what Unicode calls it ("latin small letter e with circumflex and dot below"). Four '
-    "faces to train, two others to test, one to choose beta and the rates of the probes by; "
-    "a picture is asked for its name among all. Equal pictures are never negatives of each "
-    "other, in any arm. Temperature 0.07 and alpha 1; a first look at a rate of 1e-3 had "
-    "seen too little (Recall@1 of 6), 5e-3 is for all arms. Probes are linear, on 200 "
-    "characters, with one to four other faces as shots; they start at the vectors of the "
-    "names over the temperature, or at 0, and take 100 steps at the best of three rates. "
-    "The paper's filter of captions and its distillation of concepts are not part of this.",
+        measures=["dipole.systems.vision_language.diht:recall"],
+        derive=best,
+        experiment=experiment,
+        budget="6epochs",
+        seeds=3,
+        picture="Recall@1",
+        holds=[
+            AtLeast("Recall@1, best beta", "Recall@1, infonce", by=1.5),
+            *(AtLeast(f"probe, {k} from names", f"probe, {k} from zero") for k in (1, 2, 4)),
+            AtLeast("probe, 1 from names", "probe, no shot"),
+            AtMost("beta 0, alpha 1 minus InfoNCE", 1e-6, every=True),
+            AtMost("beta 0, alpha 0 minus DCL", 1e-6, every=True),
+        ],
+        notes=(
+            "Names and pictures with many near-duplicates: every second character that eleven faces"
+            " of DejaVu share (the fonts that come with matplotlib), drawn in 20 x 20 pixels, and"
+            ' what Unicode calls it ("latin small letter e with circumflex and dot below"). Four'
+            " faces to train, two others to test, one to choose beta and the rates of the probes"
+            " by; a picture is asked for its name among all. Equal pictures are never negatives of"
+            " each other, in any arm. Temperature 0.07 and alpha 1; a first look at a rate of 1e-3"
+            " had seen too little (Recall@1 of 6), 5e-3 is for all arms. Probes are linear, on 200"
+            " characters, with one to four other faces as shots; they start at the vectors of the"
+            " names over the temperature, or at 0, and take 100 steps at the best of three rates."
+            " The paper's filter of captions and its distillation of concepts are not part of"
+            " this."
+        ),
+    ),
 )

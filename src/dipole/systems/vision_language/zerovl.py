@@ -18,6 +18,7 @@ from dipole.sampling.unique import UniqueBatches
 from dipole.studies.benches.pairs import Bags, found, short_code
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.studies.loops import descend
+from dipole.systems.base import System
 from dipole.training.gradient_cache import encode_chunks
 from dipole.views.mixup import Mixup, draw_mixup
 
@@ -80,9 +81,13 @@ def accumulated(seed: int) -> float:
     for cached in (True, False):
         torch.manual_seed(seed)
         sides = [
-            encode_chunks(lambda part: tower(part["x"]), [{"x": part} for part in side.split(7)])
-            if cached
-            else torch.cat([tower(part) for part in side.split(7)])
+            (
+                encode_chunks(
+                    lambda part: tower(part["x"]), [{"x": part} for part in side.split(7)]
+                )
+                if cached
+                else torch.cat([tower(part) for part in side.split(7)])
+            )
             for side in (mix(x), y)
         ]
         loss = objective(*sides, relation=mix.targets().double())
@@ -160,25 +165,34 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
     return outcome | one_source(seed, quick)
 
 
-CLAIM = Claim(
-    system="zerovl",
-    source="Cui et al. 2021, Contrastive Vision-Language Pre-training with Limited Resources, "
-    "arXiv 2112.09331",
-    sentence="Batches of one source do not learn to tell sources apart, mixing one side by the "
-    "toss of a coin helps where data are few, and accumulated gradients are those of the batch.",
-    experiment=experiment,
-    seeds=6,
-    holds=[
-        AtMost("error of accumulation", 1e-5, every=True),
-        AtLeast("Recall@1, one source", "Recall@1, sources mixed", by=2.0),
-        AtLeast("Recall@5, coin flip", "Recall@5, no mixup", by=1.0),
-        AtLeast("Recall@5, coin flip", "Recall@5, both sides"),
-    ],
-    notes="Sources: modules of Python's library with at least 32 pairs of docstring and code; "
-    "tested in modules that are in no training, the code found among that of its module; "
-    f"{PAIR_STEPS} steps of {PAIRS} pairs. Mixup: left and right halves of {SMALL} pieces of "
-    "clothing (14 x 14), 1,000 others to test; images are mixed as pixels, right halves, in the "
-    "place of texts, as features. Where both sides are mixed the targets are the overlap of the "
-    f"two mixtures. Temperature {TEMPERATURE} in all arms.\n\nTried before, one seed: 1,000 steps, "
-    "Recall@5 57.5 with the coin, 60.4 with both sides mixed, 62.5 without mixup.",
+SYSTEM = System(
+    id="zerovl",
+    paper=(
+        "Cui et al. 2021, Contrastive Vision-Language Pre-training with Limited Resources, "
+        "arXiv 2112.09331"
+    ),
+    claim=Claim(
+        sentence=(
+            "Batches of one source do not learn to tell sources apart, mixing one side by the toss"
+            " of a coin helps where data are few, and accumulated gradients are those of the batch."
+        ),
+        experiment=experiment,
+        seeds=6,
+        holds=[
+            AtMost("error of accumulation", 1e-5, every=True),
+            AtLeast("Recall@1, one source", "Recall@1, sources mixed", by=2.0),
+            AtLeast("Recall@5, coin flip", "Recall@5, no mixup", by=1.0),
+            AtLeast("Recall@5, coin flip", "Recall@5, both sides"),
+        ],
+        notes=(
+            "Sources: modules of Python's library with at least 32 pairs of docstring and code;"
+            " tested in modules that are in no training, the code found among that of its module;"
+            f" {PAIR_STEPS} steps of {PAIRS} pairs. Mixup: left and right halves of {SMALL} pieces"
+            " of clothing (14 x 14), 1,000 others to test; images are mixed as pixels, right"
+            " halves, in the place of texts, as features. Where both sides are mixed the targets"
+            f" are the overlap of the two mixtures. Temperature {TEMPERATURE} in all arms.\n\nTried"
+            " before, one seed: 1,000 steps, Recall@5 57.5 with the coin, 60.4 with both sides"
+            " mixed, 62.5 without mixup."
+        ),
+    ),
 )

@@ -2,18 +2,19 @@ import numpy as np
 import pytest
 
 import dipole
-from dipole import recipes
 from dipole.data import Inputs, Pairs, load_labeled
 from dipole.errors import InputError
-from dipole.systems.catalogue import system_of
+from dipole.systems import recipes
+from dipole.systems.catalogue import entry_of
 from dipole.training.config import make_config
+from dipole.training.recipe import read_recipe
 
 
-@pytest.mark.parametrize("name", recipes.names())
+@pytest.mark.parametrize("name", list(recipes()))
 def test_every_recipe_is_a_system_and_trains(name, tmp_path):
     """Two steps: on digits where it names a tower of images, else on texts."""
-    system_of(name)
-    settings = recipes.read(name)
+    entry_of(name)
+    settings = read_recipe(name)
     assert "data" not in settings
     make_config(data="digits", **settings)
     if "encoder" in settings:
@@ -32,11 +33,11 @@ def test_every_recipe_is_a_system_and_trains(name, tmp_path):
 def test_a_path_is_a_recipe(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("objective: dcl\n")
-    assert recipes.read(path) == {"objective": "dcl"}
+    assert read_recipe(path) == {"objective": "dcl"}
 
 
 def test_unknown_names_get_a_hint():
     with pytest.raises(InputError, match="did you mean 'dcl'"):
-        recipes.find("dlc")
+        read_recipe("dlc")
     with pytest.raises(InputError, match="no such file"):
-        recipes.read("missing.yaml")
+        read_recipe("missing.yaml")

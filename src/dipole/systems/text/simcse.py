@@ -1,0 +1,14 @@
+"""dropout is the only difference of two views."""
+
+from __future__ import annotations
+
+from dipole.systems.base import System
+from dipole.training.recipe import Recipe
+
+SYSTEM = System(
+    id="simcse",
+    paper="Gao et al. 2021, SimCSE, arXiv 2104.08821",
+    recipe=Recipe(
+        view=["same"], objective="infonce", objective_options={"symmetric": False}, temperature=0.05
+    ),
+)

@@ -1,0 +1,69 @@
+"""The settings of a training as keyword arguments, for type checkers.
+
+Written by `python -m dipole.training.document`; do not edit.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+from dipole.training.config import Tracker
+from dipole.training.kinds import Kind
+
+
+class FitSettings(TypedDict, total=False):
+    """What `fit` takes beside its own arguments."""
+
+    more_data: list[str]
+    split: str
+    resize: str | int | None
+    split_seed: int
+    anchor: str | None
+    positive: str | None
+    negative: list[str] | None
+    score: str | None
+    label: str | None
+    on_bad_row: Literal["error", "skip"]
+    wants: list[Kind]
+    encoder_options: dict[str, Any]
+    adapter: Literal["lora", "prefix", "prompt", "bottleneck"] | None
+    adapter_options: dict[str, Any]
+    combine: Literal["weights", "uncertainty", "mgda"]
+    temperature: float | None
+    objective_options: dict[str, Any]
+    matryoshka: list[int]
+    matryoshka_layers: bool
+    view: list[str]
+    view_options: dict[str, Any]
+    parts: list[Any]
+    sampler: str
+    sampler_options: dict[str, Any]
+    stages: list[dict[str, Any]]
+    locked: list[str]
+    alternate: list[str]
+    batch_size: int | None
+    chunk: int | None
+    epochs: float | None
+    max_steps: int | None
+    learning_rate: float | None
+    schedule: Literal["linear", "cosine", "constant"] | None
+    warmup: float
+    weight_decay: float
+    clip_norm: float | None
+    sharded: bool
+    precision: Literal["fp32", "bf16"] | None
+    seed: int
+    validate_every: int | None
+    patience: int | None
+    checkpoint_every: int | None
+    log_every: int
+    track: list[Tracker]
+
+
+class RecipeSettings(FitSettings, total=False):
+    """What a recipe may say."""
+
+    data: str
+    encoder: str
+    objective: str
+    validation: str | None

@@ -1,0 +1,80 @@
+"""Kinds of data that a training may want, and that it gets one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from dipole.errors import InputError
+
+if TYPE_CHECKING:
+    from dipole.data import Examples
+
+Kind = Literal["texts", "images", "pairs", "image-text", "triplets", "graded", "labelled", "lists"]
+
+
+class Form(NamedTuple):
+    """How examples of a kind look: their class, what is in a row, and how a user names it."""
+
+    of: str
+    holds: str
+    option: str
+    columns: tuple[str, ...]
+
+
+KINDS: dict[Kind, Form] = {
+    "texts": Form("Inputs", "a text without a partner", "--anchor COLUMN", ("anchor",)),
+    "images": Form("Inputs", "an image without a partner", "a folder of images", ("anchor",)),
+    "pairs": Form(
+        "Pairs", "two that belong together", "--anchor and --positive", ("anchor", "positive")
+    ),
+    "image-text": Form(
+        "Pairs", "an image and its text", "--anchor and --positive", ("anchor", "positive")
+    ),
+    "triplets": Form(
+        "Triplets", "two that belong together, and hard negatives", "--negative COLUMN",
+        ("anchor", "positive", "negative"),
+    ),
+    "graded": Form(
+        "Scored", "two and how alike they are", "--score COLUMN", ("anchor", "positive", "score")
+    ),
+    "labelled": Form("Labeled", "one and its class", "--label COLUMN", ("anchor", "label")),
+    "lists": Form(
+        "Ranked", "a query, candidates and the relevance of each",
+        "columns query, candidates and relevance, or query, pos and neg",
+        ("anchor", "positive", "score"),
+    ),
+}  # fmt: skip
+
+
+def check_kind(wants: Sequence[Kind], examples: Examples) -> None:
+    """Raise InputError where examples are of none of the kinds that are wanted (any, if none)."""
+    if not wants or any(_is(kind, examples) for kind in wants):
+        return
+    raise InputError(f"data: found {_found(examples)} ({examples.origin}); wanted {_wanted(wants)}")
+
+
+def _wanted(wants: Sequence[Kind]) -> str:
+    return "; or ".join(f"{kind} ({KINDS[kind].holds}: {KINDS[kind].option})" for kind in wants)
+
+
+def _is(kind: Kind, examples: Examples) -> bool:
+    """Whether examples are of a kind; triplets are pairs as well."""
+    name = type(examples).__name__
+    of = KINDS[kind].of
+    if name != of and not (of == "Pairs" and name == "Triplets"):
+        return False
+    sides = [field for field in ("input", "anchor", "positive") if field in examples.FIELDS]
+    texts = [isinstance(examples.column(field)[0], str) for field in sides if len(examples)]
+    if kind == "texts":
+        return all(texts)
+    if kind == "images":
+        return not any(texts)
+    if kind == "image-text":
+        return len(set(texts)) == 2
+    return True
+
+
+def _found(examples: Examples) -> str:
+    kinds: list[Kind] = [kind for kind in KINDS if kind != "pairs" and _is(kind, examples)]
+    return kinds[0] if kinds else "pairs"

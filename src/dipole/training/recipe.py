@@ -1,0 +1,81 @@
+"""Recipes: the settings of a method, by the name of a system, from a yaml file, or in Python."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from dipole.errors import InputError
+from dipole.lookup import nearest
+from dipole.training.config import read_config
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from dipole.training.keywords import RecipeSettings
+
+# Where the recipes that come with dipole are: a room above this one, so looked up by its name.
+_SYSTEMS = "dipole.systems"
+
+
+class Recipe:
+    """Settings of a training that make a method, without the data: `dipole train --recipe NAME`.
+
+    Settings are those of `dipole train` and of `dipole.fit`; `wants` says which kinds of data the
+    method is for. They are checked when a training is made of them.
+
+    Example:
+        >>> Recipe(wants=["pairs"], objective="dcl", temperature=0.1).settings["objective"]
+        'dcl'
+    """
+
+    def __init__(self, **settings: Unpack[RecipeSettings]) -> None:
+        self.settings: dict[str, Any] = dict(settings)
+
+    def __repr__(self) -> str:
+        return f"Recipe({', '.join(f'{k}={v!r}' for k, v in self.settings.items())})"
+
+    def __or__(self, other: dict[str, Any]) -> Recipe:
+        """The recipe with other settings, as an arm of a claim has them."""
+        return Recipe(**(self.settings | other))
+
+    def yaml(self) -> str:
+        """The recipe as a file for `--recipe`.
+
+        Example:
+            >>> print(Recipe(objective="dcl", temperature=0.1).yaml(), end="")
+            objective: dcl
+            temperature: 0.1
+        """
+        text: str = yaml.safe_dump(
+            self.settings, sort_keys=False, default_flow_style=None, allow_unicode=True
+        )
+        return text
+
+
+def read_recipe(recipe: str | Path | Recipe) -> dict[str, Any]:
+    """The settings of a recipe: the name of a system, a yaml file, or one made in Python.
+
+    Raises:
+        InputError: no system and no file of this name; suggests the nearest.
+
+    Example:
+        >>> read_recipe("dcl")["objective"]
+        'dcl'
+    """
+    if isinstance(recipe, Recipe):
+        return dict(recipe.settings)
+    if not isinstance(recipe, str | Path):
+        raise InputError(f"recipe: found {recipe!r}; expected a name, a yaml file or a Recipe")
+    path = Path(recipe)
+    if path.is_file() or path.suffix:
+        return read_config(path)
+    known: dict[str, Recipe] = importlib.import_module(_SYSTEMS).recipes()
+    if str(recipe) not in known:
+        raise InputError(
+            f"recipe: found no {str(recipe)!r}; {nearest(str(recipe), known, 'a file')}"
+        )
+    return dict(known[str(recipe)].settings)
