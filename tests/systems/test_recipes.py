@@ -1,39 +1,60 @@
-import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-import dipole
-from dipole.data import Inputs, Pairs, load_labeled
+from dipole.cli import app
+from dipole.encoders import load_encoder
 from dipole.errors import InputError
 from dipole.systems import recipes
 from dipole.systems.catalogue import entry_of
-from dipole.training.config import make_config
-from dipole.training.recipe import read_recipe
+from dipole.training.recipe import Recipe, read_recipe
+from support import kinds
+
+# Recipe and kind of data, of all that a recipe says it wants.
+CASES = [(name, kind) for name, found in recipes().items() for kind in found.settings["wants"]]
+# Towers of texts start small.
+SMALL = ["--encoder-option", "dim=8", "--encoder-option", "buckets=64"]
 
 
 @pytest.mark.parametrize("name", list(recipes()))
-def test_every_recipe_is_a_system_and_trains(name, tmp_path):
-    """Two steps: on digits where it names a tower of images, else on texts."""
+def test_a_recipe_is_of_a_system_and_says_which_data_it_wants(name):
     entry_of(name)
-    settings = read_recipe(name)
-    assert "data" not in settings
-    make_config(data="digits", **settings)
-    if "encoder" in settings:
-        data = load_labeled("digits").select(np.arange(40))
-    else:
-        words = [f"word{i} and more{i}" for i in range(40)]
-        texts = {"input": words} if "view" in settings else {"anchor": words, "positive": words}
-        data = (Inputs if "view" in settings else Pairs).from_columns(texts)
-        settings |= {"encoder_options": {"dim": 8, "buckets": 64}}
-    run = dipole.fit(
-        data, out=tmp_path / "run", max_steps=2, batch_size=8, show_progress=False, **settings
-    )
-    assert run.result["step"] == 2
+    assert "data" not in read_recipe(name)
+    assert read_recipe(name)["wants"]
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
+    """Two steps on a file or folder of the kind it wants; the model is loaded and encodes."""
+    data, settings = kinds.write(kind, tmp_path), read_recipe(name)
+    command = ["train", "--recipe", name, "--data", data, "--out", tmp_path / "run"]
+    command += ["--max-steps", "2", "--batch-size", "8"]
+    if kind == "images" and "encoder" not in settings:
+        command += ["--encoder", "conv"]
+    if kind != "images" and "encoder" not in settings:
+        command += SMALL
+    done = CliRunner().invoke(app, [str(word) for word in command])
+    assert done.exit_code == 0, done.output + repr(done.exception)
+    vectors = load_encoder(tmp_path / "run").encode(kinds.sample(kind))
+    assert len(vectors) == 2
 
 
 def test_a_path_is_a_recipe(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("objective: dcl\n")
     assert read_recipe(path) == {"objective": "dcl"}
+
+
+def test_a_recipe_written_out_is_the_recipe(tmp_path):
+    path = tmp_path / "esimcse.yaml"
+    path.write_text(recipes()["esimcse"].yaml())
+    assert read_recipe(path) == read_recipe("esimcse")
+
+
+def test_other_settings_go_before():
+    assert (Recipe(objective="dcl", temperature=0.1) | {"temperature": 0.2}).settings == {
+        "objective": "dcl",
+        "temperature": 0.2,
+    }
 
 
 def test_unknown_names_get_a_hint():

@@ -24,8 +24,8 @@ from dipole.lookup import close_to, nearest
 class ColumnsError(InputError):
     """Columns that the user has to name; the message says by which options.
 
-    kind: what the columns look like instead: "scored", "labelled", "judged" (pairs with labels in
-    words), "preferences", or "" for none of these.
+    kind: what the columns look like instead: "texts" (one column), "scored", "labelled", "judged"
+    (pairs with labels in words), "preferences", or "" for none of these.
     """
 
     def __init__(self, message: str, kind: str = "") -> None:
@@ -79,7 +79,8 @@ def choose_pair(
     if found is None:
         raise ColumnsError(
             f"{source.name}: {_found(texts, sample)}; expected two "
-            f"(or name them: {options[0]}, {options[1]})"
+            f"(or name them: {options[0]}, {options[1]})",
+            "texts" if len(texts) == 1 else "",
         )
     return found
 

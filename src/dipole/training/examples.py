@@ -88,6 +88,8 @@ def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -
         if config.negative is None and error.kind == "scored" and "scores" in inputs:
             return load_scored(source, **scored)
         plain = config.negative is None and config.positive is None
+        if plain and error.kind == "texts" and "texts" in config.wants:
+            return load_inputs(source, input=config.anchor, **inputs_too)
         if plain and error.kind == "labelled" and "labels" in inputs:
             return load_labeled(source, **labelled)
         raise

@@ -126,7 +126,9 @@ SYSTEM = System(
         "via Smart Batch Mining, arXiv 2505.11293"
     ),
     recipe=Recipe(
-        sampler="neighbours", sampler_options={"community": 8, "skip": 2, "neighbours": 20}
+        wants=["pairs"],
+        sampler="neighbours",
+        sampler_options={"community": 8, "skip": 2, "neighbours": 20},
     ),
     claim=Claim(
         sentence=(

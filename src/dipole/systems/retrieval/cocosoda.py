@@ -142,6 +142,7 @@ SYSTEM = System(
     ),
     # one of its four terms, both ways, with its queue and momentum encoder
     recipe=Recipe(
+        wants=["pairs"],
         objective="infonce",
         temperature=0.07,
         parts=[{"queue": {"size": 1024}}, {"teacher": {"decay": 0.999}}],

@@ -75,7 +75,7 @@ SYSTEM = System(
     paper=(
         "Wu et al. 2023, Towards Robust Text Retrieval with Progressive Learning, arXiv 2311.11691"
     ),
-    recipe=Recipe(objective="peg"),
+    recipe=Recipe(wants=["pairs", "triplets"], objective="peg"),
     claim=Claim(
         sentence=(
             "Attention that moves to hard pairs as training goes on costs nothing on clean data, "

@@ -112,6 +112,7 @@ SYSTEM = System(
     ),
     # second-nearest centroids as negatives, a band in a cluster
     recipe=Recipe(
+        wants=["texts"],
         view=["same"],
         objective="infonce + 0.001 * bidirectional-margin",
         objective_options={"infonce.symmetric": False, "infonce.temperature": 0.05},

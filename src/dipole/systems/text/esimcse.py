@@ -59,6 +59,7 @@ SYSTEM = System(
     ),
     # repeated words, and a queue of past sentences (2.5 batches of 64)
     recipe=Recipe(
+        wants=["texts"],
         view=["same", "word-repetition"],
         objective="infonce",
         objective_options={"symmetric": False},

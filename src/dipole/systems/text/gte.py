@@ -142,7 +142,7 @@ SYSTEM = System(
         "Li et al. 2023, Towards General Text Embeddings with Multi-stage Contrastive Learning, "
         "arXiv 2308.03281"
     ),
-    recipe=Recipe(objective="gte"),
+    recipe=Recipe(wants=["pairs", "triplets"], objective="gte"),
     claim=Claim(
         sentence=(
             "A denominator of all queries and documents of the batch learns more from small "

@@ -119,6 +119,7 @@ SYSTEM = System(
         "Versatile Embedding Model, arXiv 2506.20923"
     ),
     recipe=Recipe(
+        wants=["pairs", "triplets"],
         objective="focal-infonce",
         objective_options={"gamma": 0.5, "detach": True, "symmetric": False},
         temperature=0.01,

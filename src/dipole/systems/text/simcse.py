@@ -9,6 +9,10 @@ SYSTEM = System(
     id="simcse",
     paper="Gao et al. 2021, SimCSE, arXiv 2104.08821",
     recipe=Recipe(
-        view=["same"], objective="infonce", objective_options={"symmetric": False}, temperature=0.05
+        wants=["texts"],
+        view=["same"],
+        objective="infonce",
+        objective_options={"symmetric": False},
+        temperature=0.05,
     ),
 )

@@ -55,7 +55,7 @@ def diagnostic(outcome: Outcome) -> Mapping[str, np.ndarray]:
 SYSTEM = System(
     id="align-uniform",
     paper="Wang and Isola 2020, arXiv 2005.10242",
-    recipe=Recipe(objective="align-uniform"),
+    recipe=Recipe(wants=["pairs", "texts", "images"], objective="align-uniform"),
     claim=Claim(
         sentence=(
             "Alignment and uniformity on the sphere, taken together, tell how good a "

@@ -41,7 +41,7 @@ SYSTEM = System(
         "Zheng et al. 2021, Contrastive Attraction and Contrastive Repulsion for Representation "
         "Learning, arXiv 2105.03746"
     ),
-    recipe=Recipe(encoder="conv", view=["simclr*3"], objective="cacr"),
+    recipe=Recipe(wants=["images"], encoder="conv", view=["simclr*3"], objective="cacr"),
     claim=Claim(
         sentence=(
             "Attraction that favours far positives and repulsion that favours near negatives "

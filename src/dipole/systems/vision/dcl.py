@@ -9,7 +9,7 @@ BATCHES = (32, 256)
 SYSTEM = System(
     id="dcl",
     paper="Yeh et al. 2022, Decoupled Contrastive Learning, arXiv 2110.06848",
-    recipe=Recipe(objective="dcl", temperature=0.1),
+    recipe=Recipe(wants=["pairs", "texts", "images"], objective="dcl", temperature=0.1),
     claim=Claim(
         sentence="Without the positive in the denominator small batches learn more.",
         data="fashion-mnist-14",

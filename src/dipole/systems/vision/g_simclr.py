@@ -125,7 +125,12 @@ SYSTEM = System(
     # Without --sampler-option model=FOLDER, an autoencoder say, the pseudo-classes are those of the
     # tower as it is before training.
     recipe=Recipe(
-        encoder="conv", view=["simclr"], objective="ntxent", temperature=0.1, sampler="apart"
+        wants=["images"],
+        encoder="conv",
+        view=["simclr"],
+        objective="ntxent",
+        temperature=0.1,
+        sampler="apart",
     ),
     claim=Claim(
         sentence=(

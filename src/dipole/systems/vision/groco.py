@@ -28,7 +28,7 @@ SYSTEM = System(
         "Shvetsova et al. 2023, Learning by Sorting: Self-supervised Learning with Group "
         "Ordering Constraints, arXiv 2301.02009"
     ),
-    recipe=Recipe(encoder="conv", view=["simclr*3"], objective="groco"),
+    recipe=Recipe(wants=["images"], encoder="conv", view=["simclr*3"], objective="groco"),
     claim=Claim(
         sentence=(
             "Asking only that the group of positives ranks before the group of negatives learns "

@@ -60,7 +60,7 @@ SYSTEM = System(
         "Qiu et al. 2023, Not All Semantics are Created Equal: Contrastive Self-supervised "
         "Learning with Automatic Temperature Individualization, arXiv 2305.11965"
     ),
-    recipe=Recipe(objective="isogclr"),
+    recipe=Recipe(wants=["pairs", "image-text"], objective="isogclr"),
     claim=Claim(
         sentence=(
             "Temperatures that each example finds for itself are higher for frequent classes and do"

@@ -85,7 +85,7 @@ SYSTEM = System(
         "Tan et al. 2023, Contrastive Learning Is Spectral Clustering On Similarity Graph, "
         "arXiv 2303.15103"
     ),
-    recipe=Recipe(objective="kernel-infonce"),
+    recipe=Recipe(wants=["pairs", "texts", "images"], objective="kernel-infonce"),
     claim=Claim(
         sentence=(
             "InfoNCE is the cross-entropy of random graphs, so spectral clustering of the graph "

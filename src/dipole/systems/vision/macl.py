@@ -28,7 +28,7 @@ SYSTEM = System(
         "Huang et al. 2023, Model-Aware Contrastive Learning: Towards Escaping the Dilemmas, "
         "arXiv 2207.07874"
     ),
-    recipe=Recipe(objective="macl", temperature=0.1),
+    recipe=Recipe(wants=["pairs", "texts", "images"], objective="macl", temperature=0.1),
     claim=Claim(
         sentence=(
             "A temperature that rises with the alignment of the positive pairs, and rows weighted "

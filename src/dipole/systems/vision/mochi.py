@@ -35,6 +35,7 @@ SYSTEM = System(
     id="mochi",
     paper="Kalantidis et al. 2020, Hard Negative Mixing for Contrastive Learning, arXiv 2010.01028",
     recipe=Recipe(
+        wants=["images"],
         encoder="conv",
         view=["simclr"],
         objective="queue-infonce",

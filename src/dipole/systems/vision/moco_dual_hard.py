@@ -54,6 +54,7 @@ SYSTEM = System(
         "Hard Negative Filtering, arXiv 2501.16360"
     ),
     recipe=Recipe(
+        wants=["images"],
         encoder="conv",
         view=["simclr"],
         objective="dual-queue",

@@ -21,7 +21,7 @@ SYSTEM = System(
         "Koromilas et al. 2025, A Principled Framework for Multi-View Contrastive Learning, "
         "arXiv 2507.06979"
     ),
-    recipe=Recipe(encoder="conv", view=["simclr*4"], objective="mv-dhel"),
+    recipe=Recipe(wants=["images"], encoder="conv", view=["simclr*4"], objective="mv-dhel"),
     claim=Claim(
         sentence=(
             "All views of an example in one term, with the alignment freed from the uniformity, "

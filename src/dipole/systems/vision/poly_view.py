@@ -46,7 +46,7 @@ def experiment(seed: int, quick: bool) -> dict[str, float]:
 SYSTEM = System(
     id="poly-view",
     paper="Shidani et al. 2024, Poly-View Contrastive Learning, arXiv 2403.05490",
-    recipe=Recipe(encoder="conv", view=["simclr*8"], objective="poly-view"),
+    recipe=Recipe(wants=["images"], encoder="conv", view=["simclr*8"], objective="poly-view"),
     claim=Claim(
         sentence="At a fixed number of encoded images it is better to have more views of fewer "
         "examples in a batch.",

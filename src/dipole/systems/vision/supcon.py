@@ -64,7 +64,7 @@ def damaged(model: Trained) -> Mapping[str, np.ndarray]:
 SYSTEM = System(
     id="supcon",
     paper="Khosla et al. 2020, Supervised Contrastive Learning, arXiv 2004.11362",
-    recipe=Recipe(objective="supcon", temperature=0.1),
+    recipe=Recipe(wants=["labelled"], objective="supcon", temperature=0.1),
     claim=Claim(
         sentence=(
             "Contrasting classes learns as much as cross-entropy and is more robust to damaged "

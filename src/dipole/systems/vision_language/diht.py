@@ -185,7 +185,7 @@ SYSTEM = System(
         "Radenovic et al. 2023, Filtering, Distillation, and Hard Negatives for "
         "Vision-Language Pre-Training, arXiv 2301.02280"
     ),
-    recipe=Recipe(objective="hn-nce"),
+    recipe=Recipe(wants=["image-text", "pairs"], objective="hn-nce"),
     claim=Claim(
         sentence=(
             "Weighing hard negatives more aligns pictures and names better, and a probe that "
