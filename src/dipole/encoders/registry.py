@@ -9,6 +9,7 @@ from typing import Any
 from dipole.data.options import check_names, check_types, keywords
 from dipole.encoders.base import Encoder
 from dipole.encoders.own import make
+from dipole.encoders.reading import check_reads
 from dipole.errors import InputError
 from dipole.lookup import close_to, find, is_place, plugins
 
@@ -40,7 +41,10 @@ def make_encoder(
     Errors: an InputError names an unknown encoder or option and what is close to it.
     """
     if is_made(name):
-        return make(encoder_class(name), queries, documents, options)
+        cls = encoder_class(name)
+        for inputs in (queries, documents):
+            check_reads(cls, inputs)
+        return make(cls, queries, documents, options)
     close = [] if Path(name).exists() else close_to(name, [*NEW, *plugins("encoder")])
     if close:
         raise InputError(f"encoder: found '{name}'; did you mean {' or '.join(map(repr, close))}?")

@@ -14,8 +14,9 @@ from dipole.data.converting import OnBadRow, convert
 from dipole.data.hub import folder_source, is_datasets_folder, parts_from_hub, rows_source
 from dipole.data.named import NAMED, locate
 from dipole.data.names import DOCUMENTS, find
-from dipole.data.plans import Parsed, Plan, quoted, with_title
+from dipole.data.plans import Parsed, Plan
 from dipole.data.readers import file_source
+from dipole.data.reading import quoted, with_title
 from dipole.data.rows import Source, text_of
 from dipole.data.sample import Sample
 from dipole.errors import InputError

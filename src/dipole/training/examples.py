@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from dipole.data import Examples
+from dipole.data.memory import in_memory
 from dipole.errors import InputError
 from dipole.training.kinds import KINDS, check_kind
 
 if TYPE_CHECKING:
-    from dipole.data import Examples
     from dipole.training.config import Config
 
 # Settings that name a column.
@@ -25,7 +26,7 @@ _ALWAYS = {"anchor", "positive", "views", "rows", "ids"}
 
 
 def load_examples(
-    config: Config, source: str, split: str, inputs: Mapping[str, bool] | None = None
+    config: Config, source: Any, split: str, inputs: Mapping[str, bool] | None = None
 ) -> Examples:
     """The kind of examples that the settings speak of, or that the objective (its `inputs`) takes.
 
@@ -40,6 +41,11 @@ def load_examples(
 
     if inputs is not None:
         check_columns(config, inputs)
+    if (held := in_memory(source, split)) is not None:
+        source = held
+    if isinstance(source, Examples):
+        check_no_columns(config)
+        return source
     try:
         return _load(config, source, split, inputs or {})
     except InputError as error:
@@ -48,7 +54,7 @@ def load_examples(
         raise type(error)(text + hint) from None
 
 
-def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -> Examples:
+def _load(config: Config, source: Any, split: str, inputs: Mapping[str, bool]) -> Examples:
     from dipole.data import load_inputs, load_labeled, load_pairs, load_ranked, load_scored
     from dipole.data.columns import ColumnsError
 
@@ -233,8 +239,10 @@ def _hint(kind: str, config: Config) -> str:
     return ""
 
 
-def _is_labelled(source: str) -> bool:
+def _is_labelled(source: Any) -> bool:
     """Whether a data set has classes, or images, and no pairs."""
+    if not isinstance(source, str):
+        return False
     from dipole.data.images import is_image_source
     from dipole.data.named import NAMED
 
