@@ -11,9 +11,9 @@ from __future__ import annotations
 from dipole.kernels.collectives import Place, gather, scatter, stack
 from dipole.kernels.executors.dense import dense
 from dipole.kernels.executors.tiled import tiled
-from dipole.kernels.modified_scores import ALL, COLUMN, ROW, Results
 from dipole.kernels.operands import Operands
 from dipole.kernels.program import Program
+from dipole.kernels.readings import ALL, COLUMN, ROW, Results
 from dipole.kernels.settings import SMALL
 
 
