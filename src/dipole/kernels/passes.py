@@ -7,7 +7,8 @@ readings at the score l_ij of a dot product,
 
     d(rows) = G columns        d(columns) = G' rows.
 
-Readings without modifiers need no autograd; those that are log-sum-exps besides go by `plain_logsumexp`.
+Readings without modifiers need no autograd; those that are log-sum-exps besides go by
+`plain_logsumexp`.
 """
 
 from __future__ import annotations
