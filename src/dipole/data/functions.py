@@ -45,6 +45,11 @@ def has_parts(source: str) -> bool:
     return bool(_taken(function_of(source)) & {*_SPLIT})
 
 
+def takes_quick(source: str) -> bool:
+    """Whether a source is a function that has few rows for a quick run."""
+    return is_function(source) and _QUICK in _taken(function_of(source))
+
+
 def called(source: str, split: str, *, quick: bool = False, whole: tuple[str, ...] = ()) -> Any:
     """What the function gives for a split.
 

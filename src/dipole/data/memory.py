@@ -173,7 +173,9 @@ def _columns(name: str, data: Any) -> Callable[[], Rows]:
     if not names:
         raise InputError(f"{name}: found no columns; expected at least one")
     if is_frame:
-        columns = [_of_pandas(data.iloc[:, place]) for place in range(len(names))]
+        columns: list[Sequence[Any]] = [
+            _of_pandas(data.iloc[:, place]) for place in range(len(names))
+        ]
     else:
         columns = [batch_of(values, f"{name}: column '{key}'") for key, values in data.items()]
     lengths = {key: len(column) for key, column in zip(names, columns, strict=True)}
@@ -201,43 +203,36 @@ def _listed(name: str, data: Sequence[Any]) -> Callable[[], Rows]:
     if isinstance(first, list) and any(isinstance(value, str) for value in first):
         data = [tuple(row) if isinstance(row, list) else row for row in data]
         first = data[0]
-    if isinstance(first, Mapping):
-        make, expected = _of_dict, "a dict, as the first"
-    elif isinstance(first, tuple) and hasattr(first, "_fields"):
-        make, expected = lambda row: _of_dict(row._asdict()), f"a {type(first).__name__}"
-    elif isinstance(first, tuple):
-        count = len(first)
-        make, expected = _of_tuple, f"a tuple of {count}, as the first"
-    elif isinstance(first, str):
-        make, expected = lambda row: {"text": row}, "text, as the first"
-    else:
-        make, expected = lambda row: {"input": plain(row)}, "an array, as the first"
-
-    def is_alike(row: Any) -> bool:
-        if isinstance(first, Mapping):
-            return isinstance(row, Mapping)
-        if isinstance(first, tuple):
-            named = hasattr(first, "_fields")
-            return isinstance(row, type(first) if named else tuple) and len(row) == len(first)
-        return isinstance(first, str) == isinstance(row, str) and not isinstance(row, Mapping)
+    what, make = _form(first)
+    count = len(first) if isinstance(first, tuple) else 0
 
     def rows() -> Rows:
         for number, row in enumerate(data):
-            if is_alike(row):
+            if _form(row)[0] == what and (not count or len(row) == count):
                 yield number, make(row)
             else:
                 found = f"a tuple of {len(row)}" if isinstance(row, tuple) else described(row)
-                yield number, Bad(f"found {found}; expected {expected}")
+                expected = f"a tuple of {count}" if count else what
+                yield number, Bad(f"found {found}; expected {expected}, as the first")
 
     return rows
 
 
+def _form(row: Any) -> tuple[str, Callable[[Any], dict[str, Any]]]:
+    """What a row of a list is, and how it is read."""
+    if isinstance(row, Mapping):
+        return "a dict", _of_dict
+    if isinstance(row, tuple) and hasattr(row, "_asdict"):
+        return f"a {type(row).__name__}", lambda row: _of_dict(row._asdict())
+    if isinstance(row, tuple):
+        return "a tuple", lambda row: _of_dict(dict(enumerate(row, start=1)))
+    if isinstance(row, str):
+        return "text", lambda row: {"text": row}
+    return "an array", lambda row: {"input": plain(row)}
+
+
 def _of_dict(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(key): plain(value) for key, value in row.items()}
-
-
-def _of_tuple(row: Sequence[Any]) -> dict[str, Any]:
-    return {str(number): plain(value) for number, value in enumerate(row, start=1)}
 
 
 def plain(value: Any) -> Any:

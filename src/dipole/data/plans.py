@@ -152,14 +152,14 @@ def plan_scored(
         texts, body = texts_and_body(sample, [one, score])
         other = _beside(source, sample, one, texts, "--first" if first is None else "--second")
         first, second = first or other, second or other
-    one, two, number = Reading.of(sample, first, body), Reading.of(sample, second, body), score
+    left, right, number = Reading.of(sample, first, body), Reading.of(sample, second, body), score
 
     def parse(row: dict[str, Any]) -> Parsed:
         worth = number_of(get(row, number), number)
-        return [{"first": one.one(row), "second": two.one(row), "score": worth}]
+        return [{"first": left.one(row), "second": right.one(row), "score": worth}]
 
-    taken = f"first {one.quoted}, second {two.quoted}, score '{score}'"
-    kinds = {"first": kind_of(one.dtype), "second": kind_of(two.dtype), "score": NUMBER}
+    taken = f"first {left.quoted}, second {right.quoted}, score '{score}'"
+    kinds = {"first": kind_of(left.dtype), "second": kind_of(right.dtype), "score": NUMBER}
     named = {"first": first, "second": second, "score": score}
     return Plan(Scored, parse, taken, id_column(sample), kinds=kinds, columns=named)
 

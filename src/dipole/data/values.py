@@ -61,7 +61,7 @@ def as_json(metadata: Any, count: int, name: str) -> list[str]:
     return found
 
 
-def _checked(values: Sequence[Any], kind: str, what: str) -> tuple[Any, str]:
+def _checked(values: Any, kind: str, what: str) -> tuple[Any, str]:
     """The values as they are stored, and their kind where `kind` leaves it open.
 
     Raises InputError at the first value that is none of this kind, with its position. Whether a

@@ -33,7 +33,7 @@ class ImageEncoder(Encoder):
     Source: SimCLR, arXiv 2002.05709, section 4.2.
     """
 
-    reads: ClassVar[str] = "images, as uint8 arrays (height, width) or (height, width, channels)"
+    reads: ClassVar[str] = "images (uint8 arrays)"
     training_defaults: ClassVar[dict[str, Any]] = Encoder.training_defaults | {
         "batch_size": 128,
         "epochs": 20.0,

@@ -51,7 +51,7 @@ def make_encoder(
     if not options:
         from dipole.encoders.loading import load_encoder
 
-        return load_encoder(name)
+        return _reading(load_encoder(name), queries, documents)
     from dipole.encoders.heads import make_head
     from dipole.encoders.transformer_text import TransformerText
 
@@ -60,6 +60,13 @@ def make_encoder(
     encoder = TransformerText.load(name, **options)
     if head is not None:
         encoder.head = make_head(encoder.backbone_dim, head)
+    return _reading(encoder, queries, documents)
+
+
+def _reading(encoder: Encoder, queries: Sequence[Any], documents: Sequence[Any]) -> Encoder:
+    """The encoder, or an InputError where it reads nothing of the kind that these inputs are."""
+    check_reads(encoder.side("query"), queries)
+    check_reads(encoder.side("document"), documents)
     return encoder
 
 

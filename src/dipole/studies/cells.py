@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import dipole
 from dipole.data.cache import cache_folder, digest
+from dipole.data.functions import function_of, is_function
 from dipole.errors import InputError
 from dipole.training.config import make_config
 
@@ -87,10 +88,8 @@ class Cell:
         name = str(self.settings.get("objective", "infonce"))
         sources = [inspect.getsource(inspect.getmodule(objective_class(name)))]  # type: ignore[arg-type]
         data = str(self.settings.get("data", ""))
-        if ":" in data and "/" not in data and not Path(data).exists():
-            from dipole.studies.data import function_at
-
-            sources.append(inspect.getsource(function_at(data, "data")))
+        if is_function(data):
+            sources.append(inspect.getsource(function_of(data)))
         return sources
 
     def to_json(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -55,7 +56,8 @@ def work(folder: Path, *, only_speed: bool = False) -> None:
 
 def measured_path(folder: Path, measure: str) -> Path:
     """The file of a measure's numbers."""
-    return folder / MEASURES / f"{measure.replace(':', '.')}.npz"
+    name = re.sub(r"[^\w.-]", ".", measure)
+    return folder / MEASURES / f"{name}.npz"
 
 
 def measured_speed(cell: Cell, folder: Path) -> float:
