@@ -177,7 +177,7 @@ def test_no_images_are_refused() -> None:
     with pytest.raises(InputError, match="found no images"):
         tower("conv", [])
     with pytest.raises(
-        InputError, match="ConvImage reads images .* found text, which is read by static"
+        InputError, match=r"ConvImage reads images .* found text, which is read by static"
     ):
         tower("conv", ["a text"])  # type: ignore[list-item]
     assert tower("conv", images(2, 8, 8)).encode([]).shape == (0, 128)

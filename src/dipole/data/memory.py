@@ -106,6 +106,17 @@ def check_table(data: Any, what: str) -> None:
         raise InputError(f"{what}: found {described(data)}; expected a path, a name, {_GIVEN}")
 
 
+def is_readable(data: Any) -> bool:
+    """Whether data in memory are a table, of whatever kind, and no examples."""
+    if not is_table(data) or _is_ours(data):
+        return False
+    try:
+        check_table(data, "data")
+    except InputError:
+        return False
+    return True
+
+
 def table_name(data: Any) -> str:
     """What messages call a table: `DataFrame (3 columns)`, `list (20 rows)`."""
     kind = type(data).__name__
