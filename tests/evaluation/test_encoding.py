@@ -145,6 +145,7 @@ def test_tables_in_memory_are_measured() -> None:
     """By the columns that a file would be measured by."""
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(30, 4)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     pairs = {"anchor": vectors, "positive": vectors + 0.01}
     found = evaluate_retrieval(lambda inputs: np.stack(inputs), pairs)
     assert found.value("Recall@1") == 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from dipole.data.fields import ANY, NUMBER, NUMBERS, TEXT, VALUE, VALUES, arrow, values_of
+from dipole.data.fields import ANY, NUMBER, NUMBERS, VALUE, VALUES, arrow, values_of
 from dipole.data.inputs import batch_of, check_texts
 from dipole.data.same import content_key, exact_key
 from dipole.data.values import as_arrow, as_json
@@ -319,6 +319,6 @@ class Ranked(Examples):
 
 
 class Texts(Examples):
-    """(id, text): documents or queries."""
+    """(id, text): documents or queries, texts or arrays."""
 
-    FIELDS: ClassVar[dict[str, str]] = {"text": TEXT}
+    FIELDS: ClassVar[dict[str, str]] = {"text": VALUE}

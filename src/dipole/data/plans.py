@@ -288,7 +288,8 @@ def plan_texts(source: Source, sample: Sample) -> Plan:
                 rest[name] = value.tolist() if hasattr(value, "tolist") else value
         return [{"text": text, "metadata": json.dumps(rest) if rest else None}]
 
-    return Plan(Texts, parse, "title and text", identity, metadata=True)
+    kinds = {"text": TEXT}
+    return Plan(Texts, parse, "title and text", identity, metadata=True, kinds=kinds)
 
 
 def _is_nothing(value: Any) -> bool:

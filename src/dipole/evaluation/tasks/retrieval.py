@@ -108,7 +108,8 @@ def nothing_to_rank(queries: int, what: str) -> tuple[str, ...]:
 def evaluate_retrieval(
     encoder: Any, data: RetrievalData | Table, k: int | None = None, *,
     at: Sequence[int] | None = None, measures: Sequence[str] | None = None,
-    ignore_identical_ids: bool | None = None, system: str = "encoder", seed: int = 0, show_progress: bool = False,
+    ignore_identical_ids: bool | None = None, system: str = "encoder", seed: int = 0,
+    show_progress: bool = False,
 ) -> Result:  # fmt: skip
     """Encode queries and documents, search exactly (dot product), measure the k best of a query.
 
