@@ -63,7 +63,7 @@ def find(
         if isinstance(found, instance):
             return found
         what = "class" if inspect.isclass(found) else type(found).__name__
-        raise InputError(f"{kind}: found a {what} at '{name}'; expected a {instance.__name__}")
+        raise InputError(f"{kind}: found '{name}', a {what}; expected a {instance.__name__}")
     if base is None and not callable(found):
         raise InputError(f"{kind}: found a {type(found).__name__} at '{name}'; expected a function")
     if base is not None and not (inspect.isclass(found) and issubclass(found, base)):
@@ -218,15 +218,18 @@ def _add_folder(folder: Path) -> None:
         importlib.invalidate_caches()
 
 
-def reason(error: BaseException) -> str:
-    """An error in someone's file in one line, with the line in the file where it came about."""
+def reason(error: BaseException, skip: int = 0) -> str:
+    """An error in someone's file in one line, with the line in the file where it came about.
+
+    skip: frames of the caller's own.
+    """
     said = " ".join(f"{type(error).__name__}: {error}".split())
     if isinstance(error, SyntaxError) and error.filename:
         where = f"{_from_here(Path(error.filename))}, line {error.lineno}: "
         return f"{where}{type(error).__name__}: {error.msg}"
     frames = [
         frame
-        for frame in traceback.extract_tb(error.__traceback__)
+        for frame in traceback.extract_tb(error.__traceback__)[skip:]
         if frame.filename not in _MACHINERY and not frame.filename.startswith("<")
     ]
     if not frames:

@@ -66,8 +66,7 @@ def called(source: str, split: str, *, quick: bool = False, whole: tuple[str, ..
     except DipoleError:
         raise
     except Exception as error:
-        inside = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
-        raise InputError(f"{source}: {reason(inside)}") from error
+        raise InputError(f"{source}: {reason(error, skip=1)}") from error
 
 
 def _taken(function: Callable[..., Any]) -> set[str]:

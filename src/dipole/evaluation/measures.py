@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -144,15 +145,12 @@ def measured(run: Ranking, qrels: Qrels, measures: Sequence[Measure]) -> dict[st
 
 
 def _of_own(
-    name: str,
-    function: Callable[..., float],
-    ranked: Mapping[str, float],
-    judged: Mapping[str, int],
+    name: str, function: Callable[..., Any], ranked: Mapping[str, float], judged: Mapping[str, int]
 ) -> float:
     try:
         value = function(ranked, judged)
     except Exception as error:
-        raise InputError(f"measure {name}: {reason(error)}") from error
+        raise InputError(f"measure {name}: {reason(error, skip=1)}") from error
     return real_number(value, f"measure {name}")
 
 
