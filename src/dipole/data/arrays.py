@@ -123,6 +123,8 @@ def _members(value: Any) -> list[np.ndarray]:
     whole = as_array(value)
     if whole is not None:
         return [whole]
+    if not is_list_of_arrays(value):
+        return []
     return [array for part in value for array in [as_array(part)] if array is not None]
 
 

@@ -120,7 +120,7 @@ def is_readable(data: Any) -> bool:
 def table_name(data: Any) -> str:
     """What messages call a table: `DataFrame (3 columns)`, `list (20 rows)`."""
     kind = type(data).__name__
-    if has_parts(data) or hasattr(data, "collect_schema"):
+    if has_parts(data) or (_is_of(data, "polars") and not hasattr(data, "to_arrow")):
         return kind
     for names in ("column_names", "columns"):
         if (found := getattr(data, names, None)) is not None and not callable(found):

@@ -124,7 +124,8 @@ _EXPECTED = {TEXT: "texts", TEXTS: "lists of texts", NUMBER: "one number a row",
 
 
 def _list_of(value: Any, what: str) -> Sequence[Any]:
-    if not isinstance(value, np.ndarray) and not is_list_of_arrays(value):
+    is_array = isinstance(value, np.ndarray) and value.ndim > 0
+    if not is_array and not is_list_of_arrays(value):
         return batch_of(value, what)
     return list(value)
 
