@@ -58,3 +58,19 @@ def claimed() -> list[str]:
     True
     """
     return [id for id in files() if system(id).claim is not None]
+
+
+def recipe_places() -> dict[str, str]:
+    """The recipes by the ids of their systems, as places in the code (see `studies.digest`).
+
+    >>> recipe_places()["dcl"]
+    'dipole.systems.vision.dcl:SYSTEM.recipe'
+    """
+    return {id: f"{module}:SYSTEM.recipe" for id, module in files().items()}
+
+
+def code_of_system(id: str) -> str:
+    """The digest of the code that decides what the claim of a system gives."""
+    from dipole.studies.digest import code_of
+
+    return code_of([f"{files()[id]}:SYSTEM"], recipe_places())
