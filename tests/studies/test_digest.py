@@ -74,7 +74,7 @@ def test_what_a_claim_names_decides_it(changed, system, module, old, new):
 
 def test_a_later_version_of_the_benches_is_another_result(monkeypatch):
     before = code_of_system("dcl")
-    monkeypatch.setattr("dipole.studies.digest.VERSION", 2)
+    monkeypatch.setattr("dipole.studies.digest.BENCHES", 2)
     assert code_of_system("dcl") != before
 
 

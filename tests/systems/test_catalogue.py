@@ -1,12 +1,16 @@
+import importlib
+import itertools
 import json
+import sys
+from types import SimpleNamespace
 
 import pytest
 
 from dipole.errors import InputError
-from dipole.lookup import find
 from dipole.objectives.contract.registry import OBJECTIVES, objective_class
-from dipole.systems import code_of_system, files, system
-from dipole.systems.catalogue import entries, entry_of, states, table_page
+from dipole.systems import code_of_system, files, ids, system
+from dipole.systems.base import System
+from dipole.systems.catalogue import built_parts, entries, entry_of, states, table_page
 from dipole.systems.results import (
     Result,
     docs_folder,
@@ -16,6 +20,92 @@ from dipole.systems.results import (
     shipped,
     write_result,
 )
+
+# The losses that were asked for, by the id of their system.
+ASKED = {
+    "supcon",
+    "dcl",
+    "mv-dhel",
+    "poly-view",
+    "kernel-infonce",
+    "macl",
+    "isogclr",
+    "cacr",
+    "cwcl",
+    "csgcl",
+    "gcl-marqo",
+    "dclr",
+    "diht",
+    "mochi",
+    "debcse",
+    "clusterns",
+    "esimcse",
+    "moco-dual-hard",
+    "degla",
+    "ro-vit",
+    "softmask-vl",
+    "kalm-embedding-v2",
+    "contrastive-gap",
+    "gml-long-tail",
+    "amcl",
+    "hydra",
+    "siglip",
+    "multi-similarity",
+    "promcse",
+    "proto-triplet-icnn",
+    "align-uniform",
+    "ssl-generalization",
+    "swav",
+    "whitenedcse",
+    "clip-rocket",
+    "codiemb",
+    "sycl",
+    "groco",
+    "ranking-sentence-gen",
+    "cadet",
+    "dse",
+    "supremix",
+    "metrix",
+    "clrcmd",
+    "sparc",
+    "gram",
+}
+
+
+def test_nothing_asked_for_is_missing():
+    """Each has an objective, a recipe or a place."""
+    assert not [id for id in sorted(ASKED) if not set(built_parts().get(id, ())) - {"claim"}]
+
+
+def test_a_file_without_a_line_in_the_list_is_a_system(monkeypatch):
+    monkeypatch.setitem(files(), "mine", "dipole.systems.vision.mine")
+    mine = System("mine", "Me 2026, My paper, arXiv 2601.00001", place="math:exp")
+    monkeypatch.setitem(sys.modules, "dipole.systems.vision.mine", SimpleNamespace(SYSTEM=mine))
+    caches = entries, built_parts, ids
+    for cached in caches:
+        cached.cache_clear()
+    try:
+        assert entry_of("mine").paper == "https://arxiv.org/abs/2601.00001"
+        found = states()
+        (state,) = (state for state in found if state.id == "mine")
+        assert (state.group, state.state, state.parts) == ("vision", "built", ("math:exp",))
+        groups = [state.group for state in found]
+        assert len(list(itertools.groupby(groups))) == 6
+    finally:
+        for cached in caches:
+            cached.cache_clear()
+
+
+def test_a_file_that_has_no_system_or_another_is_said(monkeypatch):
+    for content, message in (
+        ({}, "dipole.systems.vision.mine: found no SYSTEM; expected SYSTEM = System.id='mine'"),
+        ({"SYSTEM": system("dcl")}, "found the system 'dcl'; expected SYSTEM"),
+    ):
+        monkeypatch.setitem(files(), "mine", "dipole.systems.vision.mine")
+        made = SimpleNamespace(**content)
+        monkeypatch.setitem(sys.modules, "dipole.systems.vision.mine", made)
+        with pytest.raises(InputError, match=message):
+            system("mine")
 
 
 def test_all_systems_are_listed():
@@ -34,13 +124,13 @@ def test_a_file_is_a_system_of_the_list(id):
     assert own.id == id
     assert files()[id].split(".")[2] == entry_of(id).group
     if own.place:
-        find("place", own.place, {})
+        module, _, name = own.place.partition(":")
+        getattr(importlib.import_module(module), name)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_an_objective_is_of_a_system_of_the_list(name):
-    # What the others are made from or measured against are no systems of the list.
-    assert objective_class(name).system in {*entries(), "infonce", "simclr"}
+    assert objective_class(name).system in {*entries(), name}
 
 
 def test_unknown_ids_get_a_hint():

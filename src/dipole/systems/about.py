@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dipole.errors import InputError
-from dipole.lookup import close_to, find
+from dipole.lookup import close_to
 from dipole.systems import files, system
 from dipole.systems.catalogue import entry_of, objectives, states
 from dipole.systems.parity import parity_lines, tolerance
@@ -104,7 +104,6 @@ def _run(id: str, own: System | None, losses: Sequence[str]) -> list[str]:
         return list(dict.fromkeys(_command(f"--recipe {id}", kind, towers) for kind in wanted))
     if own is not None and own.place:
         module, _, name = own.place.partition(":")
-        find("place", own.place, {})  # an error where it is not there
         return [f"from {module} import {name}"]
     if losses:
         return [f"dipole train --objective {losses[0]} --data FILE --out RUN"]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.resources import files
+from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
 from dipole.errors import InputError
 from dipole.lookup import close_to, nearest
+from dipole.systems import files, system
 from dipole.systems.results import (
     OWN,
     RESULTS,
@@ -70,10 +72,21 @@ class State:
 
 @cache
 def entries() -> dict[str, Entry]:
-    """The systems by id, in the order of the list that comes with the package."""
-    text = files(__package__).joinpath("catalogue.tsv").read_text(encoding="utf-8")
+    """The systems by id, group by group, in the order of the list that comes with the package; then
+    those that have a file and no line in it."""
+    text = resources(__package__).joinpath("catalogue.tsv").read_text(encoding="utf-8")
     rows = [line.split("\t") for line in text.splitlines()[1:]]
-    return {id: Entry(id, group, title, arxiv) for group, id, arxiv, title in rows}
+    listed = {id: Entry(id, group, title, arxiv) for group, id, arxiv, title in rows}
+    found = listed | {id: _entry(id, files()[id]) for id in files() if id not in listed}
+    groups = list(dict.fromkeys(entry.group for entry in found.values()))
+    return dict(sorted(found.items(), key=lambda item: groups.index(item[1].group)))
+
+
+def _entry(id: str, module: str) -> Entry:
+    """A system as its file has it."""
+    paper = system(id).paper
+    arxiv = re.search(r"arXiv:? ?(\d{4}\.\d{4,5})", paper)
+    return Entry(id, module.split(".")[2], paper, arxiv[1] if arxiv else "")
 
 
 def entry_of(id: str) -> Entry:
@@ -117,8 +130,6 @@ def built_parts() -> Mapping[str, tuple[str, ...]]:
 
     An objective says which system it is of, all else is in the system's own file.
     """
-    from dipole.systems import files, system
-
     parts = {id: [f"objective {name}" for name in names] for id, names in objectives().items()}
     for id in files():
         own = system(id)
