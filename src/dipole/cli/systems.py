@@ -113,15 +113,12 @@ def show(
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
-    import yaml
+    from dipole.training.recipe import Recipe
 
-    settings = yaml.safe_dump(
-        dict(found["settings"]), sort_keys=False, default_flow_style=None, allow_unicode=True
-    )
     rows: dict[str, list[str]] = {
         "run": found["run"],
         "data": [f"{w['kind']}: {w['holds']} ({', '.join(w['columns'])})" for w in found["wants"]],
-        "settings": settings.splitlines() if found["settings"] else [],
+        "settings": Recipe(**found["settings"]).yaml().splitlines(),
         "objective": found["objectives"],
         "parity": found["parity"]
         and [
