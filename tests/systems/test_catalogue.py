@@ -109,7 +109,7 @@ def test_a_file_that_has_no_system_or_another_is_said(monkeypatch):
 
 
 def test_all_systems_are_listed():
-    assert len(entries()) == 260
+    assert len(entries()) >= 260
     assert {s.group for s in entries().values()} == {
         "text", "retrieval", "vision", "vision_language", "domains", "language_models",
     }  # fmt: skip
@@ -144,7 +144,7 @@ def test_states(tmp_path):
     write_result(path, "mv-dhel", Result("holds", code=code_of_system("mv-dhel")))
     (tmp_path / "mv-dhel.md").write_text("# mv-dhel")
     found = {state.id: state for state in states(tmp_path)}
-    assert len(found) == 260
+    assert list(found) == list(entries())
     assert found["siglip"].state == shipped()["siglip"].verdict
     assert found["siglip"].here["verdict"] == "does not hold"
     assert found["siglip"].here["stale"]
@@ -158,7 +158,7 @@ def test_states(tmp_path):
     page = table_page(found.values(), tmp_path)
     assert "| [mv-dhel](mv-dhel.md) | " in page
     assert "| siglip | " in page
-    assert page.count("\n| ") == 260 + 6
+    assert page.count("\n| ") == len(entries()) + 6
 
 
 def test_a_verdict_is_stale_once_its_code_is_another(monkeypatch):

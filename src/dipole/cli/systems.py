@@ -130,8 +130,9 @@ def _lines(found: dict[str, Any]) -> list[str]:
         "here": _verdict(found["here"], found["id"]),
         "page": [found["page"]] if found["page"] else [],
     }
-    lines = [f"{found['id']}: {found['title']}", found["paper"], found["address"], ""]
-    lines += [*found["what"].splitlines(), ""]
+    head = dict.fromkeys([found["title"], found["paper"], found["address"]])
+    lines = [f"{found['id']}: " + "\n".join(filter(None, head)), "", found["what"], ""]
+    lines = "\n".join(lines).split("\n")
     for label, texts in rows.items():
         lines += [f"{label if i == 0 else '':<9} {text}" for i, text in enumerate(texts)]
     return lines

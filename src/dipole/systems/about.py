@@ -12,6 +12,7 @@ from dipole.lookup import close_to
 from dipole.systems import files, system
 from dipole.systems.catalogue import entry_of, objectives, states
 from dipole.systems.parity import parity_lines, tolerance
+from dipole.training.config import make_config
 from dipole.training.kinds import KINDS, Kind
 
 if TYPE_CHECKING:
@@ -23,13 +24,16 @@ def about(id: str) -> dict[str, Any]:
     """What a system is, how to run it, what agrees with the authors' code, its verdict and page.
 
     Raises:
-        InputError: no system of this id, or one that is only planned; suggests the nearest.
+        InputError: no system of this id, or one that is only planned; suggests the nearest. A
+            setting of its recipe that no training has.
     """
     entry = entry_of(id)
     own = system(id) if id in files() else None
     losses = sorted(objectives().get(id, []), key=lambda name: name != id)  # its own name first
     if own is None and not losses:
         raise InputError(f"system: found {id!r}, which is planned and not built yet; {_built(id)}")
+    if own is not None and own.recipe is not None:
+        make_config(data="FILE", **own.recipe.settings)
     (state,) = states(ids=[id])
     return {
         "id": id,
