@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 import dipole
+from dipole.objectives import InfoNCE
+from dipole.objectives.contract.registry import register
 from dipole.studies import syntax
 from dipole.studies.cells import Cell
 from dipole.studies.digest import code_of, named, reached
@@ -84,16 +86,40 @@ def test_names_in_texts():
     }  # fmt: skip
     assert named(["queue:size=3"]) == {"dipole.training.parts.queue:Queue"}
     assert named(["simclr*2"]) == {"dipole.views.image:SimCLR"}
-    assert named(["numpy.random:default_rng"]) == {"numpy.random:default_rng"}
+    assert named(["0.1 * my.losses:Mine + dcl"]) == {
+        "my.losses:Mine", "dipole.objectives.pairs.dcl:DCL",
+    }  # fmt: skip
+    assert named(["my.parts:Doubler:size=3"]) == {"my.parts:Doubler"}
+    assert named(["/a/folder/my.py:Mine"]) == set()  # a file, which goes by its time of change
     assert named(["a folder"]) == set()
+
+
+def test_libraries_are_none_of_it():
+    assert code_of(["numpy.random:default_rng", "math:exp"]) == code_of([])
+
+
+def test_an_objective_that_a_user_registers_goes_by_its_name():
+    @register("own-digested", paper="", system="own-digested", form="")
+    class OwnDigested(InfoNCE):
+        pass
+
+    (place,) = named(["own-digested"])
+    assert place.startswith(f"{__name__}:")
+    assert code_of([place]) != code_of([])
 
 
 def test_code_of_a_user_is_code_too(tmp_path, monkeypatch):
     path = tmp_path / "own_digested.py"
-    path.write_text("def helper():\n    return 1\n\n\ndef run(seed, quick):\n    return helper()\n")
+    beside = tmp_path / "own_digested_beside.py"
+    path.write_text(
+        "from own_digested_beside import helper\n\n\ndef run(seed, quick):\n    return helper()\n"
+    )
+    beside.write_text("import numpy as np\n\n\ndef helper():\n    return np.ones(1)\n")
     monkeypatch.syspath_prepend(tmp_path)
     before = code_of(["own_digested:run"])
-    path.write_text(path.read_text().replace("return 1", "return 2"))
+    beside.write_text(beside.read_text() + "\n\ndef unheard():\n    return 2\n")
+    assert code_of(["own_digested:run"]) == before
+    beside.write_text(beside.read_text().replace("ones", "zeros"))
     assert code_of(["own_digested:run"]) != before
     assert code_of(["own_digested:elsewhere"])  # all of the file
 

@@ -83,15 +83,7 @@ class Cell:
         check_columns(config, inputs_of(build_objective(config)))
 
     def _code(self) -> str:
-        from dipole.objectives.contract.registry import objective_class
-        from dipole.training.combining import read_sum
-
-        classes = [
-            objective_class(name)
-            for _, name in read_sum(str(self.settings.get("objective", "infonce")))
-        ]
-        own = {f"{cls.__module__}:{cls.__qualname__}" for cls in classes}
-        return code_of(own | named(_texts(dict(self.settings))))
+        return code_of(named(_texts({"objective": "infonce", **self.settings})))
 
     def to_json(self) -> str:
         """What a worker reads."""

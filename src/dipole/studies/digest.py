@@ -3,7 +3,7 @@
 It covers a definition and all that it names, from file to file, in the rooms below that decide what
 is learnt and measured, as syntax trees without docstrings. What comes by name (`objective="dcl"`,
 `parts=["queue"]`) counts as well. Kernels, encoders and the training loop are left out: the
-objectives' battery and the golden files guard them.
+objectives' battery and the golden files guard them; so are installed libraries.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
+from typing import Any
 
 from dipole.data.cache import digest
+from dipole.lookup import plugins
+from dipole.objectives.contract.registry import OBJECTIVES, registered
 from dipole.studies.syntax import source
 
 # Version of the benches: raised by one when their data or towers change in a way that the code does
@@ -30,7 +33,7 @@ _LEFT_OUT = (
 )  # fmt: skip
 # Where a text may name an objective, a part, a view, a recipe: in what is written for one result.
 _NAMING = ("dipole.systems.", "dipole.studies.benches.")
-_PLACE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_PLACE = re.compile(r"(?<![\w./])[A-Za-z_][\w.]*:[A-Za-z_]\w*(?![\w=])")
 _WORD = re.compile(r"[A-Za-z][\w-]*")
 
 Place = tuple[str, str]
@@ -59,20 +62,20 @@ def named(texts: Iterable[str]) -> set[str]:
     """
     places = set()
     for text in texts:
-        if _PLACE.fullmatch(text):
-            places.add(text)
+        places.update(_PLACE.findall(text))
         for word in _WORD.findall(text):
             places.update(_known().get(word, ()))
+            if word in registered():
+                places.add(_place(registered()[word]))
     return places
 
 
 def reached(places: Iterable[str], recipes: Mapping[str, str] = {}) -> set[Place]:
     """(module, name) of every definition that decides: those of the places, and what they name."""
     waiting = [_root(place) for place in places]
-    roots = {module for module, _ in waiting}
     found: set[Place] = set()
     while waiting:
-        place = _home(*waiting.pop(), roots)
+        place = _home(*waiting.pop())
         if place is None or place in found:
             continue
         found.add(place)
@@ -104,13 +107,13 @@ def _root(place: str) -> Place:
     return module, top if top in file.nodes and "<locals>" not in name else ""
 
 
-def _home(module: str, name: str, roots: set[str]) -> Place | None:
+def _home(module: str, name: str) -> Place | None:
     """Where a name is defined, behind what imports it; None where that decides nothing."""
-    if module not in roots and not _decides(module):
+    if not _decides(module):
         return None
     if module == "dipole.objectives":
         place = _objective_classes().get(name)
-        return _home(*place, roots) if place else None
+        return _home(*place) if place else None
     file = source(module)
     if file is None:
         return None
@@ -118,23 +121,21 @@ def _home(module: str, name: str, roots: set[str]) -> Place | None:
         return module, name
     if name in file.imports:
         origin, what = file.imports[name]
-        return _home(origin, what, roots)
+        return _home(origin, what)
     return None
 
 
 def _decides(module: str) -> bool:
-    inside, _, rest = module.partition(".")
-    return (
-        inside == "dipole"
-        and any(rest == room or rest.startswith(f"{room}.") for room in ROOMS)
+    """Whether what is in a module counts: of dipole's the rooms above, of users' all."""
+    package, _, rest = module.partition(".")
+    return package != "dipole" or (
+        any(rest == room or rest.startswith(f"{room}.") for room in ROOMS)
         and not any(rest == out or rest.startswith(f"{out}.") for out in _LEFT_OUT)
     )
 
 
 @cache
 def _objective_classes() -> dict[str, Place]:
-    from dipole.objectives.contract.registry import OBJECTIVES
-
     places = [place.partition(":") for place in OBJECTIVES.values()]
     return {name: (f"dipole.objectives.{module}", name) for module, _, name in places}
 
@@ -142,7 +143,6 @@ def _objective_classes() -> dict[str, Place]:
 @cache
 def _known() -> Mapping[str, tuple[str, ...]]:
     """Name -> the places of all that goes by it."""
-    from dipole.objectives.contract.registry import OBJECTIVES
     from dipole.studies.data import DATA
     from dipole.studies.measures import MEASURES
     from dipole.training.parts.naming import OTHERWISE, PARTS
@@ -158,5 +158,12 @@ def _known() -> Mapping[str, tuple[str, ...]]:
             found.setdefault(name, []).append(f"dipole.{room}.{place}")
     functions = [(name, one) for name, both in SAMPLERS.items() for one in both if one]
     for name, function in [*functions, *MEASURES.items(), *DATA.items()]:
-        found.setdefault(name, []).append(f"{function.__module__}:{function.__qualname__}")
+        found.setdefault(name, []).append(_place(function))
+    for kind in ("objective", "part", "view", "sampler"):
+        for name, point in plugins(kind).items():
+            found.setdefault(name, []).append(f"{point.module}:{point.attr}")
     return {name: tuple(places) for name, places in found.items()}
+
+
+def _place(thing: Any) -> str:
+    return thing if isinstance(thing, str) else f"{thing.__module__}:{thing.__qualname__}"

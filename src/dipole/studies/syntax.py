@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
+import sysconfig
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -112,14 +113,28 @@ def _path(module: str) -> Path | None:
     if module.startswith("dipole."):
         base = Path(__file__).parents[1].joinpath(*module.split(".")[1:])
         return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
-    loaded = sys.modules.get(module)
-    if loaded is None:
-        try:
-            spec = importlib.util.find_spec(module)
-        except (ImportError, ValueError):
-            return None
-        return Path(spec.origin) if spec is not None and spec.origin else None
-    return Path(loaded.__file__) if getattr(loaded, "__file__", None) else None  # type: ignore[arg-type]
+    package = module.partition(".")[0]
+    if module not in sys.modules and _is_library(_found(package)):
+        return None  # nothing of a library is imported to look at it
+    path = _found(module)
+    return None if _is_library(path) else path
+
+
+def _found(module: str) -> Path | None:
+    try:
+        found = sys.modules.get(module) or importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return None
+    place = getattr(found, "__file__", None) or getattr(found, "origin", None)
+    return Path(place) if place else None
+
+
+def _is_library(path: Path | None) -> bool:
+    """Whether a file is Python's own or installed."""
+    if path is None or not path.is_absolute():
+        return True
+    stdlib = Path(sysconfig.get_path("stdlib"))
+    return stdlib in path.parents or bool({"site-packages", "dist-packages"} & set(path.parts))
 
 
 def _defined(node: ast.stmt) -> list[str]:

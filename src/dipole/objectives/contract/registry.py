@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from dipole.data.options import check_types
@@ -133,6 +133,11 @@ def register(
         return cls
 
     return mark
+
+
+def registered() -> Mapping[str, type[Objective]]:
+    """The objectives whose file is imported, by name: those of users too."""
+    return _registered
 
 
 def objective_class(name: str) -> type[Objective]:
