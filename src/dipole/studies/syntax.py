@@ -13,6 +13,7 @@ from typing import Any
 
 # What no interpreter looks at, or writes otherwise in another version of Python.
 _UNSAID = ("ctx", "kind", "type_comment", "type_params", "lineno", "returns")
+_STDLIB = Path(sysconfig.get_path("stdlib"))
 # What a claim, a system and an objective say to people.
 _PROSE = {
     "System": ("paper",), "Claim": ("sentence", "notes", "picture"),
@@ -133,8 +134,7 @@ def _is_library(path: Path | None) -> bool:
     """Whether a file is Python's own or installed."""
     if path is None or not path.is_absolute():
         return True
-    stdlib = Path(sysconfig.get_path("stdlib"))
-    return stdlib in path.parents or bool({"site-packages", "dist-packages"} & set(path.parts))
+    return _STDLIB in path.parents or bool({"site-packages", "dist-packages"} & set(path.parts))
 
 
 def _defined(node: ast.stmt) -> list[str]:
