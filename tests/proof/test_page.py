@@ -6,7 +6,7 @@ from dipole.proof.page import page_text, write_page, write_table
 from dipole.proof.prove import Proof
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.studies.verdict import judge
-from dipole.systems import code_of_system
+from dipole.systems import code_of_system, results
 from dipole.systems.base import System
 from dipole.systems.catalogue import states
 from dipole.systems.results import Result, write_result
@@ -61,13 +61,27 @@ def test_what_is_written(tmp_path):
 
 
 def test_a_page_says_that_it_is_stale_as_long_as_it_is(tmp_path):
-    page, results = write_page(proof_of(), tmp_path, "dipole prove dcl"), tmp_path / "results.json"
+    page, path = write_page(proof_of(), tmp_path, "dipole prove dcl"), tmp_path / "results.json"
     fresh = page.read_text()
     write_table(tmp_path / "README.md", states(tmp_path))
     assert page.read_text() == fresh
     code = code_of_system("dcl")
     for digest, stale in (("old", True), ("older", True), (code, False)):
-        write_result(results, "dcl", Result("holds", code=digest))
+        write_result(path, "dcl", Result("holds", code=digest))
         write_table(tmp_path / "README.md", states(tmp_path))
         assert (page.read_text() != fresh) == stale
         assert page.read_text().count("*Stale: the code that decides this has changed") == stale
+
+
+def test_what_is_proved_in_the_docs_of_a_checkout_ships(tmp_path, monkeypatch):
+    package, docs = tmp_path / "src" / "dipole" / "systems", tmp_path / "docs" / "systems"
+    package.mkdir(parents=True)
+    docs.mkdir(parents=True)
+    monkeypatch.setattr(results, "_PACKAGE", package)
+    write_page(proof_of(), docs, "dipole prove dcl")
+    assert json.loads((package / "results.json").read_text())["dcl"]["verdict"] == "holds"
+    assert sorted(path.name for path in docs.iterdir()) == ["README.md", "dcl.md", "dcl.png"]
+    assert "| [dcl](dcl.md) | holds |" in (docs / "README.md").read_text()
+    (state,) = states(ids=["dcl"])
+    assert state.shown == "holds"
+    assert state.here is None
