@@ -50,10 +50,13 @@ class Recipe:
             objective: dcl
             temperature: 0.1
         """
-        text: str = yaml.safe_dump(
-            self.settings, sort_keys=False, default_flow_style=None, allow_unicode=True
-        )
-        return text
+        return "".join(
+            yaml.safe_dump(
+                {name: value}, sort_keys=False, allow_unicode=True,
+                default_flow_style=None if isinstance(value, list | dict) else False,
+            )
+            for name, value in self.settings.items()
+        )  # fmt: skip
 
 
 def read_recipe(recipe: str | Path | Recipe) -> dict[str, Any]:

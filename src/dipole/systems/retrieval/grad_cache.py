@@ -96,6 +96,7 @@ SYSTEM = System(
         "Gao et al. 2021, Scaling Deep Contrastive Learning Batch Size under Memory Limited "
         "Setup, arXiv 2101.06983"
     ),
+    place="dipole.training.gradient_cache:encode_chunks",
     claim=Claim(
         sentence=(
             "A large batch encoded in chunks has exactly its own gradient at the memory of a "

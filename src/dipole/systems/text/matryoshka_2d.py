@@ -87,6 +87,7 @@ def from_base(seed: int) -> float:
 SYSTEM = System(
     id="matryoshka-2d",
     paper="Li et al. 2024, 2D Matryoshka Sentence Embeddings, arXiv 2402.14776",
+    place="dipole.training.parts.layers:Layers",
     claim=Claim(
         sentence=(
             "Training a random shallow layer and short pieces of the vectors beside the whole makes"

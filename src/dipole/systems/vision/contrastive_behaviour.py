@@ -80,6 +80,7 @@ def relations(outcome: Outcome) -> Mapping[str, np.ndarray]:
 SYSTEM = System(
     id="contrastive-behaviour",
     paper="Wang and Liu 2021, Understanding the Behaviour of Contrastive Loss, arXiv 2012.09740",
+    place="dipole.evaluation.geometry.classes:tolerance",
     claim=Claim(
         sentence=(
             "The temperature decides how hard negatives weigh: a low one spreads the vectors, a"
