@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dipole.errors import InputError
@@ -22,6 +22,30 @@ _OPTIONS = {
 }  # fmt: skip
 # What a training has for an objective beside scores and classes, without a teacher or lists.
 _ALWAYS = {"anchor", "positive", "views", "rows", "ids"}
+
+
+def of_sides(view: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """The views of sides of pairs, by side, and those of examples without a partner.
+
+    >>> of_sides(["anchor=word-deletion", "positive=soft-code"])
+    ({'anchor': 'word-deletion', 'positive': 'soft-code'}, [])
+    """
+    sides: dict[str, str] = {}
+    plain: list[str] = []
+    for name in view:
+        side, _, own = name.partition("=")
+        if not own or side not in ("anchor", "positive"):
+            plain.append(name)
+        elif side in sides:
+            raise InputError(f"view: found two for the {side}; expected one of a side")
+        else:
+            sides[side] = own
+    if sides and plain:
+        raise InputError(
+            f"view: found {plain[0]} beside {next(iter(sides))}=...; expected a side for each, or "
+            "for none"
+        )
+    return sides, plain
 
 
 def load_examples(
@@ -59,7 +83,8 @@ def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -
     labelled = {"input": config.anchor, "label": config.label, **inputs_too}
     if config.label is not None or only == "labelled":
         return load_labeled(source, **labelled)
-    is_one_sided = config.positive is None and bool(config.view or _is_labelled(source))
+    _, views = of_sides(config.view)
+    is_one_sided = config.positive is None and bool(views or _is_labelled(source))
     if only in ("texts", "images") or (only is None and is_one_sided):
         return load_inputs(source, input=config.anchor, **inputs_too)
     if config.resize is not None:
@@ -112,7 +137,8 @@ def check_columns(config: Config, inputs: Mapping[str, bool]) -> None:
         ("view", ("negative", "score"), "views are made of inputs without a partner"),
     ):
         for other in others:
-            if getattr(config, one) and getattr(config, other):
+            is_there = of_sides(config.view)[1] if one == "view" else getattr(config, one)
+            if is_there and getattr(config, other):
                 raise InputError(
                     f"{other}: found beside --{one}, and {why}; expected one of the two"
                 )

@@ -25,7 +25,7 @@ SYSTEMS: dict[str, tuple[str, str]] = {
     "cocosoda": (
         "InfoNCE(0.07, symmetric=False)",
         "the mean of four: text and code against each other and against a momentum encoder's "
-        "masked keys, each with a queue of its own; the recipe has one of them, in both directions",
+        "masked keys, each with a queue of its own",
     ),
     "codiemb": (
         "CoDiEmb()",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def check_code(settings: Mapping[str, Any], given: Mapping[str, Any], path: Path
 def _places(value: Any) -> Iterator[str]:
     """Every `file.py:Class` and `module:Class` in a setting: terms of a sum, names of parts."""
     if isinstance(value, str):
-        words = (word.strip() for word in re.split(r"[+*]", value))
+        words = (word.partition("(")[0].strip() for word in re.split(r"[+*]", value))
+        words = chain(words, (word.strip() for word in re.split(r"[+*]", value)))
         yield from (word for word in words if is_place(word) and not word.startswith("dipole."))
     elif isinstance(value, Mapping | list):
         for inner in value:
