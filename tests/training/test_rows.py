@@ -47,6 +47,12 @@ RUNS = {
     ),
     "views of sides": ("pairs", SIDES),
     "views of sides in pieces": ("pairs", SIDES | {"chunk": 3}),
+    "noise": (
+        "inputs",
+        STATIC
+        | {"objective": "dclr"}
+        | {"parts": ["teacher:kind=frozen", "dipole.systems.text.dclr:Noise:count=1.5"]},
+    ),
     "mixed": (
         "pairs",
         STATIC
