@@ -16,6 +16,7 @@ from torch import Tensor
 from dipole.data.same import content_key, exact_key
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.kernels.draws import keys
+from dipole.training.kinds import numbers_of
 from dipole.training.rendering import SideView, prepare, prepare_side, prepare_views
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def tensor_names(examples: Examples) -> set[str]:
     found |= {"mask"} if "candidates" in found else set()
     found |= {"teacher_scores"} if "relevance" in fields else set()
     named = {"score": "scores", "relevance": "relevance", "label": "labels"}
+    found |= {"numbers"} if "label" in fields else set()
     return found | {name for field, name in named.items() if field in fields}
 
 
@@ -156,6 +158,8 @@ def collate(
         tensors["relevance"] = padded(flat, tensors["mask"])
     if "label" in taken:
         tensors["labels"] = class_ids(taken["label"])
+        if (numbers := numbers_of(taken["label"])) is not None:
+            tensors["numbers"] = torch.tensor(numbers, dtype=torch.float32)
     return Batch(
         row_ids=taken["id"],
         columns=columns,

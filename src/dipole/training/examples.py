@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dipole.errors import InputError
-from dipole.training.kinds import KINDS, check_kind
+from dipole.training.kinds import KINDS, check_kind, numbers_of
 
 if TYPE_CHECKING:
     from dipole.data import Examples
@@ -81,7 +81,8 @@ def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -
     inputs_too = rows | {"seed": config.split_seed, "resize": config.resize}
     scored = {"first": config.anchor, "second": config.positive, "score": config.score, **rows}
     labelled = {"input": config.anchor, "label": config.label, **inputs_too}
-    if config.label is not None or only == "labelled":
+    labelled["numbers"] = "numbers" in inputs
+    if config.label is not None or only in ("labelled", "numbered"):
         return load_labeled(source, **labelled)
     _, views = of_sides(config.view)
     is_one_sided = config.positive is None and bool(views or _is_labelled(source))
@@ -158,7 +159,8 @@ def check_columns(config: Config, inputs: Mapping[str, bool]) -> None:
             f"negative: {config.objective} takes no hard negatives; expected an objective that "
             f"does, {objectives_taking('negative')}, or no --negative"
         )
-    if config.label is not None and "labels" not in inputs and config.sampler != "classes":
+    taken = {"labels", "numbers"} & inputs.keys()
+    if config.label is not None and not taken and config.sampler != "classes":
         raise InputError(
             f"label: {config.objective} takes no classes; expected an objective that does, "
             f"{objectives_taking('labels')}, or --sampler classes, or no --label"
@@ -188,7 +190,9 @@ def check_examples(config: Config, inputs: Mapping[str, bool], examples: Example
         missing = "scores; expected graded pairs (--score COLUMN)"
     elif "labels" in needed and "label" not in fields and "labels" not in given:
         missing = "classes; expected labelled inputs (--label COLUMN)"
-    elif "relevance" in needed and "relevance" not in fields:
+    elif "numbers" in needed and not is_numbered(examples):
+        missing = "labels that are numbers (--label COLUMN)"
+    elif "relevance" in needed and "relevance" not in {*fields, *given}:
         missing = (
             "the relevance of candidates; expected lists (columns query, candidates and relevance, "
             "or query, pos and neg)"
@@ -208,6 +212,11 @@ def check_examples(config: Config, inputs: Mapping[str, bool], examples: Example
             f"data: found {found}; {config.objective} takes no scores, and not every pair belongs "
             f"together; expected an objective that does, {objectives_taking('scores')}, or pairs"
         )
+
+
+def is_numbered(examples: Examples) -> bool:
+    """Whether every label is a number."""
+    return "label" in examples.FIELDS and numbers_of(examples.column("label")) is not None
 
 
 def unused(inputs: Mapping[str, bool], examples: Examples) -> str:

@@ -18,7 +18,7 @@ from dipole.errors import InputError
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.maths import unit
 from dipole.objectives.pairs.sct import similarity_distribution
-from dipole.objectives.whole_batch import everyone
+from dipole.objectives.whole_batch import whole_batch
 from dipole.studies.benches.sentences import fitted, judged, spearman, unlabelled
 from dipole.studies.benches.tiny_text import tiny_text
 from dipole.studies.claim import AtLeast, Claim
@@ -59,7 +59,7 @@ class CosineMSE(Objective):
     """The mean squared difference between cosines of the batch and the teacher's: the baseline."""
 
     def forward(self, anchor: Tensor, positive: Tensor, teacher_scores: Tensor) -> Tensor:
-        return F.mse_loss(unit(anchor) @ everyone(unit(positive)).T, teacher_scores)
+        return F.mse_loss(unit(anchor) @ whole_batch(unit(positive)).T, teacher_scores)
 
 
 class Student(Part):
