@@ -158,8 +158,8 @@ def collate(
         tensors["relevance"] = padded(flat, tensors["mask"])
     if "label" in taken:
         tensors["labels"] = class_ids(taken["label"])
-        if (numbers := numbers_of(taken["label"])) is not None:
-            tensors["numbers"] = torch.tensor(numbers, dtype=torch.float32)
+        if (amounts := numbers_of(taken["label"])) is not None:
+            tensors["numbers"] = torch.tensor(amounts, dtype=torch.float32)
     return Batch(
         row_ids=taken["id"],
         columns=columns,
