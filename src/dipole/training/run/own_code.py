@@ -11,7 +11,9 @@ from dipole.errors import InputError
 from dipole.lookup import is_loaded, is_place
 
 # The settings that may name code.
-FIELDS = ("encoder", "encoder_options", "objective", "view", "sampler", "parts")
+FIELDS = (
+    "encoder", "encoder_options", "objective", "step", "view", "sampler", "parts", "optimizer",
+)  # fmt: skip
 
 
 def check_code(settings: Mapping[str, Any], given: Mapping[str, Any], path: Path) -> None:
