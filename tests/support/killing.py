@@ -7,7 +7,7 @@ import pytest
 
 
 def killed_at(
-    monkeypatch: pytest.MonkeyPatch,
+    patcher: pytest.MonkeyPatch,
     step: int,
     function: Callable[..., Any],
     *args: Any,
@@ -23,7 +23,7 @@ def killed_at(
             raise KeyboardInterrupt
         return whole(trainer, batch)
 
-    with monkeypatch.context() as patch:
+    with patcher.context() as patch:
         patch.setattr(Trainer, "_step", until)
         with pytest.raises(KeyboardInterrupt):
             function(*args, **given)

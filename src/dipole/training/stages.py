@@ -72,7 +72,7 @@ def fit_stages(
 
     are_done = together(begin)
     fresh = [bool(stage.get(FRESH)) for stage in config.stages]
-    start = folder / STAGES / START
+    start = folder / START
     if any(fresh) and not any(are_done):
         together(lambda: _keep(encoder, start))
     for number, (stage, own) in enumerate(zip(stages, config.stages, strict=True), 1):
@@ -102,7 +102,7 @@ def fit_stages(
             text = str(error).replace(str(out), str(folder))
             raise InterruptedRunError(f"stage {number}: {text}") from None
     together(lambda: _join(folder, len(stages)))
-    start.unlink(missing_ok=True)
+    together(lambda: start.unlink(missing_ok=True))
     return finished(folder)
 
 
@@ -150,7 +150,6 @@ def _with_models(config: Config, folder: Path) -> Config:
 
 def _keep(encoder: Encoder, path: Path) -> None:
     if not path.exists():
-        path.parent.mkdir(exist_ok=True)
         with replaced(path) as new:
             torch.save(encoder.state_dict(), new)
 
