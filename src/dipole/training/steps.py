@@ -48,7 +48,7 @@ class Step(Declared):
     Its annotated fields are its settings (`dipole.declared`). `bind` is called once, before the
     first step: what it needs of the encoder or the data (a decoder's size) is made there. Layers
     and buffers are trained, saved and resumed like all others. `encoder` and `objective` are those
-    of the training.
+    of the training; what it puts into `beside` stands in the metrics with the losses.
     """
 
     # The tensors it cannot do without, by name; None: those of the objective.
@@ -69,6 +69,7 @@ class Step(Declared):
         """Called once by the training."""
         self._encoder = [setup.encoder]
         self.losses: dict[str, Tensor] = {}
+        self.beside: dict[str, Tensor] = {}
         if isinstance(self.objective, Objective):
             self.objective.bind(len(setup.examples))
         self.bind(setup)
@@ -98,6 +99,7 @@ class Step(Declared):
 
     def total(self, batch: Given) -> Tensor:
         """The sum of the losses, each of them kept for the metrics as loss/NAME."""
+        self.beside = {}
         found: Any = self(batch)
         name = type(self).__name__
         if not isinstance(found, dict) or not found:
@@ -111,7 +113,7 @@ class Step(Declared):
         total = torch.stack([value.reshape(()) for value in found.values()]).sum()
         if not total.requires_grad:
             raise InputError(f"step: {name} gave a constant; expected losses that can be learnt")
-        self.losses = {key: value.detach() for key, value in found.items()}
+        self.losses = {key: value.detach() for key, value in (found | self.beside).items()}
         return total
 
 

@@ -34,7 +34,7 @@ class Blocks(Objective):
     """E l( f(x).(mean_b f(x+) - mean_b f(x-)) ),  l(v) = log2(1 + exp(-v)),  which is 1 at v = 0.
 
     Of a batch as `blocks` draws it: x, then `block` of its class, then `block` of another draw of
-    the classes, and so on. Vectors are taken as they are. `none`: one number for each x.
+    the classes, and so on. Vectors are taken as they are.
     """
 
     rows = False
@@ -45,8 +45,8 @@ class Blocks(Objective):
         found = everyone(anchor)
         if len(found) % size:
             raise InputError(
-                f"batch: found {len(found)} rows, expected blocks of {size}: --sampler {HERE}:blocks"
-                f" --sampler-option block={self.block}"
+                f"batch: found {len(found)} rows, expected blocks of {size}: the sampler "
+                f"{HERE}:blocks with block={self.block}"
             )
         x, near, far = found.view(-1, size, found.shape[1]).split([1, *[self.block] * 2], dim=1)
         margins = (x[:, 0] * (near.mean(1) - far.mean(1))).sum(1)
@@ -75,7 +75,7 @@ class Drawn(Plan):
 
 
 def blocks(m: Material, *, block: int = 1) -> Plan:
-    """The sampler of `Blocks`; block: how many similar rows and how many others x is compared to."""
+    """The sampler of `Blocks`; block: how many similar and how many other rows x meets."""
     labels = m.examples.keys("label", exact=True)
     return Drawn(labels, m.batch_size, block=block, seed=m.seed)
 
