@@ -103,7 +103,14 @@ def _table(*, one_sided: bool) -> str:
     return "anchor,positive\n" + "".join(f"{anchor},{positive}\n" for anchor, positive in rows)
 
 
-PARTS = {"objectives": objectives, "recipes": recipes}
+def cli() -> dict[str, Any]:
+    """What the command line says."""
+    from support.golden_cli import answers
+
+    return dict(answers())
+
+
+PARTS = {"objectives": objectives, "recipes": recipes, "cli": cli}
 
 
 def stored(part: str) -> dict[str, Any]:

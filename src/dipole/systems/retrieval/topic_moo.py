@@ -387,7 +387,8 @@ SYSTEM = System(
             " contrast a few, so the shortest sum of the gradients as they are is nearly the"
             " contrast's alone, and topics fall apart (one seed at a rate of 2e-3: NPMI -26,"
             " neighbours 25 %): here the gradients are those of the logarithms of both losses."
-            " Chosen after that; the rate of 1e-2 is for all arms. Contrast of documents has weight 1 (10 was worse on one seed)."
+            " Chosen after that; the rate of 1e-2 is for all arms. Contrast of documents has weight"
+            " 1 (10 was worse on one seed)."
             " Half as long (40 epochs, five seeds) nothing was seen either way: NPMI 19.8 of the"
             " likelihood alone, 22.4 with documents, 19.8 with sets, each within 12."
         ),

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dipole.objectives.maths import everywhere
-from dipole.objectives.whole_batch import everyone
+from dipole.objectives.whole_batch import whole_batch
 from dipole.training.parts.base import Part
 
 
@@ -40,7 +40,7 @@ class Lists(Part):
             return batch
         names = {"positive": "ids", "negative": "negative_ids"}
         names = {name: ids for name, ids in names.items() if name in batch}
-        columns = torch.cat([everyone(batch[name]) for name in names])
+        columns = torch.cat([whole_batch(batch[name]) for name in names])
         ids = torch.cat([everywhere(batch[name]) for name in names.values()])
         rows = everywhere(batch["rows"])
         own = (rows == batch["rows"][:, None]).int().argmax(1, keepdim=True)
