@@ -169,6 +169,8 @@ def fit_one(
 ) -> Run:
     """`fit` with its settings checked: one training."""
     from dipole.training.learnable import check_learnable, check_partners, check_words
+    from dipole.training.optimizers import check_optimizer
+    from dipole.training.steps import make_step
     from dipole.training.towers import inputs_of
 
     # What can be wrong soonest comes first.
@@ -176,8 +178,11 @@ def fit_one(
         if getattr(config, name) and not getattr(config, needed):
             raise InputError(f"{name}: does nothing without --{needed}; expected both or none")
     check_trackers(config.track)
+    check_optimizer(config)
     if objective is None or isinstance(objective, str):
         objective = build_objective(config)
+    if (step := make_step(config)) is not None:
+        objective = step.over(objective)
     inputs = inputs_of(objective)
     if isinstance(data, Examples):
         check_no_columns(config)
@@ -197,6 +202,11 @@ def fit_one(
     origin = together(
         lambda: check_data(folder, parts_of(config, examples, held), accept=changed_data)
     )
+    if origin["changed"] and config.sampler_options.get("every"):
+        raise InputError(
+            "sampler: its groups of the old rows are no groups of the new ones; expected a run "
+            "without the sampler option every, or a new one"
+        )
     if held is not None:
         notes += _trained_on(held, origin)
     if not isinstance(encoder, Encoder):
@@ -287,8 +297,9 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
             f"{before}: of format 1, from an older dipole, with which alone the run could go on; "
             "expected a new run in another folder (docs/migration.md)"
         )
-    if "parts" in given:  # objects of Python among them
-        settings["parts"] = given["parts"]
+    for name in ("parts", "step"):  # objects of Python among them
+        if name in given:
+            settings[name] = given[name]
     if other:  # one that is asked for replaces both
         settings |= {name: asked[name] if name in given else None for name in _LENGTH}
     return make_config(**settings), (folder / RESULT).exists() and not other
@@ -319,7 +330,9 @@ def _note(line: str) -> None:
 
 
 def _with_defaults(config: Config, encoder: Encoder) -> Config:
-    """Settings that were not given are the encoder's own."""
+    """Settings that were not given are the encoder's own, or the optimiser's."""
+    from dipole.training.optimizers import defaults_of
+
     missing = {
         name: value
         for name, value in encoder.training_defaults.items()
@@ -329,7 +342,7 @@ def _with_defaults(config: Config, encoder: Encoder) -> Config:
         from dipole.encoders.precision import bfloat16_is_faster
 
         missing["precision"] = "bf16" if bfloat16_is_faster(torch_device()) else "fp32"
-    return config.model_copy(update=missing)
+    return config.model_copy(update=missing | defaults_of(config))
 
 
 def _settle_precision() -> None:

@@ -67,7 +67,10 @@ def test_own_classes_from_a_file(tmp_path):
     ("part", "message"),
     [
         ("qeue:size=4", "part: found 'qeue'; did you mean 'queue'?"),
-        ("zzz", "part: found 'zzz'; expected one of centroids, mixed, queue, teacher, or one of"),
+        (
+            "zzz",
+            "part: found 'zzz'; expected one of centroids, mixed, pseudo-labels, queue, tea",
+        ),
         ("queue:sise=4", "part queue: found setting 'sise'; did you mean 'size'?"),
         ("queue", "part queue: found no size; expected --part queue:size=..."),
         ("teacher:model", "part: found 'teacher:model'; no module 'teacher' here or installed"),
