@@ -8,11 +8,19 @@ from dipole.systems import recipes
 from dipole.systems.catalogue import entry_of
 from dipole.training.recipe import Recipe, read_recipe
 from support import kinds
+from support.tiny_bert import save_tiny_bert
 
 # Recipe and kind of data, of all that a recipe says it wants.
 CASES = [(name, kind) for name, found in recipes().items() for kind in found.settings["wants"]]
 # Towers of texts start small.
 SMALL = ["--encoder-option", "dim=8", "--encoder-option", "buckets=64"]
+# Of recipes for more data than the small files have.
+FEWER = {
+    "proto-triplet-icnn": [
+        "--sampler-option", "per_class=4",
+        "--part", "dipole.systems.vision.proto_triplet_icnn:Episode:shots=1",
+    ],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", list(recipes()))
@@ -30,12 +38,23 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
     command += ["--max-steps", "2", "--batch-size", "8"]
     if kind == "images" and "encoder" not in settings:
         command += ["--encoder", "conv"]
-    if kind != "images" and "encoder" not in settings:
+    command += _transformer(settings, tmp_path)
+    if kind != "images" and "encoder" not in settings and "adapter" not in settings:
         command += SMALL
+    command += FEWER.get(name, [])
     done = CliRunner().invoke(app, [str(word) for word in command])
     assert done.exit_code == 0, done.output + repr(done.exception)
     vectors = load_encoder(tmp_path / "run").encode(kinds.sample(kind))
     assert len(vectors) == 2
+
+
+def _transformer(settings, folder):
+    """The options that name a small one, of a recipe that is for a transformer."""
+    if settings.get("encoder") != "layers" and "adapter" not in settings:
+        return []
+    texts = [text for row in kinds.ROWS for text in row]
+    place = save_tiny_bert(folder / "bert", texts)
+    return ["--encoder", place] if "adapter" in settings else ["--encoder-option", f"model={place}"]
 
 
 def test_a_path_is_a_recipe(tmp_path):

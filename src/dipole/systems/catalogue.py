@@ -99,7 +99,7 @@ def built_parts() -> Mapping[str, tuple[str, ...]]:
     """Entry -> what is there of it: objectives by name, a recipe, places in the package.
 
     An objective says which system it is of, `objectives.systems` which calls make a system's loss;
-    what is no objective is said in places.tsv.
+    what is no objective is said by its file, or in places.tsv.
     """
     from dipole.objectives.contract.registry import OBJECTIVES, objective_class
     from dipole.objectives.contract.systems import SYSTEMS
@@ -122,9 +122,16 @@ def built_parts() -> Mapping[str, tuple[str, ...]]:
 
 
 def places() -> dict[str, str]:
-    """Entry -> module:name, of systems that are neither an objective nor a recipe."""
+    """Entry -> module:name, of systems that are neither an objective nor a recipe: `System.place`,
+    or what places.tsv says of those that have no file yet."""
+    from dipole.systems import files as system_files
+    from dipole.systems import system
+
     text = files(__package__).joinpath("places.tsv").read_text(encoding="utf-8")
-    return dict(tuple(line.split("\t")) for line in text.splitlines() if line)  # type: ignore[misc]
+    rows = [line.partition("\t") for line in text.splitlines() if line]
+    return {id: place for id, _, place in rows} | {
+        id: system(id).place for id in system_files() if system(id).place
+    }
 
 
 def check_place(place: str) -> None:

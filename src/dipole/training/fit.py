@@ -29,7 +29,7 @@ from dipole.training.formats import is_former, translated
 from dipole.training.kinds import check_kind
 from dipole.training.known import known_settings
 from dipole.training.mined import check_mine, mined
-from dipole.training.recipe import Recipe, read_recipe
+from dipole.training.recipe import Recipe, over, read_recipe
 from dipole.training.run.origin import check_data, parts_of
 from dipole.training.run.own_code import check_code
 from dipole.training.run.processes import is_alone, only_run, together
@@ -128,7 +128,7 @@ def fit(
         "objective": objective,
         "validation": validation,
     }
-    given = ({} if recipe is None else read_recipe(recipe)) | _describe(**objects) | {**settings}
+    given = over({} if recipe is None else read_recipe(recipe), _describe(**objects) | {**settings})
     with only_run(folder):
         config, is_finished = together(lambda: _config_of_run(folder, given, resume=resume))
         if is_finished:

@@ -48,7 +48,7 @@ class StoredTeacher(Part):
             raise InputError(f"teacher: found model '{self.model}'; expected a folder or a hub id")
 
     def bind(self, setup: Setup) -> None:
-        if "teacher_scores" not in setup.inputs:
+        if not {"teacher_scores", *self.gives} & setup.inputs.keys():
             raise InputError(
                 "teacher: found a model, which gives scores, and an objective that takes none; "
                 "expected kl-listwise, margin-mse, cadet or dclr"
