@@ -16,6 +16,7 @@ CASES = [(name, kind) for name, found in recipes().items() for kind in found.set
 SMALL = ["--encoder-option", "dim=8", "--encoder-option", "buckets=64"]
 # Of recipes for more data than the small files have.
 FEWER = {
+    "dse": ["--encoder-option", "last=2"],
     "proto-triplet-icnn": [
         "--sampler-option", "per_class=4",
         "--part", "dipole.systems.vision.proto_triplet_icnn:Episode:shots=1",
