@@ -39,8 +39,9 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
     command += ["--max-steps", "2", "--batch-size", "8"]
     if kind == "images" and "encoder" not in settings:
         command += ["--encoder", "conv"]
-    command += _transformer(settings, tmp_path)
-    if kind != "images" and "encoder" not in settings and "adapter" not in settings:
+    elif transformer := _transformer(settings, tmp_path):
+        command += transformer
+    elif kind != "images" and "encoder" not in settings:
         command += SMALL
     command += FEWER.get(name, [])
     done = CliRunner().invoke(app, [str(word) for word in command])
@@ -51,11 +52,12 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
 
 def _transformer(settings, folder):
     """The options that name a small one, of a recipe that is for a transformer."""
-    if settings.get("encoder") != "layers" and "adapter" not in settings:
+    is_layers = settings.get("encoder") == "layers"
+    if not (is_layers or "adapter" in settings or "pooling" in settings.get("encoder_options", {})):
         return []
     texts = [text for row in kinds.ROWS for text in row]
     place = save_tiny_bert(folder / "bert", texts)
-    return ["--encoder", place] if "adapter" in settings else ["--encoder-option", f"model={place}"]
+    return ["--encoder-option", f"model={place}"] if is_layers else ["--encoder", place]
 
 
 def test_a_path_is_a_recipe(tmp_path):

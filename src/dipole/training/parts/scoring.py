@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,17 +35,15 @@ def scorer_of(model: Any, examples: Examples, second: str) -> tuple[Score, str |
         said = hashlib.sha256("\0".join(documents).encode()).hexdigest()
         return words_of(documents), digest("bm25", said)
     if isinstance(model, str) and is_place(model):
-        found = find("teacher", model, {})
-        source = Path(inspect.getfile(found)).read_bytes()
-        made = found() if inspect.isclass(found) else found
-        return checked(made, model), digest(model, hashlib.sha256(source).hexdigest())
+        made, mark = _own(model)
+        return checked(made, model), mark
     if isinstance(model, str | Path):
         scorer = _loaded(model)
         if torch.accelerator.is_available():
             scorer.to(str(torch.accelerator.current_accelerator()))
         return checked(scorer, str(model)), fingerprint(scorer)
-    mark = fingerprint(model) if hasattr(model, "settings") and hasattr(model, "weights") else None
-    return checked(model, "teacher"), mark
+    has_weights = hasattr(model, "settings") and hasattr(model, "weights")
+    return checked(model, "teacher"), fingerprint(model) if has_weights else None
 
 
 def checked(scorer: Any, name: str) -> Score:
@@ -124,7 +123,19 @@ def _loaded(model: str | Path) -> Any:
 
 
 def load_judge(model: str) -> Any:
-    """A model that reads pairs, or an encoder."""
+    """An encoder, or with `score(first, second)` what reads pairs: a cross-encoder, a run's head
+    or a function of one's own."""
+    if model == "bm25":
+        raise InputError("judge: found bm25, words as a judge; expected a run or a model")
+    if is_place(model):
+        return SimpleNamespace(score=checked(_own(model)[0], model))
     from dipole.encoders import load_encoder
 
     return _loaded(model) if reads_pairs(model) else load_encoder(model)
+
+
+def _own(place: str) -> tuple[Any, str]:
+    """A function, or an object of a class, of one's own, and a digest of the file it is in."""
+    found = find("teacher", place, {})
+    source = hashlib.sha256(Path(inspect.getfile(found)).read_bytes()).hexdigest()
+    return found() if inspect.isclass(found) else found, digest(place, source)
