@@ -58,7 +58,12 @@ CASES = [
     ("proto-triplet-icnn", "labelled", {"objective": "proto-triplet"}),
     ("proto-triplet-icnn", "labelled", {"parts": [{EPISODE: {"shots": 2}}]}),
     ("gml-long-tail", "labelled", {"objective": "gml", "objective_options": {"counts": "data"}}),
-    ("gml-long-tail", "labelled", {"objective_options": {"logit-adjusted.counts": "data"}}),
+    (
+        "gml-long-tail",
+        "labelled",
+        {"objective": "logit-adjusted", "objective_options": {}, "parts": ["classes"]},
+    ),
+    ("gml-long-tail", "labelled", {"objective_options": {}}),
     ("gml-long-tail", "labelled", {"parts": ["classes", {"queue": {"size": 4096}}]}),
 ]
 
