@@ -35,6 +35,13 @@ RUNS = {
         "objective": "queue-infonce",
         "parts": ["queue:size=16", "teacher:kind=frozen"],
     },
+    "teacher of pairs": {
+        "listed": True,
+        "objective": "kl-listwise",
+        "parts": ["teacher:model=bm25"],
+    },
+    "teacher of a batch": {"objective": "kl-listwise", "parts": ["teacher:model=bm25"]},
+    "mined": {"mine": {"source": "encoder", "negatives": 2}},
     "state of examples": {"objective": "isogclr", "objective_options": {"rho": 0.5}},
     "lists that are empty here and there": {"listed": True, "batch_size": 4},
     "fewer rows than processes": {"batch_size": 2, "parts": ["queue:size=5"]},

@@ -129,6 +129,12 @@ class Config(Settings):
         "(file.py:Class); repeatable.",
         json_schema_extra={"option": "--part", "metavar": "NAME:KEY=VALUE,..."},
     )
+    mine: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Find hard negatives for pairs first: source=bm25, encoder (the one that is "
+        "trained), a model or file.py:function, guide=MODEL, and settings of dipole mine, "
+        "KEY=VALUE; repeatable.",
+    )
 
     sampler: str = Field(
         "unique",

@@ -25,9 +25,12 @@ from dipole.training.build import (
     load_validation,
 )
 from dipole.training.config import PYTHON, Config, make_config, read_config
-from dipole.training.examples import check_examples, check_no_columns, unused
+from dipole.training.examples import check_examples, check_no_columns, own_lists, unused
 from dipole.training.formats import is_former, translated
-from dipole.training.recipe import Recipe, read_recipe
+from dipole.training.kinds import check_kind
+from dipole.training.known import known_settings
+from dipole.training.mined import check_mine, mined
+from dipole.training.recipe import Recipe, over, read_recipe
 from dipole.training.run.origin import check_data, parts_of
 from dipole.training.run.own_code import check_code
 from dipole.training.run.processes import is_alone, only_run, together
@@ -127,7 +130,7 @@ def fit(
         "objective": objective,
         "validation": validation,
     }
-    given = ({} if recipe is None else read_recipe(recipe)) | _describe(**objects) | {**settings}
+    given = over({} if recipe is None else read_recipe(recipe), _describe(**objects) | {**settings})
     with only_run(folder):
         config, is_finished = together(lambda: _config_of_run(folder, given, resume=resume))
         if is_finished:
@@ -179,7 +182,8 @@ def fit_one(
             raise InputError(f"{name}: does nothing without --{needed}; expected both or none")
     check_trackers(config.track)
     check_optimizer(config)
-    if objective is None or isinstance(objective, str):
+    is_named = objective is None or isinstance(objective, str)
+    if is_named:
         objective = build_objective(config)
     if (step := make_step(config)) is not None:
         objective = step.over(objective)
@@ -187,7 +191,10 @@ def fit_one(
     if isinstance(data, Examples):
         check_no_columns(config)
     examples = data if isinstance(data, Examples) else load_training(config, inputs, data)
-    check_examples(config, inputs, examples)
+    if is_mined := check_mine(config, inputs, examples):
+        check_kind(config.wants, examples)  # what is mined is checked when it is there
+    else:
+        check_examples(config, inputs, examples)
     if isinstance(validation, Examples):
         held: Examples | None = validation
     else:
@@ -198,7 +205,7 @@ def fit_one(
         if held is not None:
             _announce("validation", held)
         _note(unused(inputs, examples))
-    notes = check_learnable(config, examples, inputs)
+    notes = [] if is_mined else check_learnable(config, examples, inputs)
     origin = together(
         lambda: check_data(folder, parts_of(config, examples, held), accept=changed_data)
     )
@@ -213,6 +220,14 @@ def fit_one(
         kept = together(lambda: kept_encoder(config, folder)) if origin["changed"] else None
         encoder = build_encoder(config, examples, kept)
     together(lambda: check_saves(encoder, folder))
+    if is_named:
+        objective = build_objective(config, known_settings(encoder, examples))
+        objective = objective if step is None else step.over(objective)
+    if is_mined:
+        examples = mined(config, inputs, examples, encoder, folder, show_progress=show_progress)
+        check_examples(config.model_copy(update={"wants": []}), inputs, examples)
+        notes += check_learnable(config, examples, inputs)
+    examples = own_lists(config, inputs, examples)
     _settle_precision()
     config = _with_defaults(config, encoder)
     notes += check_words(encoder, examples) + check_partners(config, encoder, examples, inputs)

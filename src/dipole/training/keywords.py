@@ -37,6 +37,7 @@ class FitSettings(TypedDict, total=False):
     view: list[str]
     view_options: dict[str, Any]
     parts: list[Any]
+    mine: dict[str, Any]
     sampler: str
     sampler_options: dict[str, Any]
     stages: list[dict[str, Any]]

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +15,14 @@ import torch
 
 from dipole.encoders.base import Encoder
 from dipole.encoders.own import save_encoder
+from dipole.encoders.pair_head import head_of, write_head
 from dipole.errors import InputError, RunError
 from dipole.kernels import using
 from dipole.kernels.draws import Rows, drawing
 from dipole.objectives.contract.base import Objective
 from dipole.sampling.known import KnownPairs
 from dipole.training.batch_norm import over_whole_batches
-from dipole.training.batches import Batch, ahead, collate, unique_keys
+from dipole.training.batches import ENCODED, Batch, ahead, collate, unique_keys
 from dipole.training.config import Config
 from dipole.training.learnable import Gradient, small_batches
 from dipole.training.material import Material
@@ -101,7 +101,9 @@ class Trainer:
         if isinstance(objective, Objective):
             objective.bind(len(examples))
         elif isinstance(objective, Step):
-            objective.begin(Setup(encoder, examples, inputs_of(objective), parts=parts, seed=config.seed))
+            objective.begin(
+                Setup(encoder, examples, inputs_of(objective), parts=parts, seed=config.seed)
+            )
         self.views = [view.to(accelerator.device) for view in views]
         self.sides = [replace(one, view=one.view.to(accelerator.device)) for one in sides]
         self._of_anchors = any("no_negative_anchors" in part.taken() for part in parts)
@@ -360,7 +362,14 @@ class Trainer:
             return
         self.progress.best, self.progress.best_step, self.progress.misses = value, step, 0
         with sharding.whole(self.encoder):
-            together(lambda: write_folder(self.folder / BEST, partial(save_encoder, self.encoder)))
+            together(lambda: write_folder(self.folder / BEST, self.save_model))
+
+    def save_model(self, folder: Path) -> None:
+        """The encoder, and beside it the objective's head for pairs if it has one."""
+        save_encoder(self.encoder, folder)
+        if (head := head_of(self.towers.objective)) is not None:
+            first = next((f for f in ENCODED if f in self.examples.FIELDS), "second")
+            write_head(head, ENCODED[first][1], folder)
 
     def _is_out_of_patience(self) -> bool:
         return self.config.patience is not None and self.progress.misses >= self.config.patience

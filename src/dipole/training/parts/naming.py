@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import NoneType
 from typing import Any, TypeVar
 
@@ -27,13 +27,17 @@ from dipole.training.yaml_loading import load_yaml
 # Name -> module:class of this package.
 PARTS = {
     "centroids": "centroids:Centroids",
+    "classes": "classes:Classes",
     "mixed": "queue:Mixed",
     "pseudo-labels": "pseudo_labels:PseudoLabels",
     "queue": "queue:Queue",
     "teacher": "teacher:Teacher",
 }
 # A name with a setting that makes it another class.
-OTHERWISE = {"teacher:model": "stored_teacher:StoredTeacher"}
+OTHERWISE = {
+    "teacher:model": "stored_teacher:StoredTeacher",
+    "teacher:model of pairs": "pair_teacher:PairTeacher",
+}
 PACKAGE = "dipole.training.parts"
 OWN = "one of your own, as file.py:Class"
 _SETTINGS = re.compile(r"(?P<name>[^=]+?):(?P<settings>[^:=]+=.*)", re.DOTALL)
@@ -100,9 +104,14 @@ def built(cls: type[M], kind: str, name: str, settings: dict[str, Any]) -> M:
         raise InputError(said) from None
 
 
-def part_class(name: str, settings: Iterable[str] = ()) -> type[Part]:
-    """The class that a name, with the names of its settings, means."""
+def part_class(name: str, settings: Mapping[str, Any] | None = None) -> type[Part]:
+    """The class that a name with its settings means."""
+    settings = settings or {}
     key = next((f"{name}:{key}" for key in settings if f"{name}:{key}" in OTHERWISE), name)
+    if key == "teacher:model" != name and isinstance(settings["model"], str):
+        from dipole.training.parts.scoring import reads_pairs
+
+        key += " of pairs" * reads_pairs(settings["model"])
     table = PARTS | ({key: OTHERWISE[key]} if key != name else {})
     found: type[Part] = find("part", key, table, base=Part, package=PACKAGE, others=OWN)
     return found
