@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from dipole.data import Triplets
+from dipole.data import Scored, Triplets
 from dipole.lock import LOCK, Lock
 from support import distributed
 from support.tiny import TinyEncoder, load_tiny, word_pairs
@@ -38,6 +38,13 @@ RUNS = {
         "objective_options": {"infonce.learn_temperature": True},
         "combine": "mgda",
     },
+    "sources": {
+        "graded": {"objective": "pearson", "share": 0.4},
+        "objective_options": {"learn_temperature": True},
+        "parts": ["queue:size=9", "teacher:decay=0.5"],
+        "chunk": 3,
+    },
+    "sharded sources": {"graded": {"objective": "pearson"}, "sharded": True, "chunk": 2},
     "stages": {
         "stages": [
             {"parts": ["queue:size=9"], "epochs": 1},
@@ -53,6 +60,13 @@ def listed(count):
     columns = {name: pairs.column(name) for name in ("anchor", "positive")}
     lists = [[f"far {i}", f"away {i}"] if i % 4 == 0 else [] for i in range(count)]
     return Triplets.from_columns({**columns, "negatives": lists})
+
+
+def graded(count):
+    """Words and other words, with scores."""
+    words = list(word_pairs(count).column("anchor"))
+    scores = [i % 5 / 4 for i in range(count)]
+    return Scored.from_columns({"first": words, "second": words[7:] + words[:7], "score": scores})
 
 
 def job(out, settings, rank=0, processes=1):
@@ -72,6 +86,8 @@ def job(out, settings, rank=0, processes=1):
     encoder.dropout.p = 0.0  # every process draws its own numbers
     settings = {"batch_size": 8, "epochs": 2, "clip_norm": None} | settings
     data = listed(44) if settings.pop("listed", False) else word_pairs(44)
+    if "graded" in settings:
+        settings["sources"] = [{graded(21): settings.pop("graded")}]
     run = fit(data, encoder, out=Path(out), show_progress=False, **settings)
     assert PartialState().num_processes == processes
     return {name: tensor.numpy() for name, tensor in run.encoder.state_dict().items()}
@@ -117,7 +133,7 @@ def test_several_processes_end_as_one(tmp_path, name, processes):
 
 
 @pytest.mark.parametrize("processes", [(2, 3), (3, 1)])
-@pytest.mark.parametrize("name", ["teacher and queue", "sharded"])
+@pytest.mark.parametrize("name", ["teacher and queue", "sharded", "sources"])
 def test_a_run_is_resumed_on_another_number_of_processes(tmp_path, processes, name):
     before, after = processes
     settings = RUNS[name] | {"checkpoint_every": 4}

@@ -34,9 +34,11 @@ class Config(Settings):
     data: str = Field(
         description="File (jsonl, csv, tsv, parquet), folder, data set name or hub id."
     )
-    more_data: list[str] = Field(
+    sources: list[Any] = Field(
         default_factory=list,
-        description="Other data to train on beside --data; repeatable. See --sampler shares.",
+        description="Other data to train on beside --data, as sts.csv:objective=cosent,share=0.3, "
+        "with columns, an objective and a share of the batches of its own; repeatable.",
+        json_schema_extra={"option": "--source", "metavar": "FILE:KEY=VALUE,..."},
     )
     split: str = Field("train", description="Split of the data set to train on.")
     resize: str | int | None = Field(
@@ -84,6 +86,11 @@ class Config(Settings):
         "infonce",
         description="Name of the objective, a sum: infonce + 0.1 * vicreg, or a class of your own, "
         "file.py:Class.",
+    )
+    by_kind: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Objective by kind of data, for --data and every --source that names none: "
+        "graded=cosent, or settings, 'graded={objective: cosent, temperature: 0.05}'; repeatable.",
     )
     combine: Literal["weights", "uncertainty", "mgda"] = Field(
         "weights",
@@ -228,6 +235,32 @@ class Config(Settings):
         from dipole.training.parts.naming import described
 
         return described(value)
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _with_own_settings(cls, value: Any) -> Any:
+        if not value:
+            return []
+        from dipole.training.sources import entries
+
+        return entries(value)
+
+    @field_serializer("sources")
+    def _as_files(self, value: list[Any]) -> list[Any]:
+        if not value:
+            return []
+        from dipole.training.sources import described
+
+        return described(value)
+
+    @field_validator("by_kind")
+    @classmethod
+    def _of_kinds(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if not value:
+            return value
+        from dipole.training.sources import check_kinds
+
+        return check_kinds(value)
 
     @field_validator("sampler")
     @classmethod

@@ -17,14 +17,9 @@ from dipole.encoders.registry import encoder_class, is_own
 from dipole.errors import InputError
 from dipole.lock import LOCK
 from dipole.showing import counted, say
-from dipole.training.build import (
-    build_encoder,
-    build_objective,
-    load_training,
-    load_validation,
-)
+from dipole.training.build import build_encoder, load_validation
 from dipole.training.config import PYTHON, Config, make_config, read_config
-from dipole.training.examples import check_examples, check_no_columns, unused
+from dipole.training.examples import check_examples, unused
 from dipole.training.formats import is_former, translated
 from dipole.training.recipe import Recipe, read_recipe
 from dipole.training.run.origin import check_data, parts_of
@@ -41,6 +36,7 @@ from dipole.training.run.run import (
     tidy,
     train,
 )
+from dipole.training.sources import of_source, sources_of
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -125,7 +121,10 @@ def fit(
         "objective": objective,
         "validation": validation,
     }
-    given = ({} if recipe is None else read_recipe(recipe)) | _describe(**objects) | {**settings}
+    found = {} if recipe is None else read_recipe(recipe)
+    if objective is not None:  # it goes before those that the recipe has by kind of data
+        found.pop("by_kind", None)
+    given = found | _describe(**objects) | {**settings}
     with only_run(folder):
         config, is_finished = together(lambda: _config_of_run(folder, given, resume=resume))
         if is_finished:
@@ -166,52 +165,59 @@ def fit_one(
     keep_encoder: bool = False,
 ) -> Run:
     """`fit` with its settings checked: one training."""
+    from torch import nn
+
     from dipole.training.learnable import check_learnable, check_partners, check_words
-    from dipole.training.towers import inputs_of
+    from dipole.training.tasks import load_tasks
+    from dipole.training.validation import can_be_measured
 
     # What can be wrong soonest comes first.
+    every = [source.config for source in sources_of(config)]
     for name, needed in _NEEDS.items():
-        if getattr(config, name) and not getattr(config, needed):
+        if getattr(config, name) and not any(getattr(own, needed) for own in every):
             raise InputError(f"{name}: does nothing without --{needed}; expected both or none")
     check_trackers(config.track)
-    if objective is None or isinstance(objective, str):
-        objective = build_objective(config)
-    inputs = inputs_of(objective)
-    if isinstance(data, Examples):
-        check_no_columns(config)
-    examples = data if isinstance(data, Examples) else load_training(config, inputs)
-    check_examples(config, inputs, examples)
-    if isinstance(validation, Examples):
-        held: Examples | None = validation
-    else:
-        examples, held = load_validation(config, examples, inputs)
-    if show_progress and os.environ.get("RANK", "0") == "0":
-        _announce("training", examples)
-        if held is not None:
-            _announce("validation", held)
-        _note(unused(inputs, examples))
-    notes = check_learnable(config, examples, inputs)
-    origin = together(
-        lambda: check_data(folder, parts_of(config, examples, held), accept=changed_data)
+    tasks = load_tasks(
+        config,
+        data if isinstance(data, Examples) else None,
+        objective if isinstance(objective, nn.Module) else None,
     )
-    if held is not None:
-        notes += _trained_on(held, origin)
+    notes = []
+    for task in tasks:
+        with of_source(task.name):
+            check_examples(task.config, task.inputs, task.examples)
+            if task is tasks[0] and isinstance(validation, Examples):
+                task.held = validation
+            elif task is tasks[0] or "validation" in task.own or can_be_measured(task.examples):
+                task.examples, task.held = load_validation(task.config, task.examples, task.inputs)
+            if show_progress and os.environ.get("RANK", "0") == "0":
+                _announce("training", task.examples)
+                if task.held is not None:
+                    _announce("validation", task.held)
+                _note(unused(task.inputs, task.examples))
+            notes += check_learnable(task.config, task.examples, task.inputs)
+    origin = together(lambda: check_data(folder, parts_of(tasks), accept=changed_data))
+    for task in tasks:
+        if task.held is not None:
+            notes += _trained_on(task.held, origin)
     if not isinstance(encoder, Encoder):
         kept = together(lambda: kept_encoder(config, folder)) if origin["changed"] else None
-        encoder = build_encoder(config, examples, kept)
+        encoder = build_encoder(config, *(task.examples for task in tasks), kept=kept)
     together(lambda: check_saves(encoder, folder))
     _settle_precision()
     config = _with_defaults(config, encoder)
-    notes += check_words(encoder, examples) + check_partners(config, encoder, examples, inputs)
+    for task in tasks:
+        task.config = _with_defaults(task.config, encoder)
+        with of_source(task.name):
+            notes += check_words(encoder, task.examples)
+            notes += check_partners(task.config, encoder, task.examples, task.inputs)
     if show_progress and os.environ.get("RANK", "0") == "0":
         for note in notes:
             _note(note)
     return train(
         config,
         encoder,
-        objective,
-        examples,
-        held,
+        tasks,
         folder,
         origin=origin,
         changed_data=changed_data,
@@ -265,7 +271,7 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
     settings = translated(found)
     check_code(settings, given, before)
     if is_former(found):  # with defaults, as those that are given
-        settings |= {"parts": make_config(data="", parts=settings["parts"]).parts}
+        settings |= {"parts": make_config(data="", parts=settings.get("parts")).parts}
     asked = make_config(**(settings | given)).model_dump()
     for name in ("data", "validation"):  # of Python's objects data.json knows whether they are new
         if all(str(found.get(name)).startswith(PYTHON) for found in (asked, settings)):
@@ -282,8 +288,9 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
             f"{before}: of format 1, from an older dipole, with which alone the run could go on; "
             "expected a new run in another folder (docs/migration.md)"
         )
-    if "parts" in given:  # objects of Python among them
-        settings["parts"] = given["parts"]
+    for name in ("parts", "sources"):  # objects of Python among them
+        if name in given:
+            settings[name] = given[name]
     if other:  # one that is asked for replaces both
         settings |= {name: asked[name] if name in given else None for name in _LENGTH}
     return make_config(**settings), (folder / RESULT).exists() and not other

@@ -14,7 +14,7 @@ from dipole.training.kinds import Kind
 class FitSettings(TypedDict, total=False):
     """What `fit` takes beside its own arguments."""
 
-    more_data: list[str]
+    sources: list[Any]
     split: str
     resize: str | int | None
     split_seed: int
@@ -28,6 +28,7 @@ class FitSettings(TypedDict, total=False):
     encoder_options: dict[str, Any]
     adapter: Literal["lora", "prefix", "prompt", "bottleneck"] | None
     adapter_options: dict[str, Any]
+    by_kind: dict[str, Any]
     combine: Literal["weights", "uncertainty", "mgda"]
     temperature: float | None
     objective_options: dict[str, Any]

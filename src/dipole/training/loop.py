@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +25,6 @@ from dipole.training.batch_norm import over_whole_batches
 from dipole.training.batches import Batch, ahead, collate, unique_keys
 from dipole.training.config import Config
 from dipole.training.learnable import Gradient, small_batches
-from dipole.training.parts import Part
 from dipole.training.rendering import render
 from dipole.training.run import sharding
 from dipole.training.run.checkpoints import list_checkpoints, write_folder
@@ -35,16 +35,13 @@ from dipole.training.run.progress import METRICS, Bar, Metrics
 from dipole.training.run.run import BEST, CHECKPOINTS
 from dipole.training.run.seeding import seed_step
 from dipole.training.run.state import Progress, State
-from dipole.training.samplers import make_sampler
 from dipole.training.schedule import rate_at, warmup_steps
-from dipole.training.towers import Towers, masks_copies
-from dipole.training.validation import Validation
+from dipole.training.shares import plan_of
+from dipole.training.tasks import Task
+from dipole.training.towers import Learning, Towers, masks_copies
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-    from dipole.data import Examples
-    from dipole.views.base import View
 
 SECONDS_BETWEEN_CHECKPOINTS = 100.0
 
@@ -56,52 +53,52 @@ class InterruptedRunError(RunError):
 
 
 class Trainer:
-    """One training of `encoder` with `objective` on `examples`, in `folder`."""
+    """One training of `encoder` on `tasks`, in `folder`."""
 
     def __init__(
         self,
         config: Config,
         encoder: Encoder,
-        objective: torch.nn.Module,
-        examples: Examples,
+        tasks: Sequence[Task],
         folder: Path,
         accelerator: Accelerator,
-        validation: Validation | None = None,
         *,
-        views: Sequence[View] = (),
-        parts: Sequence[Part] = (),
         started: float,
         show_progress: bool = True,
     ) -> None:
         self.config = config
         self.encoder = encoder
-        self.examples = examples
+        self.tasks = list(tasks)
         self.folder = folder
         self.accelerator = accelerator
-        self.validation = validation
+        # Of the tasks that are measured the first decides which model is the best.
+        self.validation = next(filter(None, (task.validation for task in tasks)), None)
         self.show_progress = show_progress
-        assert config.batch_size is not None
-        self.known = KnownPairs(unique_keys(examples))
+        self.known = [KnownPairs(unique_keys(task.examples)) for task in tasks]
         # Only listed and remembered negatives can be left out; a plan keeps the others apart.
-        self._leaves_out = bool(parts) or "negatives" in examples.FIELDS
-        self._masks_copies = masks_copies(objective)
-        self.sampler = make_sampler(
-            config,
-            examples,
-            encoder,
-            folder,
-            known=self.known,
-            show_progress=show_progress,
+        self._leaves_out = [
+            bool(task.parts) or "negatives" in task.examples.FIELDS for task in tasks
+        ]
+        self._masks_copies = [masks_copies(task.objective) for task in tasks]
+        self.plan = plan_of(
+            tasks, encoder, folder, known=self.known, seed=config.seed, show_progress=show_progress
         )
         self.total = self._total_steps()
         self._gradient = Gradient(self.total)
         self._stalled: str | None = None
-        if isinstance(objective, Objective):
-            objective.bind(len(examples))
-        self.views = [view.to(accelerator.device) for view in views]
-        self.towers = Towers(encoder, objective, parts)
+        for task in tasks:
+            if isinstance(task.objective, Objective):
+                task.objective.bind(len(task.examples))
+        self.views = [[view.to(accelerator.device) for view in task.views] for task in tasks]
+        first, *others = tasks
+        self.towers = Towers(
+            encoder,
+            first.objective,
+            first.parts,
+            [Learning(task.objective, task.parts) for task in others],
+        )
         over_whole_batches(self.towers, config.chunk)
-        alike("the encoder and the data", lambda: _digest(encoder, examples, self.known))
+        alike("the encoder and the data", lambda: _digest(encoder, self.known))
         if config.sharded:
             sharding.shard(self.towers.to(accelerator.device))
         optimizer = torch.optim.AdamW(
@@ -123,32 +120,33 @@ class Trainer:
         """Train to the end, or raise `RunError` (`InterruptedRunError`) saying how to go on."""
         if self._is_out_of_patience():  # killed after its last step
             return self.progress
-        seen, losses, since = 0, [], time.monotonic()
+        seen, losses, since = 0, Losses(self.tasks), time.monotonic()
         saved_at = time.monotonic()
         metrics = Metrics(self.folder / METRICS, self.accelerator)
         with (
             Interrupts() as asked,
             Bar(self.total, self.progress.step, shown=self.show_progress) as bar,
         ):
-            size = self.config.batch_size or 1
-            for note in small_batches(len(self.examples), self.sampler.length(0), size):
-                bar.say(note)
+            for task, plan in zip(self.tasks, self.plan.plans, strict=True):
+                size = plan.batch_size
+                for note in small_batches(len(task.examples), plan.length(0), size):
+                    bar.say(note)
             for batch in self._batches(self.progress.step):
                 loss, norm = self._step(batch)
                 self.progress.step += 1
                 step = self.progress.step
                 if self._stalled:
                     bar.say(self._stalled)
-                losses.append(loss)
+                losses.add(batch.task, loss)
                 seen += len(batch.row_ids) * self.accelerator.num_processes
                 bar.update(step, loss, len(batch.row_ids) * self.accelerator.num_processes)
                 if step % self.config.log_every == 0 or step == self.total:
                     now = time.monotonic()
-                    mean, speed = sum(losses) / len(losses), seen / max(now - since, 1e-9)
-                    values = {"loss": mean, "learning_rate": self._rate(step - 1)}
+                    speed = seen / max(now - since, 1e-9)
+                    values = {**losses.means(), "learning_rate": self._rate(step - 1)}
                     values |= self._parts() | ({} if norm is None else {"gradient_norm": norm})
                     metrics.write(step, values | {"examples_per_second": round(speed, 1)})
-                    seen, losses, since = 0, [], now
+                    seen, losses, since = 0, Losses(self.tasks), now
                 if self._validates_at(step):
                     self._validate(metrics, bar)
                     if self._is_out_of_patience():
@@ -176,7 +174,7 @@ class Trainer:
         rank = 0 if batch.replicated else self.accelerator.process_index
         seed_step(self.config.seed, self.progress.step, rank)
         self.model.train()
-        for module in self.towers.objective.modules():
+        for module in self.towers.objectives()[batch.task].modules():
             if hasattr(module, "progress"):  # a loss that changes from the first step to the last
                 done = self.progress.step / max(self.total - 1, 1)
                 module.progress = done  # type: ignore[assignment]
@@ -187,14 +185,14 @@ class Trainer:
             (self.config.seed, self.progress.step), batch.start, len(batch.row_ids), batch.total
         )
         with drawing(rows):
-            columns = render(columns, self.views, self.config.chunk)
+            columns = render(columns, self.views[batch.task], self.config.chunk)
         # A batch that every process holds is no part of anything: nobody gathers.
         low = torch.autocast(
             self.accelerator.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"
         )
         with low, using(executor="tiled" if batch.replicated else None), drawing(rows):
             try:
-                loss = self.model(columns, tensors)
+                loss = self.model(columns, tensors, batch.task)
             except InputError as error:  # at the first step it is of the settings or the data
                 if self.progress.step == 0:
                     raise
@@ -226,33 +224,37 @@ class Trainer:
     def _read(self, step_and_rows: tuple[int, np.ndarray]) -> Batch:
         """This process's part of a batch, or all of one that has no row for each process."""
         step, rows = step_and_rows
+        task = self.plan.plan_of(int(rows[0]))
+        rows = rows - self.plan.starts[task]
+        known, name = self.known[task], self.tasks[task].name
         processes, rank = self.accelerator.num_processes, self.accelerator.process_index
         replicated = 1 < processes > len(rows)
         no_negatives = None
-        if self._leaves_out and self.known.keys.shape[1] == 2:  # of all processes
-            no_negatives = self.known.no_negatives(rows, own=not self._masks_copies)
+        if self._leaves_out[task] and known.keys.shape[1] == 2:  # of all processes
+            no_negatives = known.no_negatives(rows, own=not self._masks_copies[task])
         shares = [rows] if replicated else np.array_split(rows, processes)
         own = 0 if replicated else rank
-        return collate(
-            self.examples,
+        batch = collate(
+            self.tasks[task].examples,
             shares[own],
             self.encoder,
             chunk=self.config.chunk,
-            views=self.views,
+            views=self.views[task],
             seed=(self.config.seed, step),
             start=sum(map(len, shares[:own])),
             total=len(rows),
             replicated=replicated,
             no_negatives=no_negatives,
         )
+        return replace(batch, task=task, source=name)
 
     def _rows(self, start: int) -> Iterator[tuple[int, np.ndarray]]:
         """The row numbers of every step from `start` to the end."""
         step, epoch = 0, 0
         while step < self.total:
-            length = self.sampler.length(epoch)
+            length = self.plan.length(epoch)
             if step + length > start:
-                for index, rows in enumerate(self.sampler.epoch(epoch)[: self.total - step], step):
+                for index, rows in enumerate(self.plan.epoch(epoch)[: self.total - step], step):
                     if index >= start:
                         yield index, rows
             step, epoch = step + length, epoch + 1
@@ -269,9 +271,9 @@ class Trainer:
             return self.config.max_steps
         assert self.config.epochs is not None
         whole = int(self.config.epochs)
-        steps = sum(self.sampler.length(epoch) for epoch in range(whole))
+        steps = sum(self.plan.length(epoch) for epoch in range(whole))
         part = self.config.epochs - whole
-        return max(steps + round(part * self.sampler.length(whole)) if part else steps, 1)
+        return max(steps + round(part * self.plan.length(whole)) if part else steps, 1)
 
     def _rate(self, step: int) -> float:
         assert self.config.learning_rate is not None
@@ -283,8 +285,12 @@ class Trainer:
 
     def _parts(self) -> dict[str, float]:
         """The parts of a sum of objectives, by name."""
-        parts = getattr(self.towers.objective, "parts", None) or {}
-        return {f"loss/{name}": float(value) for name, value in parts.items()}
+        found: dict[str, float] = {}
+        for task, objective in zip(self.tasks, self.towers.objectives(), strict=True):
+            parts = getattr(objective, "parts", None) or {}
+            of = f"{task.name}/" if task.name else ""
+            found |= {f"loss/{of}{name}": float(value) for name, value in parts.items()}
+        return found
 
     def _check_finite(self, what: str, value: float, batch: Batch) -> None:
         if not np.isfinite(value):
@@ -294,9 +300,10 @@ class Trainer:
         found = list_checkpoints(self.folder / CHECKPOINTS)
         last = f"the last good checkpoint is {found[-1]}" if found else "no checkpoint yet"
         ids = ", ".join(batch.row_ids[:8]) + (", ..." if len(batch.row_ids) > 8 else "")
+        of = f" of {batch.source}" if batch.source else ""
         return RunError(
-            f"step {self.progress.step + 1}: {why}; batch of {len(batch.row_ids)} examples: {ids}; "
-            f"{last}"
+            f"step {self.progress.step + 1}: {why}; batch of {len(batch.row_ids)} examples{of}: "
+            f"{ids}; {last}"
         )
 
     @property
@@ -306,7 +313,7 @@ class Trainer:
     def _validates_at(self, step: int) -> bool:
         if self.validation is None:
             return False
-        every = self.config.validate_every or self.sampler.length(0)
+        every = self.config.validate_every or self.plan.length(0)
         return step % every == 0 or step == self.total
 
     def _validate(self, metrics: Metrics, bar: Bar) -> None:
@@ -317,7 +324,7 @@ class Trainer:
             value = together(lambda: float(measure(self.encoder)))
         step = self.progress.step
         validated(step, value)
-        metrics.write(step, {f"validation/{name}": value})
+        metrics.write(step, {f"validation/{name}": value} | self._beside())
         is_best = self.progress.best is None or value > self.progress.best
         bar.say(f"step {step}: validation {name} {value:.4f}{' (best)' if is_best else ''}")
         if not is_best:
@@ -326,6 +333,18 @@ class Trainer:
         self.progress.best, self.progress.best_step, self.progress.misses = value, step, 0
         with sharding.whole(self.encoder):
             together(lambda: write_folder(self.folder / BEST, partial(save_encoder, self.encoder)))
+
+    def _beside(self) -> dict[str, float]:
+        """What the tasks behind the one that decides are measured at."""
+        found: dict[str, float] = {}
+        for task in self.tasks:
+            if task.validation is None or task.validation is self.validation:
+                continue
+            name, measure = task.validation
+            with sharding.whole(self.encoder):
+                value = together(lambda: float(measure(self.encoder)))  # noqa: B023
+            found[f"validation/{task.name}/{name}"] = value
+        return found
 
     def _is_out_of_patience(self) -> bool:
         return self.config.patience is not None and self.progress.misses >= self.config.patience
@@ -338,9 +357,31 @@ class Trainer:
         return time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
 
 
-def _digest(encoder: Encoder, examples: Examples, known: KnownPairs) -> str:
+class Losses:
+    """The losses since the last line of the log."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self.names = [task.name for task in tasks]
+        self.found: list[list[float]] = [[] for _ in tasks]
+
+    def add(self, task: int, loss: float) -> None:
+        """One more step is done."""
+        self.found[task].append(loss)
+
+    def means(self) -> dict[str, float]:
+        """The mean of all steps, and of those of each task where there are several."""
+        every = [loss for found in self.found for loss in found]
+        means = {"loss": sum(every) / len(every)}
+        for name, found in zip(self.names, self.found, strict=True):
+            if name and found:
+                means[f"loss/{name}"] = sum(found) / len(found)
+        return means
+
+
+def _digest(encoder: Encoder, known: Sequence[KnownPairs]) -> str:
     """What must be the same on every process, or batches and weights would not fit together."""
     digest = sha256(json.dumps(encoder.settings(), sort_keys=True, default=str).encode())
-    digest.update(known.keys.tobytes())
+    for one in known:
+        digest.update(one.keys.tobytes())
     shapes = [(name, tuple(x.shape)) for name, x in encoder.state_dict().items()]
-    return f"{digest.hexdigest()} {len(examples)} {shapes}"
+    return f"{digest.hexdigest()} {[len(one) for one in known]} {shapes}"

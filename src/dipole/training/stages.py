@@ -14,11 +14,12 @@ from typing import Any
 
 import torch
 
+from dipole.data import Examples
 from dipole.data.fingerprint import joined_fingerprint
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.files import write_text
-from dipole.training.build import build_encoder, load_training
+from dipole.training.build import build_encoder
 from dipole.training.config import Config, make_config, write_config
 from dipole.training.run.origin import read_data, write_data
 from dipole.training.run.processes import together
@@ -57,7 +58,12 @@ def fit_stages(
     stages = stage_configs(config)
     if not isinstance(encoder, Encoder):
         with in_stage(1):
-            encoder = _first_encoder(stages[0], given["data"], folder / STAGES / "1", changed_data)
+            data, objective = (
+                None if name in config.stages[0] else given[name] for name in ("data", "objective")
+            )
+            encoder = _first_encoder(
+                stages[0], data, objective, folder / STAGES / "1", changed_data
+            )
 
     def begin() -> list[bool]:
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,13 +100,16 @@ def fit_stages(
 
 def stage_configs(config: Config) -> list[Config]:
     """The settings of every stage: those of the run, and on top what the stage says itself."""
-    common = config.model_dump() | {"stages": [], "parts": config.parts}
+    common = config.model_dump()
+    common |= {"stages": [], "parts": config.parts, "sources": config.sources}
     configs = []
     for number, stage in enumerate(config.stages, 1):
         with in_stage(number):
             for name in SHARED:
                 if name in stage:
                     raise InputError(f"{name}: expected for the whole run, not for a stage")
+            if "objective" in stage:  # it goes before those by kind of data
+                stage = {"by_kind": {}} | stage
             configs.append(make_config(**(common | stage)))
     return configs
 
@@ -114,18 +123,22 @@ def in_stage(number: int) -> Iterator[None]:
         raise InputError(f"stage {number}: {error}") from None
 
 
-def _first_encoder(stage: Config, data: Any, folder: Path, changed_data: bool) -> Encoder:
+def _first_encoder(
+    stage: Config, data: Any, objective: Any, folder: Path, changed_data: bool
+) -> Encoder:
     """Made for the examples of the first stage."""
-    from dipole.training.build import build_objective
-    from dipole.training.towers import inputs_of
+    from dipole.training.tasks import load_tasks
 
     is_done = (folder / RESULT).exists()  # its data are not looked at any more
     is_changed = changed_data or (read_data(folder) or {}).get("changed", False)
     kept = kept_encoder(stage, folder) if is_done or is_changed else None
-    if data is None or isinstance(data, str | Path):
-        inputs = inputs_of(build_objective(stage))
-        data = load_training(stage, inputs)
-    return build_encoder(stage, data, kept)
+    tasks = load_tasks(
+        stage,
+        data if isinstance(data, Examples) else None,
+        objective if isinstance(objective, torch.nn.Module) else None,
+    )
+    examples = [task.examples for task in tasks]
+    return build_encoder(stage, *examples, kept=kept)
 
 
 def _join(folder: Path, count: int) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -16,23 +17,42 @@ from dipole.training.gradient_cache import encode_chunks
 from dipole.training.parts import Part
 
 
+class Learning(nn.Module):
+    """What a task adds to the encoder: its objective, and the parts that stand before it."""
+
+    def __init__(self, objective: nn.Module, parts: Iterable[Part] = ()) -> None:
+        super().__init__()
+        self.objective = objective
+        self.parts = nn.ModuleList(parts)
+
+
 class Towers(nn.Module):
     """Features of all columns -> loss.
 
     The encoder of every column is the same one here; its `role` travels in the features. `parts`
-    stand between it and the objective. One module and one forward, because
-    DistributedDataParallel wants to see all of it.
+    stand between it and the objective; `others` are those of tasks behind the first. One module
+    and one forward, because DistributedDataParallel wants to see all of it.
     """
 
-    def __init__(self, encoder: Encoder, objective: nn.Module, parts: Iterable[Part] = ()) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        objective: nn.Module,
+        parts: Iterable[Part] = (),
+        others: Iterable[Learning] = (),
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.objective = objective
         self.parts = nn.ModuleList(parts)
+        self.others = nn.ModuleList(others)
 
-    def forward(self, columns: dict[str, list[Features]], tensors: dict[str, Tensor]) -> Tensor:
-        """The objective of a batch, a scalar."""
-        loss = self.objective(**pick(self.objective, self.vectors(columns, tensors)))
+    def forward(
+        self, columns: dict[str, list[Features]], tensors: dict[str, Tensor], task: int = 0
+    ) -> Tensor:
+        """The objective of a batch of this task, a scalar."""
+        objective = self.objectives()[task]
+        loss = objective(**pick(objective, self.vectors(columns, tensors, task)))
         if isinstance(loss, Tensor) and loss.numel() == 1 and loss.requires_grad:
             return loss
         if not isinstance(loss, Tensor):
@@ -42,16 +62,17 @@ class Towers(nn.Module):
         else:
             found = "a constant"
         raise InputError(
-            f"objective: {type(self.objective).__name__} gave {found}; expected a loss: a tensor "
+            f"objective: {type(objective).__name__} gave {found}; expected a loss: a tensor "
             "of one number that depends on the vectors"
         )
 
     def vectors(
-        self, columns: dict[str, list[Features]], tensors: dict[str, Tensor]
+        self, columns: dict[str, list[Features]], tensors: dict[str, Tensor], task: int = 0
     ) -> dict[str, Tensor]:
         """What the objective is given, by name."""
         batch = dict(tensors)
-        for part in self.each_part():
+        parts = self.parts_of(task)
+        for part in parts:
             batch |= part.encode(columns)
         for name, pieces in columns.items():
             if name not in batch:
@@ -67,20 +88,27 @@ class Towers(nn.Module):
                 batch[name] = padded(batch[name], batch["mask"])
         if "relevance" in batch:  # a stored list of a teacher's scores
             batch.setdefault("teacher_scores", batch["relevance"])
-        for part in self.each_part():
+        for part in parts:
             batch = part.before(batch)
         return batch
 
-    def each_part(self) -> Iterator[Part]:
-        """The parts, typed."""
-        for part in self.parts:
-            assert isinstance(part, Part)
-            yield part
+    def objectives(self) -> list[nn.Module]:
+        """The objective of every task."""
+        return [self.objective, *(other.objective for other in self._others())]
+
+    def parts_of(self, task: int) -> list[Part]:
+        """The parts of a task, typed."""
+        found = self.parts if task == 0 else self._others()[task - 1].parts
+        return [part for part in found if isinstance(part, Part)]
+
+    def _others(self) -> list[Learning]:
+        return [other for other in self.others if isinstance(other, Learning)]
 
     def after_step(self) -> None:
-        """Let the parts follow a step of the optimiser."""
-        for part in self.each_part():
-            part.after_step()
+        """Let the parts of all tasks follow a step of the optimiser."""
+        for task in range(1 + len(self.others)):
+            for part in self.parts_of(task):
+                part.after_step()
 
     def take_turn(self, names: Sequence[str], step: int) -> None:
         """Drop the gradients of the weights whose turn it is not: their optimiser skips the step.
@@ -90,7 +118,7 @@ class Towers(nn.Module):
         """
         whose = {name: [] for name in names}  # type: dict[str, list[nn.Parameter]]
         for own, parameter in self.named_parameters():
-            short = own.removeprefix("encoder.")
+            short = re.sub(r"^(encoder|others\.\d+)\.", "", own)
             name = next((n for n in names if f"{short}.".startswith(f"{n.rstrip('.')}.")), names[0])
             whose[name].append(parameter)
         for name, parameters in whose.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dipole.errors import InputError
 from dipole.training.batches import tensor_names
@@ -11,6 +12,9 @@ from dipole.training.parts.base import Part, Setup
 from dipole.training.parts.layers import Layers
 from dipole.training.parts.lists import Lists, Scores
 from dipole.training.parts.naming import name_of
+
+if TYPE_CHECKING:
+    from dipole.data import Examples
 
 # Those that an objective brings along.
 FOLLOWING: tuple[type[Part], ...] = (Layers, Lists, Scores)
@@ -36,6 +40,23 @@ def bound(parts: Sequence[Part], setup: Setup) -> list[Part]:
         part.bind(setup)
         _check(part, [other for other in ordered if other is not part], setup.inputs, data)
     return ordered
+
+
+def useful(parts: Sequence[Part], inputs: Mapping[str, bool], examples: Examples) -> list[Part]:
+    """Those whose tensors an objective, or another of them, takes, and that have what they need."""
+    data = tensor_names(examples)
+    kept = list(parts)
+    while True:
+        there = data | given(kept)
+        more = [kind() for kind in FOLLOWING if kind.follows(inputs, there)]
+        found = [
+            part
+            for part in kept
+            if not _wrong(part, [o for o in (*kept, *more) if o is not part], inputs, data)
+        ]
+        if len(found) == len(kept):
+            return kept
+        kept = found
 
 
 def given(parts: Collection[Part]) -> set[str]:
@@ -76,17 +97,25 @@ def _check(
     part: Part, others: Sequence[Part], inputs: Mapping[str, bool], data: Collection[str]
 ) -> None:
     """Nothing that the part takes is missing, and something that it gives is taken."""
+    if wrong := _wrong(part, others, inputs, data):
+        raise InputError(f"part {name_of(part)}: {wrong}")
+
+
+def _wrong(
+    part: Part, others: Sequence[Part], inputs: Mapping[str, bool], data: Collection[str]
+) -> str:
     for name in part.takes:
         if name not in data and name not in given(others):
-            raise InputError(
-                f"part {name_of(part)}: takes {name}, which neither the data nor another part "
-                "gives; expected data or a part that do"
+            return (
+                f"takes {name}, which neither the data nor another part gives; expected data or a "
+                "part that do"
             )
     taken = set(inputs) | {n for other in others for n in (*other.takes, *other.may_take)}
     if "views" in inputs:
         taken |= {"anchor", "positive"}
     if part.gives and not taken & set(part.gives):
-        raise InputError(
-            f"part {name_of(part)}: gives {', '.join(part.gives)}, and neither the objective nor "
-            "another part takes any; expected an objective that does, or no such part"
+        return (
+            f"gives {', '.join(part.gives)}, and neither the objective nor another part takes any; "
+            "expected an objective that does, or no such part"
         )
+    return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from dipole.data import Examples
 from dipole.data.fingerprint import fingerprint, joined_fingerprint, read_fingerprint, seen_share
 from dipole.errors import InputError
 from dipole.files import write_text
-from dipole.training.config import Config
+
+if TYPE_CHECKING:
+    from dipole.training.tasks import Task
 
 DATA = "data.json"
 # How to go on all the same.
@@ -32,20 +34,22 @@ class Part(NamedTuple):
     examples: Examples
 
 
-def parts_of(config: Config, examples: Examples, held: Examples | None) -> list[Part]:
-    """Every source of a training, and its validation."""
+def parts_of(tasks: Sequence[Task]) -> list[Part]:
+    """Every source of a training, and what it is validated on."""
     parts = []
-    if (sources := examples.sources) is None:
-        parts.append(Part(_name(config.data), "training", examples))
-    else:
-        for source in dict.fromkeys(sources.tolist()):
-            rows = np.flatnonzero(sources == source)
-            parts.append(Part(_name(source), "training", examples.select(rows)))
-    if held is not None:
-        name = _name(config.validation or "")
-        if not Path(name).is_file():  # a fraction or a split
-            name = f"validation ({name} of {_name(config.data)})"
-        parts.append(Part(name, "validation", held))
+    for task in tasks:
+        data = _name(task.config.data)
+        if (sources := task.examples.sources) is None:
+            parts.append(Part(data, "training", task.examples))
+        else:
+            for source in dict.fromkeys(sources.tolist()):
+                rows = np.flatnonzero(sources == source)
+                parts.append(Part(_name(source), "training", task.examples.select(rows)))
+        if task.held is not None:
+            name = _name(task.config.validation or "")
+            if not Path(name).is_file():  # a fraction or a split
+                name = f"validation ({name} of {data})"
+            parts.append(Part(name, "validation", task.held))
     return parts
 
 

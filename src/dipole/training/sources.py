@@ -1,0 +1,202 @@
+"""Data sets beside --data, each with columns and, if it needs them, an objective and a share.
+
+sts.csv:objective=cosent,share=0.3                 on the command line, as --source
+{sts.csv: {objective: cosent, share: 0.3}}         in a recipe
+{examples: {"objective": "cosent"}}                in Python, or the examples alone
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dipole.data import Examples
+from dipole.data.options import check_names
+from dipole.errors import InputError
+from dipole.training.config import PYTHON, Config, make_config
+from dipole.training.kinds import KINDS, Kind
+from dipole.training.naming import read_named
+
+# A source as `Config` keeps it: {file or examples: its settings}.
+Entry = dict[str | Examples, dict[str, Any]]
+
+# How a data set is read: its own, or the defaults.
+COLUMNS = (
+    "anchor", "positive", "negative", "score", "label", "split", "view", "view_options",
+)  # fmt: skip
+# Those that go with an objective: a source that names one has none of the others' of them.
+LEARNT = ("objective", "objective_options", "temperature", "combine", "wants")
+# Those that are the training's unless a source says else.
+SHARED = (
+    "parts", "sampler", "sampler_options", "batch_size", "validation", "on_bad_row", "resize",
+)  # fmt: skip
+SETTINGS = (*COLUMNS, *LEARNT, *SHARED, "share")
+
+
+def entries(value: Any) -> list[Entry]:
+    """The sources of a training as `Config` keeps them, their settings' names checked."""
+    found = []
+    for source in value if isinstance(value, list | tuple) else [value]:
+        name, settings = read(source)
+        if isinstance(name, str) and name.startswith(PYTHON):
+            raise InputError(
+                f"sources: the run was given {name.removeprefix(PYTHON)}; expected the same to go "
+                "on: fit(sources=[...])"
+            )
+        check_names(settings, SETTINGS, f"source {shown(name)}: setting")
+        found.append({name: settings})
+    return found
+
+
+def read(source: Any) -> tuple[str | Examples, dict[str, Any]]:
+    """(file or examples, settings) of one source, however it was written."""
+    if isinstance(source, Examples):
+        return source, {}
+    if isinstance(source, dict) and len(source) == 1:
+        ((name, settings),) = source.items()
+        if isinstance(name, Examples) and isinstance(settings, dict | None):
+            return name, settings or {}
+        if isinstance(name, Path):
+            source = {str(name): settings}
+    if isinstance(source, Path):
+        return str(source), {}
+    return read_named(source, "--source", "sts.csv:objective=cosent")
+
+
+def described(sources: Sequence[Entry]) -> list[Any]:
+    """What config.yaml says of the sources."""
+    found: list[Any] = []
+    for source in sources:
+        ((name, settings),) = source.items()
+        said = PYTHON + shown(name) if isinstance(name, Examples) else name
+        parts = settings.get("parts")
+        if parts is not None:
+            from dipole.training.parts import naming
+
+            settings = settings | {"parts": naming.described(naming.entries(parts))}
+        found.append({said: settings})
+    return found
+
+
+def shown(name: str | Examples) -> str:
+    """How messages call a source."""
+    return repr(name) if isinstance(name, Examples) else name
+
+
+class Source(NamedTuple):
+    """One data set: its name, what a training on it alone would be, and what was said for it.
+
+    examples: those that were given, instead of a file.
+    """
+
+    name: str
+    config: Config
+    share: float | None = None
+    own: Collection[str] = ()
+    examples: Examples | None = None
+
+
+def sources_of(config: Config, data: Examples | None = None) -> list[Source]:
+    """--data and every source behind it."""
+    name = config.data if data is None else shown(data)
+    found = [Source(name, config.model_copy(update={"sources": []}), examples=data)]
+    for source in config.sources:
+        ((name, settings),) = source.items()
+        with of_source(shown(name)):
+            examples = name if isinstance(name, Examples) else None
+            own, share = _config(config, name, settings)
+            found.append(Source(shown(name), own, share, settings.keys(), examples))
+    _check_shares([source.share for source in found])
+    return found
+
+
+def _config(
+    config: Config, name: str | Examples, settings: dict[str, Any]
+) -> tuple[Config, float | None]:
+    """The settings of a training on one source, and its share of the batches."""
+    own = dict(settings)
+    share = own.pop("share", None)
+    if share is not None and not (type(share) in (int, float) and 0 < share < 1):
+        raise InputError(f"share: found {share!r}; expected a number between 0 and 1")
+    if isinstance(own.get("negative"), str):
+        own["negative"] = [own["negative"]]
+    if isinstance(own.get("validation"), int | float):
+        own["validation"] = str(own["validation"])
+    for key in ("wants", "view", "parts"):
+        if key in own and not isinstance(own[key], list):
+            own[key] = [own[key]]
+    fields = Config.model_fields
+    common = config.model_dump() | {"parts": config.parts, "sources": []}
+    common |= {key: fields[key].get_default(call_default_factory=True) for key in COLUMNS}
+    if not _is_fraction(config.validation):
+        common["validation"] = None
+    if "objective" in own:
+        common = without_objective(common)
+    elif "wants" in own:  # what a recipe wants holds for its own objective
+        common |= {"wants": []}
+    said = PYTHON + shown(name) if isinstance(name, Examples) else name
+    return make_config(**(common | own | {"data": said})), share
+
+
+def without_objective(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with no more of an objective than the defaults."""
+    fields = Config.model_fields
+    blank = {key: fields[key].get_default(call_default_factory=True) for key in LEARNT}
+    return settings | blank | {"by_kind": {}}
+
+
+def of_kind(config: Config, kind: Kind) -> Config:
+    """The settings with those that `by_kind` has for this kind of data."""
+    found = config.by_kind.get(kind)
+    if found is None and kind == "triplets":
+        found = config.by_kind.get("pairs")
+    if found is None:
+        return config.model_copy(update={"by_kind": {}})
+    own = {"objective": found} if isinstance(found, str) else dict(found)
+    common = config.model_dump() | {"parts": config.parts, "by_kind": {}, "sources": []}
+    if "objective" in own:
+        common = without_objective(common) | {"wants": config.wants}
+    return make_config(**(common | own))
+
+
+def check_kinds(value: dict[str, Any]) -> dict[str, Any]:
+    """The settings by kind of data, their names checked."""
+    for kind, own in value.items():
+        check_names([kind], KINDS, "by_kind: kind")
+        if not isinstance(own, str | dict):
+            raise InputError(f"by_kind: {kind}: found {own!r}; expected an objective or settings")
+        if isinstance(own, dict):
+            known = [*LEARNT[:-1], *SHARED]
+            check_names(own, known, f"by_kind: {kind}: setting")
+    return value
+
+
+@contextmanager
+def of_source(name: str) -> Iterator[None]:
+    """Say of which source a setting or a row is wrong; "" for the only one."""
+    try:
+        yield
+    except InputError as error:
+        if not name or str(error).startswith((f"source {name}: ", f"{name}:")):
+            raise
+        raise type(error)(f"source {name}: {error}") from None
+
+
+def _is_fraction(validation: str | None) -> bool:
+    try:
+        float(validation or "")
+    except ValueError:
+        return False
+    return True
+
+
+def _check_shares(shares: Sequence[float | None]) -> None:
+    """--data, which is given none, has what the others leave."""
+    total = sum(share for share in shares if share is not None)
+    if total >= 1:
+        raise InputError(
+            f"sources: found shares of {total:g} in all; expected less than 1: the rest is for "
+            "--data and for sources without a share"
+        )
