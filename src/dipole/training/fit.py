@@ -36,7 +36,7 @@ from dipole.training.run.run import (
     tidy,
     train,
 )
-from dipole.training.sources import of_source, sources_of
+from dipole.training.sources import check_stages, of_source, sources_of
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -124,6 +124,12 @@ def fit(
     found = {} if recipe is None else read_recipe(recipe)
     if objective is not None:  # it goes before those that the recipe has by kind of data
         found.pop("by_kind", None)
+    if found.get("stages") and "stages" not in settings:  # what is given holds in each of them
+        named = {*settings, *(name for name in ("objective", "validation") if objects[name])}
+        found["stages"] = [
+            {name: value for name, value in stage.items() if name not in named}
+            for stage in found["stages"]
+        ]
     given = found | _describe(**objects) | {**settings}
     with only_run(folder):
         config, is_finished = together(lambda: _config_of_run(folder, given, resume=resume))
@@ -134,6 +140,7 @@ def fit(
             return finished(folder)
         _check_given_again(config, **objects)
         is_new = not (folder / CONFIG).exists()
+        check_stages(config)
         if config.stages:
             from dipole.training.stages import fit_stages
 

@@ -32,7 +32,7 @@ LEARNT = ("objective", "objective_options", "temperature", "combine", "wants")
 SHARED = (
     "parts", "sampler", "sampler_options", "batch_size", "validation", "on_bad_row", "resize",
 )  # fmt: skip
-SETTINGS = (*COLUMNS, *LEARNT, *SHARED, "share")
+SETTINGS = (*COLUMNS, *LEARNT, *SHARED, "share", "stage")
 
 
 def entries(value: Any) -> list[Entry]:
@@ -112,12 +112,51 @@ def sources_of(config: Config, data: Examples | None = None) -> list[Source]:
     return found
 
 
+def of_stage(config: Config, number: int) -> tuple[Config, Examples | None]:
+    """The settings of a stage, on the sources that are marked for it (`stage=2`) where there are
+    such: the first of them in the place of --data, with its examples if it was given as such.
+
+    Others are not trained on then; where none is marked, all that are not are.
+    """
+    marked, others = [], []
+    for source in config.sources:
+        ((name, settings),) = source.items()
+        stage = settings.get("stage")
+        if stage is not None and not (type(stage) is int and stage > 0):
+            raise InputError(
+                f"source {shown(name)}: stage: found {stage!r}; expected the number of a stage"
+            )
+        if stage == number:
+            marked.append(source)
+        elif stage is None:
+            others.append(source)
+    if not marked:
+        return config.model_copy(update={"sources": others}), None
+    ((name, settings),) = marked[0].items()
+    with of_source(shown(name)):
+        own, _ = _config(config, name, settings)
+    examples = name if isinstance(name, Examples) else None
+    return own.model_copy(update={"sources": marked[1:]}), examples
+
+
+def check_stages(config: Config) -> None:
+    """No source is marked for a stage that is not there."""
+    for source in config.sources:
+        ((name, settings),) = source.items()
+        stage = settings.get("stage")
+        if type(stage) is int and stage > len(config.stages):
+            raise InputError(
+                f"source {shown(name)}: stage: found {stage} of {len(config.stages)}; expected a "
+                "recipe with as many stages, or none"
+            )
+
+
 def _config(
     config: Config, name: str | Examples, settings: dict[str, Any]
 ) -> tuple[Config, float | None]:
     """The settings of a training on one source, and its share of the batches."""
     own = dict(settings)
-    share = own.pop("share", None)
+    share, _ = own.pop("share", None), own.pop("stage", None)
     if share is not None and not (type(share) in (int, float) and 0 < share < 1):
         raise InputError(f"share: found {share!r}; expected a number between 0 and 1")
     if isinstance(own.get("negative"), str):

@@ -36,6 +36,7 @@ from dipole.training.run.run import (
     read_result,
     write_result,
 )
+from dipole.training.sources import of_stage
 
 STAGES = "stages"
 # The encoder belongs to all stages.
@@ -55,12 +56,13 @@ def fit_stages(
     from dipole.training.fit import fit_one
     from dipole.training.loop import InterruptedRunError
 
-    stages = stage_configs(config)
+    stages, given_data = stages_of(config)
     if not isinstance(encoder, Encoder):
         with in_stage(1):
             data, objective = (
                 None if name in config.stages[0] else given[name] for name in ("data", "objective")
             )
+            data = data if stages[0].data == config.data else given_data[0]
             encoder = _first_encoder(
                 stages[0], data, objective, folder / STAGES / "1", changed_data
             )
@@ -79,6 +81,8 @@ def fit_stages(
                 encoder.load_state_dict(state)
             continue
         objects = {name: None if name in own else value for name, value in given.items()}
+        if stage.data != config.data:  # a source that is marked for it
+            objects["data"] = given_data[number - 1]
         try:
             with in_stage(number):
                 fit_one(
@@ -98,11 +102,12 @@ def fit_stages(
     return finished(folder)
 
 
-def stage_configs(config: Config) -> list[Config]:
-    """The settings of every stage: those of the run, and on top what the stage says itself."""
+def stages_of(config: Config) -> tuple[list[Config], list[Examples | None]]:
+    """The settings of every stage: those of the run, and on top what the stage says itself; and the
+    examples it trains on in the place of --data, if a source that is marked for it has such."""
     common = config.model_dump()
     common |= {"stages": [], "parts": config.parts, "sources": config.sources}
-    configs = []
+    found = []
     for number, stage in enumerate(config.stages, 1):
         with in_stage(number):
             for name in SHARED:
@@ -110,8 +115,10 @@ def stage_configs(config: Config) -> list[Config]:
                     raise InputError(f"{name}: expected for the whole run, not for a stage")
             if "objective" in stage:  # it goes before those by kind of data
                 stage = {"by_kind": {}} | stage
-            configs.append(make_config(**(common | stage)))
-    return configs
+            own = make_config(**(common | stage))
+            found.append((own, None) if "data" in stage else of_stage(own, number))
+    configs, examples = zip(*found, strict=True)
+    return list(configs), list(examples)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from dipole.errors import InputError
 from dipole.training.build import build_objective
 from dipole.training.config import Config
 from dipole.training.examples import check_no_columns, load_examples
-from dipole.training.kinds import Kind, kind_of
+from dipole.training.kinds import KINDS, Kind, kind_of
 from dipole.training.sources import COLUMNS, Source, of_kind, of_source, sources_of
 from dipole.training.towers import inputs_of
 
@@ -117,7 +117,7 @@ def _named_kind(config: Config) -> Kind | None:
 def _any_input(config: Config) -> dict[str, bool]:
     """What any of the objectives by kind of data may take, none of it needed."""
     found: dict[str, bool] = {}
-    for kind in config.by_kind:
+    for kind in KINDS.keys() & config.by_kind:
         found |= dict.fromkeys(inputs_of(build_objective(of_kind(config, kind))), False)
     return found
 
@@ -129,7 +129,7 @@ def _is_one(
     (first, examples, _), (second, others, _) = one, other
     if type(examples) is not type(others) or first.share or second.share:
         return False
-    if "validation" in second.own:
+    if "validation" in second.own or second.config.sampler == "neighbours":  # B3's, of one source
         return False
     return first.config.model_dump(exclude=_READ) == second.config.model_dump(exclude=_READ)
 
