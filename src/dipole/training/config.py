@@ -67,6 +67,12 @@ class Config(Settings):
         "lists; repeatable where several will do. Found out if not given.",
     )
 
+    prompts: dict[Literal["query", "document"], str] = Field(
+        default_factory=dict,
+        description="Text in front of what is trained on, 'query=\"Find: \"' or "
+        "document=TEXT; give it with what you encode too. A source may have its own; repeatable.",
+    )
+
     encoder: str = Field(
         "static",
         description="static (trained from scratch), a model folder, a hub id, or a class of your "

@@ -130,6 +130,13 @@ def fit(
             {name: value for name, value in stage.items() if name not in named}
             for stage in found["stages"]
         ]
+    if found.get("by_kind") and "by_kind" not in settings:
+        found["by_kind"] = {
+            kind: own | {name: settings[name] for name in own if name in settings}
+            if isinstance(own, dict)
+            else own
+            for kind, own in found["by_kind"].items()
+        }
     given = found | _describe(**objects) | {**settings}
     with only_run(folder):
         config, is_finished = together(lambda: _config_of_run(folder, given, resume=resume))
@@ -207,6 +214,7 @@ def fit_one(
     for task in tasks:
         if task.held is not None:
             notes += _trained_on(task.held, origin)
+        task.add_prompts()
     if not isinstance(encoder, Encoder):
         kept = together(lambda: kept_encoder(config, folder)) if origin["changed"] else None
         encoder = build_encoder(config, *(task.examples for task in tasks), kept=kept)

@@ -25,6 +25,7 @@ class FitSettings(TypedDict, total=False):
     label: str | None
     on_bad_row: Literal["error", "skip"]
     wants: list[Kind]
+    prompts: dict[Literal["query", "document"], str]
     encoder_options: dict[str, Any]
     adapter: Literal["lora", "prefix", "prompt", "bottleneck"] | None
     adapter_options: dict[str, Any]

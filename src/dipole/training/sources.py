@@ -30,7 +30,8 @@ COLUMNS = (
 LEARNT = ("objective", "objective_options", "temperature", "combine", "wants")
 # Those that are the training's unless a source says else.
 SHARED = (
-    "parts", "sampler", "sampler_options", "batch_size", "validation", "on_bad_row", "resize",
+    "prompts", "parts", "sampler", "sampler_options", "batch_size", "validation", "on_bad_row",
+    "resize",
 )  # fmt: skip
 SETTINGS = (*COLUMNS, *LEARNT, *SHARED, "share", "stage")
 

@@ -144,6 +144,8 @@ def _first_encoder(
         data if isinstance(data, Examples) else None,
         objective if isinstance(objective, torch.nn.Module) else None,
     )
+    for task in tasks:
+        task.add_prompts()
     examples = [task.examples for task in tasks]
     return build_encoder(stage, *examples, kept=kept)
 

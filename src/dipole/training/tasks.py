@@ -15,6 +15,7 @@ from dipole.training.build import build_objective
 from dipole.training.config import Config
 from dipole.training.examples import check_no_columns, load_examples
 from dipole.training.kinds import KINDS, Kind, kind_of
+from dipole.training.prompts import prompted
 from dipole.training.sources import COLUMNS, Source, of_kind, of_source, sources_of
 from dipole.training.towers import inputs_of
 
@@ -45,6 +46,13 @@ class Task:
     validation: Validation | None = None
     views: Sequence[View] = field(default_factory=list)
     parts: Sequence[Part] = field(default_factory=list)
+
+    def add_prompts(self) -> None:
+        """From here on its texts have their prompts."""
+        with of_source(self.name):
+            self.examples = prompted(self.examples, self.config.prompts)
+            if self.held is not None:
+                self.held = prompted(self.held, self.config.prompts)
 
     @property
     def inputs(self) -> Mapping[str, bool]:
