@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -56,7 +57,8 @@ def work(folder: Path, *, only_speed: bool = False) -> None:
 
 def measured_path(folder: Path, measure: str) -> Path:
     """The file of a measure's numbers, named after its code as well."""
-    return folder / MEASURES / f"{measure.replace(':', '.')}-{code_of(named([measure]))}.npz"
+    name = re.sub(r"[^\w.-]", ".", measure)
+    return folder / MEASURES / f"{name}-{code_of(named([measure]))}.npz"
 
 
 def measured_speed(cell: Cell, folder: Path) -> float:
