@@ -90,7 +90,7 @@ def _trained(name: str) -> dict[str, float]:
         data: str | Path = "digits"
         if "encoder" not in settings:
             data = Path(folder) / "data.csv"
-            data.write_text(_table(one_sided="view" in settings), encoding="utf-8")
+            data.write_text(_table(one_sided="pairs" not in settings["wants"]), encoding="utf-8")
             settings["encoder_options"] = {"dim": 16} | settings.get("encoder_options", {})
         run = dipole.fit(data, out=Path(folder) / "run", show_progress=False, **settings)
         return {k: float(v.double().norm()) for k, v in sorted(run.encoder.weights().items())}

@@ -18,6 +18,16 @@ RUNS = {
     "queue and cache": {"parts": ["queue:size=20"], "chunk": 3},
     "ring": {"objective_options": {"executor": "ring"}, "parts": ["queue:size=20"]},
     "teacher and queue": {"parts": ["teacher:decay=0.5", "queue:size=20"]},
+    "queues by name": {
+        "objective": "infonce(negative=past) + "
+        "infonce(anchor=positive, positive=teacher_anchor_view, negative=asked)",
+        "view": ["anchor=word-deletion"],
+        "parts": [
+            "teacher:decay=0.5",
+            "queue:size=20,name=past",
+            "queue:size=12,name=asked,holds=teacher_anchor_view,starts=random",
+        ],
+    },
     "teacher scores": {"parts": ["teacher:kind=frozen"], "objective": "dclr"},
     "frozen teacher": {
         "objective": "queue-infonce",

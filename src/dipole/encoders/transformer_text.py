@@ -54,6 +54,7 @@ class TransformerText(Encoder):
     """
 
     dtype: Precision = "auto"
+    reads: ClassVar[str] = "texts"
     training_defaults: ClassVar[dict[str, Any]] = Encoder.training_defaults | {"precision": "auto"}
     # In training mode the vectors of this layer follow the last one's, (n, 2 dim).
     shallow: int | None = None
@@ -157,6 +158,11 @@ class TransformerText(Encoder):
             after=list(self.after),
             truncate_dim=self.truncate_dim,
         )
+
+    @classmethod
+    def can_read(cls, value: Any) -> bool:
+        """Whether an input is a text."""
+        return isinstance(value, str)
 
     def check(self, inputs: Sequence[Any], role: Role) -> None:
         """Inputs must be texts."""

@@ -62,7 +62,7 @@ class Config(Settings):
     wants: list[Kind] = Field(
         default_factory=list,
         description="Kind of data: texts, images, pairs, image-text, triplets, graded, labelled, "
-        "lists; repeatable where several will do. Found out if not given.",
+        "numbered, lists; repeatable where several will do. Found out if not given.",
     )
 
     encoder: str = Field(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dipole.data import Examples
 from dipole.data.fingerprint import seen_share
 from dipole.data.inputs import described
+from dipole.data.memory import Table, check_table, is_table, table_name
 from dipole.encoders.base import Encoder
 from dipole.encoders.own import check_saves
 from dipole.encoders.registry import encoder_class, is_own
@@ -56,13 +57,13 @@ _LENGTH = ("epochs", "max_steps")
 
 
 def fit(
-    data: str | Path | Examples | None = None,
+    data: str | Path | Examples | Table | None = None,
     encoder: str | Encoder | None = None,
     objective: str | nn.Module | None = None,
     *,
     out: str | Path,
     recipe: str | Path | Recipe | None = None,
-    validation: str | float | Examples | None = None,
+    validation: str | float | Examples | Table | None = None,
     resume: bool = False,
     changed_data: bool = False,
     show_progress: bool = True,
@@ -71,13 +72,16 @@ def fit(
     """Train `encoder` on `data` with `objective` and write a run to the folder `out`.
 
     Args:
-        data: a file, a folder, the name of a data set, or examples (`dipole.data.Pairs`, ...).
+        data: a file, a folder, the name of a data set, a function of yours (`file.py:function`),
+            examples (`dipole.data.Pairs`, ...), or a table in memory: a DataFrame, a list of dicts
+            or tuples, a dict of columns or arrays, a `datasets.Dataset`.
         encoder: "static" (default: from scratch), a model folder, a hub id, or an encoder.
         objective: the name of an objective (default "infonce"), or one.
         out: the run's folder; must be new, unless `resume`.
         recipe: the name of a system (`dipole systems`), a yaml file, or a `Recipe`: settings that
             those given here go before.
-        validation: a file, a split's name, a fraction of the rows to hold out, or examples.
+        validation: a file, a split's name, a fraction of the rows to hold out, examples, or a
+            table.
         resume: go on with the run in `out` from its newest checkpoint; the weights at the end
             are those of a run that was never stopped. Starts it where there is none yet. Other
             `epochs` or `max_steps` lengthen (or shorten) it, one that is finished too: it goes on
@@ -103,15 +107,13 @@ def fit(
     """
     if changed_data and not resume:
         raise InputError("changed_data: does nothing without --resume; expected both or none")
-    for name, value, kinds in (
-        ("data", data, (Path, Examples)), ("encoder", encoder, (Path, Encoder)),
-        ("validation", validation, (float, int, Path, Examples)),
-    ):  # fmt: skip
-        if not isinstance(value, (str, type(None), *kinds)):
-            made = "an encoder" if name == "encoder" else "examples (Pairs.from_columns ...)"
-            raise InputError(
-                f"{name}: found {described(value)}; expected a path, a name, or {made}"
-            )
+    if not isinstance(encoder, (str, Path, Encoder, type(None))):
+        raise InputError(
+            f"encoder: found {described(encoder)}; expected a path, a name, or an encoder"
+        )
+    for name, value in (("data", data), ("validation", validation)):
+        if is_table(value) and not isinstance(value, (Examples, int, float)):
+            check_table(value, name)
     if isinstance(objective, type):
         raise InputError(
             f"objective: found the class {objective.__name__}; expected {objective.__name__}()"
@@ -179,12 +181,13 @@ def fit_one(
     inputs = inputs_of(objective)
     if isinstance(data, Examples):
         check_no_columns(config)
-    examples = data if isinstance(data, Examples) else load_training(config, inputs)
+    examples = data if isinstance(data, Examples) else load_training(config, inputs, data)
     check_examples(config, inputs, examples)
     if isinstance(validation, Examples):
         held: Examples | None = validation
     else:
-        examples, held = load_validation(config, examples, inputs)
+        asked = None if isinstance(validation, (int, float)) else validation
+        examples, held = load_validation(config, examples, inputs, data=data, validation=asked)
     if show_progress and os.environ.get("RANK", "0") == "0":
         _announce("training", examples)
         if held is not None:
@@ -224,14 +227,16 @@ def fit_one(
 def _describe(**arguments: Any) -> dict[str, Any]:
     """What goes into config.yaml for arguments that may be objects of Python."""
     return {
-        name: str(value) if isinstance(value, str | Path | float) else PYTHON + _name(value)
+        name: str(value) if isinstance(value, str | Path | int | float) else PYTHON + _name(value)
         for name, value in arguments.items()
         if value is not None
     }
 
 
 def _name(value: Any) -> str:
-    return repr(value) if isinstance(value, Examples) else type(value).__name__
+    if isinstance(value, Examples):
+        return repr(value)
+    return type(value).__name__ if hasattr(value, "state_dict") else table_name(value)
 
 
 def _check_given_again(config: Config, **arguments: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -25,7 +26,7 @@ from dipole.training.batches import Batch, ahead, collate, unique_keys
 from dipole.training.config import Config
 from dipole.training.learnable import Gradient, small_batches
 from dipole.training.parts import Part
-from dipole.training.rendering import render
+from dipole.training.rendering import SideView, render
 from dipole.training.run import sharding
 from dipole.training.run.checkpoints import list_checkpoints, write_folder
 from dipole.training.run.interrupts import Interrupts
@@ -69,6 +70,7 @@ class Trainer:
         validation: Validation | None = None,
         *,
         views: Sequence[View] = (),
+        sides: Sequence[SideView] = (),
         parts: Sequence[Part] = (),
         started: float,
         show_progress: bool = True,
@@ -99,6 +101,8 @@ class Trainer:
         if isinstance(objective, Objective):
             objective.bind(len(examples))
         self.views = [view.to(accelerator.device) for view in views]
+        self.sides = [replace(one, view=one.view.to(accelerator.device)) for one in sides]
+        self._of_anchors = any("no_negative_anchors" in part.taken() for part in parts)
         self.towers = Towers(encoder, objective, parts)
         over_whole_batches(self.towers, config.chunk)
         alike("the encoder and the data", lambda: _digest(encoder, examples, self.known))
@@ -187,7 +191,7 @@ class Trainer:
             (self.config.seed, self.progress.step), batch.start, len(batch.row_ids), batch.total
         )
         with drawing(rows):
-            columns = render(columns, self.views, self.config.chunk)
+            columns = render(columns, self.views, self.config.chunk, self.sides)
         # A batch that every process holds is no part of anything: nobody gathers.
         low = torch.autocast(
             self.accelerator.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"
@@ -228,22 +232,27 @@ class Trainer:
         step, rows = step_and_rows
         processes, rank = self.accelerator.num_processes, self.accelerator.process_index
         replicated = 1 < processes > len(rows)
-        no_negatives = None
+        no_negatives = no_negative_anchors = None
         if self._leaves_out and self.known.keys.shape[1] == 2:  # of all processes
-            no_negatives = self.known.no_negatives(rows, own=not self._masks_copies)
+            own = not self._masks_copies
+            no_negatives = self.known.no_negatives(rows, own=own)
+            if self._of_anchors:
+                no_negative_anchors = self.known.no_negatives(rows, own=own, side=1)
         shares = [rows] if replicated else np.array_split(rows, processes)
-        own = 0 if replicated else rank
+        own_share = 0 if replicated else rank
         return collate(
             self.examples,
-            shares[own],
+            shares[own_share],
             self.encoder,
             chunk=self.config.chunk,
             views=self.views,
+            sides=self.sides,
             seed=(self.config.seed, step),
-            start=sum(map(len, shares[:own])),
+            start=sum(map(len, shares[:own_share])),
             total=len(rows),
             replicated=replicated,
             no_negatives=no_negatives,
+            no_negative_anchors=no_negative_anchors,
         )
 
     def _rows(self, start: int) -> Iterator[tuple[int, np.ndarray]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from dipole.errors import InputError
-from dipole.lookup import nearest
+from dipole.lookup import find, is_place, nearest, plugins
 from dipole.training.config import read_config
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Recipe:
 
 
 def read_recipe(recipe: str | Path | Recipe) -> dict[str, Any]:
-    """The settings of a recipe: the name of a system, a yaml file, or one made in Python.
+    """The settings of a recipe: the name of a system, a yaml file, `file.py:NAME`, or an object.
 
     Raises:
         InputError: no system and no file of this name; suggests the nearest.
@@ -74,11 +74,13 @@ def read_recipe(recipe: str | Path | Recipe) -> dict[str, Any]:
     if not isinstance(recipe, str | Path):
         raise InputError(f"recipe: found {recipe!r}; expected a name, a yaml file or a Recipe")
     path = Path(recipe)
+    if not path.is_file() and (is_place(str(recipe)) or str(recipe) in plugins("recipe")):
+        found: Recipe = find("recipe", str(recipe), {}, instance=Recipe)
+        return dict(found.settings)
     if path.is_file() or path.suffix:
         return read_config(path)
     known: dict[str, Recipe] = importlib.import_module(_SYSTEMS).recipes()
     if str(recipe) not in known:
-        raise InputError(
-            f"recipe: found no {str(recipe)!r}; {nearest(str(recipe), known, 'a file')}"
-        )
+        others = "a yaml file or file.py:NAME"
+        raise InputError(f"recipe: found no {str(recipe)!r}; {nearest(str(recipe), known, others)}")
     return dict(known[str(recipe)].settings)

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from dipole.data import Examples
 from dipole.data.fingerprint import joined_fingerprint
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
@@ -122,9 +123,9 @@ def _first_encoder(stage: Config, data: Any, folder: Path, changed_data: bool) -
     is_done = (folder / RESULT).exists()  # its data are not looked at any more
     is_changed = changed_data or (read_data(folder) or {}).get("changed", False)
     kept = kept_encoder(stage, folder) if is_done or is_changed else None
-    if data is None or isinstance(data, str | Path):
+    if not isinstance(data, Examples):
         inputs = inputs_of(build_objective(stage))
-        data = load_training(stage, inputs)
+        data = load_training(stage, inputs, data)
     return build_encoder(stage, data, kept)
 
 

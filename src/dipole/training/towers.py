@@ -14,6 +14,7 @@ from dipole.objectives.contract.base import Objective, forward_inputs
 from dipole.training.batches import padded
 from dipole.training.gradient_cache import encode_chunks
 from dipole.training.parts import Part
+from dipole.training.parts.names import encoded, passed
 
 
 class Towers(nn.Module):
@@ -29,6 +30,9 @@ class Towers(nn.Module):
         self.encoder = encoder
         self.objective = objective
         self.parts = nn.ModuleList(parts)
+        taken = set(inputs_of(objective)).union(*(part.taken() for part in self.each_part()))
+        # Views beside the data's own columns, of which nobody wants the student's vectors.
+        self.unread = {"anchor_view", "positive_view"} - taken
 
     def forward(self, columns: dict[str, list[Features]], tensors: dict[str, Tensor]) -> Tensor:
         """The objective of a batch, a scalar."""
@@ -52,9 +56,9 @@ class Towers(nn.Module):
         """What the objective is given, by name."""
         batch = dict(tensors)
         for part in self.each_part():
-            batch |= part.encode(columns)
+            batch |= encoded(part, columns)
         for name, pieces in columns.items():
-            if name not in batch:
+            if name not in batch and name not in self.unread:
                 batch[name] = encode_chunks(self.encoder, pieces)
         if "negative_ids" in batch and "negative" not in columns:
             # No row lists any. Other processes may have some and wait for these here: none, with
@@ -68,7 +72,7 @@ class Towers(nn.Module):
         if "relevance" in batch:  # a stored list of a teacher's scores
             batch.setdefault("teacher_scores", batch["relevance"])
         for part in self.each_part():
-            batch = part.before(batch)
+            batch = passed(part, batch)
         return batch
 
     def each_part(self) -> Iterator[Part]:

@@ -96,7 +96,11 @@ def part_class(name: str, settings: Iterable[str] = ()) -> type[Part]:
 
 def name_of(part: Part) -> str:
     """How messages call a part."""
-    cls = type(part)
+    name = getattr(part, "name", "")
+    return f"{_class_name(type(part))} {name}" if name else _class_name(type(part))
+
+
+def _class_name(cls: type[Part]) -> str:
     if not cls.__module__.startswith(PACKAGE):
         return cls.__name__
     classes = {place.rpartition(":")[2]: name for name, place in (PARTS | OTHERWISE).items()}

@@ -28,7 +28,7 @@ from dipole.encoders.base import Encoder
 from dipole.encoders.own import save_encoder
 from dipole.errors import InputError
 from dipole.files import remove_folder, replaced, sweep, write_text
-from dipole.training.build import build_parts, build_views, is_made_of_data
+from dipole.training.build import build_parts, build_side_views, build_views, is_made_of_data
 from dipole.training.config import Config, write_config
 from dipole.training.run.checkpoints import drop_checkpoints, recover_folder, write_folder
 from dipole.training.run.origin import DATA, check_teacher, read_data, write_data
@@ -88,7 +88,8 @@ def train(
 
     inputs = inputs_of(objective)
     views = build_views(config, examples, inputs)
-    parts = build_parts(config, encoder, examples, inputs, show_progress=show_progress)
+    parts = build_parts(config, encoder, examples, objective, show_progress=show_progress)
+    sides = build_side_views(config, examples, inputs, parts)
     for made_of in filter(None, (part.made_of() for part in parts)):
         origin = together(
             lambda: check_teacher(folder, origin, *made_of, accept=changed_data)  # noqa: B023
@@ -120,6 +121,7 @@ def train(
             accelerator,
             validation,
             views=views,
+            sides=sides,
             parts=parts,
             started=started,
             show_progress=shown,
