@@ -8,9 +8,12 @@ from dipole.systems import recipes
 from dipole.systems.catalogue import entry_of
 from dipole.training.recipe import Recipe, read_recipe
 from support import kinds
+from support.tiny_bert import save_tiny_bert
 
 # Recipe and kind of data, of all that a recipe says it wants.
 CASES = [(name, kind) for name, found in recipes().items() for kind in found.settings["wants"]]
+# Those for a transformer, with what suits a small one.
+TRANSFORMERS = {"matryoshka-2d": ["--matryoshka", "8,16"]}
 # Towers of texts start small.
 SMALL = ["--encoder-option", "dim=8", "--encoder-option", "buckets=64"]
 
@@ -28,9 +31,12 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
     data, settings = kinds.write(kind, tmp_path), read_recipe(name)
     command = ["train", "--recipe", name, "--data", data, "--out", tmp_path / "run"]
     command += ["--max-steps", "2", "--batch-size", "8"]
-    if kind == "images" and "encoder" not in settings:
+    if kind.endswith("images") and "encoder" not in settings:
         command += ["--encoder", "conv"]
-    if kind != "images" and "encoder" not in settings:
+    if name in TRANSFORMERS:
+        folder = save_tiny_bert(tmp_path / "bert", [text for row in kinds.ROWS for text in row])
+        command += ["--encoder", folder, *TRANSFORMERS[name]]
+    elif not kind.endswith("images") and "encoder" not in settings:
         command += SMALL
     done = CliRunner().invoke(app, [str(word) for word in command])
     assert done.exit_code == 0, done.output + repr(done.exception)

@@ -57,7 +57,7 @@ def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -
     inputs_too = rows | {"seed": config.split_seed, "resize": config.resize}
     scored = {"first": config.anchor, "second": config.positive, "score": config.score, **rows}
     labelled = {"input": config.anchor, "label": config.label, **inputs_too}
-    if config.label is not None or only == "labelled":
+    if config.label is not None or only in ("labelled", "labelled-images"):
         return load_labeled(source, **labelled)
     is_one_sided = config.positive is None and bool(config.view or _is_labelled(source))
     if only in ("texts", "images") or (only is None and is_one_sided):

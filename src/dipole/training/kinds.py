@@ -10,7 +10,10 @@ from dipole.errors import InputError
 if TYPE_CHECKING:
     from dipole.data import Examples
 
-Kind = Literal["texts", "images", "pairs", "image-text", "triplets", "graded", "labelled", "lists"]
+Kind = Literal[
+    "texts", "images", "pairs", "image-text", "triplets", "graded", "labelled", "labelled-images",
+    "lists",
+]  # fmt: skip
 
 
 class Form(NamedTuple):
@@ -39,6 +42,10 @@ KINDS: dict[Kind, Form] = {
         "Scored", "two and how alike they are", "--score COLUMN", ("anchor", "positive", "score")
     ),
     "labelled": Form("Labeled", "one and its class", "--label COLUMN", ("anchor", "label")),
+    "labelled-images": Form(
+        "Labeled", "an image and its class", "a folder with one of images for each class",
+        ("anchor", "label"),
+    ),
     "lists": Form(
         "Ranked", "a query, candidates and the relevance of each",
         "columns query, candidates and relevance, or query, pos and neg",
@@ -68,7 +75,7 @@ def _is(kind: Kind, examples: Examples) -> bool:
     texts = [isinstance(examples.column(field)[0], str) for field in sides if len(examples)]
     if kind == "texts":
         return all(texts)
-    if kind == "images":
+    if kind in ("images", "labelled-images"):
         return not any(texts)
     if kind == "image-text":
         return len(set(texts)) == 2

@@ -17,7 +17,7 @@ from dipole.encoders.base import Encoder, Features, Role
 from dipole.errors import InputError
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.maths import reduce
-from dipole.objectives.whole_batch import everyone
+from dipole.objectives.whole_batch import whole_batch
 from dipole.sampling.plans import Plan, check_groups, members
 from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
@@ -42,7 +42,7 @@ class Blocks(Objective):
 
     def forward(self, anchor: Tensor) -> Tensor:
         size = 1 + 2 * self.block
-        found = everyone(anchor)
+        found = whole_batch(anchor)
         if len(found) % size:
             raise InputError(
                 f"batch: found {len(found)} rows, expected blocks of {size}: the sampler "
@@ -145,7 +145,7 @@ def synthetic(seed: int, steps: int) -> dict[str, float]:
         labels = rng.choice(CLASSES, 1500, p=prior)
         centres = rng.normal(0, 1.0, (CLASSES, 20))
         x = (centres[labels] + rng.normal(0, 1.0, (1500, 20))).astype(np.float32)
-        vectors = trained(x, labels, seed, steps, block=1).encode(x)
+        vectors = trained(x, labels, seed, steps, block=1).encode(list(x))
         bound = mean_classifier_bound(vectors, labels, seed=seed)
         slack.append(bound.value + 3 * bound.error - bound.measured)
     return {"least slack of the bound": min(slack)}
