@@ -14,6 +14,7 @@ from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED
 from dipole.training.config import Config
 from dipole.training.examples import load_examples, of_sides
+from dipole.training.known import completed
 from dipole.training.run.seeding import seed_step
 
 if TYPE_CHECKING:
@@ -223,14 +224,18 @@ def sides(examples: Examples) -> tuple[Sequence[Any], Sequence[Any]]:
     return query, document
 
 
-def build_objective(config: Config) -> Objective:
-    """The objective by its name and options, or the sum of several."""
+def build_objective(config: Config, known: Mapping[str, Any] | None = None) -> Objective:
+    """The objective by its name and options, or the sum of several.
+
+    known: what the tower and the data say of settings (`known_settings`): once there are any.
+    """
     from dipole.training.combining import build_sum
 
     seed_step(config.seed, 0)
     options = dict(config.objective_options)
     if config.temperature is not None:
         options["temperature"] = config.temperature
+    options = completed(config.objective, options, known)
     objective = build_sum(config.objective, config.combine, options)
     if not config.matryoshka and not config.matryoshka_layers:
         return objective

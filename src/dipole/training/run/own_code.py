@@ -12,8 +12,8 @@ from dipole.lookup import is_loaded, is_place
 
 # The settings that may name code.
 FIELDS = (
-    "data", "more_data", "validation", "encoder", "encoder_options", "objective", "view", "sampler",
-    "parts",
+    "data", "more_data", "validation", "encoder", "encoder_options", "objective", "step", "view",
+    "sampler", "parts", "mine", "optimizer",
 )  # fmt: skip
 
 
@@ -51,3 +51,5 @@ def _places(value: Any) -> Iterator[str]:
     elif isinstance(value, Mapping | list):
         for inner in value:
             yield from _places(inner)
+            if isinstance(value, Mapping):  # the settings of a part
+                yield from _places(value[inner])
