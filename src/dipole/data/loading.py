@@ -139,6 +139,7 @@ def load_labeled(
     on_bad_row: OnBadRow = "error",
     seed: int = 0,
     resize: int | str | Sequence[int] | None = None,
+    numbers: bool = False,
 ) -> Labeled:
     """Inputs (texts, or images as uint8 arrays) with a class, a whole number or a name.
 
@@ -151,10 +152,11 @@ def load_labeled(
 
     resize: pixels of images, 64 or (height, width): scaled to cover it and cropped in the middle;
         not given: they must be of one size.
+    numbers: labels of a table may have fractions: a quantity, and no class.
     """
 
     def plan(rows: Source, sample: Sample) -> Plan:
-        return plan_labeled(rows, sample, input, label)
+        return plan_labeled(rows, sample, input, label, numbers)
 
     found = _load_inputs(source, input, label, split, on_bad_row, seed, resize, plan)
     return cast(Labeled, found)

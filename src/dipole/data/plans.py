@@ -165,13 +165,19 @@ def plan_scored(
 
 
 def plan_labeled(
-    source: Source, sample: Sample, input: str | None = None, label: str | None = None
+    source: Source,
+    sample: Sample,
+    input: str | None = None,
+    label: str | None = None,
+    numbers: bool = False,
 ) -> Plan:
-    """A text and its class: `label`, `class` or `category`, else the last of two columns."""
+    """A text and its class: `label`, `class` or `category`, else the last of two columns; with
+    `numbers` a number in the place of the class."""
     check_named(source, sample, [("--input", input), ("--label", label)])
     label = label or choose_label(source, sample, [input])
     column, body = _input(source, sample, input, label)
-    if sample.kind(label) == NUMERIC and any(_is_fraction(v) for v in sample.values(label)):
+    is_number = sample.kind(label) == NUMERIC and not numbers
+    if is_number and any(_is_fraction(v) for v in sample.values(label)):
         raise ColumnsError(
             f"{source.name}: found numbers with fractions in '{label}', scores and no classes; "
             "expected whole numbers or names (or name the column: --label)"

@@ -20,12 +20,14 @@ NEW = {
     "resnet": "resnet:ResNetImage",
     "vit": "vit:ViTImage",
     "two-towers": "two_towers:TwoTowers",
+    "layers": "layers_text:LayersText",
 }
 # The class that a saved folder's config.json names -> module:class; it has `load(folder)`.
 SAVED = {
     "StaticText": "static_text:StaticText",
     "TransformerText": "transformer_text:TransformerText",
     "AdaptedText": "adapters:AdaptedText",
+    "LayersText": "layers_text:LayersText",
     "ConvImage": "conv:ConvImage",
     "ResNetImage": "resnet:ResNetImage",
     "ViTImage": "vit:ViTImage",

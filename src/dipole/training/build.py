@@ -13,12 +13,16 @@ from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED
 from dipole.training.config import Config
-from dipole.training.examples import load_examples
+from dipole.training.examples import load_examples, of_sides
+from dipole.training.known import completed
 from dipole.training.run.seeding import seed_step
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from dipole.objectives.contract.base import Objective
     from dipole.training.parts import Part
+    from dipole.training.rendering import SideView
     from dipole.views.base import View
 
 
@@ -26,13 +30,20 @@ def build_views(config: Config, examples: Examples, inputs: Mapping[str, bool]) 
     """The views of examples without a partner: those named, or the inputs as they are, twice."""
     from dipole.views import build_views
 
+    sides, plain = of_sides(config.view)
     if not any(field in examples.FIELDS for field in VIEWED):
-        if config.view:
+        if plain:
             raise InputError(
                 f"view: found {type(examples).__name__}, whose positives are given; expected "
-                "inputs without a partner: no --positive"
+                "inputs without a partner: no --positive; or the view of a side, as "
+                f"anchor={plain[0]}"
             )
         return []
+    if sides:
+        raise InputError(
+            f"view: found {next(iter(sides))}={next(iter(sides.values()))} for "
+            f"{type(examples).__name__}, which have no sides; expected pairs, or the name alone"
+        )
     views = build_views(config.view or ["same"], **config.view_options)
     count = sum(view.count for view in views)
     if count > 2 and "views" not in inputs:
@@ -43,20 +54,62 @@ def build_views(config: Config, examples: Examples, inputs: Mapping[str, bool]) 
     return views
 
 
+def build_side_views(
+    config: Config, examples: Examples, inputs: Mapping[str, bool], parts: Sequence[Part]
+) -> list[SideView]:
+    """The views of sides of pairs: beside the data's column as `anchor_view` where the objective or
+    a part takes that, or a teacher's vectors of it; else in its place."""
+    from dipole.training.rendering import SideView
+    from dipole.views import build_views
+
+    sides, _ = of_sides(config.view)
+    fields = (field for field in examples.FIELDS if field in ENCODED and field not in LISTS)
+    there = {ENCODED[field][0] for field in fields}
+    found = []
+    taken = set(inputs).union(*(part.taken() for part in parts))
+    for side, name in sides.items():
+        if side not in there:
+            raise InputError(f"view: found {side}={name}, and the data have no {side} of each row")
+        others = {f"{other}." for other in sides if other != side}
+        options = {
+            key.removeprefix(f"{side}."): value
+            for key, value in config.view_options.items()
+            if not key.startswith(tuple(others))
+        }
+        (view, *more) = build_views([f"{name}*1" if "*" not in name else name], **options)
+        if more or view.count > 1:
+            raise InputError(f"view: found several for the {side} ({name}); expected one of a side")
+        column = f"{side}_view"
+        is_beside = any(one == column or one.endswith(f"_{column}") for one in taken)
+        found.append(SideView(side, column if is_beside else side, view))
+    return found
+
+
 def build_parts(
     config: Config,
     encoder: Encoder,
     examples: Examples,
-    inputs: Mapping[str, bool],
+    objective: nn.Module,
     *,
     show_progress: bool = False,
 ) -> list[Part]:
     """The parts that the settings name and the objective brings along, in their order."""
+    from dipole.objectives.contract.given import roles_of
     from dipole.training.parts.base import Setup
     from dipole.training.parts.naming import made
     from dipole.training.parts.order import bound
+    from dipole.training.towers import inputs_of
 
-    setup = Setup(encoder, examples, inputs, seed=config.seed, show_progress=show_progress)
+    setup = Setup(
+        encoder,
+        examples,
+        inputs_of(objective),
+        roles=roles_of(objective),
+        views=[f"{side}_view" for side in of_sides(config.view)[0]],
+        objective=objective,
+        seed=config.seed,
+        show_progress=show_progress,
+    )
     return bound(made(config.parts), setup)
 
 
@@ -171,14 +224,18 @@ def sides(examples: Examples) -> tuple[Sequence[Any], Sequence[Any]]:
     return query, document
 
 
-def build_objective(config: Config) -> Objective:
-    """The objective by its name and options, or the sum of several."""
+def build_objective(config: Config, known: Mapping[str, Any] | None = None) -> Objective:
+    """The objective by its name and options, or the sum of several.
+
+    known: what the tower and the data say of settings (`known_settings`): once there are any.
+    """
     from dipole.training.combining import build_sum
 
     seed_step(config.seed, 0)
     options = dict(config.objective_options)
     if config.temperature is not None:
         options["temperature"] = config.temperature
+    options = completed(config.objective, options, known)
     objective = build_sum(config.objective, config.combine, options)
     if not config.matryoshka and not config.matryoshka_layers:
         return objective

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 # Where the recipes that come with dipole are: a room above this one, so looked up by its name.
 _SYSTEMS = "dipole.systems"
+# Options, and the setting whose they are.
+_OPTIONS = {
+    "encoder_options": "encoder", "adapter_options": "adapter", "objective_options": "objective",
+    "view_options": "view", "sampler_options": "sampler", "mine": "",
+}  # fmt: skip
 
 
 class Recipe:
@@ -50,10 +56,28 @@ class Recipe:
             objective: dcl
             temperature: 0.1
         """
-        text: str = yaml.safe_dump(
-            self.settings, sort_keys=False, default_flow_style=None, allow_unicode=True
-        )
-        return text
+        return "".join(
+            yaml.safe_dump(
+                {name: value}, sort_keys=False, allow_unicode=True,
+                default_flow_style=None if isinstance(value, list | dict) else False,
+            )
+            for name, value in self.settings.items()
+        )  # fmt: skip
+
+
+def over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a recipe with those given before them; options of the recipe's own encoder,
+    objective ... are added to its, one by one.
+
+    >>> over({"objective": "dcl", "objective_options": {"weighted": True}},
+    ...      {"objective_options": {"sigma": 0.5}})["objective_options"]
+    {'weighted': True, 'sigma': 0.5}
+    """
+    found = {**recipe, **given}
+    for options, whose in _OPTIONS.items():
+        if options in recipe and options in given and whose not in given:
+            found[options] = {**recipe[options], **given[options]}
+    return found
 
 
 def read_recipe(recipe: str | Path | Recipe) -> dict[str, Any]:

@@ -16,19 +16,17 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dipole.data import Examples
 from dipole.encoders.base import Encoder
-from dipole.encoders.own import save_encoder
 from dipole.errors import InputError
 from dipole.files import remove_folder, replaced, sweep, write_text
-from dipole.training.build import build_parts, build_views, is_made_of_data
+from dipole.training.build import build_parts, build_side_views, build_views, is_made_of_data
 from dipole.training.config import Config, write_config
 from dipole.training.run.checkpoints import drop_checkpoints, recover_folder, write_folder
 from dipole.training.run.origin import DATA, check_teacher, read_data, write_data
@@ -88,7 +86,8 @@ def train(
 
     inputs = inputs_of(objective)
     views = build_views(config, examples, inputs)
-    parts = build_parts(config, encoder, examples, inputs, show_progress=show_progress)
+    parts = build_parts(config, encoder, examples, objective, show_progress=show_progress)
+    sides = build_side_views(config, examples, inputs, parts)
     for made_of in filter(None, (part.made_of() for part in parts)):
         origin = together(
             lambda: check_teacher(folder, origin, *made_of, accept=changed_data)  # noqa: B023
@@ -120,6 +119,7 @@ def train(
             accelerator,
             validation,
             views=views,
+            sides=sides,
             parts=parts,
             started=started,
             show_progress=shown,
@@ -142,7 +142,7 @@ def train(
     def write() -> None:
         if keep_encoder:
             save_whole(encoder, folder)
-        write_model(folder, encoder)
+        write_model(folder, trainer.save_model)
         write_result(folder, result)
 
     with whole(encoder):
@@ -168,6 +168,7 @@ def _begin(config: Config, folder: Path, origin: dict[str, Any]) -> None:
 @contextmanager
 def refused(folder: Path) -> Iterator[None]:
     """A new run that is refused (InputError) leaves nothing: its name is free for the next try."""
+    from dipole.training.mined import forget
     from dipole.training.samplers import GROUPS
 
     try:
@@ -177,6 +178,7 @@ def refused(folder: Path) -> Iterator[None]:
             for name in (CONFIG, DATA, GROUPS, METRICS):
                 (folder / name).unlink(missing_ok=True)
             remove_folder(folder / START)
+            forget(folder)
         raise
 
 
@@ -213,13 +215,13 @@ def save_whole(encoder: Encoder, folder: Path) -> None:
         torch.save(encoder.state_dict(), new)
 
 
-def write_model(folder: Path, encoder: Encoder) -> None:
+def write_model(folder: Path, save: Callable[[Path], None]) -> None:
     """RUN/model is the best model of the validation, or the last one."""
     best = folder / BEST
     if best.exists():
         copy_folder(best, folder / MODEL)
     else:
-        write_folder(folder / MODEL, partial(save_encoder, encoder))
+        write_folder(folder / MODEL, save)
 
 
 def copy_folder(source: Path, target: Path) -> None:
