@@ -27,7 +27,8 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
     """Two steps on a file or folder of the kind it wants; the model is loaded and encodes."""
     data, settings = kinds.write(kind, tmp_path), read_recipe(name)
     command = ["train", "--recipe", name, "--data", data, "--out", tmp_path / "run"]
-    command += ["--max-steps", "2", "--batch-size", "8"]
+    each = settings.get("sampler_options", {}).get("per_class", 4)
+    command += ["--max-steps", "2", "--batch-size", max(8, 2 * each)]
     if kind == "images" and "encoder" not in settings:
         command += ["--encoder", "conv"]
     if kind != "images" and "encoder" not in settings:
