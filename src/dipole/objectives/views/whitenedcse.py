@@ -66,7 +66,7 @@ class WhitenedCSE(Objective):
 
     def permutations(self, views: int, dim: int) -> Tensor:
         """Those of this step, (views, dim)."""
-        generator = torch.Generator().manual_seed((self.seed << 32) + int(self.steps))
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + int(self.steps))
         return torch.stack([torch.randperm(dim, generator=generator) for _ in range(views)])
 
     def forward(self, views: Tensor, ids: Tensor | None = None) -> Tensor:

@@ -31,10 +31,8 @@ class Heads(Part):
             )
 
     def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        return batch | {
-            name: torch.cat([head(batch[name]) for head in self.heads], dim=1)
-            for name in self.takes
-        }
+        made = {name: [head(batch[name]) for head in self.heads] for name in self.takes}
+        return batch | {name: torch.cat(heads, dim=1) for name, heads in made.items()}
 
 
 SYSTEM = System(

@@ -36,10 +36,9 @@ LONG_TAILED = {"data": "dipole.systems.vision.cacr:long_tailed"}
 RECIPE = Recipe(wants=["images"], encoder="conv", view=["simclr*4"], objective="cacr")
 OWN = RECIPE.settings | {"wants": []}  # images of a bench have classes
 INFONCE = OWN | {
-    "objective": "modalities",
-    "objective_options": {"within": True},
-    "temperature": 0.2,
-}
+    "objective": "modalities", "objective_options": {"within": True}, "temperature": 0.2,
+}  # fmt: skip
+
 
 SYSTEM = System(
     id="cacr",
