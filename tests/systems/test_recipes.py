@@ -8,11 +8,23 @@ from dipole.systems import recipes
 from dipole.systems.catalogue import entry_of
 from dipole.training.recipe import Recipe, read_recipe
 from support import kinds
+from support.tiny_bert import save_tiny_bert
 
 # Recipe and kind of data, of all that a recipe says it wants.
 CASES = [(name, kind) for name, found in recipes().items() for kind in found.settings["wants"]]
+# Those for a transformer, with what suits a small one.
+TRANSFORMERS = {"matryoshka-2d": ["--matryoshka", "8,16"]}
 # Towers of texts start small.
 SMALL = ["--encoder-option", "dim=8", "--encoder-option", "buckets=64"]
+# Of recipes for more data than the small files have.
+FEWER = {
+    "multi-similarity": ["--sampler-option", "per_class=4"],
+    "dse": ["--encoder-option", "last=2"],
+    "proto-triplet-icnn": [
+        "--sampler-option", "per_class=4",
+        "--part", "dipole.systems.vision.proto_triplet_icnn:Episode:shots=1",
+    ],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", list(recipes()))
@@ -27,16 +39,31 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
     """Two steps on a file or folder of the kind it wants; the model is loaded and encodes."""
     data, settings = kinds.write(kind, tmp_path), read_recipe(name)
     command = ["train", "--recipe", name, "--data", data, "--out", tmp_path / "run"]
-    each = settings.get("sampler_options", {}).get("per_class", 4)
-    command += ["--max-steps", "2", "--batch-size", max(8, 2 * each)]
-    if kind == "images" and "encoder" not in settings:
+    command += ["--max-steps", "2", "--batch-size", "8"]
+    if kind.endswith("images") and "encoder" not in settings:
         command += ["--encoder", "conv"]
-    if kind != "images" and "encoder" not in settings:
+    elif transformer := _transformer(settings, tmp_path):
+        command += transformer
+    elif name in TRANSFORMERS:
+        folder = save_tiny_bert(tmp_path / "bert", [text for row in kinds.ROWS for text in row])
+        command += ["--encoder", folder, *TRANSFORMERS[name]]
+    elif not kind.endswith("images") and "encoder" not in settings:
         command += SMALL
+    command += FEWER.get(name, [])
     done = CliRunner().invoke(app, [str(word) for word in command])
     assert done.exit_code == 0, done.output + repr(done.exception)
     vectors = load_encoder(tmp_path / "run").encode(kinds.sample(kind))
     assert len(vectors) == 2
+
+
+def _transformer(settings, folder):
+    """The options that name a small one, of a recipe that is for a transformer."""
+    is_layers = settings.get("encoder") == "layers"
+    if not (is_layers or "adapter" in settings or "pooling" in settings.get("encoder_options", {})):
+        return []
+    texts = [text for row in kinds.ROWS for text in row]
+    place = save_tiny_bert(folder / "bert", texts)
+    return ["--encoder-option", f"model={place}"] if is_layers else ["--encoder", place]
 
 
 def test_a_path_is_a_recipe(tmp_path):

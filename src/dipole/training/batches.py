@@ -117,7 +117,8 @@ def collate(
     if no_negatives is not None:
         tensors["no_negatives"] = torch.from_numpy(no_negatives.view(np.int64))
     if no_negative_anchors is not None:
-        tensors["no_negative_anchors"] = torch.from_numpy(no_negative_anchors.view(np.int64))
+        found = torch.from_numpy(no_negative_anchors.view(np.int64))
+        tensors["no_negative_anchors"] = found
     places = start + np.arange(len(rows))
     # In this order: it decides which random numbers a column draws.
     for number, (field, (argument, role)) in enumerate(ENCODED.items()):
@@ -157,8 +158,8 @@ def collate(
         tensors["relevance"] = padded(flat, tensors["mask"])
     if "label" in taken:
         tensors["labels"] = class_ids(taken["label"])
-        if (found := numbers_of(taken["label"])) is not None:
-            tensors["numbers"] = torch.tensor(found, dtype=torch.float32)
+        if (amounts := numbers_of(taken["label"])) is not None:
+            tensors["numbers"] = torch.tensor(amounts, dtype=torch.float32)
     return Batch(
         row_ids=taken["id"],
         columns=columns,

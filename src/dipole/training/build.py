@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dipole.data import Examples
+from dipole.data.functions import is_function
+from dipole.data.memory import is_table
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED
 from dipole.training.config import Config
 from dipole.training.examples import load_examples, of_sides
+from dipole.training.known import completed
 from dipole.training.run.seeding import seed_step
 
 if TYPE_CHECKING:
@@ -110,8 +113,8 @@ def build_parts(
     return bound(made(config.parts), setup)
 
 
-def load_training(config: Config, inputs: Mapping[str, bool]) -> Examples:
-    """The examples of --data, and of --more-data behind them."""
+def load_training(config: Config, inputs: Mapping[str, bool], data: Any = None) -> Examples:
+    """The examples of --data (or of `data`, a table in memory), and of --more-data behind them."""
     from dipole.data.joining import joined
     from dipole.data.named import NAMED
 
@@ -123,40 +126,56 @@ def load_training(config: Config, inputs: Mapping[str, bool]) -> Examples:
             f"split_seed: found {config.split_seed}, and {config.data} is not split by chance; "
             "expected none"
         )
-    parts = [load_examples(config, source, config.split, inputs) for source in sources]
+    given: list[Any] = [data if is_table(data) else config.data, *config.more_data]
+    parts = [load_examples(config, source, config.split, inputs) for source in given]
     return joined(parts, sources) if len(parts) > 1 else parts[0]
 
 
 def load_validation(
-    config: Config, examples: Examples, inputs: Mapping[str, bool] | None = None
+    config: Config,
+    examples: Examples,
+    inputs: Mapping[str, bool] | None = None,
+    *,
+    data: Any = None,
+    validation: Any = None,
 ) -> tuple[Examples, Examples | None]:
-    """(training, validation) examples: a fraction held out, a file, or another split.
+    """(training, validation) examples: a fraction held out, a file, another split, or a table.
 
-    `inputs` are the objective's, which decide the kind of examples as they do in training.
+    `inputs` are the objective's, which decide the kind of examples as they do in training; `data`
+    and `validation` are what `fit` was given, where these are tables in memory.
     """
     from dipole.data.splits import has_splits
     from dipole.training.validation import hold_out
 
+    if is_table(validation):
+        part = config.split if has_splits(validation) else "all"
+        return examples, load_examples(config, validation, part, inputs)
     if config.validation is None:
         return examples, None
+    source = data if is_table(data) else config.data
     try:
         fraction = float(config.validation)
     except ValueError:
-        if Path(config.validation).exists():
+        if Path(config.validation).exists() or is_function(config.validation):
             part = config.split if has_splits(config.validation) else "all"
             return examples, load_examples(config, config.validation, part, inputs)
-        if not has_splits(config.data):
+        if not has_splits(source):
             what = "a file" if Path(config.data).is_file() else "a folder"
+            what = _held_kind(source) or what
             raise InputError(
                 f"validation: found no file {config.validation}, and {config.data} is {what}, "
                 "which has no splits; expected a file or a fraction between 0 and 1"
             ) from None
-        return examples, load_examples(config, config.data, config.validation, inputs)
+        return examples, load_examples(config, source, config.validation, inputs)
     if not 0 < fraction < 1:
         raise InputError(
             f"validation: {fraction}; expected a fraction between 0 and 1, a file or a split"
         )
     return hold_out(examples, fraction)
+
+
+def _held_kind(source: Any) -> str:
+    return "a function" if is_function(source) else "a table" if is_table(source) else ""
 
 
 def build_encoder(config: Config, examples: Examples, kept: Path | None = None) -> Encoder:
@@ -205,14 +224,18 @@ def sides(examples: Examples) -> tuple[Sequence[Any], Sequence[Any]]:
     return query, document
 
 
-def build_objective(config: Config) -> Objective:
-    """The objective by its name and options, or the sum of several."""
+def build_objective(config: Config, known: Mapping[str, Any] | None = None) -> Objective:
+    """The objective by its name and options, or the sum of several.
+
+    known: what the tower and the data say of settings (`known_settings`): once there are any.
+    """
     from dipole.training.combining import build_sum
 
     seed_step(config.seed, 0)
     options = dict(config.objective_options)
     if config.temperature is not None:
         options["temperature"] = config.temperature
+    options = completed(config.objective, options, known)
     objective = build_sum(config.objective, config.combine, options)
     if not config.matryoshka and not config.matryoshka_layers:
         return objective

@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dipole.data import Examples
+from dipole.data.memory import in_memory
 from dipole.errors import InputError
 from dipole.training.kinds import KINDS, check_kind, numbers_of
 
 if TYPE_CHECKING:
-    from dipole.data import Examples
     from dipole.training.config import Config
 
 # Settings that name a column.
@@ -49,7 +50,7 @@ def of_sides(view: Sequence[str]) -> tuple[dict[str, str], list[str]]:
 
 
 def load_examples(
-    config: Config, source: str, split: str, inputs: Mapping[str, bool] | None = None
+    config: Config, source: Any, split: str, inputs: Mapping[str, bool] | None = None
 ) -> Examples:
     """The kind of examples that the settings speak of, or that the objective (its `inputs`) takes.
 
@@ -64,6 +65,11 @@ def load_examples(
 
     if inputs is not None:
         check_columns(config, inputs)
+    if (held := in_memory(source, split)) is not None:
+        source = held
+    if isinstance(source, Examples):
+        check_no_columns(config)
+        return source
     try:
         return _load(config, source, split, inputs or {})
     except InputError as error:
@@ -72,7 +78,7 @@ def load_examples(
         raise type(error)(text + hint) from None
 
 
-def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -> Examples:
+def _load(config: Config, source: Any, split: str, inputs: Mapping[str, bool]) -> Examples:
     from dipole.data import load_inputs, load_labeled, load_pairs, load_ranked, load_scored
     from dipole.data.columns import ColumnsError
 
@@ -82,7 +88,7 @@ def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -
     scored = {"first": config.anchor, "second": config.positive, "score": config.score, **rows}
     labelled = {"input": config.anchor, "label": config.label, **inputs_too}
     labelled["numbers"] = "numbers" in inputs
-    if config.label is not None or only in ("labelled", "numbered"):
+    if config.label is not None or only in ("labelled", "labelled-images", "numbered"):
         return load_labeled(source, **labelled)
     _, views = of_sides(config.view)
     is_one_sided = config.positive is None and bool(views or _is_labelled(source))
@@ -96,7 +102,11 @@ def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -
             "candidates": config.positive,
             "relevance": config.score,
         }
-        return load_ranked(source, **lists, **rows)
+        try:
+            return load_ranked(source, **lists, **rows)
+        except ColumnsError:
+            if only is not None or not _makes_lists(config):
+                raise
     if only == "graded" or (only is None and (config.score is not None or inputs.get("scores"))):
         return load_scored(source, **scored)
     try:
@@ -240,10 +250,34 @@ def objectives_taking(name: str) -> str:
 
 
 def _wants_lists(config: Config, inputs: Mapping[str, bool]) -> bool:
+    return wants_lists(inputs) and "teacher_anchor" not in given_by_parts(config)
+
+
+def _makes_lists(config: Config) -> bool:
+    """Whether pairs will do: lists are mined, or are of the batch and scored there."""
+    return bool(config.mine) or "teacher_columns" in given_by_parts(config)
+
+
+def wants_lists(inputs: Mapping[str, bool]) -> bool:
+    """Whether an objective compares an anchor's candidates and knows no positive beside them."""
     from dipole.training.parts.lists import takes_lists
 
-    wants = takes_lists(inputs) and "positive" not in inputs
-    return wants and "teacher_anchor" not in given_by_parts(config)
+    return takes_lists(inputs) and "positive" not in inputs
+
+
+def own_lists(config: Config, inputs: Mapping[str, bool], examples: Examples) -> Examples:
+    """Triplets as lists, the positive and then its negatives, where a teacher that reads pairs
+    scores lists: once each, and not a whole batch for every anchor."""
+    from dipole.data import Ranked, Triplets
+
+    teaches = "teacher_columns" in given_by_parts(config) and wants_lists(inputs)
+    if not teaches or not isinstance(examples, Triplets):
+        return examples
+    rows = examples.take(range(len(examples)))
+    lists = [[p, *n] for p, n in zip(rows["positive"], rows["negatives"], strict=True)]
+    worth = [[1.0, *[0.0] * (len(row) - 1)] for row in lists]
+    columns = {"query": rows["anchor"], "candidates": lists, "relevance": worth}
+    return Ranked.from_columns(columns, ids=rows["id"], origin=examples.origin)
 
 
 def given_by_parts(config: Config) -> set[str]:
@@ -268,8 +302,10 @@ def _hint(kind: str, config: Config) -> str:
     return ""
 
 
-def _is_labelled(source: str) -> bool:
+def _is_labelled(source: Any) -> bool:
     """Whether a data set has classes, or images, and no pairs."""
+    if not isinstance(source, str):
+        return False
     from dipole.data.images import is_image_source
     from dipole.data.named import NAMED
 

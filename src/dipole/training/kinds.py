@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from dipole.data import Examples
 
 Kind = Literal[
-    "texts", "images", "pairs", "image-text", "triplets", "graded", "labelled", "numbered", "lists",
+    "texts", "images", "pairs", "image-text", "triplets", "graded", "labelled", "labelled-images",
+    "numbered", "lists",
 ]  # fmt: skip
 
 
@@ -42,6 +43,10 @@ KINDS: dict[Kind, Form] = {
         "Scored", "two and how alike they are", "--score COLUMN", ("anchor", "positive", "score")
     ),
     "labelled": Form("Labeled", "one and its class", "--label COLUMN", ("anchor", "label")),
+    "labelled-images": Form(
+        "Labeled", "an image and its class", "a folder with one of images for each class",
+        ("anchor", "label"),
+    ),
     "numbered": Form(
         "Labeled", "one and a number", "--label COLUMN of numbers", ("anchor", "label")
     ),
@@ -89,7 +94,7 @@ def _is(kind: Kind, examples: Examples) -> bool:
         return numbers_of(examples.column("label")) is not None
     if kind == "texts":
         return all(texts)
-    if kind == "images":
+    if kind in ("images", "labelled-images"):
         return not any(texts)
     if kind == "image-text":
         return len(set(texts)) == 2

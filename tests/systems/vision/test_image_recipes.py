@@ -86,7 +86,7 @@ def test_prototypes_stand_still_at_first():
     views = torch.randn(2, 6, 8)
     objective = SwAV(dim=8, prototypes=4, still=0.5).train()
     for progress, moves in ((0.0, False), (0.49, False), (0.5, True)):
-        objective.progress = progress
+        objective.at(progress)
         (gradient,) = torch.autograd.grad(objective(views), objective.prototypes)
         assert bool(gradient.any()) is moves
     still, free = (SwAV(dim=8, prototypes=4, still=share)(views) for share in (0.5, 0.0))

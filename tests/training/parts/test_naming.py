@@ -4,7 +4,7 @@ import pytest
 
 from dipole.errors import InputError
 from dipole.training.config import make_config
-from dipole.training.parts import Queue, StoredTeacher, Teacher
+from dipole.training.parts import PairTeacher, Queue, StoredTeacher, Teacher
 from dipole.training.parts.naming import entries, made, part_class
 
 OWN = """
@@ -49,7 +49,8 @@ def test_defaults_are_written_out():
 
 def test_another_model_is_a_teacher_too():
     assert part_class("teacher") is Teacher
-    assert part_class("teacher", ["model"]) is StoredTeacher
+    assert part_class("teacher", {"model": "mine"}) is StoredTeacher
+    assert part_class("teacher", {"model": "bm25"}) is PairTeacher
     assert entries("teacher:model=some/a,b") == [{"teacher": {"model": "some/a,b"}}]
 
 
@@ -67,7 +68,10 @@ def test_own_classes_from_a_file(tmp_path):
     ("part", "message"),
     [
         ("qeue:size=4", "part: found 'qeue'; did you mean 'queue'?"),
-        ("zzz", "part: found 'zzz'; expected one of centroids, mixed, queue, teacher, or one of"),
+        (
+            "zzz",
+            "part: found 'zzz'; expected one of centroids, classes, mixed, pseudo-labels, queue",
+        ),
         ("queue:sise=4", "part queue: found setting 'sise'; did you mean 'size'?"),
         ("queue", "part queue: found no size; expected --part queue:size=..."),
         ("teacher:model", "part: found 'teacher:model'; no module 'teacher' here or installed"),

@@ -60,11 +60,16 @@ class SwAV(Objective):
 
     def make(self) -> None:
         """The first prototypes."""
-        self.progress = 0.0  # set by the trainer, 0 to 1
+        self.stands = self.still > 0
         assert isinstance(self.prototypes, int)
         generator = torch.Generator().manual_seed(self.seed)
         first = torch.randn(self.prototypes, self.dim, generator=generator)
         self.prototypes = nn.Parameter(unit(first))
+
+    def at(self, done: float) -> None:
+        """The prototypes stand still at first."""
+        self.stands = done < self.still
+        super().at(done)
 
     def forward(self, views: Tensor, queue: Tensor | None = None) -> Tensor:
         assert isinstance(self.prototypes, Tensor)
@@ -86,7 +91,7 @@ class SwAV(Objective):
         c = self.prototypes.to(z.dtype)
         length = torch.linalg.vector_norm(c.detach(), dim=-1, keepdim=True)
         c = c / length.masked_fill(length == 0, 1)
-        if self.progress < self.still:
+        if self.stands:
             c = c.detach() + 0 * c  # a gradient of 0, which processes can share
         scores = z @ c.T
         with torch.no_grad():

@@ -13,6 +13,7 @@ from dipole.encoders.base import Encoder, Features
 
 if TYPE_CHECKING:
     from dipole.data import Examples
+    from dipole.training.material import Material
 
 P = TypeVar("P", bound="Part")
 
@@ -102,6 +103,22 @@ class Part(Declared):
     def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The batch as the objective is to see it."""
         return batch
+
+    def at(self, done: float) -> None:
+        """Told before every step which share of the training is done: 0 at the first, 1 at the
+        last."""
+
+    def renews_every(self) -> float | None:
+        """Epochs from one call of `renew` to the next, the first before the first step; 0: that
+        one alone, None: none."""
+        return None
+
+    def renew(self, material: Material) -> dict[str, Tensor]:
+        """New values of buffers by name, made of all examples with the encoder as it is now.
+
+        Called on the main process alone; every process is given what it returns.
+        """
+        return {}
 
     def after_step(self) -> None:
         """Called when the optimiser has taken its step, on every process."""

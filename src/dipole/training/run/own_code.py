@@ -11,7 +11,10 @@ from dipole.errors import InputError
 from dipole.lookup import is_loaded, is_place
 
 # The settings that may name code.
-FIELDS = ("encoder", "encoder_options", "objective", "view", "sampler", "parts")
+FIELDS = (
+    "data", "more_data", "validation", "encoder", "encoder_options", "objective", "step", "view",
+    "sampler", "parts", "mine", "optimizer",
+)  # fmt: skip
 
 
 def check_code(settings: Mapping[str, Any], given: Mapping[str, Any], path: Path) -> None:
@@ -48,3 +51,5 @@ def _places(value: Any) -> Iterator[str]:
     elif isinstance(value, Mapping | list):
         for inner in value:
             yield from _places(inner)
+            if isinstance(value, Mapping):  # the settings of a part
+                yield from _places(value[inner])

@@ -16,16 +16,14 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dipole.data import Examples
 from dipole.encoders.base import Encoder
-from dipole.encoders.own import save_encoder
 from dipole.errors import InputError
 from dipole.files import remove_folder, replaced, sweep, write_text
 from dipole.training.build import build_parts, build_side_views, build_views, is_made_of_data
@@ -144,7 +142,7 @@ def train(
     def write() -> None:
         if keep_encoder:
             save_whole(encoder, folder)
-        write_model(folder, encoder)
+        write_model(folder, trainer.save_model)
         write_result(folder, result)
 
     with whole(encoder):
@@ -170,6 +168,7 @@ def _begin(config: Config, folder: Path, origin: dict[str, Any]) -> None:
 @contextmanager
 def refused(folder: Path) -> Iterator[None]:
     """A new run that is refused (InputError) leaves nothing: its name is free for the next try."""
+    from dipole.training.mined import forget
     from dipole.training.samplers import GROUPS
 
     try:
@@ -179,6 +178,7 @@ def refused(folder: Path) -> Iterator[None]:
             for name in (CONFIG, DATA, GROUPS, METRICS):
                 (folder / name).unlink(missing_ok=True)
             remove_folder(folder / START)
+            forget(folder)
         raise
 
 
@@ -215,13 +215,13 @@ def save_whole(encoder: Encoder, folder: Path) -> None:
         torch.save(encoder.state_dict(), new)
 
 
-def write_model(folder: Path, encoder: Encoder) -> None:
+def write_model(folder: Path, save: Callable[[Path], None]) -> None:
     """RUN/model is the best model of the validation, or the last one."""
     best = folder / BEST
     if best.exists():
         copy_folder(best, folder / MODEL)
     else:
-        write_folder(folder / MODEL, partial(save_encoder, encoder))
+        write_folder(folder / MODEL, save)
 
 
 def copy_folder(source: Path, target: Path) -> None:
