@@ -74,11 +74,13 @@ def _answer(objective: Any, inputs: dict[str, torch.Tensor]) -> dict[str, Any]:
 
 
 def recipes() -> dict[str, Any]:
-    """Norms of the weights after three steps of every recipe that trains on pairs or texts."""
+    """Norms of the weights after three steps of every recipe of one stage and any encoder."""
     from dipole.systems import recipes as stored
 
-    plain = {name for name, recipe in stored().items() if "stages" not in recipe.settings}
-    return {name: _trained(name) for name in sorted(plain)}
+    other = {"stages", "matryoshka_layers"}
+    found = {name: recipe.settings for name, recipe in stored().items()}
+    plain = {name for name, own in found.items() if other.isdisjoint(own)}
+    return {name: _trained(name) for name in sorted(plain) if found[name]["wants"] != ["labelled"]}
 
 
 def _trained(name: str) -> dict[str, float]:
@@ -88,9 +90,11 @@ def _trained(name: str) -> dict[str, float]:
     settings = {"batch_size": 16, "precision": "fp32"} | read_recipe(name) | {"max_steps": STEPS}
     with tempfile.TemporaryDirectory() as folder:
         data: str | Path = "digits"
-        if "encoder" not in settings:
+        if not any(kind.endswith("images") for kind in settings["wants"]):
             data = Path(folder) / "data.csv"
-            data.write_text(_table(one_sided="view" in settings), encoding="utf-8")
+            one_sided = "view" in settings or settings["wants"] == ["texts"]
+            data.write_text(_table(one_sided=one_sided), encoding="utf-8")
+        if "encoder" not in settings:
             settings["encoder_options"] = {"dim": 16} | settings.get("encoder_options", {})
         run = dipole.fit(data, out=Path(folder) / "run", show_progress=False, **settings)
         return {k: float(v.double().norm()) for k, v in sorted(run.encoder.weights().items())}
