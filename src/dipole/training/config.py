@@ -63,7 +63,7 @@ class Config(Settings):
     wants: list[Kind] = Field(
         default_factory=list,
         description="Kind of data: texts, images, pairs, image-text, triplets, graded, labelled, "
-        "lists; repeatable where several will do. Found out if not given.",
+        "labelled-images, lists; repeatable where several will do. Found out if not given.",
     )
 
     encoder: str = Field(

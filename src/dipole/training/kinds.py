@@ -69,7 +69,7 @@ def _wanted(wants: Sequence[Kind]) -> str:
 
 
 def _is(kind: Kind, examples: Examples) -> bool:
-    """Whether examples are of a kind; triplets are pairs as well, and labelled inputs are inputs."""
+    """Whether examples are of a kind; triplets are pairs too, and labelled inputs are inputs."""
     name = type(examples).__name__
     if (name, KINDS[kind].of) not in _ALSO and name != KINDS[kind].of:
         return False
