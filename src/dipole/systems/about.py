@@ -102,7 +102,7 @@ def _settings(own: System | None) -> Mapping[str, Any]:
 
 def _run(id: str, own: System | None, losses: Sequence[str]) -> list[str]:
     """The commands and the import that do it."""
-    lines = []
+    lines: list[str] = []
     if own is not None and own.recipe is not None:
         wanted: Sequence[Kind] = own.recipe.settings.get("wants", ()) or ("pairs",)
         towers = "encoder" in own.recipe.settings
