@@ -54,8 +54,11 @@ def parts_of(tasks: Sequence[Task]) -> list[NamedRows]:
 
 def _held_name(config: Config, data: str) -> str:
     name = _name(config.validation or "")
-    is_whole = name != config.validation or is_function(name) or Path(name).is_file()
-    return name if is_whole else f"validation ({name} of {data})"  # a fraction or a split
+    if name != (config.validation or ""):  # an object of Python
+        return f"validation ({name})"
+    if is_function(name) or Path(name).is_file():
+        return name
+    return f"validation ({name} of {data})"  # a fraction or a split
 
 
 def check_data(folder: Path, parts: Sequence[NamedRows], *, accept: bool) -> dict[str, Any]:
