@@ -77,7 +77,12 @@ def recipes() -> dict[str, Any]:
     """Norms of the weights after three steps of every recipe that trains on pairs or texts."""
     from dipole.systems import recipes as stored
 
-    plain = {name for name, recipe in stored().items() if "stages" not in recipe.settings}
+    others = {"stages", "adapter"}  # and towers that are made of a pretrained one
+    plain = {
+        name
+        for name, recipe in stored().items()
+        if others.isdisjoint(recipe.settings) and ":" not in recipe.settings.get("encoder", "")
+    }
     return {name: _trained(name) for name in sorted(plain)}
 
 

@@ -8,6 +8,7 @@ from dipole.systems import recipes
 from dipole.systems.catalogue import entry_of
 from dipole.training.recipe import Recipe, read_recipe
 from support import kinds
+from support.tiny_bert import save_tiny_bert
 
 # Recipe and kind of data, of all that a recipe says it wants.
 CASES = [(name, kind) for name, found in recipes().items() for kind in found.settings["wants"]]
@@ -22,6 +23,20 @@ def test_a_recipe_is_of_a_system_and_says_which_data_it_wants(name):
     assert read_recipe(name)["wants"]
 
 
+def beside(settings, folder):
+    """What a user of a recipe has to say beside the data: a transformer to adapt, its domains."""
+    words, front = [], ""
+    encoder = settings.get("encoder", "")
+    if "adapter" in settings or encoder.endswith(":DomainExperts"):
+        bert = save_tiny_bert(folder / "bert", [text for row in kinds.ROWS for text in row])
+        words = ["--encoder", bert]
+    if encoder.endswith(":DomainExperts"):
+        front = "[a] "
+        words = ["--encoder-option", f"base={bert}", "--encoder-option", "domains=[a, b]"]
+        words += ["--prompt", f'query="{front}"', "--prompt", f'document="{front}"']
+    return words, front
+
+
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
     """Two steps on a file or folder of the kind it wants; the model is loaded and encodes."""
@@ -30,11 +45,13 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
     command += ["--max-steps", "2", "--batch-size", "8"]
     if kind == "images" and "encoder" not in settings:
         command += ["--encoder", "conv"]
-    if kind != "images" and "encoder" not in settings:
+    if kind != "images" and "encoder" not in settings and "adapter" not in settings:
         command += SMALL
-    done = CliRunner().invoke(app, [str(word) for word in command])
+    more, front = beside(settings, tmp_path)
+    done = CliRunner().invoke(app, [str(word) for word in [*command, *more]])
     assert done.exit_code == 0, done.output + repr(done.exception)
-    vectors = load_encoder(tmp_path / "run").encode(kinds.sample(kind))
+    inputs = [front + text if front else text for text in kinds.sample(kind)]
+    vectors = load_encoder(tmp_path / "run").encode(inputs)
     assert len(vectors) == 2
 
 

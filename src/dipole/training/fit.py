@@ -21,7 +21,7 @@ from dipole.training.build import build_encoder, load_validation
 from dipole.training.config import PYTHON, Config, make_config, read_config
 from dipole.training.examples import check_examples, unused
 from dipole.training.formats import is_former, translated
-from dipole.training.recipe import Recipe, read_recipe
+from dipole.training.recipe import Recipe, beside, read_recipe
 from dipole.training.run.origin import check_data, parts_of
 from dipole.training.run.own_code import check_code
 from dipole.training.run.processes import is_alone, only_run, together
@@ -121,23 +121,9 @@ def fit(
         "objective": objective,
         "validation": validation,
     }
-    found = {} if recipe is None else read_recipe(recipe)
-    if objective is not None:  # it goes before those that the recipe has by kind of data
-        found.pop("by_kind", None)
-    if found.get("stages") and "stages" not in settings:  # what is given holds in each of them
-        named = {*settings, *(name for name in ("objective", "validation") if objects[name])}
-        found["stages"] = [
-            {name: value for name, value in stage.items() if name not in named}
-            for stage in found["stages"]
-        ]
-    if found.get("by_kind") and "by_kind" not in settings:
-        found["by_kind"] = {
-            kind: own | {name: settings[name] for name in own if name in settings}
-            if isinstance(own, dict)
-            else own
-            for kind, own in found["by_kind"].items()
-        }
-    given = found | _describe(**objects) | {**settings}
+    given = _describe(**objects) | {**settings}
+    if recipe is not None:
+        given = beside(read_recipe(recipe), given)
     with only_run(folder):
         config, is_finished = together(lambda: _config_of_run(folder, given, resume=resume))
         if is_finished:

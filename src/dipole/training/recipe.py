@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,3 +80,29 @@ def read_recipe(recipe: str | Path | Recipe) -> dict[str, Any]:
             f"recipe: found no {str(recipe)!r}; {nearest(str(recipe), known, 'a file')}"
         )
     return dict(known[str(recipe)].settings)
+
+
+def beside(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a recipe with those that are given, which go before: in each of its stages
+    and in its settings by kind of data too.
+
+    Example:
+        >>> beside({"stages": [{"batch_size": 64}, {}]}, {"batch_size": 8})
+        {'stages': [{}, {}], 'batch_size': 8}
+    """
+    found = dict(recipe)
+    if "stages" in found:
+        found["stages"] = [
+            {name: value for name, value in stage.items() if name not in given}
+            for stage in found["stages"]
+        ]
+    if "by_kind" in found:
+        found["by_kind"] = {
+            kind: own | {name: given[name] for name in own if name in given}
+            if isinstance(own, dict)
+            else own
+            for kind, own in found["by_kind"].items()
+        }
+        if "objective" in given:
+            del found["by_kind"]
+    return found | dict(given)

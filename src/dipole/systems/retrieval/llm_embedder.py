@@ -217,7 +217,7 @@ def batches_of_a_task(seed: int, quick: bool) -> dict[str, np.ndarray]:
     }
     outcome = {}
     for name, arm in arms.items():
-        settings = {"by_kind": at(TEMPERATURE), "batch_size": 32} | arm
+        settings: dict[str, Any] = {"by_kind": at(TEMPERATURE), "batch_size": 32} | arm
         steps = 3 if quick else TASK_STEPS
         tower = towers.trained(seed, "llm-embedder", max_steps=steps, **settings)
         outcome[f"MRR@10, {name}"] = np.concatenate(per_source(tower, quick, "MRR@10"))

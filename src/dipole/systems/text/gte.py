@@ -138,7 +138,7 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
     for name, arm in ARMS.items():
         options = {"sampler_options": {"key": "source", "power": 0.5}, "temperature": TEMPERATURE}
         steps = 3 if quick else EPOCHS * len(source) // arm["batch_size"]
-        settings = {"stages": [], "chunk": None, "max_steps": steps} | options | arm
+        settings: dict[str, Any] = {"stages": [], "chunk": None, "max_steps": steps} | options | arm
         each = per_source(towers.trained(seed, "gte", **settings), quick)
         outcome |= {f"{s}, {name}": x for s, x in zip(SIZES, each, strict=True)}
         outcome[f"worst source, {name}"] = min(float(x.mean()) for x in each)
