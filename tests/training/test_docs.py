@@ -15,7 +15,7 @@ def test_the_examples_of_the_page_run(tmp_path, monkeypatch, capsys):
     names = {}
     for block in blocks:
         exec(block, names)
-    assert capsys.readouterr().out.endswith("10 MRR@10\n")
+    assert capsys.readouterr().out.endswith("10 MRR@10\n185 12\n")
 
 
 def test_the_arithmetic_of_the_page_is_what_it_prints(capsys):
@@ -32,5 +32,5 @@ def test_every_option_of_the_page_is_one_of_the_command():
     options = set(re.findall(r"--([a-z][a-z-]+)", PAGE.read_text("utf-8")))
     known = {name.replace("_", "-") for name in Config.model_fields}
     known |= {"encoder-option", "objective-option", "sampler-option", "view-option"}
-    known |= {"out", "config", "resume", "changed-data", "help", "nproc-per-node", "part"}
+    known |= {"out", "config", "resume", "changed-data", "help", "nproc-per-node", "part", "source", "prompt", "recipe"}
     assert options - known - {"nproc"} == set()

@@ -11,7 +11,9 @@ from dipole.errors import InputError
 from dipole.lookup import is_loaded, is_place
 
 # The settings that may name code.
-FIELDS = ("encoder", "encoder_options", "objective", "view", "sampler", "parts")
+FIELDS = (
+    "encoder", "encoder_options", "objective", "by_kind", "sources", "view", "sampler", "parts",
+)  # fmt: skip
 
 
 def check_code(settings: Mapping[str, Any], given: Mapping[str, Any], path: Path) -> None:
@@ -44,6 +46,10 @@ def _places(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         words = (word.strip() for word in re.split(r"[+*]", value))
         yield from (word for word in words if is_place(word) and not word.startswith("dipole."))
-    elif isinstance(value, Mapping | list):
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _places(key)
+            yield from _places(inner)
+    elif isinstance(value, list):
         for inner in value:
             yield from _places(inner)
