@@ -16,6 +16,9 @@ from typing import Any
 
 import torch
 
+from support import kinds
+from support.tiny_bert import save_tiny_bert
+
 HERE = Path(__file__).parents[1]
 FOLDER = HERE / "golden"
 WORDS = [f"{a}{b}" for a in "bcdfgl" for b in ("an", "et", "ig", "op", "us", "ar", "el", "in")]
@@ -77,11 +80,11 @@ def recipes() -> dict[str, Any]:
     """Norms of the weights after three steps of every recipe that trains on pairs or texts."""
     from dipole.systems import recipes as stored
 
-    others = {"stages", "adapter"}  # and towers that are made of a pretrained one
     plain = {
         name
         for name, recipe in stored().items()
-        if others.isdisjoint(recipe.settings) and ":" not in recipe.settings.get("encoder", "")
+        if "stages" not in recipe.settings
+        and not recipe.settings.get("encoder", "").endswith(":DomainExperts")
     }
     return {name: _trained(name) for name in sorted(plain)}
 
@@ -91,12 +94,32 @@ def _trained(name: str) -> dict[str, float]:
     from dipole.training.recipe import read_recipe
 
     settings = {"batch_size": 16, "precision": "fp32"} | read_recipe(name) | {"max_steps": STEPS}
+    kind = settings["wants"][0]
     with tempfile.TemporaryDirectory() as folder:
-        data: str | Path = "digits"
-        if "encoder" not in settings:
+        data: str | Path = "digits"  # whose classes nobody asked for
+        settings["wants"] = settings["wants"] if "encoder" not in settings else []
+        is_layers = settings.get("encoder") == "layers"
+        if is_layers or "encoder" not in settings:
             data = Path(folder) / "data.csv"
-            data.write_text(_table(one_sided="view" in settings), encoding="utf-8")
-            settings["encoder_options"] = {"dim": 16} | settings.get("encoder_options", {})
+            if kind in ("graded", "lists", "labelled", "triplets"):
+                data = kinds.write(kind, Path(folder))
+            else:
+                data.write_text(_table(one_sided=kind == "texts"), encoding="utf-8")
+        options = settings.get("encoder_options", {})
+        if is_layers or "adapter" in settings or "pooling" in options:
+            texts = [text for row in kinds.ROWS for text in row]
+            place = str(save_tiny_bert(Path(folder) / "bert", texts))
+            if is_layers:
+                settings["encoder_options"] = options | {"model": place, "last": 2}
+            else:
+                settings["encoder"] = place
+        elif data != "digits":
+            settings["encoder_options"] = {"dim": 16} | options
+        if "per_class" in settings.get("sampler_options", {}):  # of 4 rows
+            settings |= {"sampler_options": {"per_class": 4}, "batch_size": 16}
+            settings["parts"] = [
+                {name: {"shots": 1}} for part in settings["parts"] for name in part
+            ]
         run = dipole.fit(data, out=Path(folder) / "run", show_progress=False, **settings)
         return {k: float(v.double().norm()) for k, v in sorted(run.encoder.weights().items())}
 
@@ -108,7 +131,14 @@ def _table(*, one_sided: bool) -> str:
     return "anchor,positive\n" + "".join(f"{anchor},{positive}\n" for anchor, positive in rows)
 
 
-PARTS = {"objectives": objectives, "recipes": recipes}
+def cli() -> dict[str, Any]:
+    """What the command line says."""
+    from support.golden_cli import answers
+
+    return dict(answers())
+
+
+PARTS = {"objectives": objectives, "recipes": recipes, "cli": cli}
 
 
 def stored(part: str) -> dict[str, Any]:

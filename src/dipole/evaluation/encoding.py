@@ -14,19 +14,33 @@ import numpy as np
 
 from dipole.data.inputs import described
 from dipole.errors import InputError
-from dipole.evaluation.stored_vectors import Stored
+from dipole.evaluation.stored_vectors import StoredVectors
 
 Encode = Callable[[Sequence[Any], str], np.ndarray]
 # Inputs encoded at a time: what a model makes on the way is dropped before the next ones.
 ENCODE_ROWS = 65_536
 
 
-def expect(data: Any, task: str, *kinds: str) -> None:
-    """Raise InputError unless the data of a task are of one of these types of `dipole.data`."""
-    import dipole.data
+# What reads a table as examples of a type.
+_LOADERS = {
+    "Labeled": "load_labeled", "Scored": "load_scored", "Ranked": "load_ranked",
+    "Pairs": "load_pairs", "RetrievalData": "load_retrieval",
+}  # fmt: skip
 
-    if not isinstance(data, tuple(getattr(dipole.data, kind) for kind in kinds)):
-        raise InputError(f"{task}: found {described(data)}; expected {' or '.join(kinds)}")
+
+def given(data: Any, task: str, *kinds: str) -> Any:
+    """The data of a task as one of these types of `dipole.data`; a table in memory becomes the
+    first of them, by the columns that its loader takes."""
+    import dipole.data
+    from dipole.data.memory import is_readable
+
+    if isinstance(data, tuple(getattr(dipole.data, kind) for kind in kinds)):
+        return data
+    if not is_readable(data):
+        raise InputError(
+            f"{task}: found {described(data)}; expected {' or '.join(kinds)}, or a table"
+        )
+    return getattr(dipole.data, _LOADERS[kinds[0]])(data, split="all")
 
 
 def encode_function(encoder: Any, show_progress: bool = False) -> Encode:
@@ -38,14 +52,14 @@ def encode_function(encoder: Any, show_progress: bool = False) -> Encode:
     | a sentence-transformers model | `encode_query` or `encode_document`, by the role |
     | anything else with `encode` | `encode(inputs)` |
     | a function of (inputs, role), or of (inputs) | that |
-    | a mapping id (or text) -> vector, or `Stored` | looked up |
+    | a mapping id (or text) -> vector, or `StoredVectors` | looked up |
 
     Raises InputError for anything else (a path is no encoder yet: `load_encoder`, `load_vectors`).
     """
-    if isinstance(encoder, Stored):
+    if isinstance(encoder, StoredVectors):
         return encoder
     if isinstance(encoder, Mapping):
-        return Stored.of(encoder)
+        return StoredVectors.of(encoder)
     if hasattr(encoder, "encode") and not isinstance(encoder, str):
         return _method(encoder, show_progress)
     if callable(encoder):
@@ -69,7 +83,7 @@ def vectors_of(
     for start in range(0, len(ids), ENCODE_ROWS):
         part = slice(start, start + ENCODE_ROWS)
         chosen = inputs[part]
-        if isinstance(encode, Stored):
+        if isinstance(encode, StoredVectors):
             found = encode.of_items(ids[part], chosen, what)
         else:
             found = encode(chosen, role)

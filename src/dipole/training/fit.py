@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dipole.data import Examples
 from dipole.data.fingerprint import seen_share
 from dipole.data.inputs import described
+from dipole.data.memory import Table, check_table, is_table, table_name
 from dipole.encoders.base import Encoder
 from dipole.encoders.own import check_saves
 from dipole.encoders.registry import encoder_class, is_own
@@ -19,9 +21,11 @@ from dipole.lock import LOCK
 from dipole.showing import counted, say
 from dipole.training.build import build_encoder, load_validation
 from dipole.training.config import PYTHON, Config, make_config, read_config
-from dipole.training.examples import check_examples, unused
+from dipole.training.examples import check_examples, own_lists, unused
 from dipole.training.formats import is_former, translated
-from dipole.training.recipe import Recipe, beside, read_recipe
+from dipole.training.kinds import check_kind
+from dipole.training.mined import check_mine, mined
+from dipole.training.recipe import Recipe, over, read_recipe
 from dipole.training.run.origin import check_data, parts_of
 from dipole.training.run.own_code import check_code
 from dipole.training.run.processes import is_alone, only_run, together
@@ -41,9 +45,10 @@ from dipole.training.sources import check_stages, of_source, sources_of
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from torch import nn
+    from torch.nn import Module
 
     from dipole.training.keywords import FitSettings
+    from dipole.training.tasks import Task
 
 # A setting -> the one without which it does nothing.
 _NEEDS = {"view_options": "view", "patience": "validation", "validate_every": "validation"}
@@ -52,13 +57,13 @@ _LENGTH = ("epochs", "max_steps")
 
 
 def fit(
-    data: str | Path | Examples | None = None,
+    data: str | Path | Examples | Table | None = None,
     encoder: str | Encoder | None = None,
-    objective: str | nn.Module | None = None,
+    objective: str | Module | None = None,
     *,
     out: str | Path,
     recipe: str | Path | Recipe | None = None,
-    validation: str | float | Examples | None = None,
+    validation: str | float | Examples | Table | None = None,
     resume: bool = False,
     changed_data: bool = False,
     show_progress: bool = True,
@@ -67,13 +72,16 @@ def fit(
     """Train `encoder` on `data` with `objective` and write a run to the folder `out`.
 
     Args:
-        data: a file, a folder, the name of a data set, or examples (`dipole.data.Pairs`, ...).
+        data: a file, a folder, the name of a data set, a function of yours (`file.py:function`),
+            examples (`dipole.data.Pairs`, ...), or a table in memory: a DataFrame, a list of dicts
+            or tuples, a dict of columns or arrays, a `datasets.Dataset`.
         encoder: "static" (default: from scratch), a model folder, a hub id, or an encoder.
         objective: the name of an objective (default "infonce"), or one.
         out: the run's folder; must be new, unless `resume`.
         recipe: the name of a system (`dipole systems`), a yaml file, or a `Recipe`: settings that
             those given here go before.
-        validation: a file, a split's name, a fraction of the rows to hold out, or examples.
+        validation: a file, a split's name, a fraction of the rows to hold out, examples, or a
+            table.
         resume: go on with the run in `out` from its newest checkpoint; the weights at the end
             are those of a run that was never stopped. Starts it where there is none yet. Other
             `epochs` or `max_steps` lengthen (or shorten) it, one that is finished too: it goes on
@@ -99,15 +107,13 @@ def fit(
     """
     if changed_data and not resume:
         raise InputError("changed_data: does nothing without --resume; expected both or none")
-    for name, value, kinds in (
-        ("data", data, (Path, Examples)), ("encoder", encoder, (Path, Encoder)),
-        ("validation", validation, (float, int, Path, Examples)),
-    ):  # fmt: skip
-        if not isinstance(value, (str, type(None), *kinds)):
-            made = "an encoder" if name == "encoder" else "examples (Pairs.from_columns ...)"
-            raise InputError(
-                f"{name}: found {described(value)}; expected a path, a name, or {made}"
-            )
+    if not isinstance(encoder, (str, Path, Encoder, type(None))):
+        raise InputError(
+            f"encoder: found {described(encoder)}; expected a path, a name, or an encoder"
+        )
+    for name, value in (("data", data), ("validation", validation)):
+        if is_table(value) and not isinstance(value, (Examples, int, float)):
+            check_table(value, name)
     if isinstance(objective, type):
         raise InputError(
             f"objective: found the class {objective.__name__}; expected {objective.__name__}()"
@@ -121,9 +127,7 @@ def fit(
         "objective": objective,
         "validation": validation,
     }
-    given = _describe(**objects) | {**settings}
-    if recipe is not None:
-        given = beside(read_recipe(recipe), given)
+    given = over({} if recipe is None else read_recipe(recipe), _describe(**objects) | {**settings})
     with only_run(folder):
         config, is_finished = together(lambda: _config_of_run(folder, given, resume=resume))
         if is_finished:
@@ -168,8 +172,8 @@ def fit_one(
     from torch import nn
 
     from dipole.training.learnable import check_learnable, check_partners, check_words
+    from dipole.training.optimizers import check_optimizer
     from dipole.training.tasks import load_tasks
-    from dipole.training.validation import can_be_measured
 
     # What can be wrong soonest comes first.
     every = [source.config for source in sources_of(config)]
@@ -177,26 +181,32 @@ def fit_one(
         if getattr(config, name) and not any(getattr(own, needed) for own in every):
             raise InputError(f"{name}: does nothing without --{needed}; expected both or none")
     check_trackers(config.track)
-    tasks = load_tasks(
-        config,
-        data if isinstance(data, Examples) else None,
-        objective if isinstance(objective, nn.Module) else None,
-    )
-    notes = []
+    check_optimizer(config)
+    tasks = load_tasks(config, data, objective if isinstance(objective, nn.Module) else None)
+    notes, is_mined = [], False
     for task in tasks:
         with of_source(task.name):
-            check_examples(task.config, task.inputs, task.examples)
-            if task is tasks[0] and isinstance(validation, Examples):
-                task.held = validation
-            elif task is tasks[0] or "validation" in task.own or can_be_measured(task.examples):
-                task.examples, task.held = load_validation(task.config, task.examples, task.inputs)
+            is_mined = check_mine(task.config, task.inputs, task.examples)
+            if is_mined and len(tasks) > 1:
+                raise InputError("mine: found several data sets; expected one, or no --mine")
+            if is_mined:
+                check_kind(task.config.wants, task.examples)  # what is mined is checked then
+            else:
+                check_examples(task.config, task.inputs, task.examples)
+            _hold_out(task, tasks, data, validation)
             if show_progress and os.environ.get("RANK", "0") == "0":
                 _announce("training", task.examples)
                 if task.held is not None:
                     _announce("validation", task.held)
                 _note(unused(task.inputs, task.examples))
-            notes += check_learnable(task.config, task.examples, task.inputs)
+            if not is_mined:
+                notes += check_learnable(task.config, task.examples, task.inputs)
     origin = together(lambda: check_data(folder, parts_of(tasks), accept=changed_data))
+    if origin["changed"] and config.sampler_options.get("every"):
+        raise InputError(
+            "sampler: its groups of the old rows are no groups of the new ones; expected a run "
+            "without the sampler option every, or a new one"
+        )
     for task in tasks:
         if task.held is not None:
             notes += _trained_on(task.held, origin)
@@ -205,6 +215,17 @@ def fit_one(
         kept = together(lambda: kept_encoder(config, folder)) if origin["changed"] else None
         encoder = build_encoder(config, *(task.examples for task in tasks), kept=kept)
     together(lambda: check_saves(encoder, folder))
+    for task in tasks:
+        with of_source(task.name):
+            task.know(encoder)
+            own, inputs = task.config, task.inputs
+            if is_mined:
+                task.examples = mined(
+                    own, inputs, task.examples, encoder, folder, show_progress=show_progress
+                )
+                check_examples(own.model_copy(update={"wants": []}), inputs, task.examples)
+                notes += check_learnable(own, task.examples, inputs)
+            task.examples = own_lists(own, inputs, task.examples)
     _settle_precision()
     config = _with_defaults(config, encoder)
     for task in tasks:
@@ -228,17 +249,38 @@ def fit_one(
     )
 
 
+def _hold_out(task: Task, tasks: Sequence[Task], data: Any, validation: Any) -> None:
+    """What a task is validated on: the first one on what `fit` was given, others, where there is a
+    measure, on the fraction that is held out of each or on what was said for them."""
+    from dipole.training.validation import can_be_measured
+
+    is_first = task is tasks[0]
+    if is_first and isinstance(validation, Examples):
+        task.held = validation
+    elif is_first or "validation" in task.own or can_be_measured(task.examples):
+        asked = None if isinstance(validation, (int, float)) or not is_first else validation
+        task.examples, task.held = load_validation(
+            task.config,
+            task.examples,
+            task.inputs,
+            data=data if is_first else None,
+            validation=asked,
+        )
+
+
 def _describe(**arguments: Any) -> dict[str, Any]:
     """What goes into config.yaml for arguments that may be objects of Python."""
     return {
-        name: str(value) if isinstance(value, str | Path | float) else PYTHON + _name(value)
+        name: str(value) if isinstance(value, str | Path | int | float) else PYTHON + _name(value)
         for name, value in arguments.items()
         if value is not None
     }
 
 
 def _name(value: Any) -> str:
-    return repr(value) if isinstance(value, Examples) else type(value).__name__
+    if isinstance(value, Examples):
+        return repr(value)
+    return type(value).__name__ if hasattr(value, "state_dict") else table_name(value)
 
 
 def _check_given_again(config: Config, **arguments: Any) -> None:
@@ -289,7 +331,7 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
             f"{before}: of format 1, from an older dipole, with which alone the run could go on; "
             "expected a new run in another folder (docs/migration.md)"
         )
-    for name in ("parts", "sources"):  # objects of Python among them
+    for name in ("parts", "sources", "step"):  # objects of Python among them
         if name in given:
             settings[name] = given[name]
     if other:  # one that is asked for replaces both
@@ -322,7 +364,9 @@ def _note(line: str) -> None:
 
 
 def _with_defaults(config: Config, encoder: Encoder) -> Config:
-    """Settings that were not given are the encoder's own."""
+    """Settings that were not given are the encoder's own, or the optimiser's."""
+    from dipole.training.optimizers import defaults_of
+
     missing = {
         name: value
         for name, value in encoder.training_defaults.items()
@@ -332,7 +376,7 @@ def _with_defaults(config: Config, encoder: Encoder) -> Config:
         from dipole.encoders.precision import bfloat16_is_faster
 
         missing["precision"] = "bf16" if bfloat16_is_faster(torch_device()) else "fp32"
-    return config.model_copy(update=missing)
+    return config.model_copy(update=missing | defaults_of(config))
 
 
 def _settle_precision() -> None:

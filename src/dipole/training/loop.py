@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,15 +15,20 @@ import torch
 
 from dipole.encoders.base import Encoder
 from dipole.encoders.own import save_encoder
+from dipole.encoders.pair_head import head_of, write_head
 from dipole.errors import InputError, RunError
 from dipole.kernels import using
 from dipole.kernels.draws import Rows, drawing
 from dipole.objectives.contract.base import Objective
-from dipole.sampling.known import KnownPairs
+from dipole.sampling.mixture import Mixture
 from dipole.training.batch_norm import over_whole_batches
-from dipole.training.batches import Batch, ahead, collate, unique_keys
+from dipole.training.batches import ENCODED, Batch, ahead, collate
 from dipole.training.config import Config
 from dipole.training.learnable import Gradient, small_batches
+from dipole.training.material import Material
+from dipole.training.optimizers import make_optimizer
+from dipole.training.parts.base import Setup
+from dipole.training.regrouping import Regrouped
 from dipole.training.rendering import render
 from dipole.training.run import sharding
 from dipole.training.run.checkpoints import list_checkpoints, write_folder
@@ -35,8 +39,9 @@ from dipole.training.run.progress import METRICS, Bar, Metrics
 from dipole.training.run.run import BEST, CHECKPOINTS
 from dipole.training.run.seeding import seed_step
 from dipole.training.run.state import Progress, State
-from dipole.training.schedule import rate_at, warmup_steps
+from dipole.training.schedule import decay_at, rate_at, share_done, warmup_steps
 from dipole.training.shares import plan_of
+from dipole.training.steps import Step
 from dipole.training.tasks import Task
 from dipole.training.towers import Learning, Towers, masks_copies
 
@@ -74,22 +79,32 @@ class Trainer:
         # Of the tasks that are measured the first decides which model is the best.
         self.validation = next(filter(None, (task.validation for task in tasks)), None)
         self.show_progress = show_progress
-        self.known = [KnownPairs(unique_keys(task.examples)) for task in tasks]
+        self.materials = [
+            Material(t.examples, encoder, t.config.batch_size or 1, config.seed, show_progress)
+            for t in tasks
+        ]
         # Only listed and remembered negatives can be left out; a plan keeps the others apart.
         self._leaves_out = [
             bool(task.parts) or "negatives" in task.examples.FIELDS for task in tasks
         ]
         self._masks_copies = [masks_copies(task.objective) for task in tasks]
-        self.plan = plan_of(
-            tasks, encoder, folder, known=self.known, seed=config.seed, show_progress=show_progress
-        )
+        self._of_anchors = [
+            any("no_negative_anchors" in part.taken() for part in task.parts) for task in tasks
+        ]
+        self.sampler = plan_of(tasks, self.materials, folder, seed=config.seed)
         self.total = self._total_steps()
         self._gradient = Gradient(self.total)
         self._stalled: str | None = None
         for task in tasks:
             if isinstance(task.objective, Objective):
                 task.objective.bind(len(task.examples))
-        self.views = [[view.to(accelerator.device) for view in task.views] for task in tasks]
+            elif isinstance(task.objective, Step):
+                task.objective.begin(
+                    Setup(encoder, task.examples, task.inputs, parts=task.parts, seed=config.seed)
+                )
+        at = accelerator.device
+        self.views = [[view.to(at) for view in task.views] for task in tasks]
+        self.sides = [[replace(one, view=one.view.to(at)) for one in t.sides] for t in tasks]
         first, *others = tasks
         self.towers = Towers(
             encoder,
@@ -97,15 +112,13 @@ class Trainer:
             first.parts,
             [Learning(task.objective, task.parts) for task in others],
         )
+        if isinstance(self.sampler, Regrouped):  # in the checkpoints
+            self.towers.sampler = self.sampler
         over_whole_batches(self.towers, config.chunk)
-        alike("the encoder and the data", lambda: _digest(encoder, self.known))
+        alike("the encoder and the data", lambda: _digest(encoder, self.materials))
         if config.sharded:
             sharding.shard(self.towers.to(accelerator.device))
-        optimizer = torch.optim.AdamW(
-            self.towers.parameter_groups(config.weight_decay),
-            lr=config.learning_rate or 0.0,
-            fused=True,
-        )
+        optimizer = make_optimizer(config, self.towers)
         self.model: torch.nn.Module = self.towers
         self.optimizer: Any = optimizer
         if not config.sharded:
@@ -127,9 +140,9 @@ class Trainer:
             Interrupts() as asked,
             Bar(self.total, self.progress.step, shown=self.show_progress) as bar,
         ):
-            for task, plan in zip(self.tasks, self.plan.plans, strict=True):
-                size = plan.batch_size
-                for note in small_batches(len(task.examples), plan.length(0), size):
+            plans = self.sampler.plans if isinstance(self.sampler, Mixture) else [self.sampler]
+            for material, plan in zip(self.materials, plans, strict=True):
+                for note in small_batches(len(material), plan.length(0), material.batch_size):
                     bar.say(note)
             for batch in self._batches(self.progress.step):
                 loss, norm = self._step(batch)
@@ -171,21 +184,23 @@ class Trainer:
         """One update; the loss and the norm of the gradient before clipping."""
         from accelerate.utils import send_to_device
 
+        self._renew()
         rank = 0 if batch.replicated else self.accelerator.process_index
         seed_step(self.config.seed, self.progress.step, rank)
         self.model.train()
-        for module in self.towers.objectives()[batch.task].modules():
-            if hasattr(module, "progress"):  # a loss that changes from the first step to the last
-                done = self.progress.step / max(self.total - 1, 1)
-                module.progress = done  # type: ignore[assignment]
+        done = share_done(self.progress.step, self.total)
+        self.towers.at(done)
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(self.progress.step) * group["factor"]
+            if isinstance(self.config.weight_decay, str) and group["decays"]:
+                group["weight_decay"] = decay_at(self.config, done)
         columns, tensors = send_to_device((batch.columns, batch.tensors), self.accelerator.device)
         rows = Rows(
             (self.config.seed, self.progress.step), batch.start, len(batch.row_ids), batch.total
         )
         with drawing(rows):
-            columns = render(columns, self.views[batch.task], self.config.chunk)
+            views, sides = self.views[batch.task], self.sides[batch.task]
+            columns = render(columns, views, self.config.chunk, sides)
         # A batch that every process holds is no part of anything: nobody gathers.
         low = torch.autocast(
             self.accelerator.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"
@@ -219,42 +234,73 @@ class Trainer:
         return value, norm
 
     def _batches(self, start: int) -> Iterator[Batch]:
-        return ahead(self._read, self._rows(start))
+        yield from ahead(self._read, self._rows(start))
+        while isinstance(self.sampler, Regrouped) and self.progress.step < self.total:
+            # Not before the step that the last batch was for: its weights find the groups.
+            with sharding.whole(self.encoder):
+                self.sampler.regroup(self.progress.step)
+            yield from ahead(self._read, self._rows(self.progress.step))
+
+    def _renew(self) -> None:
+        """What parts make of all examples, before the steps at which they do."""
+        step = self.progress.step
+        for task, material in enumerate(self.materials):
+            for part in self.towers.parts_of(task):
+                every = part.renews_every()
+                if every is None:
+                    continue
+                steps = max(round(every * self.sampler.length(0)), 1)
+                if step == 0 or (every and step % steps == 0):
+                    with sharding.whole(self.encoder):
+                        found = together(lambda: part.renew(material))  # noqa: B023
+                    for name, value in found.items():
+                        setattr(part, name, value.to(self.accelerator.device))
 
     def _read(self, step_and_rows: tuple[int, np.ndarray]) -> Batch:
         """This process's part of a batch, or all of one that has no row for each process."""
         step, rows = step_and_rows
-        task = self.plan.plan_of(int(rows[0]))
-        rows = rows - self.plan.starts[task]
-        known, name = self.known[task], self.tasks[task].name
+        task = 0
+        if isinstance(self.sampler, Mixture):
+            task = self.sampler.plan_of(int(rows[0]))
+            rows = rows - self.sampler.starts[task]
+        known = self.materials[task].known
         processes, rank = self.accelerator.num_processes, self.accelerator.process_index
         replicated = 1 < processes > len(rows)
-        no_negatives = None
+        no_negatives = no_negative_anchors = None
         if self._leaves_out[task] and known.keys.shape[1] == 2:  # of all processes
-            no_negatives = known.no_negatives(rows, own=not self._masks_copies[task])
+            own = not self._masks_copies[task]
+            no_negatives = known.no_negatives(rows, own=own)
+            if self._of_anchors[task]:
+                no_negative_anchors = known.no_negatives(rows, own=own, side=1)
         shares = [rows] if replicated else np.array_split(rows, processes)
-        own = 0 if replicated else rank
+        own_share = 0 if replicated else rank
         batch = collate(
             self.tasks[task].examples,
-            shares[own],
+            shares[own_share],
             self.encoder,
             chunk=self.config.chunk,
             views=self.views[task],
+            sides=self.sides[task],
             seed=(self.config.seed, step),
-            start=sum(map(len, shares[:own])),
+            start=sum(map(len, shares[:own_share])),
             total=len(rows),
             replicated=replicated,
             no_negatives=no_negatives,
+            no_negative_anchors=no_negative_anchors,
         )
-        return replace(batch, task=task, source=name)
+        return replace(batch, task=task, source=self.tasks[task].name)
 
     def _rows(self, start: int) -> Iterator[tuple[int, np.ndarray]]:
-        """The row numbers of every step from `start` to the end."""
+        """The row numbers of every step from `start` to the end, or to the next groups."""
+        if isinstance(self.sampler, Regrouped):
+            found = (one for one in self.sampler.steps() if start <= one[0] < self.total)
+            yield from found
+            return
         step, epoch = 0, 0
         while step < self.total:
-            length = self.plan.length(epoch)
+            length = self.sampler.length(epoch)
             if step + length > start:
-                for index, rows in enumerate(self.plan.epoch(epoch)[: self.total - step], step):
+                for index, rows in enumerate(self.sampler.epoch(epoch)[: self.total - step], step):
                     if index >= start:
                         yield index, rows
             step, epoch = step + length, epoch + 1
@@ -271,9 +317,9 @@ class Trainer:
             return self.config.max_steps
         assert self.config.epochs is not None
         whole = int(self.config.epochs)
-        steps = sum(self.plan.length(epoch) for epoch in range(whole))
+        steps = sum(self.sampler.length(epoch) for epoch in range(whole))
         part = self.config.epochs - whole
-        return max(steps + round(part * self.plan.length(whole)) if part else steps, 1)
+        return max(steps + round(part * self.sampler.length(whole)) if part else steps, 1)
 
     def _rate(self, step: int) -> float:
         assert self.config.learning_rate is not None
@@ -287,7 +333,8 @@ class Trainer:
         """The parts of a sum of objectives, by name."""
         found: dict[str, float] = {}
         for task, objective in zip(self.tasks, self.towers.objectives(), strict=True):
-            parts = getattr(objective, "parts", None) or {}
+            name = "losses" if isinstance(objective, Step) else "parts"
+            parts = getattr(objective, name, None) or {}
             of = f"{task.name}/" if task.name else ""
             found |= {f"loss/{of}{name}": float(value) for name, value in parts.items()}
         return found
@@ -313,7 +360,7 @@ class Trainer:
     def _validates_at(self, step: int) -> bool:
         if self.validation is None:
             return False
-        every = self.config.validate_every or self.plan.length(0)
+        every = self.config.validate_every or self.sampler.length(0)
         return step % every == 0 or step == self.total
 
     def _validate(self, metrics: Metrics, bar: Bar) -> None:
@@ -332,7 +379,7 @@ class Trainer:
             return
         self.progress.best, self.progress.best_step, self.progress.misses = value, step, 0
         with sharding.whole(self.encoder):
-            together(lambda: write_folder(self.folder / BEST, partial(save_encoder, self.encoder)))
+            together(lambda: write_folder(self.folder / BEST, self.save_model))
 
     def _beside(self) -> dict[str, float]:
         """What the tasks behind the one that decides are measured at."""
@@ -345,6 +392,15 @@ class Trainer:
                 value = together(lambda: float(measure(self.encoder)))  # noqa: B023
             found[f"validation/{task.name}/{name}"] = value
         return found
+
+    def save_model(self, folder: Path) -> None:
+        """The encoder, and beside it the head for pairs of the first objective that has one."""
+        save_encoder(self.encoder, folder)
+        for task, objective in zip(self.tasks, self.towers.objectives(), strict=True):
+            if (head := head_of(objective)) is not None:
+                first = next((f for f in ENCODED if f in task.examples.FIELDS), "second")
+                write_head(head, ENCODED[first][1], folder)
+                break
 
     def _is_out_of_patience(self) -> bool:
         return self.config.patience is not None and self.progress.misses >= self.config.patience
@@ -378,10 +434,10 @@ class Losses:
         return means
 
 
-def _digest(encoder: Encoder, known: Sequence[KnownPairs]) -> str:
+def _digest(encoder: Encoder, materials: Sequence[Material]) -> str:
     """What must be the same on every process, or batches and weights would not fit together."""
     digest = sha256(json.dumps(encoder.settings(), sort_keys=True, default=str).encode())
-    for one in known:
-        digest.update(one.keys.tobytes())
+    for material in materials:
+        digest.update(material.known.keys.tobytes())
     shapes = [(name, tuple(x.shape)) for name, x in encoder.state_dict().items()]
-    return f"{digest.hexdigest()} {[len(one) for one in known]} {shapes}"
+    return f"{digest.hexdigest()} {list(map(len, materials))} {shapes}"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dipole.data.options import check_names, check_types, keywords
+from dipole.data.options import check_names, check_type, check_types, keywords
 from dipole.errors import InputError
 from dipole.files import replaced
 from dipole.lookup import find as look_up
@@ -18,63 +17,20 @@ from dipole.sampling.clusters import pseudo_classes
 from dipole.sampling.communities import communities, neighbour_graph
 from dipole.sampling.curriculum import Curriculum
 from dipole.sampling.grouped import GroupsApart, GroupsTogether, OneSource, PerClass
-from dipole.sampling.known import KnownPairs
 from dipole.sampling.plans import Plan
 from dipole.sampling.shares import Shares
 from dipole.sampling.unique import UniqueBatches
-from dipole.training.batches import ENCODED, LISTS, VIEWED, unique_keys
+from dipole.training.batches import ENCODED, VIEWED
+from dipole.training.material import Material
+from dipole.training.regrouping import Regrouped
 from dipole.training.run.processes import together
 
 if TYPE_CHECKING:
-    from dipole.data import Examples
-    from dipole.encoders.base import Encoder
     from dipole.training.config import Config
 
 # What k-means or a graph found: a resumed run, or another process, must not find another.
 GROUPS = "sampler.npy"
 ALL_GROUPS = "sampler*.npy"  # of every task
-
-
-@dataclass
-class Material:
-    """What a sampler is made of; vectors are computed when one asks for them."""
-
-    examples: Examples
-    encoder: Encoder
-    batch_size: int
-    seed: int
-    show_progress: bool = False
-
-    @cached_property
-    def known(self) -> KnownPairs:
-        """Which rows may not meet."""
-        return KnownPairs(unique_keys(self.examples))
-
-    def __len__(self) -> int:
-        return len(self.examples)
-
-    def vectors(self, model: str | None) -> tuple[np.ndarray, np.ndarray]:
-        """Unit vectors of anchors and positives (n, dim): of `model` (then kept in the cache
-        folder), or of the run's encoder as it is before training. Examples without a partner give
-        the same twice."""
-        names = [n for n in self.examples.FIELDS if n in (*ENCODED, *VIEWED) and n not in LISTS]
-        roles = [ENCODED[name][1] if name in ENCODED else "document" for name in names]
-        sides = list(zip(names[:2], roles, strict=False))
-        if model is None:
-            found = [
-                self.encoder.encode(self.examples.column(n), r, show_progress=self.show_progress)
-                for n, r in sides
-            ]
-        else:
-            from dipole.encoders import load_encoder
-            from dipole.training.parts.stored_teacher import stored_vectors
-
-            teacher = load_encoder(model)
-            found = [
-                stored_vectors(teacher, self.examples, n, r, show_progress=self.show_progress)
-                for n, r in sides
-            ]
-        return _unit(found[0]), _unit(found[-1])
 
 
 def unique(m: Material) -> Plan:
@@ -130,13 +86,8 @@ def sources(m: Material, *, power: float = 1.0, key: str | None = None) -> Plan:
     """Batches of one source each; power: see `OneSource`; key: what in a row's metadata names its
     source, where the data are no mixture. Data of one source are batches of any rows."""
     found = _sources(m, key)
-    return OneSource(
-        np.zeros(len(m)) if found is None else found,
-        m.batch_size,
-        power=power,
-        keys=m.known,
-        seed=m.seed,
-    )
+    groups = np.zeros(len(m)) if found is None else found
+    return OneSource(groups, m.batch_size, power=power, keys=m.known, seed=m.seed)
 
 
 def shares(m: Material, *, shares: Sequence[float] | None = None, key: str | None = None) -> Plan:
@@ -210,28 +161,23 @@ def sampler_of(name: str) -> tuple[Callable[..., Plan], Callable[..., np.ndarray
 
 
 def make_sampler(
-    config: Config,
-    examples: Examples,
-    encoder: Encoder,
-    folder: Path,
-    *,
-    known: KnownPairs | None = None,
-    task: int = 0,
-    show_progress: bool = False,
-) -> Plan:
-    """The sampler a run asks for; groups found by vectors are kept in RUN/sampler.npy.
+    config: Config, material: Material, folder: Path, task: int = 0
+) -> Plan | Regrouped:
+    """The sampler a run asks for; groups found by vectors are kept in RUN/sampler.npy, those of
+    another task than the first beside it.
 
-    known: which rows may not meet, where that is there already. task: the number of the task.
+    A sampler of groups also has the setting `every`: epochs after which they are found anew.
     """
-    assert config.batch_size is not None
     make, group = sampler_of(config.sampler)
     options = dict(config.sampler_options)
-    _check_options(group or make, config.sampler, options)
-    material = Material(examples, encoder, config.batch_size, config.seed, show_progress)
-    if known is not None:
-        material.known = known
     if group is None:
+        _check_options(make, config.sampler, options)
         return make(material, **options)
+    every = options.pop("every", None)
+    check_type(int | None, every, "sampler option 'every'")
+    if every is not None and every < 1:
+        raise InputError(f"sampler option 'every': found {every}; expected 1 epoch or more")
+    _check_options(group, config.sampler, options, ["every"])
     path = folder / (f"sampler-{task + 1}.npy" if task else GROUPS)
 
     def find() -> None:
@@ -240,15 +186,14 @@ def make_sampler(
                 np.save(new, group(material, **options))
 
     together(find)
-    return make(material, np.load(path, allow_pickle=False))
+    first = np.load(path, allow_pickle=False)
+    if every is None:
+        return make(material, first)
+    return Regrouped(first, partial(make, material), partial(group, material, **options), every)
 
 
-def _check_options(function: Callable[..., Any], name: str, options: dict[str, Any]) -> None:
-    check_names(options, keywords(function), "sampler option", name)
+def _check_options(
+    function: Callable[..., Any], name: str, options: dict[str, Any], more: Sequence[str] = ()
+) -> None:
+    check_names(options, [*keywords(function), *more], "sampler option", name)
     check_types(function, options, "sampler option")
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    found: np.ndarray = vectors / np.where(length == 0, 1, length)
-    return found

@@ -6,42 +6,35 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dipole.errors import InputError
 from dipole.sampling.grouped import OneSource
-from dipole.sampling.known import KnownPairs
 from dipole.sampling.mixture import Mixture
 from dipole.sampling.plans import Plan
+from dipole.training.material import Material
+from dipole.training.regrouping import Regrouped
 from dipole.training.samplers import make_sampler
 from dipole.training.sources import of_source
 
 if TYPE_CHECKING:
-    from dipole.encoders.base import Encoder
     from dipole.training.tasks import Task
 
 
 def plan_of(
-    tasks: Sequence[Task],
-    encoder: Encoder,
-    folder: Path,
-    *,
-    known: Sequence[KnownPairs],
-    seed: int = 0,
-    show_progress: bool = False,
-) -> Mixture:
+    tasks: Sequence[Task], materials: Sequence[Material], folder: Path, *, seed: int = 0
+) -> Plan | Regrouped:
     """The batches of all tasks, each from its own sampler; rows are numbered through the tasks."""
-    plans = []
-    for number, (task, relation) in enumerate(zip(tasks, known, strict=True)):
+    plans: list[Plan] = []
+    for number, (task, material) in enumerate(zip(tasks, materials, strict=True)):
         with of_source(task.name):
-            plans.append(
-                make_sampler(
-                    task.config,
-                    task.examples,
-                    encoder,
-                    folder,
-                    known=relation,
-                    task=number,
-                    show_progress=show_progress,
+            plan = make_sampler(task.config, material, folder, number)
+            if len(tasks) == 1:
+                return plan
+            if isinstance(plan, Regrouped):
+                raise InputError(
+                    "sampler: found groups that are found anew (every) beside other tasks; "
+                    "expected data of one task, or no such option"
                 )
-            )
+            plans.append(plan)
     sizes = [len(task.examples) for task in tasks]
     return Mixture(plans, sizes, weights(plans, sizes, [t.share for t in tasks]), seed=seed)
 
@@ -55,7 +48,7 @@ def weights(
     n^power over their sources where their sampler is `sources` of such a power.
     """
     powers = [plan.power if isinstance(plan, OneSource) else 1.0 for plan in plans]
-    if len(plans) == 1 or (not any(shares) and all(power == 1 for power in powers)):
+    if not any(shares) and all(power == 1 for power in powers):
         return None
     by_size = [
         float(plan.weights.sum()) if isinstance(plan, OneSource) else float(size)

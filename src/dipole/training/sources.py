@@ -63,7 +63,7 @@ def read(source: Any) -> tuple[str | Examples, dict[str, Any]]:
             source = {str(name): settings}
     if isinstance(source, Path):
         return str(source), {}
-    return read_named(source, "--source", "sts.csv:objective=cosent")
+    return read_named(source, "sources", "sts.csv:objective=cosent")
 
 
 def described(sources: Sequence[Entry]) -> list[Any]:
@@ -89,20 +89,20 @@ def shown(name: str | Examples) -> str:
 class Source(NamedTuple):
     """One data set: its name, what a training on it alone would be, and what was said for it.
 
-    examples: those that were given, instead of a file.
+    given: examples, or a table in memory, instead of a file.
     """
 
     name: str
     config: Config
     share: float | None = None
     own: Collection[str] = ()
-    examples: Examples | None = None
+    given: Any = None
 
 
-def sources_of(config: Config, data: Examples | None = None) -> list[Source]:
-    """--data and every source behind it."""
-    name = config.data if data is None else shown(data)
-    found = [Source(name, config.model_copy(update={"sources": []}), examples=data)]
+def sources_of(config: Config, data: Any = None) -> list[Source]:
+    """--data (or `data`, examples or a table) and every source behind it."""
+    name = repr(data) if isinstance(data, Examples) else config.data
+    found = [Source(name, config.model_copy(update={"sources": []}), given=data)]
     for source in config.sources:
         ((name, settings),) = source.items()
         with of_source(shown(name)):
@@ -168,7 +168,7 @@ def _config(
         if key in own and not isinstance(own[key], list):
             own[key] = [own[key]]
     fields = Config.model_fields
-    common = config.model_dump() | {"parts": config.parts, "sources": []}
+    common = config.model_dump() | {"parts": config.parts, "step": config.step, "sources": []}
     common |= {key: fields[key].get_default(call_default_factory=True) for key in COLUMNS}
     if not _is_fraction(config.validation):
         common["validation"] = None
@@ -195,7 +195,8 @@ def of_kind(config: Config, kind: Kind) -> Config:
     if found is None:
         return config.model_copy(update={"by_kind": {}})
     own = {"objective": found} if isinstance(found, str) else dict(found)
-    common = config.model_dump() | {"parts": config.parts, "by_kind": {}, "sources": []}
+    common = config.model_dump() | {"parts": config.parts, "step": config.step}
+    common |= {"by_kind": {}, "sources": []}
     if "objective" in own:
         common = without_objective(common) | {"wants": config.wants}
     return make_config(**(common | own))

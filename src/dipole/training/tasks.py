@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -15,12 +15,15 @@ from dipole.training.build import build_objective
 from dipole.training.config import Config
 from dipole.training.examples import check_no_columns, load_examples
 from dipole.training.kinds import KINDS, Kind, kind_of
+from dipole.training.known import known_settings
 from dipole.training.prompts import prompted
 from dipole.training.sources import COLUMNS, Source, of_kind, of_source, sources_of
 from dipole.training.towers import inputs_of
 
 if TYPE_CHECKING:
+    from dipole.encoders.base import Encoder
     from dipole.training.parts import Part
+    from dipole.training.rendering import SideView
     from dipole.training.validation import Validation
     from dipole.views.base import View
 
@@ -34,6 +37,7 @@ class Task:
 
     config: the settings of a training on this task alone. name: of its sources, "" of the only
     task. share: of the batches; by its size if not given. own: settings that were said for it.
+    is_named: the objective is made of the settings.
     """
 
     name: str
@@ -43,9 +47,17 @@ class Task:
     share: float | None = None
     own: frozenset[str] = frozenset()
     held: Examples | None = None
+    is_named: bool = False
     validation: Validation | None = None
     views: Sequence[View] = field(default_factory=list)
+    sides: Sequence[SideView] = field(default_factory=list)
     parts: Sequence[Part] = field(default_factory=list)
+
+    def know(self, encoder: Encoder) -> None:
+        """Give a named objective what the tower and the data say of its settings."""
+        if self.is_named:
+            known = known_settings(encoder, self.examples)
+            self.objective = objective_of(self.config, build_objective(self.config, known))
 
     def add_prompts(self) -> None:
         """From here on its texts have their prompts."""
@@ -60,9 +72,15 @@ class Task:
         return inputs_of(self.objective)
 
 
-def load_tasks(
-    config: Config, data: Examples | None = None, objective: nn.Module | None = None
-) -> list[Task]:
+def objective_of(config: Config, objective: nn.Module) -> nn.Module:
+    """The objective, or the step of one's own around it."""
+    from dipole.training.steps import make_step
+
+    step = make_step(config)
+    return objective if step is None else step.over(objective)
+
+
+def load_tasks(config: Config, data: Any = None, objective: nn.Module | None = None) -> list[Task]:
     """The tasks of a training: of --data (or of `data`), and of its sources.
 
     Sources of one kind with one objective and no share of their own are one task: their rows meet.
@@ -70,7 +88,7 @@ def load_tasks(
     from dipole.data.named import NAMED
 
     sources = sources_of(config, data)
-    names = [source.name for source in sources if source.examples is None]
+    names = [source.name for source in sources if source.given is None]
     if config.split_seed and not any(n in NAMED and NAMED[n].by_chance for n in names):
         raise InputError(
             f"split_seed: found {config.split_seed}, and {config.data} is not split by chance; "
@@ -86,7 +104,10 @@ def load_tasks(
         else:
             group.append(found)
     _check_used(config, [source for group in loaded for source, *_ in group], objective)
-    tasks = [_task(group, alone=len(loaded) == 1) for group in loaded]
+    tasks = []
+    for group in loaded:
+        is_named = objective is None or "objective" in group[0][0].own
+        tasks.append(_task(group, alone=len(loaded) == 1, is_named=is_named))
     for number, task in enumerate(tasks):
         if any(task.objective is other.objective for other in tasks[:number]):
             task.objective = copy.deepcopy(task.objective)  # it may remember its examples
@@ -95,19 +116,20 @@ def load_tasks(
 
 def _loaded(source: Source, objective: nn.Module | None) -> tuple[Source, Examples, nn.Module]:
     """A source with its examples and its objective, whichever of the two decides the other."""
-    config, examples = source.config, source.examples
+    config = source.config
+    examples = source.given if isinstance(source.given, Examples) else None
+    place = config.data if source.given is None else source.given  # or a table
     if examples is not None:
         check_no_columns(config)
     if config.by_kind and objective is None:
         kind = _named_kind(config) if examples is None else kind_of(examples)
         if kind is None:
-            examples = load_examples(config, config.data, config.split, _any_input(config))
+            examples = load_examples(config, place, config.split, _any_input(config))
             kind = kind_of(examples)
         config = of_kind(config, kind)
-    if objective is None:
-        objective = build_objective(config)
+    objective = objective_of(config, objective or build_objective(config))
     if examples is None:
-        examples = load_examples(config, config.data, config.split, inputs_of(objective))
+        examples = load_examples(config, place, config.split, inputs_of(objective))
     return source._replace(config=config), examples, objective
 
 
@@ -142,7 +164,9 @@ def _is_one(
     return first.config.model_dump(exclude=_READ) == second.config.model_dump(exclude=_READ)
 
 
-def _task(group: Sequence[tuple[Source, Examples, nn.Module]], *, alone: bool) -> Task:
+def _task(
+    group: Sequence[tuple[Source, Examples, nn.Module]], *, alone: bool, is_named: bool
+) -> Task:
     from dipole.data.joining import joined
 
     source, examples, objective = group[0]
@@ -157,6 +181,7 @@ def _task(group: Sequence[tuple[Source, Examples, nn.Module]], *, alone: bool) -
         objective=objective,
         share=source.share,
         own=frozenset(source.own),
+        is_named=is_named,
     )
 
 

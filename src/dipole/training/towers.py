@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -11,10 +12,12 @@ from torch import Tensor, nn
 from dipole.data.inputs import described
 from dipole.encoders.base import Encoder, Features
 from dipole.errors import InputError
-from dipole.objectives.contract.base import Objective, forward_inputs
+from dipole.objectives.contract.base import Objective, forward_inputs, tell
 from dipole.training.batches import padded
 from dipole.training.gradient_cache import encode_chunks
 from dipole.training.parts import Part
+from dipole.training.parts.names import encoded, passed
+from dipole.training.steps import Given, Step
 
 
 class Learning(nn.Module):
@@ -50,9 +53,11 @@ class Towers(nn.Module):
     def forward(
         self, columns: dict[str, list[Features]], tensors: dict[str, Tensor], task: int = 0
     ) -> Tensor:
-        """The objective of a batch of this task, a scalar."""
-        objective = self.objectives()[task]
-        loss = objective(**pick(objective, self.vectors(columns, tensors, task)))
+        """The objective of a batch of this task, or the losses of a step of one's own; a scalar."""
+        objective, vectors = self.objectives()[task], partial(self.vectors, task=task)
+        if isinstance(objective, Step):
+            return objective.total(Given(columns, tensors, self.encode, vectors))
+        loss = objective(**pick(objective, vectors(columns, tensors)))
         if isinstance(loss, Tensor) and loss.numel() == 1 and loss.requires_grad:
             return loss
         if not isinstance(loss, Tensor):
@@ -69,14 +74,16 @@ class Towers(nn.Module):
     def vectors(
         self, columns: dict[str, list[Features]], tensors: dict[str, Tensor], task: int = 0
     ) -> dict[str, Tensor]:
-        """What the objective is given, by name."""
-        batch = dict(tensors)
-        parts = self.parts_of(task)
+        """What the objective of a task is given, by name."""
+        batch, parts = dict(tensors), self.parts_of(task)
         for part in parts:
-            batch |= part.encode(columns)
+            batch |= encoded(part, columns)
+        taken = set(inputs_of(self.objectives()[task])).union(*(part.taken() for part in parts))
+        # Views beside the data's own columns, of which nobody wants the student's vectors.
+        unread = {"anchor_view", "positive_view"} - taken
         for name, pieces in columns.items():
-            if name not in batch:
-                batch[name] = encode_chunks(self.encoder, pieces)
+            if name not in batch and name not in unread:
+                batch[name] = self.encode(pieces)
         if "negative_ids" in batch and "negative" not in columns:
             # No row lists any. Other processes may have some and wait for these here: none, with
             # a place in the graph, because the backward gathers too.
@@ -89,8 +96,12 @@ class Towers(nn.Module):
         if "relevance" in batch:  # a stored list of a teacher's scores
             batch.setdefault("teacher_scores", batch["relevance"])
         for part in parts:
-            batch = part.before(batch)
+            batch = passed(part, batch)
         return batch
+
+    def encode(self, pieces: list[Features]) -> Tensor:
+        """The vectors of one column."""
+        return encode_chunks(self.encoder, pieces)
 
     def objectives(self) -> list[nn.Module]:
         """The objective of every task."""
@@ -104,11 +115,28 @@ class Towers(nn.Module):
     def _others(self) -> list[Learning]:
         return [other for other in self.others if isinstance(other, Learning)]
 
-    def after_step(self) -> None:
-        """Let the parts of all tasks follow a step of the optimiser."""
+    def each_part(self) -> Iterator[Part]:
+        """The parts of all tasks."""
         for task in range(1 + len(self.others)):
-            for part in self.parts_of(task):
-                part.after_step()
+            yield from self.parts_of(task)
+
+    def at(self, done: float) -> None:
+        """Tell the objectives and the parts which share of the training is done."""
+        for objective in self.objectives():
+            if isinstance(objective, Objective | Step):
+                objective.at(done)
+            else:  # anyone's module, which may hold some
+                tell(objective, done)
+        for part in self.each_part():
+            part.at(done)
+
+    def after_step(self) -> None:
+        """Let the parts, and a step of one's own, follow a step of the optimiser."""
+        for part in self.each_part():
+            part.after_step()
+        for objective in self.objectives():
+            if isinstance(objective, Step):
+                objective.after_step()
 
     def take_turn(self, names: Sequence[str], step: int) -> None:
         """Drop the gradients of the weights whose turn it is not: their optimiser skips the step.
@@ -129,27 +157,28 @@ class Towers(nn.Module):
                     parameter.grad = None
 
     def parameter_groups(self, weight_decay: float) -> list[dict[str, Any]]:
-        """Matrices with weight decay; vectors, scalars and the objective's parameters without.
+        """Matrices with weight decay (`decays`); vectors, scalars and the objective's without.
 
         A tower may multiply the learning rate of a parameter (`encoder.rate_factors`, by name).
         """
         factors: dict[str, float] = getattr(self.encoder, "rate_factors", {})
-        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
         for name, parameter in self.named_parameters():
             if not parameter.requires_grad:
                 continue
             decays = parameter.ndim >= 2 and name.startswith("encoder.")
             factor = factors.get(name.removeprefix("encoder."), 1.0)
-            groups.setdefault((weight_decay if decays else 0.0, factor), []).append(parameter)
+            groups.setdefault((decays, factor), []).append(parameter)
         return [
-            {"params": parameters, "weight_decay": decay, "factor": factor}
-            for (decay, factor), parameters in groups.items()
+            {"params": found, "weight_decay": weight_decay * decays, "factor": factor}
+            | {"decays": decays}
+            for (decays, factor), found in groups.items()
         ]
 
 
 def inputs_of(objective: nn.Module) -> dict[str, bool]:
     """The tensors an objective, or anyone's module, takes, by name: True where it needs them."""
-    if isinstance(objective, Objective):
+    if isinstance(objective, Objective | Step):
         return objective.inputs()
     return forward_inputs(type(objective).forward)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from dipole.errors import InputError
 from dipole.evaluation.encoding import Encode, encode_function
+from dipole.lookup import find, is_place, nearest, plugins
 
 if TYPE_CHECKING:
     from dipole.data.converting import OnBadRow
@@ -53,15 +54,21 @@ class Data:
 
 @dataclass(frozen=True)
 class Task:
-    """One task; `measure` is module:function, called with an encoder, the data and the settings."""
+    """One task; `measure` is a function of (encoder, data, settings) that gives a `Result`, or
+    module:function of `dipole.evaluation.tasks`.
+
+    One of your own is `--task file.py:NAME`, or an entry point of `dipole.tasks`.
+    """
 
     about: str
     data: str  # a key of DATA
-    measure: str
+    measure: str | Callable[..., Any]
     settings: tuple[str, ...] = ()
 
     def __call__(self, encoder: Any, *data: Any, **settings: Any) -> Any:
         """The result of this task for one encoder."""
+        if callable(self.measure):
+            return self.measure(encoder, *data, **settings)
         module, _, name = self.measure.partition(":")
         function = getattr(importlib.import_module(f"dipole.evaluation.{module}"), name)
         return function(encoder, *data, **settings)
@@ -152,37 +159,67 @@ DATA = {
 
 TASKS = {
     "retrieval": Task(
-        "find the relevant documents of a query", "retrieval", "retrieval:evaluate_retrieval",
+        "find the relevant documents of a query",
+        "retrieval",
+        "tasks.retrieval:evaluate_retrieval",
         ("at", "measures", "ignore_identical_ids"),
     ),
-    "sts": Task("cosines follow the scores of pairs", "scored", "sts:evaluate_sts"),
+    "sts": Task("cosines follow the scores of pairs", "scored", "tasks.sts:evaluate_sts"),
     "reranking": Task(
-        "relevant candidates first", "ranked", "reranking:evaluate_reranking", ("at", "measures")
+        "relevant candidates first",
+        "ranked",
+        "tasks.reranking:evaluate_reranking",
+        ("at", "measures"),
     ),
     "pair-classification": Task(
         "pairs that belong together, and others",
         "scored",
-        "pair_classification:evaluate_pair_classification",
+        "tasks.pair_classification:evaluate_pair_classification",
     ),
     "knn": Task(
-        "neighbours have the same class", "train and test", "neighbours:evaluate_knn", ("k",)
+        "neighbours have the same class", "train and test", "tasks.neighbours:evaluate_knn", ("k",)
     ),
-    "probe": Task("a linear classifier reads the class", "train and test", "probe:evaluate_probe"),
+    "probe": Task(
+        "a linear classifier reads the class", "train and test", "tasks.probe:evaluate_probe"
+    ),
     "few-shot": Task(
-        "classes from a few examples of each", "labelled", "few_shot:evaluate_few_shot",
+        "classes from a few examples of each",
+        "labelled",
+        "tasks.few_shot:evaluate_few_shot",
         ("ways", "shots", "episodes"),
     ),
     "zero-shot": Task(
-        "classes from their names", "labelled", "zero_shot:evaluate_zero_shot",
+        "classes from their names",
+        "labelled",
+        "tasks.zero_shot:evaluate_zero_shot",
         ("names", "templates"),
     ),
-    "clustering": Task("k-means finds the classes", "labelled", "clustering:evaluate_clustering"),
-    "bitext": Task("translations find each other", "pairs", "bitext:evaluate_bitext"),
-    "duplicates": Task(
-        "examples with the same label are nearest", "labelled", "duplicates:evaluate_duplicates"
+    "clustering": Task(
+        "k-means finds the classes", "labelled", "tasks.clustering:evaluate_clustering"
     ),
-    "geometry": Task("the shape of the space", "anything", "geometry:evaluate_geometry"),
-}  # fmt: skip
+    "bitext": Task("translations find each other", "pairs", "tasks.bitext:evaluate_bitext"),
+    "duplicates": Task(
+        "examples with the same label are nearest",
+        "labelled",
+        "tasks.duplicates:evaluate_duplicates",
+    ),
+    "geometry": Task("the shape of the space", "anything", "geometry.whole:evaluate_geometry"),
+}
+
+
+def task_of(name: str) -> Task:
+    """A task by its name, as `file.py:NAME` or as `module:NAME`.
+
+    Raises InputError: no such task; one whose kind of data is none of `DATA`.
+    """
+    if name in TASKS:
+        return TASKS[name]
+    if not is_place(name) and name not in plugins("task"):
+        raise InputError(f"--task {name}: no such task; expected {', '.join(TASKS)}")
+    found: Task = find("task", name, {}, instance=Task)
+    if found.data not in DATA:
+        raise InputError(f"task {name}: found data {found.data!r}; {nearest(found.data, DATA)}")
+    return found
 
 
 def tasks_that(test: Callable[[Task], bool]) -> str:

@@ -32,7 +32,7 @@ from dipole.kernels import Mask, lse, pairs
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.lists.listwise import LIST, list_scores
 from dipole.objectives.maths import one_against, reduce, unit
-from dipole.objectives.whole_batch import everyone, positions
+from dipole.objectives.whole_batch import positions, whole_batch
 from dipole.studies.benches.pairs import SETTINGS, short_code
 from dipole.studies.benches.texts import stsb
 from dipole.studies.claim import AtLeast, Claim
@@ -86,7 +86,7 @@ class SequentialPositives(Objective):
         scores = (list_scores(a, c) / t).gather(1, order)
         negative = there & ~best
         losses = []
-        for p in range(int(everyone(best.sum(1)).max())):
+        for p in range(int(whole_batch(best.sum(1)).max())):
             has = best.sum(1) > p
             columns = torch.cat([c[torch.arange(n), order[:, p]][has], c[negative]])
             names = torch.cat([mine[has, p], ids[negative]])

@@ -11,6 +11,7 @@ import numpy as np
 
 from dipole.data import Examples
 from dipole.data.fingerprint import fingerprint, joined_fingerprint, read_fingerprint, seen_share
+from dipole.data.functions import is_function
 from dipole.errors import InputError
 from dipole.files import write_text
 
@@ -26,7 +27,7 @@ class ChangedDataError(InputError):
     """The data are not those that a run or a search began with."""
 
 
-class Part(NamedTuple):
+class NamedRows(NamedTuple):
     """Rows under the name the user knows them by; role: training or validation."""
 
     name: str
@@ -34,26 +35,27 @@ class Part(NamedTuple):
     examples: Examples
 
 
-def parts_of(tasks: Sequence[Task]) -> list[Part]:
+def parts_of(tasks: Sequence[Task]) -> list[NamedRows]:
     """Every source of a training, and what it is validated on."""
     parts = []
     for task in tasks:
-        data = _name(task.config.data)
+        data, validation = task.config.data, task.config.validation
         if (sources := task.examples.sources) is None:
-            parts.append(Part(data, "training", task.examples))
+            parts.append(NamedRows(_name(data), "training", task.examples))
         else:
             for source in dict.fromkeys(sources.tolist()):
                 rows = np.flatnonzero(sources == source)
-                parts.append(Part(_name(source), "training", task.examples.select(rows)))
+                parts.append(NamedRows(_name(source), "training", task.examples.select(rows)))
         if task.held is not None:
-            name = _name(task.config.validation or "")
-            if not Path(name).is_file():  # a fraction or a split
-                name = f"validation ({name} of {data})"
-            parts.append(Part(name, "validation", task.held))
+            name = _name(validation or "")
+            is_whole = name != validation or is_function(name) or Path(name).is_file()
+            if not is_whole:  # a fraction or a split
+                name = f"validation ({name} of {_name(data)})"
+            parts.append(NamedRows(name, "validation", task.held))
     return parts
 
 
-def check_data(folder: Path, parts: Sequence[Part], *, accept: bool) -> dict[str, Any]:
+def check_data(folder: Path, parts: Sequence[NamedRows], *, accept: bool) -> dict[str, Any]:
     """What RUN/data.json is to say of a run that goes on with these parts, or begins.
 
     rows, digest, sketch: of all that the run was trained on, as `fingerprint` gives it. parts:
@@ -104,7 +106,9 @@ def write_data(folder: Path, origin: Mapping[str, Any]) -> None:
 
 
 def _changes(
-    before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]], parts: Sequence[Part]
+    before: Sequence[Mapping[str, Any]],
+    now: Sequence[Mapping[str, Any]],
+    parts: Sequence[NamedRows],
 ) -> Iterator[str]:
     """A line for every part that is not what it was."""
     for then, found, part in zip(before, now, parts, strict=False):

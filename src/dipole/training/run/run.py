@@ -16,18 +16,22 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dipole.encoders.base import Encoder
-from dipole.encoders.own import save_encoder
 from dipole.errors import InputError
 from dipole.files import remove_folder, replaced, sweep, write_text
-from dipole.training.build import build_parts, build_views, is_made_of_data, parts_by_task
+from dipole.training.build import (
+    build_parts,
+    build_side_views,
+    build_views,
+    is_made_of_data,
+    parts_by_task,
+)
 from dipole.training.config import Config, write_config
 from dipole.training.run.checkpoints import drop_checkpoints, recover_folder, write_folder
 from dipole.training.run.origin import DATA, check_teacher, read_data, write_data
@@ -81,13 +85,14 @@ def train(
     from dipole.training.run.sharding import whole
     from dipole.training.validation import make_validation
 
-    for task, named in zip(tasks, parts_by_task(tasks), strict=True):
+    for task, named in zip(tasks, parts_by_task(tasks, encoder), strict=True):
         with of_source(task.name):
             own = task.config.model_copy(update={"parts": named})
             task.views = build_views(own, task.examples, task.inputs)
             task.parts = build_parts(
-                own, encoder, task.examples, task.inputs, show_progress=show_progress
+                own, encoder, task.examples, task.objective, show_progress=show_progress
             )
+            task.sides = build_side_views(own, task.examples, task.inputs, task.parts)
             if task.held is not None:
                 task.validation = make_validation(task.held, task.examples)
     parts = [part for task in tasks for part in task.parts]
@@ -145,7 +150,7 @@ def train(
     def write() -> None:
         if keep_encoder:
             save_whole(encoder, folder)
-        write_model(folder, encoder)
+        write_model(folder, trainer.save_model)
         write_result(folder, result)
 
     with whole(encoder):
@@ -172,6 +177,7 @@ def _begin(config: Config, folder: Path, origin: dict[str, Any]) -> None:
 @contextmanager
 def refused(folder: Path) -> Iterator[None]:
     """A new run that is refused (InputError) leaves nothing: its name is free for the next try."""
+    from dipole.training.mined import forget
     from dipole.training.samplers import ALL_GROUPS
 
     try:
@@ -183,6 +189,7 @@ def refused(folder: Path) -> Iterator[None]:
             for path in folder.glob(ALL_GROUPS):
                 path.unlink()
             remove_folder(folder / START)
+            forget(folder)
         raise
 
 
@@ -219,13 +226,13 @@ def save_whole(encoder: Encoder, folder: Path) -> None:
         torch.save(encoder.state_dict(), new)
 
 
-def write_model(folder: Path, encoder: Encoder) -> None:
+def write_model(folder: Path, save: Callable[[Path], None]) -> None:
     """RUN/model is the best model of the validation, or the last one."""
     best = folder / BEST
     if best.exists():
         copy_folder(best, folder / MODEL)
     else:
-        write_folder(folder / MODEL, partial(save_encoder, encoder))
+        write_folder(folder / MODEL, save)
 
 
 def copy_folder(source: Path, target: Path) -> None:
