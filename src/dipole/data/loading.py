@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from dipole.data.image_captions import captioned_source, is_captioned
 from dipole.data.beir import beir_pairs, is_beir, read_beir
 from dipole.data.converting import OnBadRow, convert
 from dipole.data.cranfield import is_cranfield, read_cranfield
@@ -57,6 +58,7 @@ def load_pairs(
     split: str = "train",
     on_bad_row: OnBadRow = "error",
     seed: int = 0,
+    resize: int | str | Sequence[int] | None = None,
 ) -> Pairs | Triplets:
     """Pairs, or Triplets where there are negatives.
 
@@ -70,6 +72,12 @@ def load_pairs(
         split: which part of a source that has parts ("all": every part).
         on_bad_row: "error" stops at the first bad row; "skip" leaves them out, see `.skipped`.
         seed: decides the split of `stdlib-code`.
+        resize: pixels of images, 64 or (height, width): scaled to cover it and cropped in the
+            middle; not given: they must be of one size.
+
+    A column of paths of image files (from the table's folder) or of their bytes is one of images,
+    read when a row is; a folder of images with a text file of the same name beside each is pairs of
+    image and text.
 
     Raises:
         InputError: one line that says file, row, what was found and what was expected; also where
@@ -90,7 +98,7 @@ def load_pairs(
         return beir_pairs(place, split, on_bad_row)
 
     def plan(rows: Source, sample: Sample) -> Plan:
-        return plan_pairs(rows, sample, anchor, positive, negative)
+        return plan_pairs(rows, sample, anchor, positive, negative, resize)
 
     columns = [anchor, positive, *([negative] if isinstance(negative, str) else negative or [])]
     return cast(Pairs | Triplets, _load(place, split, plan, columns, on_bad_row))
@@ -103,6 +111,7 @@ def load_scored(
     score: str | None = None,
     split: str = "test",
     on_bad_row: OnBadRow = "error",
+    resize: int | str | Sequence[int] | None = None,
 ) -> Scored:
     """Pairs of texts with a score.
 
@@ -116,7 +125,7 @@ def load_scored(
         return scored_by_name(str(place), split, on_bad_row)
 
     def plan(rows: Source, sample: Sample) -> Plan:
-        return plan_scored(rows, sample, first, second, score)
+        return plan_scored(rows, sample, first, second, score, resize)
 
     return cast(Scored, _load(place, split, plan, [first, second, score], on_bad_row, _SCORED))
 
@@ -144,7 +153,7 @@ def load_labeled(
     """
 
     def plan(rows: Source, sample: Sample) -> Plan:
-        return plan_labeled(rows, sample, input, label)
+        return plan_labeled(rows, sample, input, label, resize)
 
     found = _load_inputs(source, input, label, split, on_bad_row, seed, resize, plan)
     return cast(Labeled, found)
@@ -165,7 +174,7 @@ def load_inputs(
     """
 
     def plan(rows: Source, sample: Sample) -> Plan:
-        return plan_inputs(rows, sample, input)
+        return plan_inputs(rows, sample, input, resize)
 
     found = _load_inputs(
         source, input, None, split, on_bad_row, seed, resize, plan, with_labels=False
@@ -204,8 +213,6 @@ def _load_inputs(
     elif place.is_dir() or place.suffix.lower() == ".zip":
         _no_columns(place, columns)
         return from_class_folders(place, split, on_bad_row, resize, with_labels=with_labels)
-    if resize is not None:
-        raise InputError(f"{place}: found resize={resize!r} for texts; expected none")
     return _load(place, split, plan, [input, label], on_bad_row)
 
 
@@ -294,6 +301,8 @@ def _load(
     on_bad_row: OnBadRow,
     whole: tuple[str, ...] = WHOLE,
 ) -> Examples:
+    if isinstance(place, Path) and is_captioned(place):
+        return convert(captioned_source(place, split, whole), plan, on_bad_row)
     if isinstance(place, str) or place.is_dir():
         if isinstance(place, Path) and not is_datasets_folder(place):
             raise InputError(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from dipole.data.columns import (
@@ -20,6 +20,7 @@ from dipole.data.columns import (
     texts_and_body,
 )
 from dipole.data.examples import (
+    IMAGE,
     TEXT,
     Examples,
     Inputs,
@@ -30,6 +31,7 @@ from dipole.data.examples import (
     Texts,
     Triplets,
 )
+from dipole.data.image_cells import Pictures, are_images
 from dipole.data.names import INPUTS, POSITIVES, is_negative
 from dipole.data.rows import (
     BadValueError,
@@ -42,10 +44,12 @@ from dipole.data.rows import (
     text_of,
     texts_of,
 )
-from dipole.data.sample import CLASSES, LISTS, NUMBERS, Sample
+from dipole.data.sample import CLASSES, IMAGES, LISTS, NUMBERS, Sample
 from dipole.data.sample import TEXT as TEXTUAL
+from dipole.errors import InputError
 
 Parsed = list[dict[str, Any]]
+Resize = int | str | Sequence[int] | None
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class Plan:
     metadata: bool = False  # whether rows carry more than the fields of their type
     kinds: dict[str, str] | None = None  # of the fields, where the type leaves them open
     columns: dict[str, str] | None = None  # field -> the column it is read from
+    images: Mapping[str, Pictures] = field(default_factory=dict)  # of the fields that are images
 
 
 def get(row: dict[str, Any], column: str) -> Any:
@@ -77,9 +82,54 @@ def with_title(row: dict[str, Any], column: str, body: str | None) -> Any:
     return join_title(title, value)
 
 
-def quoted(column: str, body: str | None) -> str:
-    """A column as `origin` has it."""
-    return f"'{column}'" + " after title" * (column == body)
+class Values:
+    """How the values of the columns of a source are read: images, or texts after their titles."""
+
+    def __init__(self, source: Source, sample: Sample, resize: Resize = None) -> None:
+        self.source, self.sample, self.resize = source, sample, resize
+        self.images: dict[str, Pictures] = {}
+
+    def of(self, field: str, column: str, body: str | None) -> Callable[[dict[str, Any]], Any]:
+        """What gets the field's value from a row."""
+        if self.sample.kind(column) != IMAGES:
+            return lambda row: text_of(with_title(row, column, body), column)
+        self.images[field] = read = Pictures(self.source.folders, self.resize)
+        return lambda row: read(get(row, column), column)
+
+    def many(
+        self, field: str, column: str, body: str | None
+    ) -> Callable[[dict[str, Any]], list[Any]]:
+        """The same for a column where a row may have several texts."""
+        if self.sample.kind(column) == IMAGES:
+            one = self.of(field, column, body)
+            return lambda row: [one(row)]
+        return lambda row: texts_of(with_title(row, column, body), column)
+
+    def no_images(self, columns: Sequence[str]) -> None:
+        """Refuse images where only texts are taken: their names are never texts."""
+        for column in columns:
+            found = self.sample.values(column)
+            flat = [v for value in found for v in (value if isinstance(value, list) else [value])]
+            if are_images(flat):
+                raise ColumnsError(
+                    f"{self.source.name}: found images in '{column}'; expected texts there, and "
+                    "images as anchors or positives alone"
+                )
+
+    def quoted(self, column: str, body: str | None) -> str:
+        """A column as `origin` has it."""
+        if self.sample.kind(column) == IMAGES:
+            size = "" if self.resize is None else f", resized to {self.resize}"
+            return f"'{column}' (images{size})"
+        return f"'{column}'" + " after title" * (column == body)
+
+    def kinds(self, kinds: Mapping[str, str]) -> dict[str, str]:
+        """The kinds of the fields, those that are images among them."""
+        if self.resize is not None and not self.images:
+            raise InputError(
+                f"{self.source.name}: found resize={self.resize!r} for texts; expected none"
+            )
+        return {**kinds, **dict.fromkeys(self.images, IMAGE)}
 
 
 def plan_pairs(
@@ -88,6 +138,7 @@ def plan_pairs(
     anchor: str | None = None,
     positive: str | None = None,
     negative: str | Sequence[str] | None = None,
+    resize: Resize = None,
 ) -> Plan:
     """Pairs, or Triplets where there are negatives.
 
@@ -112,25 +163,33 @@ def plan_pairs(
             anchor = _beside(source, sample, one, texts, "--anchor")
     assert anchor is not None
     assert positive is not None
-    anchor_column, positive_column = anchor, positive
+    values = Values(source, sample, resize)
+    values.no_images(negatives)
+    first = values.of("anchor", anchor, body)
+    second = values.many("positive", positive, body)
 
     def parse(row: dict[str, Any]) -> Parsed:
-        fields: dict[str, Any] = {
-            "anchor": text_of(with_title(row, anchor_column, body), anchor_column)
-        }
-        positives = texts_of(with_title(row, positive_column, body), positive_column)
+        fields: dict[str, Any] = {"anchor": first(row)}
+        positives = second(row)
         if negatives:
             fields["negatives"] = [
                 text for name in negatives for text in negatives_of(row.get(name, ()), name)
             ]
         return [{**fields, "positive": text} for text in positives]
 
-    taken = f"anchor {quoted(anchor, body)}, positive {quoted(positive, body)}"
+    taken = f"anchor {values.quoted(anchor, body)}, positive {values.quoted(positive, body)}"
     if negatives:
         taken += f", negatives {', '.join(repr(name) for name in negatives)}"
     kind = Triplets if negatives else Pairs
-    named_columns = {"anchor": anchor, "positive": positive}
-    return Plan(kind, parse, taken, id_column(sample), columns=named_columns)
+    return Plan(
+        kind,
+        parse,
+        taken,
+        id_column(sample),
+        kinds=values.kinds(kind.FIELDS),
+        columns={"anchor": anchor, "positive": positive},
+        images=values.images,
+    )
 
 
 def _negatives(sample: Sample) -> list[str]:
@@ -158,6 +217,7 @@ def plan_scored(
     first: str | None = None,
     second: str | None = None,
     score: str | None = None,
+    resize: Resize = None,
 ) -> Plan:
     """Two texts and a score: `score`, `label`, `similarity`, ..., else the only numbers."""
     check_named(source, sample, [("--first", first), ("--second", second), ("--score", score)])
@@ -172,25 +232,31 @@ def plan_scored(
         texts, body = texts_and_body(sample, [one, score])
         other = _beside(source, sample, one, texts, "--first" if first is None else "--second")
         first, second = first or other, second or other
-    columns = first, second, score
+    number, values = score, Values(source, sample, resize)
+    sides = {"first": values.of("first", first, body), "second": values.of("second", second, body)}
 
     def parse(row: dict[str, Any]) -> Parsed:
-        one, two, number = columns
-        return [
-            {
-                "first": text_of(with_title(row, one, body), one),
-                "second": text_of(with_title(row, two, body), two),
-                "score": number_of(get(row, number), number),
-            }
-        ]
+        found = {name: read(row) for name, read in sides.items()}
+        return [found | {"score": number_of(get(row, number), number)}]
 
-    taken = f"first {quoted(first, body)}, second {quoted(second, body)}, score '{score}'"
-    named = {"first": first, "second": second, "score": score}
-    return Plan(Scored, parse, taken, id_column(sample), columns=named)
+    taken = f"first {values.quoted(first, body)}, second {values.quoted(second, body)}"
+    return Plan(
+        Scored,
+        parse,
+        f"{taken}, score '{score}'",
+        id_column(sample),
+        kinds=values.kinds(Scored.FIELDS),
+        columns={"first": first, "second": second, "score": score},
+        images=values.images,
+    )
 
 
 def plan_labeled(
-    source: Source, sample: Sample, input: str | None = None, label: str | None = None
+    source: Source,
+    sample: Sample,
+    input: str | None = None,
+    label: str | None = None,
+    resize: Resize = None,
 ) -> Plan:
     """A text and its class: `label`, `class` or `category`, else the last of two columns."""
     check_named(source, sample, [("--input", input), ("--label", label)])
@@ -201,33 +267,42 @@ def plan_labeled(
             f"{source.name}: found numbers with fractions in '{label}', scores and no classes; "
             "expected whole numbers or names (or name the column: --label)"
         )
-    names = column, label
+    name, values = label, Values(source, sample, resize)
+    read = values.of("input", column, body)
 
     def parse(row: dict[str, Any]) -> Parsed:
-        text, name = names
-        value = class_of(get(row, name), name)
-        return [{"input": text_of(with_title(row, text, body), text), "label": value}]
+        return [{"input": read(row), "label": class_of(get(row, name), name)}]
 
     # Classes are kept as texts, and become whole numbers at the end where every one of them is one.
-    taken = f"input {quoted(column, body)}, label '{label}'"
-    kinds = {"input": TEXT, "label": TEXT}
-    named = {"input": column, "label": label}
-    return Plan(Labeled, parse, taken, id_column(sample), kinds=kinds, columns=named)
+    return Plan(
+        Labeled,
+        parse,
+        f"input {values.quoted(column, body)}, label '{label}'",
+        id_column(sample),
+        kinds=values.kinds({"input": TEXT, "label": TEXT}),
+        columns={"input": column, "label": label},
+        images=values.images,
+    )
 
 
-def plan_inputs(source: Source, sample: Sample, input: str | None = None) -> Plan:
+def plan_inputs(
+    source: Source, sample: Sample, input: str | None = None, resize: Resize = None
+) -> Plan:
     """A text, with its class where the source has a column of that name."""
     label = label_column(sample, [input])
     if label is not None:
-        return plan_labeled(source, sample, input, label)
+        return plan_labeled(source, sample, input, label, resize)
     check_named(source, sample, [("--input", input)])
     column, body = _input(source, sample, input, None)
+    values = Values(source, sample, resize)
+    read = values.of("input", column, body)
 
     def parse(row: dict[str, Any]) -> Parsed:
-        return [{"input": text_of(with_title(row, column, body), column)}]
+        return [{"input": read(row)}]
 
-    taken = f"input {quoted(column, body)}"
-    return Plan(Inputs, parse, taken, id_column(sample), kinds={"input": TEXT})
+    taken = f"input {values.quoted(column, body)}"
+    kinds = values.kinds({"input": TEXT})
+    return Plan(Inputs, parse, taken, id_column(sample), kinds=kinds, images=values.images)
 
 
 def _input(
@@ -269,6 +344,8 @@ def plan_ranked(
                 f"{source.name}: no column '{name}'; columns found: {sample}; expected query, "
                 "candidates and relevance, or query, pos and neg"
             )
+
+    Values(source, sample).no_images(names[:2])
 
     def parse(row: dict[str, Any]) -> Parsed:
         text = text_of(get(row, asked), asked)

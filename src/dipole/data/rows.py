@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -35,6 +36,7 @@ class Source:
     rows: Callable[[], Iterator[Row]]
     state: Callable[[], tuple[str, str]]  # what it is, and in which state: names the cache entry
     notes: list[str] = field(default_factory=list)  # what the reader guessed, for `origin`
+    folders: Sequence[Path] = ()  # where files are that a row names by relative paths
 
 
 def shown(value: Any) -> str:

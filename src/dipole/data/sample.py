@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from dipole.data.image_cells import are_images
 from dipole.data.names import is_negative, is_no_text, is_text
 from dipole.data.rows import is_number
 
@@ -14,8 +15,8 @@ ROWS = 1000
 CHARACTERS = 2**22
 
 # What a column holds.
-TEXT, LISTS, NUMBERS, CLASSES, OTHER, NOTHING = (
-    "text", "lists of texts", "numbers", "classes", "other values", "nothing",
+TEXT, LISTS, NUMBERS, CLASSES, IMAGES, OTHER, NOTHING = (
+    "text", "lists of texts", "numbers", "classes", "images", "other values", "nothing",
 )  # fmt: skip
 
 # Texts that are none to compare, whatever the column is called.
@@ -48,7 +49,7 @@ class Sample:
         return ", ".join(self.columns)
 
     def kind(self, column: str) -> str:
-        """TEXT, LISTS, NUMBERS, CLASSES, OTHER or NOTHING: what most of its values are."""
+        """TEXT, LISTS, NUMBERS, CLASSES, IMAGES, OTHER or NOTHING: what most of its values are."""
         if column not in self._kinds:
             self._kinds[column] = _kind(self.values(column))
         return self._kinds[column]
@@ -63,7 +64,7 @@ class Sample:
         return [value for value in found if value is not None and value != ""]
 
     def texts(self, without: Sequence[str | None] = ()) -> list[str]:
-        """Columns that may be texts to compare: by their names and by what they hold.
+        """Columns that may be compared, texts and images: by their names and by what they hold.
 
         Those that are filled in one row of ten, or hold classes or addresses, are none.
         """
@@ -71,9 +72,8 @@ class Sample:
             name
             for name in self.columns
             if name not in without
-            and not is_no_text(name)
             and not is_negative(name)
-            and self._may_be_text(name)
+            and (self.kind(name) == IMAGES or (not is_no_text(name) and self._may_be_text(name)))
         ]
 
     def _may_be_text(self, name: str) -> bool:
@@ -86,6 +86,8 @@ class Sample:
 def _kind(values: Sequence[Any]) -> str:
     if not values:
         return NOTHING
+    if are_images(values):
+        return IMAGES
     shapes = [_shape(value) for value in values]
     kind = max(dict.fromkeys(shapes), key=lambda shape: (shapes.count(shape), shape == TEXT))
     if kind != TEXT:

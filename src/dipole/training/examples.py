@@ -55,16 +55,17 @@ def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -
     only = config.wants[0] if len(config.wants) == 1 else None  # then nothing is found out
     rows: dict[str, Any] = {"split": split, "on_bad_row": config.on_bad_row}
     inputs_too = rows | {"seed": config.split_seed, "resize": config.resize}
-    scored = {"first": config.anchor, "second": config.positive, "score": config.score, **rows}
+    sized = rows | {"resize": config.resize}
+    scored = {"first": config.anchor, "second": config.positive, "score": config.score, **sized}
     labelled = {"input": config.anchor, "label": config.label, **inputs_too}
     if config.label is not None or only == "labelled":
         return load_labeled(source, **labelled)
     is_one_sided = config.positive is None and bool(config.view or _is_labelled(source))
     if only in ("texts", "images") or (only is None and is_one_sided):
         return load_inputs(source, input=config.anchor, **inputs_too)
-    if config.resize is not None:
-        raise InputError("resize: found pairs of texts; expected images (--view or --label)")
     if only == "lists" or (only is None and _wants_lists(config, inputs)):
+        if config.resize is not None:
+            raise InputError("resize: found lists of texts; expected images, or no --resize")
         lists: dict[str, Any] = {
             "query": config.anchor,
             "candidates": config.positive,
@@ -80,7 +81,7 @@ def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -
             positive=config.positive,
             negative=config.negative,
             seed=config.split_seed,
-            **rows,
+            **sized,
         )
     except ColumnsError as error:
         if only is not None:
