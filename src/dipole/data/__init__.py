@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dipole.data.bundles import Bundles
     from dipole.data.examples import (
         Column,
         Examples,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         Triplets,
     )
     from dipole.data.loading import (
+        load_bundles,
         load_labeled,
         load_pairs,
         load_ranked,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from dipole.data.trec import read_qrels, read_run, write_qrels, write_run
 
 _NAMES = {
+    "Bundles": "bundles",
     "Column": "examples",
     "Examples": "examples",
     "Inputs": "examples",
@@ -46,6 +49,7 @@ _NAMES = {
     "Triplets": "examples",
     "content_key": "same",
     "data_sets": "named",
+    "load_bundles": "loading",
     "load_inputs": "loading",
     "load_labeled": "loading",
     "load_pairs": "loading",
@@ -59,6 +63,7 @@ _NAMES = {
 }
 
 __all__ = [
+    "Bundles",
     "Column",
     "Examples",
     "Inputs",
@@ -72,6 +77,7 @@ __all__ = [
     "Triplets",
     "content_key",
     "data_sets",
+    "load_bundles",
     "load_inputs",
     "load_labeled",
     "load_pairs",

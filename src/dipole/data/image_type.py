@@ -20,8 +20,8 @@ STORED = pa.struct({"path": pa.string(), "bytes": pa.binary()})
 _THREADS, _MANY = min(4, os.cpu_count() or 1), 16
 
 
-class ImageType(pa.ExtensionType):  # type: ignore[misc]
-    """Images of one size: `size` (height, width) they are scaled to, `rgb` where one has colours."""
+class ImageType(pa.ExtensionType):
+    """Images of one size: `size` (height, width) of each, `rgb` where one has colours."""
 
     def __init__(self, size: Sequence[int] | None, rgb: bool) -> None:
         self.size = (size[0], size[1]) if size else None

@@ -16,8 +16,8 @@ import numpy as np
 
 from dipole.data.converting import BadRows, OnBadRow
 from dipole.data.examples import Inputs, Labeled
-from dipole.data.image_decoding import decoded, one_size, target_size
 from dipole.data.image_captions import is_captioned
+from dipole.data.image_decoding import decoded, one_size, target_size
 from dipole.data.image_files import class_folders
 from dipole.data.rows import BadValueError
 from dipole.data.splits import check_whole, chosen_splits

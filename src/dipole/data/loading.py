@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from dipole.data.image_captions import captioned_source, is_captioned
 from dipole.data.beir import beir_pairs, is_beir, read_beir
+from dipole.data.bundles import Bundles, plan_bundles
 from dipole.data.converting import OnBadRow, convert
 from dipole.data.cranfield import is_cranfield, read_cranfield
 from dipole.data.examples import Examples, Inputs, Labeled, Pairs, Ranked, Scored, Triplets
@@ -19,6 +19,7 @@ from dipole.data.hub import (
     parts_from_hub,
     rows_source,
 )
+from dipole.data.image_captions import captioned_source, is_captioned
 from dipole.data.images import (
     from_class_folders,
     from_datasets,
@@ -86,6 +87,9 @@ def load_pairs(
     """
     place = locate(source)
     named = {"anchor": anchor, "positive": positive, "negative": negative}
+    is_texts = place in NAMED or (isinstance(place, Path) and place.is_dir() and is_beir(place))
+    if resize is not None and is_texts:
+        raise InputError(f"resize: found pairs of texts in {place}; expected images, or no resize")
     if place == "stdlib-code":
         from dipole.data.stdlib_code import stdlib_code
 
@@ -237,6 +241,28 @@ def load_ranked(
         return plan_ranked(rows, sample, query, candidates, relevance)
 
     return cast(Ranked, _load(place, split, plan, [query, candidates, relevance], on_bad_row))
+
+
+def load_bundles(
+    source: str | Path,
+    first: str | None = None,
+    others: Sequence[str] = (),
+    split: str = "train",
+    on_bad_row: OnBadRow = "error",
+    resize: int | str | Sequence[int] | None = None,
+) -> Bundles:
+    """Rows of several things that belong together, texts or images, a column for each.
+
+    Not named: every column of texts or images, in the file's order, `first` before the others.
+    """
+    place = locate(source)
+    if place in NAMED:
+        raise wrong_kind(str(place), "modalities")
+
+    def plan(rows: Source, sample: Sample) -> Plan:
+        return plan_bundles(rows, sample, first, others, resize)
+
+    return cast(Bundles, _load(place, split, plan, [first, *others], on_bad_row))
 
 
 def load_retrieval(

@@ -82,6 +82,11 @@ def with_title(row: dict[str, Any], column: str, body: str | None) -> Any:
     return join_title(title, value)
 
 
+def quoted(column: str, body: str | None) -> str:
+    """A column of texts as `origin` has it."""
+    return f"'{column}'" + " after title" * (column == body)
+
+
 class Values:
     """How the values of the columns of a source are read: images, or texts after their titles."""
 
@@ -121,7 +126,7 @@ class Values:
         if self.sample.kind(column) == IMAGES:
             size = "" if self.resize is None else f", resized to {self.resize}"
             return f"'{column}' (images{size})"
-        return f"'{column}'" + " after title" * (column == body)
+        return quoted(column, body)
 
     def kinds(self, kinds: Mapping[str, str]) -> dict[str, str]:
         """The kinds of the fields, those that are images among them."""

@@ -9,6 +9,7 @@ from typing import Any
 _NAMES = {
     "ConvImage": "dipole.encoders.conv",
     "Encoder": "dipole.encoders.base",
+    "NamedTowers": "dipole.encoders.named_towers",
     "ResNetImage": "dipole.encoders.resnet",
     "ViTImage": "dipole.encoders.vit",
     "fingerprint": "dipole.encoders.base",

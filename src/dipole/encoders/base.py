@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -24,7 +24,9 @@ from dipole.encoders.threads import alone
 from dipole.errors import InputError
 from dipole.progress import counting
 
-Role = Literal["query", "document"]
+# "query" or "document"; of named towers also a column or a tower.
+Role = str
+SIDES: tuple[Role, Role] = ("query", "document")
 Features = dict[str, Tensor]
 
 
@@ -40,6 +42,8 @@ class Encoder(nn.Module):
     """
 
     dim: int
+    # What `encode` may be asked for.
+    roles: tuple[Role, ...] = SIDES
     # Precision of `encode`; a subclass whose time goes into matrix products sets "auto".
     dtype: Precision = "float32"
     # What a training of this encoder uses where nothing was asked for.
@@ -150,8 +154,10 @@ class Encoder(nn.Module):
             >>> encoder.encode(["how to open a file"], role="query").shape
             (1, 384)
         """
-        if role not in ("query", "document"):
-            raise InputError(f"encode: role is {role!r}; expected 'query' or 'document'")
+        if role not in self.roles:
+            raise InputError(
+                f"encode: role is {role!r}; expected {' or '.join(map(repr, self.roles))}"
+            )
         inputs = batch_of(inputs, "encode: inputs")
         self.check(inputs, role)
         twin = evaluating(self)  # someone else may be training this encoder

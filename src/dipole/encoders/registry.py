@@ -19,6 +19,7 @@ NEW = {
     "resnet": "resnet:ResNetImage",
     "vit": "vit:ViTImage",
     "two-towers": "two_towers:TwoTowers",
+    "towers": "named_towers:NamedTowers",
 }
 # The class that a saved folder's config.json names -> module:class; it has `load(folder)`.
 SAVED = {
@@ -29,6 +30,7 @@ SAVED = {
     "ResNetImage": "resnet:ResNetImage",
     "ViTImage": "vit:ViTImage",
     "TwoTowers": "two_towers:TwoTowers",
+    "NamedTowers": "named_towers:NamedTowers",
 }
 
 

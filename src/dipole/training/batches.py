@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dipole.data.bundles import Bundles
 from dipole.data.same import content_key, exact_key
-from dipole.encoders.base import Encoder, Features, Role
+from dipole.encoders.base import SIDES, Encoder, Features, Role
 from dipole.kernels.draws import keys
-from dipole.training.rendering import prepare, prepare_views
+from dipole.training.rendering import prepare, prepare_views, view_name
 
 if TYPE_CHECKING:
     from dipole.data import Examples
@@ -63,8 +64,15 @@ class Batch:
 
 def unique_keys(examples: Examples) -> np.ndarray:
     """Content hashes that must not repeat in a batch, (n, k) uint64; k = 0 where all may meet."""
-    keys = [examples.keys(field) for field in UNIQUE if field in examples.FIELDS]
+    fields = examples.FIELDS if isinstance(examples, Bundles) else UNIQUE
+    keys = [examples.keys(field) for field in fields if field in examples.FIELDS]
     return np.stack(keys, axis=1) if keys else np.zeros((len(examples), 0), dtype=np.uint64)
+
+
+def role_of(field: str, encoder: Encoder) -> Role:
+    """The role in which a field of examples is encoded; of bundles their own name, if it has a
+    tower."""
+    return ENCODED[field][1] if field in ENCODED else field if field in encoder.roles else SIDES[1]
 
 
 def tensor_names(examples: Examples) -> set[str]:
@@ -72,6 +80,8 @@ def tensor_names(examples: Examples) -> set[str]:
     fields = examples.FIELDS
     found = {"rows", *(argument for field, (argument, _) in ENCODED.items() if field in fields)}
     found |= {"anchor", "positive"} if any(field in fields for field in VIEWED) else set()
+    if isinstance(examples, Bundles):
+        found |= {"ids", *(view_name(number) for number in range(len(fields)))}
     found |= {IDS[name] for name in found & IDS.keys()}
     found |= {"negative_rows"} if "negative" in found else set()
     found |= {"mask"} if "candidates" in found else set()
@@ -132,6 +142,19 @@ def collate(
         if argument == "candidates" and inputs:
             tensors["mask"] = mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
             tensors["candidate_ids"] = padded(tensors["candidate_ids"], mask)
+    if isinstance(examples, Bundles):
+        tensors["ids"] = content_ids(taken[list(examples.FIELDS)[1]])
+        for number, field in enumerate(examples.FIELDS):
+            columns[view_name(number)] = prepare(
+                encoder,
+                taken[field],
+                role_of(field, encoder),
+                chunk,
+                keys((*seed, number), places),
+            )
+        return Batch(
+            taken["id"], columns, tensors, start, len(rows) if total is None else total, replicated
+        )
     for field in (field for field in VIEWED if field in taken):
         tensors["ids"] = content_ids(taken[field])
         columns |= prepare_views(encoder, taken[field], views, chunk=chunk, seed=seed, start=start)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dipole.data import Examples
-from dipole.encoders.base import Encoder
+from dipole.data.bundles import Bundles
+from dipole.encoders.base import SIDES, Encoder
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED
 from dipole.training.config import Config
@@ -120,8 +121,15 @@ def build_encoder(config: Config, examples: Examples, kept: Path | None = None) 
         if is_own(config.encoder):
             encoder_class(config.encoder)  # it is named by the run's settings, not by `kept` alone
         return load_encoder(kept)
-    queries, documents = sides(examples)
-    encoder = make_encoder(config.encoder, queries, documents, **config.encoder_options)
+    if config.encoder == "towers":
+        from dipole.encoders.named_towers import NamedTowers
+
+        encoder: Encoder = NamedTowers.from_columns(
+            columns_of(examples), config.encoder_options, _names(examples)
+        )
+    else:
+        queries, documents = sides(examples)
+        encoder = make_encoder(config.encoder, queries, documents, **config.encoder_options)
     if config.adapter is None:
         if config.adapter_options:
             raise InputError("adapter-option: found no adapter; expected --adapter too")
@@ -141,12 +149,47 @@ def is_made_of_data(name: str) -> bool:
     """Whether an encoder is made of the examples: made of others it would be another one."""
     from dipole.encoders.registry import is_own
 
-    return name in ("static", "two-towers") or is_own(name)
+    return name in ("static", "two-towers", "towers") or is_own(name)
+
+
+def default_encoder(config: Config, examples: Examples) -> str:
+    """The encoder that was asked for, or the one that the data need: static for texts, conv for
+    images, towers for both."""
+    if "encoder" in config.model_fields_set:
+        return config.encoder
+    return {"images": "conv", "images and texts": "towers"}.get(of_what(examples), config.encoder)
+
+
+def of_what(examples: Examples) -> str:
+    """What the inputs of examples are, in words."""
+    from dipole.encoders.named_towers import modality
+
+    kinds = {modality(column) for column in columns_of(examples).values()}
+    return " and ".join(f"{kind}s" for kind in sorted(kinds) if kind)
+
+
+def columns_of(examples: Examples) -> dict[str, Sequence[Any]]:
+    """The inputs by the role of each: both sides, or the columns of bundles."""
+    if isinstance(examples, Bundles):
+        return {field: examples.column(field) for field in examples.FIELDS}
+    return dict(zip(SIDES, sides(examples), strict=True))
+
+
+def _names(examples: Examples) -> dict[str, str]:
+    """Role -> the column it is read from, where the data have columns of their own."""
+    fields = [field for field in examples.FIELDS if field in (*ENCODED, *VIEWED)]
+    return {
+        role: examples.columns[field]
+        for role, field in zip(SIDES, fields[:2], strict=False)
+        if field in examples.columns
+    }
 
 
 def sides(examples: Examples) -> tuple[Sequence[Any], Sequence[Any]]:
     """The inputs of the query side and of the document side; where there is one, it is both."""
     fields = [field for field in examples.FIELDS if field in (*ENCODED, *VIEWED)]
+    if isinstance(examples, Bundles):
+        fields = list(examples.FIELDS)
     query, document = examples.column(fields[0]), examples.column(fields[:2][-1])
     if fields[:2][-1] in LISTS:
         return query, [text for texts in document for text in texts]

@@ -49,7 +49,14 @@ def load_examples(
 
 
 def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -> Examples:
-    from dipole.data import load_inputs, load_labeled, load_pairs, load_ranked, load_scored
+    from dipole.data import (
+        load_bundles,
+        load_inputs,
+        load_labeled,
+        load_pairs,
+        load_ranked,
+        load_scored,
+    )
     from dipole.data.columns import ColumnsError
 
     only = config.wants[0] if len(config.wants) == 1 else None  # then nothing is found out
@@ -60,6 +67,9 @@ def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -
     labelled = {"input": config.anchor, "label": config.label, **inputs_too}
     if config.label is not None or only == "labelled":
         return load_labeled(source, **labelled)
+    if only == "modalities":
+        others = [name.strip() for name in (config.positive or "").split(",") if name.strip()]
+        return load_bundles(source, first=config.anchor, others=others, **sized)
     is_one_sided = config.positive is None and bool(config.view or _is_labelled(source))
     if only in ("texts", "images") or (only is None and is_one_sided):
         return load_inputs(source, input=config.anchor, **inputs_too)
@@ -176,6 +186,11 @@ def check_examples(config: Config, inputs: Mapping[str, bool], examples: Example
         )
     elif "negative" in needed and "negatives" not in fields:
         missing = "hard negatives; expected triplets (--negative COLUMN)"
+    if type(examples).__name__ == "Bundles" and "views" not in inputs and len(fields) > 2:
+        raise InputError(
+            f"data: found {found}, {len(fields)} that belong together, and {config.objective} "
+            "takes two; expected an objective that takes any number, as gram, modalities"
+        )
     if missing:
         raise InputError(f"data: found {found}; {config.objective} needs {missing}")
     if "score" in fields and "scores" not in inputs:

@@ -20,8 +20,10 @@ from dipole.showing import counted, say
 from dipole.training.build import (
     build_encoder,
     build_objective,
+    default_encoder,
     load_training,
     load_validation,
+    of_what,
 )
 from dipole.training.config import PYTHON, Config, make_config, read_config
 from dipole.training.examples import check_examples, check_no_columns, unused
@@ -197,6 +199,10 @@ def fit_one(
     if held is not None:
         notes += _trained_on(held, origin)
     if not isinstance(encoder, Encoder):
+        name = default_encoder(config, examples)
+        if name != config.encoder and show_progress and os.environ.get("RANK", "0") == "0":
+            _note(f"encoder: {name}, as the data are {of_what(examples)}")
+        config = config.model_copy(update={"encoder": name})
         kept = together(lambda: kept_encoder(config, folder)) if origin["changed"] else None
         encoder = build_encoder(config, examples, kept)
     together(lambda: check_saves(encoder, folder))

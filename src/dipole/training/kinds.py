@@ -10,7 +10,10 @@ from dipole.errors import InputError
 if TYPE_CHECKING:
     from dipole.data import Examples
 
-Kind = Literal["texts", "images", "pairs", "image-text", "triplets", "graded", "labelled", "lists"]
+Kind = Literal[
+    "texts", "images", "pairs", "image-text", "modalities", "triplets", "graded", "labelled",
+    "lists",
+]  # fmt: skip
 
 
 class Form(NamedTuple):
@@ -30,6 +33,10 @@ KINDS: dict[Kind, Form] = {
     ),
     "image-text": Form(
         "Pairs", "an image and its text", "--anchor and --positive", ("anchor", "positive")
+    ),
+    "modalities": Form(
+        "Bundles", "several that belong together", "--anchor A --positive B,C",
+        ("anchor", "positive"),
     ),
     "triplets": Form(
         "Triplets", "two that belong together, and hard negatives", "--negative COLUMN",

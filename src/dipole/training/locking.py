@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from dipole.encoders.two_towers import ROLES, Stored, TwoTowers
+from dipole.data.bundles import Bundles
+from dipole.encoders.base import SIDES, Role
+from dipole.encoders.named_towers import NamedTowers, Stored
 from dipole.errors import InputError
-from dipole.training.batches import ENCODED, LISTS
+from dipole.training.batches import ENCODED, LISTS, role_of
 
 if TYPE_CHECKING:
     from dipole.data import Examples
@@ -23,7 +25,7 @@ def locked(
 ) -> Iterator[None]:
     """Inside, the encoder's weights whose name starts with one of `names` are not trained.
 
-    A tower of `TwoTowers` that is locked as a whole stays in eval mode, and all its inputs are
+    A tower of `NamedTowers` that is locked as a whole stays in eval mode, and all its inputs are
     encoded before the first step, in one pass: a step then costs what the other tower costs.
 
     Source: Zhai et al. 2021, LiT: Zero-Shot Transfer with Locked-image text Tuning, arXiv
@@ -33,13 +35,15 @@ def locked(
     before = {parameter: parameter.requires_grad for parameter in encoder.parameters()}
     for name in names:
         _lock(encoder, name)
-    towers = encoder if isinstance(encoder, TwoTowers) else None
+    towers = encoder if isinstance(encoder, NamedTowers) else None
     try:
-        for role in ROLES if towers is not None else ():
-            assert towers is not None
-            inputs = _inputs(examples, role)
-            if inputs and _is_still(tower := towers.tower(role)):
-                towers.stored[role] = Stored.of(tower, inputs, role, show_progress=show_progress)
+        if towers is not None:
+            for name in filter(lambda name: _is_still(towers.tower(name)), towers.names):
+                inputs, role = _inputs(examples, towers, name)
+                if len(inputs):
+                    towers.stored[name] = Stored.of(
+                        towers.tower(name), inputs, role, show_progress=show_progress
+                    )
         yield
     finally:
         if towers is not None:
@@ -66,12 +70,28 @@ def _is_still(tower: nn.Module) -> bool:
     return not any(parameter.requires_grad for parameter in tower.parameters())
 
 
-def _inputs(examples: Examples, role: str) -> list[object]:
-    """All inputs of a side; none where views would change them."""
-    fields = [f for f in ENCODED if f in examples.FIELDS and ENCODED[f][1] == role]
+def _inputs(examples: Examples, towers: NamedTowers, name: str) -> tuple[Sequence[Any], Role]:
+    """All inputs of a tower and their role; none where views would change them, or where it takes
+    both sides."""
+    known = [*examples.FIELDS] if isinstance(examples, Bundles) else ENCODED
+    fields = [f for f in known if f in examples.FIELDS and _tower(examples, f, towers) == name]
+    roles = dict.fromkeys(role_of(field, towers) for field in fields)
+    if len(roles) > 1 and not set(roles).isdisjoint(SIDES):
+        return [], ""
+    role = next(iter(roles), "document")
+    role = role if role in SIDES else "document"
+    if len(fields) == 1 and fields[0] not in LISTS:
+        return examples.column(fields[0]), role
     return [
         value
         for field in fields
         for row in examples.column(field)
         for value in (row if field in LISTS else [row])
-    ]
+    ], role
+
+
+def _tower(examples: Examples, field: str, towers: NamedTowers) -> str | None:
+    """The tower that takes a field's inputs; None where no row has any."""
+    rows = examples.column(field)
+    first = next(filter(len, rows), [])[:1] if field in LISTS else rows[:1]
+    return towers.name_of(role_of(field, towers), first) if len(first) else None

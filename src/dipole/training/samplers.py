@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dipole.data.bundles import Bundles
 from dipole.data.options import check_names, check_types, keywords
 from dipole.errors import InputError
 from dipole.files import replaced
@@ -22,7 +23,7 @@ from dipole.sampling.known import KnownPairs
 from dipole.sampling.plans import Plan
 from dipole.sampling.shares import Shares
 from dipole.sampling.unique import UniqueBatches
-from dipole.training.batches import ENCODED, LISTS, VIEWED, unique_keys
+from dipole.training.batches import ENCODED, LISTS, VIEWED, role_of, unique_keys
 from dipole.training.run.processes import together
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ class Material:
 
             encoder = load_encoder(model)
         names = [n for n in self.examples.FIELDS if n in (*ENCODED, *VIEWED) and n not in LISTS]
-        roles = [ENCODED[name][1] if name in ENCODED else "document" for name in names]
+        if isinstance(self.examples, Bundles):
+            names = list(self.examples.FIELDS)
+        roles = [role_of(name, encoder) for name in names]
         found = [
             _unit(
                 encoder.encode(self.examples.column(name), role, show_progress=self.show_progress)

@@ -18,7 +18,7 @@ from dipole.data.fingerprint import joined_fingerprint
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.files import write_text
-from dipole.training.build import build_encoder, load_training
+from dipole.training.build import build_encoder, default_encoder, load_training
 from dipole.training.config import Config, make_config, write_config
 from dipole.training.run.origin import read_data, write_data
 from dipole.training.run.processes import together
@@ -57,7 +57,10 @@ def fit_stages(
     stages = stage_configs(config)
     if not isinstance(encoder, Encoder):
         with in_stage(1):
-            encoder = _first_encoder(stages[0], given["data"], folder / STAGES / "1", changed_data)
+            config, encoder = _first_encoder(
+                config, stages[0], given["data"], folder / STAGES / "1", changed_data
+            )
+        stages = stage_configs(config)
 
     def begin() -> list[bool]:
         folder.mkdir(parents=True, exist_ok=True)
@@ -114,8 +117,10 @@ def in_stage(number: int) -> Iterator[None]:
         raise InputError(f"stage {number}: {error}") from None
 
 
-def _first_encoder(stage: Config, data: Any, folder: Path, changed_data: bool) -> Encoder:
-    """Made for the examples of the first stage."""
+def _first_encoder(
+    config: Config, stage: Config, data: Any, folder: Path, changed_data: bool
+) -> tuple[Config, Encoder]:
+    """Made for the examples of the first stage, and the settings that name it."""
     from dipole.training.build import build_objective
     from dipole.training.towers import inputs_of
 
@@ -125,7 +130,10 @@ def _first_encoder(stage: Config, data: Any, folder: Path, changed_data: bool) -
     if data is None or isinstance(data, str | Path):
         inputs = inputs_of(build_objective(stage))
         data = load_training(stage, inputs)
-    return build_encoder(stage, data, kept)
+    named = {"encoder": default_encoder(config, data)}
+    return config.model_copy(update=named), build_encoder(
+        stage.model_copy(update=named), data, kept
+    )
 
 
 def _join(folder: Path, count: int) -> None:
