@@ -152,7 +152,7 @@ def test_a_recipe_and_options_that_override_it(pairs_csv, tmp_path):
         f"data: {pairs_csv}\nmax_steps: 5\nbatch_size: 8\nencoder_options: {{dim: 16}}\n"
     )
     out = tmp_path / "run"
-    result = train("--config", recipe, "--max-steps", 2, "--out", out)
+    result = train("--recipe", recipe, "--max-steps", 2, "--out", out)
     assert result.exit_code == 0
     assert "trained 2 steps" in result.output
     config = yaml.safe_load((out / "config.yaml").read_text())

@@ -38,7 +38,7 @@ def test_a_search_goes_on_and_leaves_a_recipe(pairs, tmp_path):
     recipe = yaml.safe_load((tmp_path / "search" / "best.yaml").read_text())
     assert set(recipe) >= {"data", "objective", "temperature", "learning_rate", "batch_size"}
     trained = CliRunner().invoke(
-        app, ["train", "--config", str(tmp_path / "search" / "best.yaml"), "--out",
+        app, ["train", "--recipe", str(tmp_path / "search" / "best.yaml"), "--out",
               str(tmp_path / "run")], catch_exceptions=False,
     )  # fmt: skip
     assert trained.exit_code == 0

@@ -37,9 +37,10 @@ def test_page(page, blocks, pictures, tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     "module",
-    ["bounds", "bounds_gap", "bounds_sufficiency", "corrections", "geometry", "geometry_pairs",
-     "geometry_space", "lens", "neighbours", "nested", "pair_classification", "retrieval",
-     "standings", "statistics", "stored"],
+    ["bounds.theorems", "bounds.gap", "bounds.sufficiency", "statistics.corrections",
+     "geometry.whole", "geometry.pairs", "geometry.space", "geometry.gradient_lens",
+     "tasks.neighbours", "statistics.over_seeds", "tasks.pair_classification", "tasks.retrieval",
+     "statistics.standings", "statistics.intervals", "stored_vectors"],
 )  # fmt: skip
 def test_docstrings(module):
     found = doctest.testmod(importlib.import_module(f"dipole.evaluation.{module}"))

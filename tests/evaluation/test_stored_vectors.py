@@ -3,20 +3,23 @@ import pytest
 
 from dipole.data import Labeled
 from dipole.errors import InputError
-from dipole.evaluation.stored_vectors import Stored, load_vectors
+from dipole.evaluation.stored_vectors import StoredVectors, load_vectors
 from dipole.evaluation.tasks.neighbours import evaluate_knn
 
 VECTORS = np.arange(6.0).reshape(3, 2)
 
 
 def test_by_id_or_by_text():
-    by_id, by_text = Stored(["1", "2", "3"], VECTORS), Stored(["x", "y", "z"], VECTORS)
+    by_id, by_text = (
+        StoredVectors(["1", "2", "3"], VECTORS),
+        StoredVectors(["x", "y", "z"], VECTORS),
+    )
     for stored in (by_id, by_text):
         np.testing.assert_array_equal(
             stored.of_items(["3", "1"], ["z", "x"], "test"), VECTORS[[2, 0]]
         )
     np.testing.assert_array_equal(by_text(["y"], "document"), VECTORS[[1]])
-    np.testing.assert_array_equal(Stored.of({"y": [2, 3]})(["y"], "query"), VECTORS[[1]])
+    np.testing.assert_array_equal(StoredVectors.of({"y": [2, 3]})(["y"], "query"), VECTORS[[1]])
 
 
 def test_files(tmp_path):
@@ -49,15 +52,15 @@ def test_one_vector_is_not_two_examples():
 
 def test_bad_input(tmp_path):
     with pytest.raises(InputError, match=r"2 keys and vectors of shape .3, 2.; expected .2, dim."):
-        Stored(["a", "b"], VECTORS)
+        StoredVectors(["a", "b"], VECTORS)
     with pytest.raises(InputError, match="1 keys stand there twice"):
-        Stored(["a", "b", "a"], VECTORS)
+        StoredVectors(["a", "b", "a"], VECTORS)
     with pytest.raises(InputError, match=r"no vector of query 'd' .1 of 2 missing."):
-        Stored(["a", "b", "c"], VECTORS).of_items(["a", "d"], ["a", "d"], "query")
+        StoredVectors(["a", "b", "c"], VECTORS).of_items(["a", "d"], ["a", "d"], "query")
     with pytest.raises(InputError, match="2 vectors of 2 shapes"):
-        Stored.of({"a": [1], "b": [1, 2]})
+        StoredVectors.of({"a": [1], "b": [1, 2]})
     with pytest.raises(InputError, match="0 vectors of 0 shapes"):
-        Stored.of({})
+        StoredVectors.of({})
     np.save(tmp_path / "b.npy", VECTORS)
     np.savez(tmp_path / "c.npz", names=["a"])
     (tmp_path / "d.npz").write_text("no zip")

@@ -29,9 +29,9 @@ def test_examples():
         ).sum(1),
     }
     z, y = names["z"], names["y"]
-    views = (z @ z.T / t).fill_diagonal_(-torch.inf)
+    readings = (z @ z.T / t).fill_diagonal_(-torch.inf)
     same = (y[:, None] == y) & ~torch.eye(len(z), dtype=torch.bool)
-    wanted["supcon"] = views.logsumexp(1) - torch.where(same, views, 0).sum(1) / same.sum(1)
+    wanted["supcon"] = readings.logsumexp(1) - torch.where(same, readings, 0).sum(1) / same.sum(1)
     wanted["energy"] = (4 * z @ z.T).fill_diagonal_(-torch.inf).flatten().logsumexp(0)
     soft = (names["teacher"] @ names["teacher"].T + 1) / 2
     wanted["soft"] = scores.logsumexp(1) - (soft * scores).sum(1) / soft.sum(1)

@@ -4,6 +4,7 @@ import json
 from typing import ClassVar
 
 import numpy as np
+import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -66,3 +67,19 @@ def word_pairs(count=50):
     words = ["".join(rng.choice(letters, 6)) for _ in range(count)]
     shuffled = ["".join(rng.permutation(list(word))) for word in words]
     return Pairs.from_columns({"anchor": words, "positive": shuffled})
+
+
+@pytest.fixture
+def tiny_encoder(monkeypatch):
+    """A fresh tiny tower; runs made with it load again."""
+    import dipole.encoders
+
+    monkeypatch.setattr(dipole.encoders, "load_encoder", load_tiny)
+    torch.manual_seed(0)
+    return TinyEncoder()
+
+
+@pytest.fixture(scope="session")
+def pairs():
+    """50 pairs of words that share letters."""
+    return word_pairs(50)

@@ -32,5 +32,5 @@ def test_every_option_of_the_page_is_one_of_the_command():
     options = set(re.findall(r"--([a-z][a-z-]+)", PAGE.read_text("utf-8")))
     known = {name.replace("_", "-") for name in Config.model_fields}
     known |= {"encoder-option", "objective-option", "sampler-option", "view-option"}
-    known |= {"out", "config", "resume", "changed-data", "help", "nproc-per-node", "part"}
+    known |= {"out", "recipe", "resume", "changed-data", "help", "nproc-per-node", "part"}
     assert options - known - {"nproc"} == set()

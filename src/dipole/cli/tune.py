@@ -103,7 +103,7 @@ def tune(
     _table(ranked, console)
     recipe = out / "best.yaml"
     _write_recipe(recipe, fixed | {"validation": validation, "seed": seed} | ranked[0].settings)
-    line = f"the best settings: {recipe}; dipole train --config {recipe} --out RUN"
+    line = f"the best settings: {recipe}; dipole train --recipe {recipe} --out RUN"
     console.print(line, soft_wrap=True)
     best = [trial for trial in ranked[:finalists] if trial.state == "complete"]
     if len(best) > 1:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
         nested_interval,
         nested_test,
     )
-    from dipole.evaluation.statistics.standings import Place, leaderboard
-    from dipole.evaluation.stored_vectors import Stored, load_vectors
+    from dipole.evaluation.statistics.standings import Standing, leaderboard
+    from dipole.evaluation.stored_vectors import StoredVectors, load_vectors
     from dipole.evaluation.tasks.bitext import evaluate_bitext
     from dipole.evaluation.tasks.clustering import clusters, evaluate_clustering
     from dipole.evaluation.tasks.duplicates import duplicate_precision, evaluate_duplicates
@@ -54,9 +54,9 @@ _NAMES = {
     "NestedInterval": "statistics.over_seeds",
     "NestedTest": "statistics.over_seeds",
     "PairedTest": "statistics.intervals",
-    "Place": "statistics.standings",
+    "Standing": "statistics.standings",
     "Result": "result",
-    "Stored": "stored_vectors",
+    "StoredVectors": "stored_vectors",
     "TASKS": "tasks.registry",
     "Task": "tasks.registry",
     "answerable": "tasks.retrieval",
@@ -110,9 +110,9 @@ __all__ = [
     "NestedInterval",
     "NestedTest",
     "PairedTest",
-    "Place",
     "Result",
-    "Stored",
+    "Standing",
+    "StoredVectors",
     "Task",
     "answerable",
     "benjamini_hochberg",

@@ -14,7 +14,7 @@ import numpy as np
 
 from dipole.data.inputs import described
 from dipole.errors import InputError
-from dipole.evaluation.stored_vectors import Stored
+from dipole.evaluation.stored_vectors import StoredVectors
 
 Encode = Callable[[Sequence[Any], str], np.ndarray]
 # Inputs encoded at a time: what a model makes on the way is dropped before the next ones.
@@ -38,14 +38,14 @@ def encode_function(encoder: Any, show_progress: bool = False) -> Encode:
     | a sentence-transformers model | `encode_query` or `encode_document`, by the role |
     | anything else with `encode` | `encode(inputs)` |
     | a function of (inputs, role), or of (inputs) | that |
-    | a mapping id (or text) -> vector, or `Stored` | looked up |
+    | a mapping id (or text) -> vector, or `StoredVectors` | looked up |
 
     Raises InputError for anything else (a path is no encoder yet: `load_encoder`, `load_vectors`).
     """
-    if isinstance(encoder, Stored):
+    if isinstance(encoder, StoredVectors):
         return encoder
     if isinstance(encoder, Mapping):
-        return Stored.of(encoder)
+        return StoredVectors.of(encoder)
     if hasattr(encoder, "encode") and not isinstance(encoder, str):
         return _method(encoder, show_progress)
     if callable(encoder):
@@ -69,7 +69,7 @@ def vectors_of(
     for start in range(0, len(ids), ENCODE_ROWS):
         part = slice(start, start + ENCODE_ROWS)
         chosen = inputs[part]
-        if isinstance(encode, Stored):
+        if isinstance(encode, StoredVectors):
             found = encode.of_items(ids[part], chosen, what)
         else:
             found = encode(chosen, role)

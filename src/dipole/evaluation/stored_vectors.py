@@ -14,12 +14,12 @@ from dipole.errors import InputError
 VECTOR_FILES = (".npy", ".npz")
 
 
-class Stored:
+class StoredVectors:
     """Keys and one row of an array for each; an Encoder whose answers are known already.
 
     A key is the id of an example, or its text where the example has several (a pair, a ranking).
 
-    >>> Stored(["a", "b"], np.eye(2))(["b"], "query")
+    >>> StoredVectors(["a", "b"], np.eye(2))(["b"], "query")
     array([[0., 1.]])
     """
 
@@ -38,7 +38,7 @@ class Stored:
         self.name = name
 
     @classmethod
-    def of(cls, mapping: Mapping[str, Any], name: str = "stored") -> Stored:
+    def of(cls, mapping: Mapping[str, Any], name: str = "stored") -> StoredVectors:
         """The same of a mapping key -> vector."""
         rows = [np.asarray(vector) for vector in mapping.values()]
         if len({row.shape for row in rows}) != 1 or rows[0].ndim != 1:
@@ -70,8 +70,8 @@ class Stored:
         return np.asarray(self.vectors[[self.row[key] for key in keys]])
 
 
-def load_vectors(path: str | Path) -> Stored:
-    """Stored vectors of a file: `.npz` with `ids` and `vectors`, or `.npy` beside a `.txt`.
+def load_vectors(path: str | Path) -> StoredVectors:
+    """StoredVectors vectors of a file: `.npz` with `ids` and `vectors`, or `.npy` beside a `.txt`.
 
     The text file has the name of the `.npy` and one key (id or text) per line, in the order of the
     rows. A `.npy` is memory-mapped, so it may be larger than memory.
@@ -85,14 +85,14 @@ def load_vectors(path: str | Path) -> Stored:
             if not names.is_file():
                 raise InputError(f"{path}: no {names.name} beside it; expected one id per row")
             keys = names.read_text(encoding="utf-8").splitlines()
-            return Stored(keys, np.load(path, mmap_mode="r", allow_pickle=False), str(path))
+            return StoredVectors(keys, np.load(path, mmap_mode="r", allow_pickle=False), str(path))
         with np.load(path, allow_pickle=False) as file:
             found = set(file.files)
             if not {"ids", "vectors"} <= found:
                 raise InputError(
                     f"{path}: found {', '.join(sorted(found))}; expected ids and vectors"
                 )
-            return Stored([str(key) for key in file["ids"]], file["vectors"], str(path))
+            return StoredVectors([str(key) for key in file["ids"]], file["vectors"], str(path))
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise

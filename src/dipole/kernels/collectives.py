@@ -27,7 +27,7 @@ def world() -> tuple[int, int]:
     return 0, 1
 
 
-class Place(NamedTuple):
+class Shards(NamedTuple):
     """Where this process stands, and how many rows and columns each process holds."""
 
     rank: int
@@ -44,14 +44,14 @@ class Place(NamedTuple):
         return max(self.row_sizes) * sum(self.column_sizes)
 
 
-def find_place(n: int, m: int, device: torch.device) -> Place:
+def find_place(n: int, m: int, device: torch.device) -> Shards:
     """Ask everybody how many rows and columns they hold."""
     rank, processes = world()
     mine = torch.tensor([n, m], dtype=torch.int64, device=device)
     every = [torch.empty_like(mine) for _ in range(processes)]
     dist.all_gather(every, mine)
     rows, columns = zip(*(one.tolist() for one in every), strict=True)
-    return Place(rank, list(rows), list(columns))
+    return Shards(rank, list(rows), list(columns))
 
 
 def gather(shard: Tensor, sizes: Sequence[int]) -> Tensor:

@@ -17,8 +17,8 @@ from dipole.kernels.modifiers import INDEX
 from dipole.kernels.tiles import Tile
 
 if TYPE_CHECKING:
-    from dipole.kernels.modified_scores import Bound, View
     from dipole.kernels.operands import Operands
+    from dipole.kernels.readings import Bound, Reading
 
 # More equal pairs per row than this are classes, not duplicates.
 FEW = 16
@@ -29,15 +29,15 @@ LISTED = 2**17
 Listed = dict[tuple[int, int], Tensor]
 
 
-class Survey:
-    """The pairs that every supported function of some views can touch, tile by tile."""
+class EqualLabels:
+    """The pairs that every supported function of some readings can touch, tile by tile."""
 
-    def __init__(self, views: list[View], operands: Operands, size: tuple[int, int]) -> None:
+    def __init__(self, readings: list[Reading], operands: Operands, size: tuple[int, int]) -> None:
         self._found: dict[tuple[int, int], Listed | None] = {}
         n, m = operands.size
         small = n <= size[0] and m <= size[1] and n * m < LISTED
-        for view in views:
-            for bound in (*view.masks, *view.weights):
+        for reading in readings:
+            for bound in (*reading.masks, *reading.weights):
                 for row, column in _labels(bound):
                     if (row, column) not in self._found:
                         self._found[row, column] = (

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from dipole.kernels.kept_pairs import Keep
-from dipole.kernels.modified_scores import Grads, Results, Use, View, piece_of, share
 from dipole.kernels.modifiers import Extent
 from dipole.kernels.operands import Operands
+from dipole.kernels.readings import Grads, Reading, Results, Use, piece_of, share
 from dipole.kernels.reductions import Gradient
-from dipole.kernels.tile_values import Look
+from dipole.kernels.tile_values import TileValues
 from dipole.kernels.tiles import Tile
 
 
@@ -59,27 +59,29 @@ class Leaves:
 
 
 class Trace(NamedTuple):
-    """A view on a tile, computed under autograd from a leaf of its own that holds the scores."""
+    """A reading on a tile, computed under autograd from a leaf of its own that holds the scores."""
 
-    view: View
+    reading: Reading
     keep: Keep | None
     leaf: Tensor
     values: Tensor
     weight: Tensor | None
 
 
-def trace(views: Sequence[View], look: Look, leaves: Leaves, *, follow: bool) -> list[Trace]:
-    """The views that take part in this tile; without `follow` there will be no way back."""
+def trace(
+    readings: Sequence[Reading], known: TileValues, leaves: Leaves, *, follow: bool
+) -> list[Trace]:
+    """The readings that take part in this tile; without `follow` there will be no way back."""
     found = []
-    for view in views:
-        keep = look.keep(view)
+    for reading in readings:
+        keep = known.keep(reading)
         if keep is Extent.NONE:
             continue
         with torch.set_grad_enabled(follow):
-            leaf = look.score.detach().requires_grad_(follow)
-            values = view.values(leaf, leaves.operands, look.tile)
-            weight = look.weight(view, keep, leaf, leaves.operands)
-        found.append(Trace(view, keep, leaf, values, weight))
+            leaf = known.score.detach().requires_grad_(follow)
+            values = reading.values(leaf, leaves.operands, known.tile)
+            weight = known.weight(reading, keep, leaf, leaves.operands)
+        found.append(Trace(reading, keep, leaf, values, weight))
     return found
 
 
@@ -92,8 +94,8 @@ def traced_gradient(
     into: Sequence[Tensor | None],
 ) -> Iterator[Tensor]:
     """The gradient at the scores, trace by trace, each a new tensor; the operands' to `into`."""
-    for view, keep, leaf, values, weight in traces:
-        uses = [use for use in view.uses if use.key in grads]
+    for reading, keep, leaf, values, weight in traces:
+        uses = [use for use in reading.uses if use.key in grads]
         takers = [t for t in (values, weight) if t is not None and t.requires_grad]
         if not uses or not takers:
             continue
@@ -114,15 +116,15 @@ def traced_gradient(
 
 
 def plain_gradient(
-    views: Sequence[View], look: Look, results: Results, grads: Grads
+    readings: Sequence[Reading], known: TileValues, results: Results, grads: Grads
 ) -> Iterator[Tensor]:
     """The gradient at the scores of a tile, use by use, each a new tensor."""
-    for view in views:
-        uses = [use for use in view.uses if use.key in grads]
-        keep = look.keep(view) if uses else Extent.NONE
+    for reading in readings:
+        uses = [use for use in reading.uses if use.key in grads]
+        keep = known.keep(reading) if uses else Extent.NONE
         if keep is not Extent.NONE:
             for use in uses:
-                part = _of_use(use, look.tile, look.score, keep, None, results, grads).values
+                part = _of_use(use, known.tile, known.score, keep, None, results, grads).values
                 if part is not None:
                     yield part
 

@@ -13,9 +13,9 @@ from dipole.errors import InputError
 from dipole.kernels.blocks import Score
 from dipole.kernels.executors.choosing import run
 from dipole.kernels.executors.dense import whole
-from dipole.kernels.modified_scores import ALL, COLUMN, ROW, Results
 from dipole.kernels.operands import Operands
 from dipole.kernels.program import BoundScore, Program, compile_program
+from dipole.kernels.readings import ALL, COLUMN, ROW, Results
 from dipole.kernels.statistics import Statistic
 
 

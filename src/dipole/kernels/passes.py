@@ -1,13 +1,14 @@
 """The two passes over the tiles: forward gathers, backward recomputes and differentiates.
 
-Let a statistic of a view with values v_ij and weights w_ij have the result R and the incoming
+Let a statistic of a reading with values v_ij and weights w_ij have the result R and the incoming
 gradient g. Its reduction gives g dR/dv_ij and g dR/dw_ij on a tile; autograd carries these through
-the view's modifiers to the scores and to learnable operands. With G_ij the sum over all views at
-the score l_ij of a dot product,
+the reading's modifiers to the scores and to learnable operands. With G_ij the sum over all
+readings at the score l_ij of a dot product,
 
     d(rows) = G columns        d(columns) = G' rows.
 
-Views without modifiers need no autograd; those that are log-sum-exps besides go by `powers`.
+Readings without modifiers need no autograd; those that are log-sum-exps besides go by
+`plain_logsumexp`.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from torch import Tensor
 from dipole.kernels import plain_logsumexp
 from dipole.kernels.gradients import plain_gradient, traced_gradient
 from dipole.kernels.kept_pairs import Keep
-from dipole.kernels.modified_scores import Grads, Results, States, View, piece_of, share
 from dipole.kernels.modifiers import Extent
 from dipole.kernels.operands import Operands
 from dipole.kernels.plan import Plan
 from dipole.kernels.program import Program
+from dipole.kernels.readings import Grads, Reading, Results, States, piece_of, share
 from dipole.kernels.scoring import Scores, Seen
 from dipole.kernels.tiles import Tile
 
@@ -34,8 +35,8 @@ def start(program: Program, plan: Plan, sizes: Mapping[str, int], like: Tensor) 
         use.key: plain_logsumexp.start(sizes[use.direction], like)
         if safe
         else use.reduction.start(sizes[use.direction], like)
-        for view, safe in zip(program.views, plan.bounded, strict=True)
-        for use in view.uses
+        for reading, safe in zip(program.readings, plan.bounded, strict=True)
+        for use in reading.uses
         if use.direction in sizes
     }
 
@@ -46,8 +47,8 @@ def finish(program: Program, plan: Plan, states: States) -> Results:
         use.key: plain_logsumexp.finish(states[use.key])
         if safe
         else use.reduction.finish(states[use.key])
-        for view, safe in zip(program.views, plan.bounded, strict=True)
-        for use in view.uses
+        for reading, safe in zip(program.readings, plan.bounded, strict=True)
+        for use in reading.uses
     }
 
 
@@ -68,16 +69,16 @@ def forward_pass(
     bounded, plain, modified = plan.split(program)
     scores = Scores(program, operands, plan)
     for one in scores.tiles(modified, wanted, offsets):
-        look = one.look
+        known = one.known
         if bounded:
-            plain_logsumexp.add_powers(bounded, states, look)
-        for view in plain:
-            keep = look.keep(view)
+            plain_logsumexp.add_powers(bounded, states, known)
+        for reading in plain:
+            keep = known.keep(reading)
             if keep is not Extent.NONE:
-                _update(view, look.tile, look.score, keep, None, states)
-        for view, keep, _, values, weight in one.traces:
+                _update(reading, known.tile, known.score, keep, None, states)
+        for reading, keep, _, values, weight in one.traces:
             detached = None if weight is None else weight.detach()
-            _update(view, look.tile, values.detach(), keep, detached, states)
+            _update(reading, known.tile, values.detach(), keep, detached, states)
         if wanted:
             seen.append(one)
     return (scores, seen) if wanted else None
@@ -101,17 +102,17 @@ def backward_pass(
     factor = plain_logsumexp.factors(bounded, results, grads)
     if kept is None:
         scores = Scores(program, operands, plan)
-        asked = [view for view in modified if any(use.key in grads for use in view.uses)]
+        asked = [reading for reading in modified if any(use.key in grads for use in reading.uses)]
         seen: Iterable[Seen] = scores.tiles(asked, [sink is not None for sink in into], offsets)
     else:
         scores, seen = kept
     dot = scores.dot
     into_rows, into_columns = into[0], into[len(operands.row)]
-    for look, leaves, traces, output in seen:
-        tile = look.tile
-        at_score = plain_logsumexp.powers_gradient(bounded, factor, look) if factor else None
+    for known, leaves, traces, output in seen:
+        tile = known.tile
+        at_score = plain_logsumexp.powers_gradient(bounded, factor, known) if factor else None
         for part in (
-            *plain_gradient(plain, look, results, grads),
+            *plain_gradient(plain, known, results, grads),
             *traced_gradient(traces, leaves, tile, results, grads, into),
         ):
             at_score = part if at_score is None else at_score.add_(part)
@@ -130,14 +131,14 @@ def backward_pass(
 
 
 def _update(
-    view: View,
+    reading: Reading,
     tile: Tile,
     values: Tensor,
     keep: Keep | None,
     weight: Tensor | None,
     states: States,
 ) -> None:
-    """Show a view's values on a tile to all that is asked of it."""
-    for use in view.uses:
+    """Show a reading's values on a tile to all that is asked of it."""
+    for use in reading.uses:
         state = [share(t, use, tile) for t in states[use.key]]
         use.reduction.update(state, piece_of(use, tile, values, keep, weight))

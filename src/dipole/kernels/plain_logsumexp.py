@@ -18,9 +18,9 @@ from operator import add
 
 from torch import Tensor
 
-from dipole.kernels.modified_scores import COLUMN, ROW, Grads, Results, States, View
 from dipole.kernels.modifiers import Extent
-from dipole.kernels.tile_values import Look
+from dipole.kernels.readings import COLUMN, ROW, Grads, Reading, Results, States
+from dipole.kernels.tile_values import TileValues
 
 
 def start(n: int, like: Tensor) -> list[Tensor]:
@@ -33,23 +33,23 @@ def finish(state: list[Tensor]) -> tuple[Tensor, None]:
     return state[0].log(), None
 
 
-def add_powers(views: Sequence[View], states: States, look: Look) -> None:
-    """Add a tile of E to the sums of every view."""
-    powers, tile = look.powers, look.tile
+def add_powers(readings: Sequence[Reading], states: States, known: TileValues) -> None:
+    """Add a tile of E to the sums of every reading."""
+    powers, tile = known.powers, known.tile
     assert powers is not None
-    for view in views:
-        keep = look.keep(view)
+    for reading in readings:
+        keep = known.keep(reading)
         if keep is Extent.NONE:
             continue
         if keep is None:
             kept = powers
-        elif len(views) == 1:
+        elif len(readings) == 1:
             # Nobody else looks: what takes no part is gone for the backward pass too.
             kept = keep.fill_(powers, 0)
         else:
             kept = keep.fill(powers, 0)
         of_rows: Tensor | None = None
-        for use in view.uses:
+        for use in reading.uses:
             (sums,) = states[use.key]
             if use.direction == COLUMN:
                 tile.of_columns(sums).add_(kept.sum(0))
@@ -61,9 +61,9 @@ def add_powers(views: Sequence[View], states: States, look: Look) -> None:
                 sums.add_(of_rows.sum())
 
 
-def factors(views: Sequence[View], results: Results, grads: Grads) -> Grads:
+def factors(readings: Sequence[Reading], results: Results, grads: Grads) -> Grads:
     """g e^-lse of every use that has a gradient; over an empty set no pair will ask for it."""
-    keys = [use.key for view in views for use in view.uses]
+    keys = [use.key for reading in readings for use in reading.uses]
     found = {}
     for key in keys:
         if key in grads:
@@ -72,14 +72,14 @@ def factors(views: Sequence[View], results: Results, grads: Grads) -> Grads:
     return found
 
 
-def powers_gradient(views: Sequence[View], factor: Grads, look: Look) -> Tensor | None:
+def powers_gradient(readings: Sequence[Reading], factor: Grads, known: TileValues) -> Tensor | None:
     """The gradient at the scores of a tile; None where nothing arrives."""
-    tile, powers = look.tile, look.powers
+    tile, powers = known.tile, known.powers
     assert powers is not None
     total: Tensor | None = None
-    for view in views:
-        arriving = [use for use in view.uses if use.key in factor]
-        keep = look.keep(view) if arriving else Extent.NONE
+    for reading in readings:
+        arriving = [use for use in reading.uses if use.key in factor]
+        keep = known.keep(reading) if arriving else Extent.NONE
         if keep is Extent.NONE:
             continue
         parts = [

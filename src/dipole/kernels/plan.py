@@ -1,4 +1,4 @@
-"""What a pass needs to know beside program and operands: tile size, precision, safe views."""
+"""What a pass needs to know beside program and operands: tile size, precision, safe readings."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from dipole.kernels.modified_scores import View
 from dipole.kernels.operands import Operands
 from dipole.kernels.program import Program
+from dipole.kernels.readings import Reading
 from dipole.kernels.reductions import LogSumExp
 from dipole.kernels.settings import settings
 from dipole.kernels.tiles import tile_size
@@ -22,7 +22,7 @@ KEPT = 2**21
 class Plan(NamedTuple):
     """`small`: all tiles together may be kept from the forward to the backward pass.
 
-    `bounded[k]`: the k-th view's exponentials cannot overflow (see `powers`).
+    `bounded[k]`: the k-th reading's exponentials cannot overflow (see `powers`).
     """
 
     size: tuple[int, int]
@@ -30,14 +30,14 @@ class Plan(NamedTuple):
     small: bool
     bounded: tuple[bool, ...]
 
-    def split(self, program: Program) -> tuple[list[View], list[View], list[View]]:
-        """The bounded views, the other plain ones, and those that autograd has to follow."""
-        marked = list(zip(program.views, self.bounded, strict=True))
-        rest = [view for view, safe in marked if not safe]
+    def split(self, program: Program) -> tuple[list[Reading], list[Reading], list[Reading]]:
+        """The bounded readings, the other plain ones, and those that autograd has to follow."""
+        marked = list(zip(program.readings, self.bounded, strict=True))
+        rest = [reading for reading, safe in marked if not safe]
         return (
-            [view for view, safe in marked if safe],
-            [view for view in rest if view.plain],
-            [view for view in rest if not view.plain],
+            [reading for reading, safe in marked if safe],
+            [reading for reading in rest if reading.plain],
+            [reading for reading in rest if not reading.plain],
         )
 
 
@@ -54,8 +54,8 @@ def make_plan(
         sharpest /= score.temperature
     safe = score.score is None and sharpest < room
     bounded = tuple(
-        safe and view.plain and all(isinstance(use.reduction, LogSumExp) for use in view.uses)
-        for view in program.views
+        safe and reading.plain and all(isinstance(use.reduction, LogSumExp) for use in reading.uses)
+        for reading in program.readings
     )
     chosen = settings()
     cells = 1 if score.score is None else score.score.cells(*score.tensors(operands))

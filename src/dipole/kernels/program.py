@@ -9,9 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from dipole.kernels.blocks import Score
-from dipole.kernels.modified_scores import ALL, COLUMN, POSITIONS, ROW, Bound, Results, Use, View
 from dipole.kernels.modifiers import INDEX, Operand, TileFunction
 from dipole.kernels.operands import Operands, as_rows
+from dipole.kernels.readings import ALL, COLUMN, POSITIONS, ROW, Bound, Reading, Results, Use
 from dipole.kernels.reductions import REDUCTIONS
 from dipole.kernels.statistics import Statistic
 
@@ -48,10 +48,10 @@ class BoundScore:
 
 @dataclass
 class Program:
-    """The views of one call; the operands travel beside it because executors replace them."""
+    """The readings of one call; the operands travel beside it because executors replace them."""
 
     score: BoundScore
-    views: list[View]
+    readings: list[Reading]
     row: tuple[Statistic, ...]
     column: tuple[Statistic, ...]
     all: tuple[Statistic, ...]
@@ -61,16 +61,16 @@ class Program:
 
     @property
     def uses(self) -> Iterable[Use]:
-        return (use for view in self.views for use in view.uses)
+        return (use for reading in self.readings for use in reading.uses)
 
     @property
     def constants(self) -> list[tuple[str, int]]:
         """The keys of statistics that no gradient goes through."""
         return [
             use.key
-            for view in self.views
-            for use in view.uses
-            if not use.reduction.differentiable and not view.weights
+            for reading in self.readings
+            for use in reading.uses
+            if not use.reduction.differentiable and not reading.weights
         ]
 
 
@@ -102,8 +102,8 @@ def compile_program(
     all: Sequence[Statistic],
     operands: Operands,
 ) -> Program:
-    """Number the operands (appending them to `operands`) and share equal views."""
-    views: dict[tuple[tuple[int, ...], ...], View] = {}
+    """Number the operands (appending them to `operands`) and share equal readings."""
+    readings: dict[tuple[tuple[int, ...], ...], Reading] = {}
     numbers: dict[tuple[str, int], int] = {}
 
     def number(kind: str, tensors: list[Tensor], operand: Operand) -> int:
@@ -133,12 +133,12 @@ def compile_program(
             if not statistic.mods and not statistic.weights:
                 # Nothing to share but the masks, and log-sum-exps alone may go by `powers`.
                 key = (*key, (statistic.kind == "lse",))
-            if key not in views:
-                views[key] = View(
+            if key not in readings:
+                readings[key] = Reading(
                     tuple(map(bind, statistic.mods)),
                     tuple(map(bind, statistic.masks)),
                     tuple(map(bind, statistic.weights)),
                 )
             reduction = REDUCTIONS[statistic.kind](statistic.k)
-            views[key].uses.append(Use(reduction, direction, slot))
-    return Program(score, list(views.values()), tuple(row), tuple(column), tuple(all))
+            readings[key].uses.append(Use(reduction, direction, slot))
+    return Program(score, list(readings.values()), tuple(row), tuple(column), tuple(all))

@@ -1,4 +1,4 @@
-"""Tile by tile: scores, their exponentials, and the views of them that autograd has to follow."""
+"""Tile by tile: scores, their exponentials, and the readings that autograd has to follow."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from dipole.kernels.equal_labels import Survey
+from dipole.kernels.equal_labels import EqualLabels
 from dipole.kernels.gradients import Leaves, Trace, trace
-from dipole.kernels.modified_scores import View
 from dipole.kernels.operands import Operands
 from dipole.kernels.plan import Plan
 from dipole.kernels.products import Dot
 from dipole.kernels.program import Program
+from dipole.kernels.readings import Reading
 from dipole.kernels.reductions import LOG2E
-from dipole.kernels.tile_values import Look
+from dipole.kernels.tile_values import TileValues
 from dipole.kernels.tiles import Tile, tiles
 
 
 class Seen(NamedTuple):
     """A tile as both passes see it; `output` is its score where autograd has to go through it."""
 
-    look: Look
+    known: TileValues
     leaves: Leaves
     traces: list[Trace]
     output: Tensor | None
@@ -34,11 +34,13 @@ class Scores:
 
     def __init__(self, program: Program, operands: Operands, plan: Plan) -> None:
         self.program, self.operands, self.plan = program, operands, plan
-        self.survey = Survey(program.views, operands, plan.size)
+        self.equal = EqualLabels(program.readings, operands, plan.size)
         self.powers = any(plan.bounded)
         # Nobody looks at the scores themselves: powers of 2, and no product with log2 e.
         self.alone = all(plan.bounded) and all(
-            mask.function.support is not None for view in program.views for mask in view.masks
+            mask.function.support is not None
+            for reading in program.readings
+            for mask in reading.masks
         )
         self.dot: Dot | None = None
         if program.score.score is None:
@@ -53,15 +55,15 @@ class Scores:
             )
 
     def tiles(
-        self, views: Sequence[View], wanted: Sequence[bool], offsets: tuple[int, int]
+        self, readings: Sequence[Reading], wanted: Sequence[bool], offsets: tuple[int, int]
     ) -> Iterator[Seen]:
-        """Every tile; `views` are to be followed, `wanted` says whose gradients are asked for."""
+        """Every tile; `readings` are followed, `wanted` says whose gradients are asked for."""
         for tile in tiles(*self.operands.size, self.plan.size, *offsets):
             local = self.operands.on(tile)
             leaves = Leaves(local, wanted, by_hand=self.dot is not None)
             score, powers, output = self._of(tile, leaves)
-            look = Look(tile, local, score, powers, self.survey)
-            yield Seen(look, leaves, trace(views, look, leaves, follow=any(wanted)), output)
+            known = TileValues(tile, local, score, powers, self.equal)
+            yield Seen(known, leaves, trace(readings, known, leaves, follow=any(wanted)), output)
 
     def _of(self, tile: Tile, leaves: Leaves) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """The scores, their exponentials (with `alone` one and the same tensor), the output."""

@@ -31,7 +31,7 @@ Mods = Modifier | Callable[[Tensor], Tensor] | Sequence[Modifier | Callable[[Ten
 
 @dataclass(frozen=True, eq=False)
 class Statistic:
-    """A reduction and the view of the scores it reduces; made by the functions below."""
+    """A reduction and the reading of the scores it reduces; made by the functions below."""
 
     kind: str
     mods: tuple[Modifier, ...] = ()

@@ -7,19 +7,19 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from dipole.kernels.equal_labels import Survey
+from dipole.kernels.equal_labels import EqualLabels
 from dipole.kernels.kept_pairs import AllBut, Keep, Only, These
-from dipole.kernels.modified_scores import POSITIONS, Bound, View
 from dipole.kernels.modifiers import Extent
 from dipole.kernels.operands import Operands
+from dipole.kernels.readings import POSITIONS, Bound, Reading
 from dipole.kernels.tiles import Tile
 
 # Nothing of a tile, or all of it (None): both cost nothing.
 Kept = Keep | None | Literal[Extent.NONE]
 
 
-class Look:
-    """One tile and its scores; `powers` are their exponentials, where some view wants them."""
+class TileValues:
+    """One tile and its scores; `powers` are their exponentials, where some reading wants them."""
 
     def __init__(
         self,
@@ -27,26 +27,26 @@ class Look:
         operands: Operands,
         score: Tensor,
         powers: Tensor | None = None,
-        survey: Survey | None = None,
+        equal: EqualLabels | None = None,
     ) -> None:
         self.tile, self.operands, self.score, self.powers = tile, operands, score, powers
-        self._survey = survey
+        self._equal = equal
         self._kept: dict[tuple[Bound, ...], Kept] = {}
         self._whole: dict[Bound, Tensor] = {}
         self._weights: dict[tuple[Bound, ...], Tensor] = {}
 
-    def keep(self, view: View) -> Kept:
-        """The pairs that take part in a view."""
-        key = (*view.masks, *view.weights)
+    def keep(self, reading: Reading) -> Kept:
+        """The pairs that take part in a reading."""
+        key = (*reading.masks, *reading.weights)
         if key not in self._kept:
-            self._kept[key] = self._find(view)
+            self._kept[key] = self._find(reading)
         return self._kept[key]
 
-    def _find(self, view: View) -> Kept:
+    def _find(self, reading: Reading) -> Kept:
         """The shortest list decides alone; without one, lists of exceptions and whole tiles."""
         touched = {
-            bound: None if self._survey is None else self._survey.touched(bound, self.tile)
-            for bound in (*view.masks, *view.weights)
+            bound: None if self._equal is None else self._equal.touched(bound, self.tile)
+            for bound in (*reading.masks, *reading.weights)
         }
         lists = {
             bound: found
@@ -56,13 +56,13 @@ class Look:
         if lists:
             shortest = min(lists, key=lambda bound: len(lists[bound]))
             positions = lists[shortest]
-            for bound in view.masks:
+            for bound in reading.masks:
                 if len(positions) and not (bound is shortest and bound.function.exact):
                     positions = positions[self.at(bound, positions)]
             return Only(positions) if len(positions) else Extent.NONE
         but: list[Tensor] = []
         where: Tensor | None = None
-        for bound in view.masks:
+        for bound in reading.masks:
             found = touched[bound]
             if found is None or bound.function.outside is not Extent.ALL:
                 one = self.whole(bound)
@@ -76,23 +76,23 @@ class Look:
         return These(where) if few is None else few.meet(where)
 
     def weight(
-        self, view: View, keep: Keep | None, score: Tensor, operands: Operands
+        self, reading: Reading, keep: Keep | None, score: Tensor, operands: Operands
     ) -> Tensor | None:
-        """The product of a view's weights, computed where it counts; None for 1."""
-        if view.weights and view.weights in self._weights:
-            return self._weights[view.weights]
-        product = self._weight(view, keep, score, operands)
+        """The product of a reading's weights, computed where it counts; None for 1."""
+        if reading.weights and reading.weights in self._weights:
+            return self._weights[reading.weights]
+        product = self._weight(reading, keep, score, operands)
         if product is not None and not product.requires_grad and not isinstance(keep, Only):
-            self._weights[view.weights] = product
+            self._weights[reading.weights] = product
         return product
 
     def _weight(
-        self, view: View, keep: Keep | None, score: Tensor, operands: Operands
+        self, reading: Reading, keep: Keep | None, score: Tensor, operands: Operands
     ) -> Tensor | None:
-        if not isinstance(keep, Only) or not all(_pointwise(b, operands) for b in view.weights):
-            return view.weight(score, operands, self.tile)
+        if not isinstance(keep, Only) or not all(_pointwise(b, operands) for b in reading.weights):
+            return reading.weight(score, operands, self.tile)
         product: Tensor | None = None
-        for bound in view.weights:
+        for bound in reading.weights:
             one = self._at(bound, keep.positions, score, operands)
             product = one if product is None else product * one
         if product is None:

@@ -33,7 +33,7 @@ def start(out, recipe, processes, *more):
     several = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
     return [
         subprocess.Popen(
-            [sys.executable, "-m", "dipole", "train", "--config", recipe, "--out", out, *more],
+            [sys.executable, "-m", "dipole", "train", "--recipe", recipe, "--out", out, *more],
             env=os.environ
             | {"OMP_NUM_THREADS": "1"}
             | (several | {"RANK": str(rank), "LOCAL_RANK": str(rank)} if processes > 1 else {}),

@@ -13,7 +13,7 @@ from dipole.evaluation.statistics.intervals import RESAMPLES
 from dipole.evaluation.statistics.over_seeds import NestedInterval, nested_interval, nested_test
 
 
-class Place(NamedTuple):
+class Standing(NamedTuple):
     """A system's place: its score, and its distance to the system with the best score.
 
     p: that the best only looks better than this system, corrected for the number of systems;
@@ -35,7 +35,7 @@ def leaderboard(
     level: float = 0.95,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> list[Place]:
+) -> list[Standing]:
     """The systems in order, best first, and which of them form a tie with the best.
 
     systems: name -> (seeds, items) or (seeds,), as in `nested_test`; one seed is (1, items).
@@ -76,7 +76,7 @@ def leaderboard(
     names = sorted(tables, key=lambda name: sign * scores[name].value)
     best = names[0]
     nothing = NestedInterval(0.0, math.nan, math.nan, (0.0,) * len(first), math.nan, 0)
-    places = [Place(best, scores[best], nothing, math.nan, True)]
+    places = [Standing(best, scores[best], nothing, math.nan, True)]
     for name in names[1:]:
         test = nested_test(
             tables[name], tables[best],
@@ -85,5 +85,5 @@ def leaderboard(
         # One-sided: the best is the better one by construction.
         p = min(1.0, (len(names) - 1) * test.p / 2)
         tied = math.isnan(p) or p > 1 - level
-        places.append(Place(name, scores[name], test.difference, p, tied))
+        places.append(Standing(name, scores[name], test.difference, p, tied))
     return places

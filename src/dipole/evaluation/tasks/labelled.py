@@ -11,7 +11,7 @@ from dipole.errors import InputError
 from dipole.evaluation.encoding import Encode, differing, encode_function, expect, vectors_of
 from dipole.evaluation.result import Result
 from dipole.evaluation.statistics.intervals import Estimate, Statistic
-from dipole.evaluation.stored_vectors import Stored
+from dipole.evaluation.stored_vectors import StoredVectors
 
 if TYPE_CHECKING:
     from dipole.data import Labeled
@@ -155,7 +155,7 @@ def unseen(labels: np.ndarray, known: np.ndarray) -> tuple[str, ...]:
 
 def _disjoint(encode: Encode, train: Labeled, test: Labeled, system: str) -> None:
     """One stored vector cannot be that of two examples."""
-    if not isinstance(encode, Stored):
+    if not isinstance(encode, StoredVectors):
         return
     both = set(train.ids) & set(test.ids)
     taken = sorted(key for key in both if encode.holds(key))

@@ -152,37 +152,52 @@ DATA = {
 
 TASKS = {
     "retrieval": Task(
-        "find the relevant documents of a query", "retrieval", "retrieval:evaluate_retrieval",
+        "find the relevant documents of a query",
+        "retrieval",
+        "tasks.retrieval:evaluate_retrieval",
         ("at", "measures", "ignore_identical_ids"),
     ),
-    "sts": Task("cosines follow the scores of pairs", "scored", "sts:evaluate_sts"),
+    "sts": Task("cosines follow the scores of pairs", "scored", "tasks.sts:evaluate_sts"),
     "reranking": Task(
-        "relevant candidates first", "ranked", "reranking:evaluate_reranking", ("at", "measures")
+        "relevant candidates first",
+        "ranked",
+        "tasks.reranking:evaluate_reranking",
+        ("at", "measures"),
     ),
     "pair-classification": Task(
         "pairs that belong together, and others",
         "scored",
-        "pair_classification:evaluate_pair_classification",
+        "tasks.pair_classification:evaluate_pair_classification",
     ),
     "knn": Task(
-        "neighbours have the same class", "train and test", "neighbours:evaluate_knn", ("k",)
+        "neighbours have the same class", "train and test", "tasks.neighbours:evaluate_knn", ("k",)
     ),
-    "probe": Task("a linear classifier reads the class", "train and test", "probe:evaluate_probe"),
+    "probe": Task(
+        "a linear classifier reads the class", "train and test", "tasks.probe:evaluate_probe"
+    ),
     "few-shot": Task(
-        "classes from a few examples of each", "labelled", "few_shot:evaluate_few_shot",
+        "classes from a few examples of each",
+        "labelled",
+        "tasks.few_shot:evaluate_few_shot",
         ("ways", "shots", "episodes"),
     ),
     "zero-shot": Task(
-        "classes from their names", "labelled", "zero_shot:evaluate_zero_shot",
+        "classes from their names",
+        "labelled",
+        "tasks.zero_shot:evaluate_zero_shot",
         ("names", "templates"),
     ),
-    "clustering": Task("k-means finds the classes", "labelled", "clustering:evaluate_clustering"),
-    "bitext": Task("translations find each other", "pairs", "bitext:evaluate_bitext"),
-    "duplicates": Task(
-        "examples with the same label are nearest", "labelled", "duplicates:evaluate_duplicates"
+    "clustering": Task(
+        "k-means finds the classes", "labelled", "tasks.clustering:evaluate_clustering"
     ),
-    "geometry": Task("the shape of the space", "anything", "geometry:evaluate_geometry"),
-}  # fmt: skip
+    "bitext": Task("translations find each other", "pairs", "tasks.bitext:evaluate_bitext"),
+    "duplicates": Task(
+        "examples with the same label are nearest",
+        "labelled",
+        "tasks.duplicates:evaluate_duplicates",
+    ),
+    "geometry": Task("the shape of the space", "anything", "geometry.whole:evaluate_geometry"),
+}
 
 
 def tasks_that(test: Callable[[Task], bool]) -> str:

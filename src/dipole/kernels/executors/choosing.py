@@ -8,9 +8,9 @@ from dipole.kernels.executors.dense import dense
 from dipole.kernels.executors.gathered import gathered, replicated
 from dipole.kernels.executors.ring import ring
 from dipole.kernels.executors.tiled import tiled
-from dipole.kernels.modified_scores import Results
 from dipole.kernels.operands import Operands
 from dipole.kernels.program import Program
+from dipole.kernels.readings import Results
 from dipole.kernels.settings import SMALL, check_executor, settings
 
 # Everybody's columns and their gradient in one process: beyond this many bytes the ring is kinder.
@@ -28,7 +28,7 @@ def run(
         _check_grids(operands, b.shape[0])
         if chosen is None:
             # Where autograd has to follow the scores anyway, letting it do all pays for longer.
-            most = SMALL if all(view.plain for view in program.views) else 4 * SMALL
+            most = SMALL if all(reading.plain for reading in program.readings) else 4 * SMALL
             chosen = "dense" if a.shape[0] * b.shape[0] <= most else "tiled"
         return (dense if chosen == "dense" else tiled)(program, operands)
     place = find_place(len(a), len(b), a.device)

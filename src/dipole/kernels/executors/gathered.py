@@ -8,16 +8,16 @@ for the rule. Each tile is computed once in the whole job, for both directions.
 
 from __future__ import annotations
 
-from dipole.kernels.collectives import Place, gather, scatter, stack
+from dipole.kernels.collectives import Shards, gather, scatter, stack
 from dipole.kernels.executors.dense import dense
 from dipole.kernels.executors.tiled import tiled
-from dipole.kernels.modified_scores import ALL, COLUMN, ROW, Results
 from dipole.kernels.operands import Operands
 from dipole.kernels.program import Program
+from dipole.kernels.readings import ALL, COLUMN, ROW, Results
 from dipole.kernels.settings import SMALL
 
 
-def gathered(program: Program, operands: Operands, place: Place) -> Results:
+def gathered(program: Program, operands: Operands, place: Shards) -> Results:
     """Statistics of this process's rows and columns against everybody's."""
     sizes = place.column_sizes
     everybody = Operands(
@@ -38,7 +38,7 @@ def gathered(program: Program, operands: Operands, place: Place) -> Results:
     return results
 
 
-def replicated(program: Program, operands: Operands, place: Place) -> Results:
+def replicated(program: Program, operands: Operands, place: Shards) -> Results:
     """The columns are the same everywhere and stay; only what sums over rows must meet."""
     results = _here(program, operands, place)
     for use in program.uses:
@@ -50,7 +50,7 @@ def replicated(program: Program, operands: Operands, place: Place) -> Results:
     return results
 
 
-def _here(program: Program, operands: Operands, place: Place) -> Results:
+def _here(program: Program, operands: Operands, place: Shards) -> Results:
     # The same choice everywhere: collectives must meet in the same order in the backward pass.
     run = dense if place.largest <= SMALL else tiled
     return run(program, operands, place.row_offset)

@@ -15,23 +15,23 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from dipole.kernels.collectives import Place, stack
+from dipole.kernels.collectives import Shards, stack
 from dipole.kernels.double_backward import once
-from dipole.kernels.modified_scores import ALL, COLUMN, ROW, Results
 from dipole.kernels.operands import Operands
 from dipole.kernels.passes import backward_pass, finish, forward_pass, start
 from dipole.kernels.plan import make_plan, norms
 from dipole.kernels.program import Program, fixed, flatten, unflatten
+from dipole.kernels.readings import ALL, COLUMN, ROW, Results
 
 
-def ring(program: Program, operands: Operands, place: Place) -> Results:
+def ring(program: Program, operands: Operands, place: Shards) -> Results:
     """Statistics of this process's rows and columns against everybody's."""
     flat = _Ring.apply(program, operands.layout, place, *operands.flat())
     return unflatten(program, flat)
 
 
 def _travel(
-    place: Place, read: list[Tensor], written: list[Tensor]
+    place: Shards, read: list[Tensor], written: list[Tensor]
 ) -> Iterator[tuple[slice, list[Tensor], list[Tensor]]]:
     """Each shard of columns in turn; what is only read moves on while the caller computes.
 
@@ -48,7 +48,7 @@ def _travel(
     yield _shard(place, 0), read, written
 
 
-def _shard(place: Place, step: int) -> slice:
+def _shard(place: Shards, step: int) -> slice:
     """The columns that are here at a step, by their positions in the whole job."""
     owner = (place.rank + step) % len(place.column_sizes)
     first = sum(place.column_sizes[:owner])
@@ -56,7 +56,7 @@ def _shard(place: Place, step: int) -> slice:
 
 
 def _pass_on(
-    place: Place, tensors: list[Tensor], length: int
+    place: Shards, tensors: list[Tensor], length: int
 ) -> tuple[list[Tensor], list[dist.Work]]:
     """Send to the process before, receive `length` columns from the one after."""
     processes = len(place.column_sizes)
@@ -72,7 +72,7 @@ class _Ring(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, program: Program, layout: tuple[int, int, int], place: Place, *flat: Tensor
+        ctx: Any, program: Program, layout: tuple[int, int, int], place: Shards, *flat: Tensor
     ) -> tuple[Tensor | None, ...]:
         operands = Operands.fill(layout, [t.detach() for t in flat])
         a, b = operands.row[0], operands.column[0]

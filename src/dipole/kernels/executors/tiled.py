@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from dipole.kernels.double_backward import once
-from dipole.kernels.modified_scores import ALL, COLUMN, ROW, Results
 from dipole.kernels.operands import Operands
 from dipole.kernels.passes import backward_pass, finish, forward_pass, start
 from dipole.kernels.plan import make_plan, norms
 from dipole.kernels.program import Program, fixed, flatten, unflatten
+from dipole.kernels.readings import ALL, COLUMN, ROW, Results
 
 
 def tiled(

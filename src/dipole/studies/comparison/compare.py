@@ -26,7 +26,7 @@ from dipole.studies.running import DONE, FAILED, Row, Watch, collect, run_study
 from dipole.training.config import make_config
 
 if TYPE_CHECKING:
-    from dipole.evaluation.statistics.standings import Place
+    from dipole.evaluation.statistics.standings import Standing
 
 # What is compared where nothing is named: they take two texts or two views and nothing else.
 OBJECTIVES = (
@@ -44,7 +44,7 @@ class Comparison:
     metric: str
     budget: Budget
     seeds: int
-    places: Sequence[Place]
+    places: Sequence[Standing]
     outcome: Mapping[str, Mapping[str, np.ndarray]]
     rows: Sequence[Row]
     command: str

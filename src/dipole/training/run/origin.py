@@ -24,7 +24,7 @@ class ChangedDataError(InputError):
     """The data are not those that a run or a search began with."""
 
 
-class Part(NamedTuple):
+class NamedRows(NamedTuple):
     """Rows under the name the user knows them by; role: training or validation."""
 
     name: str
@@ -32,24 +32,24 @@ class Part(NamedTuple):
     examples: Examples
 
 
-def parts_of(config: Config, examples: Examples, held: Examples | None) -> list[Part]:
+def parts_of(config: Config, examples: Examples, held: Examples | None) -> list[NamedRows]:
     """Every source of a training, and its validation."""
     parts = []
     if (sources := examples.sources) is None:
-        parts.append(Part(_name(config.data), "training", examples))
+        parts.append(NamedRows(_name(config.data), "training", examples))
     else:
         for source in dict.fromkeys(sources.tolist()):
             rows = np.flatnonzero(sources == source)
-            parts.append(Part(_name(source), "training", examples.select(rows)))
+            parts.append(NamedRows(_name(source), "training", examples.select(rows)))
     if held is not None:
         name = _name(config.validation or "")
         if not Path(name).is_file():  # a fraction or a split
             name = f"validation ({name} of {_name(config.data)})"
-        parts.append(Part(name, "validation", held))
+        parts.append(NamedRows(name, "validation", held))
     return parts
 
 
-def check_data(folder: Path, parts: Sequence[Part], *, accept: bool) -> dict[str, Any]:
+def check_data(folder: Path, parts: Sequence[NamedRows], *, accept: bool) -> dict[str, Any]:
     """What RUN/data.json is to say of a run that goes on with these parts, or begins.
 
     rows, digest, sketch: of all that the run was trained on, as `fingerprint` gives it. parts:
@@ -100,7 +100,9 @@ def write_data(folder: Path, origin: Mapping[str, Any]) -> None:
 
 
 def _changes(
-    before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]], parts: Sequence[Part]
+    before: Sequence[Mapping[str, Any]],
+    now: Sequence[Mapping[str, Any]],
+    parts: Sequence[NamedRows],
 ) -> Iterator[str]:
     """A line for every part that is not what it was."""
     for then, found, part in zip(before, now, parts, strict=False):

@@ -1,7 +1,7 @@
-"""A *view* is one way to look at the scores of a tile: modifiers, masks, weights.
+"""A *reading* is one way to look at the scores of a tile: modifiers, masks, weights.
 
 Each of its *uses* is one reduction of it along one direction, so statistics that look at the same
-view share its computation.
+reading share its computation.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Grads = dict[tuple[str, int], Tensor]
 
 
 class Use(NamedTuple):
-    """One reduction of a view: along which direction, and where its result goes."""
+    """One reduction of a reading: along which direction, and where its result goes."""
 
     reduction: Reduction
     direction: str
@@ -70,7 +70,7 @@ class Bound:
 
 
 @dataclass
-class View:
+class Reading:
     """One way to look at the scores, and what is asked of it."""
 
     mods: tuple[Bound, ...]
