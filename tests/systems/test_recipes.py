@@ -13,6 +13,7 @@ from support import kinds
 CASES = [(name, kind) for name, found in recipes().items() for kind in found.settings["wants"]]
 # Towers of texts start small.
 SMALL = ["--encoder-option", "dim=8", "--encoder-option", "buckets=64"]
+SMALL_TEXT = ["--encoder-option", "text_options={buckets: 64}"]
 
 
 @pytest.mark.parametrize("name", list(recipes()))
@@ -30,12 +31,16 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
     command += ["--max-steps", "2", "--batch-size", "8"]
     if kind == "images" and "encoder" not in settings:
         command += ["--encoder", "conv"]
-    if kind != "images" and "encoder" not in settings:
+    if kind in ("image-text", "modalities"):
+        command += SMALL_TEXT
+    elif kind != "images" and "encoder" not in settings:
         command += SMALL
     done = CliRunner().invoke(app, [str(word) for word in command])
     assert done.exit_code == 0, done.output + repr(done.exception)
-    vectors = load_encoder(tmp_path / "run").encode(kinds.sample(kind))
-    assert len(vectors) == 2
+    encoder = load_encoder(tmp_path / "run")
+    assert len(encoder.encode(kinds.sample(kind))) == 2
+    if kind in ("image-text", "modalities"):  # the images were read as images
+        assert len(encoder.encode(kinds.sample("images"), role="image")) == 2
 
 
 def test_a_path_is_a_recipe(tmp_path):

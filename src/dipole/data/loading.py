@@ -272,6 +272,7 @@ def load_retrieval(
     on_bad_row: OnBadRow = "error",
     anchor: str | None = None,
     positive: str | None = None,
+    resize: int | str | Sequence[int] | None = None,
 ) -> RetrievalData:
     """Corpus, queries and judgements of a split.
 
@@ -295,7 +296,13 @@ def load_retrieval(
     if split == "test" and not has_splits(place):
         split = "all"  # as a test set all of it is meant
     pairs = load_pairs(
-        place, anchor=anchor, positive=positive, split=split, on_bad_row=on_bad_row, seed=seed
+        place,
+        anchor=anchor,
+        positive=positive,
+        split=split,
+        on_bad_row=on_bad_row,
+        seed=seed,
+        resize=resize,
     )
     return retrieval_from_pairs(pairs)
 

@@ -198,7 +198,7 @@ def plan_pairs(
 
 
 def _negatives(sample: Sample) -> list[str]:
-    held = (TEXTUAL, LISTS, CLASSES)
+    held = (TEXTUAL, LISTS, CLASSES, IMAGES)  # images are then refused
     return [name for name in sample if is_negative(name) and sample.kind(name) in held]
 
 

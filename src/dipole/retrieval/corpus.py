@@ -14,10 +14,10 @@ from dipole.data.converting import OnBadRow, convert
 from dipole.data.hub import folder_source, is_datasets_folder, parts_from_hub, rows_source
 from dipole.data.named import NAMED, locate
 from dipole.data.names import DOCUMENTS, find
-from dipole.data.plans import Parsed, Plan, quoted, with_title
+from dipole.data.plans import Parsed, Plan, Values, quoted, with_title
 from dipole.data.readers import file_source
 from dipole.data.rows import Source, text_of
-from dipole.data.sample import Sample
+from dipole.data.sample import IMAGES, Sample
 from dipole.errors import InputError
 from dipole.retrieval.documents import Document
 
@@ -115,7 +115,9 @@ def _plan(source: Source, sample: Sample, text: str | None, id: str | None) -> P
     body = None
     if text is None:
         texts, body = texts_and_body(sample, [id])
+        texts = [name for name in texts if sample.kind(name) != IMAGES]
         text = choose_text(source, sample, texts, TEXTS, "--text")
+    Values(source, sample).no_images([text])
     column = text
     identity = id or find((name for name in sample if name != column), IDS)
 
