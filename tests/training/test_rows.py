@@ -29,6 +29,8 @@ RUNS = {
     "code": ("inputs", STATIC | {"view": ["soft-code"]}),
     "images": ("images", IMAGES | {"view": ["strong"]}),
     "images in pieces": ("images", IMAGES | {"view": ["strong"], "chunk": 3}),
+    "tokens": ("pairs", STATIC | {"objective": "infonce + 0.5 * clrcmd"}),
+    "tokens in pieces": ("pairs", STATIC | {"objective": "clrcmd", "chunk": 3}),
     "batch norm": (
         "images",
         {"encoder": "conv", "objective": "ntxent", "view": ["weak"]}
@@ -52,6 +54,7 @@ GRADIENTS = {
     "gradient, siglip": ("pairs", STATIC | {"objective": "siglip"}),
     "gradient, ntxent": ("inputs", STATIC | {"objective": "ntxent", "view": ["word-deletion"]}),
     "gradient, supcon": ("images", IMAGES | {"objective": "supcon", "view": ["weak"]}),
+    "gradient, tokens": ("pairs", STATIC | {"objective": "clrcmd"}),
     "gradient, queue": ("pairs", STATIC | {"parts": ["queue:size=12"], "chunk": 2}),
     "gradient, teacher": ("pairs", STATIC | {"parts": ["queue:size=12", "teacher"]}),
 }

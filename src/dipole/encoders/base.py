@@ -27,6 +27,9 @@ from dipole.progress import counting
 # "query" or "document"; of named towers also a column or a tower.
 Role = str
 SIDES: tuple[Role, Role] = ("query", "document")
+# What an encoder may give beside its vectors: tokens (n, t, d), which of them are there (n, t),
+# the tokens of every layer (n, layers + 1, t, d), what they attend to (n, layers, heads, t, t).
+OUTPUTS = ("tokens", "mask", "hidden", "attention")
 Features = dict[str, Tensor]
 
 
@@ -44,6 +47,8 @@ class Encoder(nn.Module):
     dim: int
     # What `encode` may be asked for.
     roles: tuple[Role, ...] = SIDES
+    # The `OUTPUTS` that `outputs` gives.
+    shows: tuple[str, ...] = ()
     # Precision of `encode`; a subclass whose time goes into matrix products sets "auto".
     dtype: Precision = "float32"
     # What a training of this encoder uses where nothing was asked for.
@@ -75,6 +80,10 @@ class Encoder(nn.Module):
 
     def forward(self, features: Features) -> Tensor:
         """One L2-normalised vector per input, (n, dim)."""
+        raise NotImplementedError
+
+    def outputs(self, features: Features, names: Sequence[str]) -> dict[str, Tensor]:
+        """`vectors` as `forward` gives them, and those of `OUTPUTS` that are named, of one pass."""
         raise NotImplementedError
 
     def check(self, inputs: Sequence[Any], role: Role) -> None:

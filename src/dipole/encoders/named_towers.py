@@ -92,6 +92,8 @@ class NamedTowers(Encoder):
         self.maps = nn.ModuleDict(
             {name: nn.Linear(self.tower(name).dim, self.dim, bias=False) for name in mapped}
         )
+        shown = [tower.shows for tower in towers.values()]
+        self.shows = tuple(output for output in shown[0] if all(output in one for one in shown))
         kinds = [tower.dtype for tower in towers.values()]
         self.dtype = "auto" if "auto" in kinds else kinds[0]
         # Of a tower that is locked: what it would say.
@@ -207,6 +209,14 @@ class NamedTowers(Encoder):
         """Vectors of the tower whose features these are, (n, dim)."""
         name, own = _apart(features)
         return self._mapped(name, own["stored"] if "stored" in own else self.tower(name)(own))
+
+    def outputs(self, features: Features, names: Sequence[str]) -> dict[str, Tensor]:
+        """Those of the tower whose features these are; tokens through its map, if it has one."""
+        name, own = _apart(features)
+        found = self.tower(name).outputs(own, names)
+        if name in self.maps:
+            found["tokens"] = self.maps[name](found["tokens"])
+        return found | {"vectors": self._mapped(name, found["vectors"])}
 
     def _mapped(self, name: str, vectors: Tensor) -> Tensor:
         if name not in self.maps:

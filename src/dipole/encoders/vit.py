@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dipole.data.inputs import whole_number
 from dipole.data.options import check_memory
-from dipole.encoders.base import Features
+from dipole.encoders.base import OUTPUTS, Features
 from dipole.encoders.image import ImageEncoder, image_shape
 from dipole.errors import InputError
 
@@ -32,6 +32,8 @@ class ViTImage(ImageEncoder):
         >>> encoder.tokens(features).shape, len(encoder.hidden_states(features, layer=2))
         (torch.Size([1, 16, 64]), 3)
     """
+
+    shows = OUTPUTS
 
     def __init__(
         self,
@@ -102,6 +104,19 @@ class ViTImage(ImageEncoder):
             states.append(block(states[-1]))
         return states
 
+    def outputs(self, features: Features, names: Sequence[str]) -> dict[str, Tensor]:
+        """As every image tower, and the states and attention of every layer."""
+        states = self.hidden_states(features)
+        tokens = self.norm(states[-1])
+        there = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+        found = {"vectors": self._finished(tokens.mean(1)), "tokens": tokens, "mask": there}
+        if "hidden" in names:
+            found["hidden"] = torch.stack(states, 1)
+        if "attention" in names:
+            layers = list(zip(self.layers, states[:-1], strict=True))
+            found["attention"] = torch.stack([layer.attention(x) for layer, x in layers], 1)  # type: ignore[operator]
+        return found
+
     def tokens(self, features: Features) -> Tensor:
         """The patches' tokens of the last layer, row by row: (n, patches, dim)."""
         found: Tensor = self.norm(self.hidden_states(features)[-1])
@@ -143,10 +158,20 @@ class Layer(nn.Module):
         self.before_mlp = nn.LayerNorm(dim)
         self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
 
+    def attention(self, x: Tensor) -> Tensor:
+        """What the tokens attend to: (n, heads, tokens, tokens), rows that sum to 1."""
+        query, key, _ = self._parts(x)
+        weights: Tensor = (query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5).softmax(-1)
+        return weights
+
+    def _parts(self, x: Tensor) -> Tensor:
+        """Query, key and value, (3, n, heads, tokens, dim of a head)."""
+        parts: Tensor = self.parts(self.before_attention(x)).unflatten(2, (3, self.heads, -1))
+        return parts.permute(2, 0, 3, 1, 4)
+
     def forward(self, x: Tensor) -> Tensor:
         """(n, tokens, dim) -> the same."""
-        parts = self.parts(self.before_attention(x)).unflatten(2, (3, self.heads, -1))
-        query, key, value = parts.permute(2, 0, 3, 1, 4)
+        query, key, value = self._parts(x)
         mixed = nn.functional.scaled_dot_product_attention(query, key, value)
         x = x + self.out(mixed.transpose(1, 2).flatten(2))
         out: Tensor = x + self.mlp(self.before_mlp(x))

@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 
 @contextmanager
 def locked(
-    encoder: Encoder, names: Sequence[str], examples: Examples, *, show_progress: bool = False
+    encoder: Encoder,
+    names: Sequence[str],
+    examples: Examples,
+    *,
+    store: bool = True,
+    show_progress: bool = False,
 ) -> Iterator[None]:
     """Inside, the encoder's weights whose name starts with one of `names` are not trained.
 
     A tower of `NamedTowers` that is locked as a whole stays in eval mode, and all its inputs are
     encoded before the first step, in one pass: a step then costs what the other tower costs.
+    Not where more than vectors is asked of it (`store`).
 
     Source: Zhai et al. 2021, LiT: Zero-Shot Transfer with Locked-image text Tuning, arXiv
     2111.07991 (the towers' letters: L is a locked pretrained tower, U an unlocked one, u one from
@@ -35,7 +41,7 @@ def locked(
     before = {parameter: parameter.requires_grad for parameter in encoder.parameters()}
     for name in names:
         _lock(encoder, name)
-    towers = encoder if isinstance(encoder, NamedTowers) else None
+    towers = encoder if isinstance(encoder, NamedTowers) and store else None
     try:
         if towers is not None:
             for name in filter(lambda name: _is_still(towers.tower(name)), towers.names):

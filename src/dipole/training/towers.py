@@ -13,6 +13,7 @@ from dipole.errors import InputError
 from dipole.objectives.contract.base import Objective, forward_inputs
 from dipole.training.batches import padded
 from dipole.training.gradient_cache import encode_chunks
+from dipole.training.outputs import asked_of, encode_outputs, no_rows
 from dipole.training.parts import Part
 
 
@@ -29,6 +30,8 @@ class Towers(nn.Module):
         self.encoder = encoder
         self.objective = objective
         self.parts = nn.ModuleList(parts)
+        more = [name for part in self.each_part() for name in (*part.takes, *part.may_take)]
+        self.asked = asked_of(objective, more)
 
     def forward(self, columns: dict[str, list[Features]], tensors: dict[str, Tensor]) -> Tensor:
         """The objective of a batch, a scalar."""
@@ -54,12 +57,15 @@ class Towers(nn.Module):
         for part in self.each_part():
             batch |= part.encode(columns)
         for name, pieces in columns.items():
-            if name not in batch:
+            if name in self.asked and name not in batch:
+                batch |= encode_outputs(self.encoder, name, pieces, self.asked[name])
+            elif name not in batch:
                 batch[name] = encode_chunks(self.encoder, pieces)
         if "negative_ids" in batch and "negative" not in columns:
             # No row lists any. Other processes may have some and wait for these here: none, with
             # a place in the graph, because the backward gathers too.
             batch["negative"] = batch["anchor"][:0]
+            batch |= no_rows("negative", batch, self.asked.get("negative", ()))
             if "teacher_anchor" in batch:
                 batch["teacher_negative"] = batch["teacher_anchor"][:0]
         for name in ("candidates", "teacher_candidates"):

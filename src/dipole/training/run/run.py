@@ -82,11 +82,14 @@ def train(
 
     from dipole.training.locking import locked
     from dipole.training.loop import Trainer
+    from dipole.training.outputs import asked_of, check_outputs
     from dipole.training.run.sharding import whole
     from dipole.training.towers import inputs_of
     from dipole.training.validation import make_validation
 
     inputs = inputs_of(objective)
+    asked = asked_of(objective)
+    check_outputs(asked, encoder, config.objective)
     views = build_views(config, examples, inputs)
     parts = build_parts(config, encoder, examples, inputs, show_progress=show_progress)
     for made_of in filter(None, (part.made_of() for part in parts)):
@@ -110,7 +113,7 @@ def train(
     encoder.to(accelerator.device)
     shown = show_progress and accelerator.is_main_process
     started = time.monotonic()
-    with locked(encoder, config.locked, examples, show_progress=shown):
+    with locked(encoder, config.locked, examples, store=not asked, show_progress=shown):
         trainer = Trainer(
             config,
             encoder,
