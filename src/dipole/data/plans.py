@@ -148,8 +148,8 @@ def plan_pairs(
     """Pairs, or Triplets where there are negatives.
 
     Not named: columns whose names settle it (`anchor` and `positive`, `query` and `pos`, `question`
-    and `answer`, ...), else the only two columns of text; then `negative`, `negative_1`, ... are
-    taken too, and a `title` goes before the text it belongs to.
+    and `answer`, ...), else the only two columns of text or images, images first; then `negative`,
+    `negative_1`, ... are taken too, and a `title` goes before the text it belongs to.
     """
     negatives = [negative] if isinstance(negative, str) else list(negative or [])
     named = [("--anchor", anchor), ("--positive", positive)]
@@ -161,6 +161,8 @@ def plan_pairs(
         check_pairs(source, sample, texts if one is None else [one, *texts])
         if one is None:
             anchor, positive = choose_pair(source, sample, texts, ("--anchor", "--positive"))
+            if sample.kind(positive) == IMAGES and sample.kind(anchor) != IMAGES:
+                anchor, positive = positive, anchor  # an image and its text, in this order
             negatives = negatives or _negatives(sample)
         elif positive is None:
             positive = _beside(source, sample, one, texts, "--positive")

@@ -18,13 +18,13 @@ from dipole.data.same import exact_key
 from dipole.encoders.base import SIDES, Encoder, Features, Role
 from dipole.encoders.folder import read_json, read_weights, require, write_json, write_weights
 from dipole.encoders.own import save_encoder
-from dipole.encoders.registry import make_encoder
+from dipole.encoders.registry import is_made, make_encoder
 from dipole.errors import InputError
 
 # What a tower is made of where only its inputs are known.
 DEFAULTS = {"text": "static", "image": "conv"}
 # Those made from scratch that may take the size of the others, and those with a head for training.
-_ANY_SIZE, _WITH_HEAD = ("static",), ("conv", "resnet", "vit")
+_ANY_SIZE, _WITH_HEAD = ("static",), ("conv", "perceptron", "resnet", "vit")
 
 
 class Stored:
@@ -58,8 +58,8 @@ class NamedTowers(Encoder):
     sides: which tower takes the anchors ("query"), all that is looked for ("document"), or a column
     of that name; inputs that its tower cannot take go to the one that can. `encode` takes the name
     of a tower as the role, too.
-    dim: size of the common space, reached by a linear map of every tower; None: no maps, or, of
-    towers of different sizes, of those that are not of the smallest.
+    dim: size of the common space, which towers of other sizes reach by a linear map; None: the
+    smallest of theirs.
 
     Whatever trains, measures or searches sees one encoder; the tower is in the names of its
     features.
@@ -69,6 +69,9 @@ class NamedTowers(Encoder):
         >>> towers.encode(["a red coat"], role="text").shape  # doctest: +SKIP
         (1, 256)
     """
+
+    # Whether `dim` means a map for towers of that size, too.
+    maps_all = False
 
     def __init__(
         self,
@@ -88,7 +91,8 @@ class NamedTowers(Encoder):
         if dim is not None:
             check_memory(whole_number(dim, f"{self._kind}: dim") * sum(sizes), f"{self._kind}: dim")
         self.dim, self.mapped_to = dim or min(sizes), dim
-        mapped = [n for n in self.names if dim is not None or self.tower(n).dim != self.dim]
+        every = self.maps_all and dim is not None
+        mapped = [n for n in self.names if every or self.tower(n).dim != self.dim]
         self.maps = nn.ModuleDict(
             {name: nn.Linear(self.tower(name).dim, self.dim, bias=False) for name in mapped}
         )
@@ -154,16 +158,20 @@ class NamedTowers(Encoder):
             )
         towers: dict[str, Encoder] = {}
         specs = {n: given.get(n) or DEFAULTS.get(n, "") for n in dict.fromkeys(sides.values())}
-        for name in sorted(specs, key=lambda name: specs[name] in _ANY_SIZE):
+        for name in sorted(specs, key=lambda n: (is_made(specs[n]), specs[n] in _ANY_SIZE)):
             own = dict(options.get(f"{name}_options") or {})
             if specs[name] in _ANY_SIZE and towers and options.get("dim") is None:
-                own.setdefault("dim", min(tower.dim for tower in towers.values()))
+                own.setdefault("dim", next(iter(towers.values())).dim)
             if specs[name] in _WITH_HEAD:  # what the other towers meet is what is saved
                 own.setdefault("head", None)
             mine = [columns[role] for role, tower in sides.items() if tower == name]
             rest = mine[0] if len(mine) == 1 else list(chain(*mine[1:]))
             towers[name] = make_encoder(specs[name], mine[0], rest, **own)
-        return cls({name: towers[name] for name in specs}, sides, options.get("dim"))
+        dim = options.get("dim")
+        if dim is None:  # of a model that was trained before: it may be locked
+            kept = {tower.dim for name, tower in towers.items() if not is_made(specs[name])}
+            dim = kept.pop() if len(kept) == 1 else None
+        return cls({name: towers[name] for name in specs}, sides, dim)
 
     def tower(self, name: str) -> Encoder:
         """One of them."""

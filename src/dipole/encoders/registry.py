@@ -18,6 +18,7 @@ NEW = {
     "conv": "conv:ConvImage",
     "resnet": "resnet:ResNetImage",
     "vit": "vit:ViTImage",
+    "perceptron": "perceptron:PerceptronImage",
     "two-towers": "two_towers:TwoTowers",
     "towers": "named_towers:NamedTowers",
 }
@@ -29,6 +30,7 @@ SAVED = {
     "ConvImage": "conv:ConvImage",
     "ResNetImage": "resnet:ResNetImage",
     "ViTImage": "vit:ViTImage",
+    "PerceptronImage": "perceptron:PerceptronImage",
     "TwoTowers": "two_towers:TwoTowers",
     "NamedTowers": "named_towers:NamedTowers",
 }

@@ -26,6 +26,7 @@ class TwoTowers(NamedTowers):
         (1, 256)
     """
 
+    maps_all = True
     query: Encoder
     document: Encoder
 

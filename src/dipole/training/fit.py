@@ -169,6 +169,7 @@ def fit_one(
 ) -> Run:
     """`fit` with its settings checked: one training."""
     from dipole.training.learnable import check_learnable, check_partners, check_words
+    from dipole.training.locking import untrained
     from dipole.training.towers import inputs_of
 
     # What can be wrong soonest comes first.
@@ -205,6 +206,7 @@ def fit_one(
         config = config.model_copy(update={"encoder": name})
         kept = together(lambda: kept_encoder(config, folder)) if origin["changed"] else None
         encoder = build_encoder(config, examples, kept)
+        notes += untrained(encoder, config) if config.locked else []
     together(lambda: check_saves(encoder, folder))
     _settle_precision()
     config = _with_defaults(config, encoder)

@@ -17,6 +17,7 @@ from dipole.training.batches import ENCODED, LISTS, role_of
 if TYPE_CHECKING:
     from dipole.data import Examples
     from dipole.encoders.base import Encoder
+    from dipole.training.config import Config
 
 
 @contextmanager
@@ -56,6 +57,24 @@ def locked(
             towers.stored.clear()
         for parameter, trains in before.items():
             parameter.requires_grad_(trains)
+
+
+def untrained(encoder: Encoder, config: Config) -> list[str]:
+    """Locked towers that were just made, as lines: they stay as they were drawn."""
+    from dipole.encoders.named_towers import DEFAULTS
+    from dipole.encoders.registry import is_made
+
+    if not isinstance(encoder, NamedTowers):
+        return []
+    specs = {
+        name: config.encoder_options.get(name) or DEFAULTS.get(name, "") for name in encoder.names
+    }
+    return [
+        f"warning: locked: the tower '{name}' was made from scratch and stays as it was drawn; "
+        f"expected a trained one, --encoder-option {name}=FOLDER"
+        for name in config.locked
+        if name in specs and is_made(str(specs[name]))
+    ]
 
 
 def _lock(encoder: nn.Module, name: str) -> None:

@@ -1,7 +1,6 @@
 """Glyphs are what their names say; a probe starts where it is told to."""
 
 import numpy as np
-import torch
 
 from dipole.systems.vision_language.diht import fit, images, names
 
@@ -14,9 +13,10 @@ def test_a_letter_is_drawn_in_each_face():
     assert names("a") == ["latin small letter a"]
 
 
-def test_no_rate_no_way():
-    x, y = torch.randn(6, 4), torch.arange(3).repeat(2)
-    start = torch.randn(3, 4)
-    assert torch.equal(fit(start, x, y, 0.0), start)
-    fitted = fit(torch.zeros(3, 4), x[:3], y[:3], 0.1)
+def test_a_probe_starts_where_it_is_told_and_learns():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(6, 4)), np.tile(np.arange(3), 2)
+    start = 1e3 * np.eye(3, 4)  # so sure of itself that a step hardly moves it
+    assert np.abs(fit(start, x, y, 1) - start).max() < 10
+    fitted = fit(np.zeros((3, 4)), x[:3], y[:3], 30)
     assert np.array_equal((x[:3] @ fitted.T).argmax(1), y[:3])
