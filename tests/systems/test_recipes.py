@@ -29,6 +29,9 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
     data, settings = kinds.write(kind, tmp_path), read_recipe(name)
     command = ["train", "--recipe", name, "--data", data, "--out", tmp_path / "run"]
     command += ["--max-steps", "2", "--batch-size", "8"]
+    if settings.get("sampler") == "sources":
+        (tmp_path / "more").mkdir()
+        command += ["--more-data", kinds.write(kind, tmp_path / "more")]
     if kind == "images" and "encoder" not in settings:
         command += ["--encoder", "conv"]
     if kind in ("image-text", "modalities"):

@@ -16,7 +16,7 @@ from dipole.encoders.image import ImageEncoder, image_shape
 class PerceptronImage(ImageEncoder):
     """Pixels -> hidden units with ReLU -> vector: z = unit(W_2 relu(W_1 x + b_1) + b_2).
 
-    It knows no places, so its one token is the whole image.
+    x are the pixels as they are, 0 to 1. It knows no places, so its one token is the whole image.
 
     Example:
         >>> import numpy as np
@@ -61,7 +61,7 @@ class PerceptronImage(ImageEncoder):
 
     def maps(self, features: Features) -> Tensor:
         """One place that is the whole image, (n, dim, 1, 1)."""
-        found: Tensor = self.layers(self.normalised(features).contiguous())
+        found: Tensor = self.layers(features["image"])
         return found[:, :, None, None]
 
     def settings(self) -> dict[str, Any]:

@@ -96,7 +96,6 @@ RECIPE = Recipe(
     wants=["modalities"],
     encoder="towers",
     objective="gram",
-    objective_options={"label_smoothing": 0.1},
     temperature=0.07,
 )
 
