@@ -16,10 +16,14 @@ from typing import Any
 
 import torch
 
+from support import kinds
+
 HERE = Path(__file__).parents[1]
 FOLDER = HERE / "golden"
 WORDS = [f"{a}{b}" for a in "bcdfgl" for b in ("an", "et", "ig", "op", "us", "ar", "el", "in")]
 STEPS = 3
+# Kinds that the data below are; those of others are `kinds`'.
+PLAIN = {"texts", "images", "pairs", "labelled", "lists"}
 
 
 def specs() -> dict[str, Any]:
@@ -88,7 +92,13 @@ def _trained(name: str) -> dict[str, float]:
     settings = {"batch_size": 16, "precision": "fp32"} | read_recipe(name) | {"max_steps": STEPS}
     with tempfile.TemporaryDirectory() as folder:
         data: str | Path = "digits"
-        if "encoder" not in settings:
+        wants = settings["wants"]
+        if settings.get("sampler") == "sources" or not set(wants) & PLAIN:
+            data = kinds.write(wants[-1], Path(folder))
+            if settings.get("sampler") == "sources":
+                (Path(folder) / "more").mkdir()
+                settings["more_data"] = [str(kinds.write(wants[-1], Path(folder) / "more"))]
+        elif "encoder" not in settings:
             data = Path(folder) / "data.csv"
             data.write_text(_table(one_sided="view" in settings), encoding="utf-8")
             settings["encoder_options"] = {"dim": 16} | settings.get("encoder_options", {})

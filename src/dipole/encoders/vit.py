@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,11 @@ from dipole.data.options import check_memory
 from dipole.encoders.base import OUTPUTS, Features
 from dipole.encoders.image import ImageEncoder, image_shape
 from dipole.errors import InputError
+from dipole.kernels.draws import DRAWS, uniform
+
+# Of the boxes of `cropped_positions`: the least share of the grid, and the longest side to the
+# other.
+LEAST_AREA, LARGEST_RATIO = 0.1, 2.0
 
 
 class ViTImage(ImageEncoder):
@@ -23,6 +29,11 @@ class ViTImage(ImageEncoder):
     p are fixed sines of the row and the column, so any image whose sides `patch` divides is taken:
     crops of another size too. There is no class token: the vector is the mean over patches.
     Source: Beyer et al. 2022, Better plain ViT baselines for ImageNet-1k (arXiv 2205.01580).
+
+    `cropped_positions`: in training the patches of every image stand in a random box of the grid,
+    of 10 to 100 % of its area and with sides of 1:2 to 2:1, as if it were a region of a larger
+    image (Kim et al. 2023, RO-ViT, arXiv 2305.07011; there a learnt grid is resized, here the sines
+    are taken at the places themselves). It is not saved.
 
     Shapes: images of `size` -> (n, dim); `tokens` (n, patches, dim).
 
@@ -44,6 +55,7 @@ class ViTImage(ImageEncoder):
         dim: int = 64,
         depth: int = 4,
         heads: int = 2,
+        cropped_positions: bool = False,
     ) -> None:
         for name, value in {"dim": dim, "depth": depth, "heads": heads}.items():
             whole_number(value, f"ViTImage: {name}")
@@ -57,6 +69,7 @@ class ViTImage(ImageEncoder):
         if dim % heads or dim % 4:
             raise InputError(f"ViTImage: dim is {dim}; expected a multiple of 4 and of {heads}")
         self.heads = heads
+        self.cropped_positions = cropped_positions
         self.embed = nn.Conv2d(channels, dim, self.patch, self.patch)
         self.layers = nn.ModuleList(Layer(dim, heads) for _ in range(depth))
         self.norm = nn.LayerNorm(dim)
@@ -74,6 +87,7 @@ class ViTImage(ImageEncoder):
         depth: int = 4,
         heads: int = 2,
         head: int | dict[str, Any] | None = 128,
+        cropped_positions: bool = False,
     ) -> ViTImage:
         """A tower for these images (`others`, their partners, are alike), with random weights.
 
@@ -82,12 +96,24 @@ class ViTImage(ImageEncoder):
             patch: pixels of a patch's side; None: a seventh or eighth of the image's.
             dim, depth, heads: of the transformer.
             head: see `ImageEncoder.fitted`.
+            cropped_positions: see the class.
         """
         shape = image_shape(images, size)
-        encoder = cls(**shape, patch=patch, dim=dim, depth=depth, heads=heads)
+        encoder = cls(
+            **shape,
+            patch=patch,
+            dim=dim,
+            depth=depth,
+            heads=heads,
+            cropped_positions=cropped_positions,
+        )
         return encoder.fitted(images, head)
 
     from_inputs = from_images
+
+    def keyed(self, features: Features, keys: Tensor) -> Features:
+        """With the numbers that decide where the patches of an image stand."""
+        return features | {DRAWS: keys} if self.cropped_positions else features
 
     def hidden_states(self, features: Features, layer: int | None = None) -> list[Tensor]:
         """h_0 ... h_layer, each (n, patches, dim); layers above `layer` (all if None) do not run.
@@ -98,7 +124,10 @@ class ViTImage(ImageEncoder):
         if not 0 <= last <= len(self.layers):
             raise InputError(f"layer: found {layer}; expected 0 to {len(self.layers)}")
         patches = self.embed(self.normalised(features))
-        places = _sines(patches.shape[2], patches.shape[3], self.dim, patches.device)
+        boxes = None
+        if self.cropped_positions and self.training:
+            boxes = _boxes(features.get(DRAWS), len(patches), patches.device)
+        places = _sines(patches.shape[2], patches.shape[3], self.dim, patches.device, boxes)
         states = [patches.flatten(2).transpose(1, 2) + places]
         for block in self.layers[:last]:
             states.append(block(states[-1]))
@@ -178,11 +207,36 @@ class Layer(nn.Module):
         return out
 
 
-def _sines(rows: int, columns: int, dim: int, device: torch.device) -> Tensor:
-    """[sin wy, cos wy, sin wx, cos wx] with w = 10000^(-k / K), k = 0 ... K - 1: (places, dim)."""
+def _sines(
+    rows: int, columns: int, dim: int, device: torch.device, boxes: Tensor | None = None
+) -> Tensor:
+    """[sin wy, cos wy, sin wx, cos wx] with w = 10000^(-k / K), k = 0 ... K - 1: (places, dim).
+
+    boxes (n, 4), shares of the grid (top, left, height, width): (n, places, dim), the places where
+    the grid's cells come to lie when it is fitted into each box.
+    """
     steps = torch.arange(dim // 4, device=device) / max(dim // 4 - 1, 1)
     rates = 10000.0**-steps
-    y = torch.arange(rows, device=device)[:, None, None] * rates
-    x = torch.arange(columns, device=device)[None, :, None] * rates
-    y, x = y.expand(rows, columns, -1), x.expand(rows, columns, -1)
-    return torch.cat([y.sin(), y.cos(), x.sin(), x.cos()], dim=-1).flatten(0, 1)
+    y = torch.arange(rows, device=device)
+    x = torch.arange(columns, device=device)
+    if boxes is not None:
+        top, left, height, width = boxes.unsqueeze(-1).unbind(1)
+        y = (top + (y + 0.5) / rows * height) * rows - 0.5  # (n, rows)
+        x = (left + (x + 0.5) / columns * width) * columns - 0.5
+    y = (y[..., :, None, None] * rates).expand(*y.shape, columns, -1)
+    x = (x[..., None, :, None] * rates).expand(*x.shape[:-1], rows, columns, -1)
+    return torch.cat([y.sin(), y.cos(), x.sin(), x.cos()], dim=-1).flatten(-3, -2)
+
+
+def _boxes(keys: Tensor | None, count: int, device: torch.device) -> Tensor:
+    """A random box of the unit square for every image (n, 4): top, left, height, width."""
+    drawn = (
+        torch.rand(count, 4, dtype=torch.float64, device=device)
+        if keys is None
+        else uniform(keys, 4)
+    )
+    area = LEAST_AREA + (1 - LEAST_AREA) * drawn[:, 0]
+    ratio = torch.exp(math.log(LARGEST_RATIO) * (2 * drawn[:, 1] - 1))
+    sides = torch.stack([(area * ratio).sqrt(), (area / ratio).sqrt()], 1).clamp(max=1)
+    corner = drawn[:, 2:] * (1 - sides)
+    return torch.cat([corner, sides], 1).float()

@@ -14,9 +14,9 @@ def test_a_letter_is_drawn_in_each_face():
 
 
 def test_a_probe_starts_where_it_is_told_and_learns():
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(6, 4)), np.tile(np.arange(3), 2)
-    start = 1e3 * np.eye(3, 4)  # so sure of itself that a step hardly moves it
-    assert np.abs(fit(start, x, y, 1) - start).max() < 10
-    fitted = fit(np.zeros((3, 4)), x[:3], y[:3], 30)
-    assert np.array_equal((x[:3] @ fitted.T).argmax(1), y[:3])
+    x, y = np.eye(3), np.arange(3)
+    start = 1e3 * np.eye(3)  # nothing is left to learn
+    np.testing.assert_allclose(fit(start, x, y, 10), start)
+    fitted = fit(np.zeros((3, 3)), x, y, 30)
+    assert 0 < np.abs(fitted).max() < 100
+    assert np.array_equal((x @ fitted.T).argmax(1), y)

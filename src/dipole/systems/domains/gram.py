@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ class Summed(Objective):
         return (cross_entropy(logits, target) + cross_entropy(logits.T, target)) / 2
 
 
-ARMS = {
+ARMS: dict[str, dict[str, Any]] = {
     "gram": {},
     "pairs": {
         "objective": "modalities",

@@ -74,7 +74,8 @@ class Teacher(Part):
             or self.gives_scores
             or any(name.startswith(PREFIX) for name in setup.inputs)
         )
-        self._inputs = (*setup.inputs, *([PREFIX + holds] if self.queue_only else []))
+        taken = [name for part in setup.parts for name in (*part.takes, *part.may_take)]
+        self._inputs = (*setup.inputs, *taken, *([PREFIX + holds] if self.queue_only else []))
 
     def train(self, mode: bool = True) -> Teacher:
         """Keys are made as the student makes its own; scores without dropout and without a head."""
