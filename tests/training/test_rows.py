@@ -39,6 +39,12 @@ RUNS = {
         | {"encoder_options": {"dim": 8, "image_options": {"widths": [8]}}}
         | {"parts": ["dipole.systems.vision_language.zerovl:CoinMixup:concentration=0.5"]},
     ),
+    "views of both sides": (
+        "image and text",
+        {"encoder": "towers", "objective": "clip-rocket", "chunk": 3}
+        | {"encoder_options": {"image_options": {"widths": [8]}, "text_options": {"buckets": 64}}}
+        | {"view": ["anchor=weak", "anchor=strong", "positive=same", "positive=word-deletion"]},
+    ),
     "bundles": (
         "bundle",
         {"encoder": "towers", "objective": "gram", "chunk": 3}
@@ -47,6 +53,7 @@ RUNS = {
                 "a": "conv",
                 "b": "conv",
                 "dim": 8,
+                "text_options": {"buckets": 64, "dim": 8},
                 "a_options": {"widths": [8]},
                 "b_options": {"widths": [8]},
             }

@@ -17,7 +17,7 @@ from dipole.data.bundles import Bundles
 from dipole.data.same import content_key, exact_key
 from dipole.encoders.base import SIDES, Encoder, Features, Role
 from dipole.kernels.draws import keys
-from dipole.training.rendering import prepare, prepare_views, view_name
+from dipole.training.rendering import prepare, prepare_sides, prepare_views, view_name
 
 if TYPE_CHECKING:
     from dipole.data import Examples
@@ -120,6 +120,10 @@ def collate(
         tensors["no_negatives"] = torch.from_numpy(no_negatives.view(np.int64))
     places = start + np.arange(len(rows))
     # In this order: it decides which random numbers a column draws.
+    of_sides = any(view.of_side for view in views)
+    if of_sides:
+        sides = {side: taken[side] for side in UNIQUE}
+        columns |= prepare_sides(encoder, sides, views, chunk=chunk, seed=seed, start=start)
     for number, (field, (argument, role)) in enumerate(ENCODED.items()):
         inputs, drawn = taken.get(field, []), (*seed, number)
         if field in LISTS:
@@ -136,7 +140,7 @@ def collate(
             if no_negatives is not None:
                 inputs = _without_positives(inputs, tensors)
                 numbers = None if numbers is None else numbers[tensors["negative_there"]]
-        if inputs:
+        if inputs and not (of_sides and field in UNIQUE):
             assert numbers is not None
             columns[argument] = prepare(encoder, inputs, role, chunk, numbers)
         if argument == "candidates" and inputs:

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dipole.data import Examples
+from dipole.data import Examples, Pairs
 from dipole.data.bundles import Bundles
 from dipole.encoders.base import SIDES, Encoder
 from dipole.errors import InputError
-from dipole.training.batches import ENCODED, LISTS, VIEWED
+from dipole.training.batches import ENCODED, LISTS, UNIQUE, VIEWED
 from dipole.training.config import Config
-from dipole.training.examples import load_examples
+from dipole.training.examples import are_of_sides, load_examples
 from dipole.training.run.seeding import seed_step
 
 if TYPE_CHECKING:
@@ -25,20 +25,53 @@ def build_views(config: Config, examples: Examples, inputs: Mapping[str, bool]) 
     """The views of examples without a partner: those named, or the inputs as they are, twice."""
     from dipole.views import build_views
 
-    if not any(field in examples.FIELDS for field in VIEWED):
+    if are_of_sides(config.view):
+        views = _views_of_sides(config, examples)
+    elif not any(field in examples.FIELDS for field in VIEWED):
         if config.view:
             raise InputError(
                 f"view: found {type(examples).__name__}, whose positives are given; expected "
-                "inputs without a partner: no --positive"
+                "inputs without a partner: no --positive (or views of each side, anchor=VIEW "
+                "and positive=VIEW)"
             )
         return []
-    views = build_views(config.view or ["same"], **config.view_options)
+    else:
+        views = build_views(config.view or ["same"], **config.view_options)
     count = sum(view.count for view in views)
     if count > 2 and "views" not in inputs:
         raise InputError(
             f"view: found {count} views, and the objective takes two; expected one that takes "
             "any number, as mv-infonce, mv-dhel, poly-view, supcon"
         )
+    return views
+
+
+def _views_of_sides(config: Config, examples: Examples) -> list[View]:
+    """Views of anchors, then of positives; each knows of which it is."""
+    from dipole.views import build_views
+
+    if not isinstance(examples, Pairs):
+        raise InputError(
+            f"view: found views of two sides for {type(examples).__name__}; expected pairs"
+        )
+    views: list[View] = []
+    split = [name.partition("=") for name in config.view]
+    for side in dict.fromkeys(side for side, _, _ in split):
+        if side not in UNIQUE:
+            raise InputError(
+                f"view: found '{side}=...'; expected anchor=VIEW and positive=VIEW, or views "
+                "without a side"
+            )
+    for side in UNIQUE:
+        names = [name if "*" in name else f"{name}*1" for own, _, name in split if own == side]
+        if not names:
+            raise InputError(f"view: found none of the {side}s; expected {side}=VIEW too")
+        made = build_views(names, **config.view_options)
+        if any(view.count > 1 for view in made):
+            raise InputError(f"view: found several renderings in one for {side}; expected one")
+        for view in made:
+            view.of_side = side
+        views += made
     return views
 
 

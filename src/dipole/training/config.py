@@ -112,7 +112,7 @@ class Config(Settings):
     view: list[str] = Field(
         default_factory=list,
         description="View of examples without a partner, by name or file.py:Class; repeatable, "
-        "NAME*4 is four of them, one alone is drawn twice.",
+        "NAME*4 is four of them, one alone is drawn twice. Of pairs: anchor=NAME, positive=NAME.",
     )
     view_options: dict[str, Any] = Field(
         default_factory=dict, description="Setting of the views, KEY=VALUE; repeatable."

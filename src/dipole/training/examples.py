@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dipole.errors import InputError
@@ -70,7 +70,8 @@ def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -
     if only == "modalities":
         others = [name.strip() for name in (config.positive or "").split(",") if name.strip()]
         return load_bundles(source, first=config.anchor, others=others, **sized)
-    is_one_sided = config.positive is None and bool(config.view or _is_labelled(source))
+    has_views = bool(config.view) and not are_of_sides(config.view)
+    is_one_sided = config.positive is None and (has_views or _is_labelled(source))
     if only in ("texts", "images") or (only is None and is_one_sided):
         return load_inputs(source, input=config.anchor, **inputs_too)
     if only == "lists" or (only is None and _wants_lists(config, inputs)):
@@ -104,6 +105,11 @@ def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -
         if plain and error.kind == "labelled" and "labels" in inputs:
             return load_labeled(source, **labelled)
         raise
+
+
+def are_of_sides(views: Sequence[str]) -> bool:
+    """Whether views are of the two sides of pairs: anchor=weak, positive=word-deletion."""
+    return any("=" in view for view in views)
 
 
 def check_columns(config: Config, inputs: Mapping[str, bool]) -> None:

@@ -53,6 +53,18 @@ CASES = {
             {"parts": [{"teacher": {"decay": 0.0}}, {DEGLA: {}}]},
         ],
     ),
+    "clip-rocket": (
+        "image-text",
+        TEXT,
+        [
+            {"parts": []},
+            {"view": ["anchor=weak", "positive=same"]},
+            {"view": ["anchor=weak*3", "positive=same", "positive=word-deletion*2"]},
+            {"view": ["anchor=weak", "anchor=strong*2", "positive=same*3"]},
+            {"objective_options": {"label_smoothing": 0.0}},
+            {"objective_options": {"strong_temperature": 0.5}},
+        ],
+    ),
     "gcl-marqo": ("graded", STATIC, [{"objective_options": {"weight_of": "constant"}}]),
     "ro-vit": (
         "image-text",

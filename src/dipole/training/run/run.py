@@ -30,6 +30,7 @@ from dipole.errors import InputError
 from dipole.files import remove_folder, replaced, sweep, write_text
 from dipole.training.build import build_parts, build_views, is_made_of_data
 from dipole.training.config import Config, write_config
+from dipole.training.examples import are_of_sides
 from dipole.training.run.checkpoints import drop_checkpoints, recover_folder, write_folder
 from dipole.training.run.origin import DATA, check_teacher, read_data, write_data
 from dipole.training.run.processes import together
@@ -113,7 +114,8 @@ def train(
     encoder.to(accelerator.device)
     shown = show_progress and accelerator.is_main_process
     started = time.monotonic()
-    with locked(encoder, config.locked, examples, store=not asked, show_progress=shown):
+    store = not asked and not are_of_sides(config.view)  # what views change is not the same twice
+    with locked(encoder, config.locked, examples, store=store, show_progress=shown):
         trainer = Trainer(
             config,
             encoder,
