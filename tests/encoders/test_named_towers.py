@@ -31,7 +31,7 @@ def test_inputs_find_their_tower_whatever_the_side():
 
 def test_a_tower_that_is_named_is_strict():
     found = towers()
-    with pytest.raises(InputError, match="expected an image"):
+    with pytest.raises(InputError, match="reads images"):
         found.encode(TEXTS, "image")
     with pytest.raises(InputError, match="'query' or 'document' or 'image' or 'text'"):
         found.encode(TEXTS, "audio")

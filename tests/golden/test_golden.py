@@ -1,4 +1,6 @@
-"""Moving code changes no number: objectives to 1e-9, weights after three steps to 1e-5."""
+"""Moving code changes no number (objectives to 1e-9, weights after three steps to 1e-5) and no
+answer of the command line.
+"""
 
 import pytest
 
@@ -30,3 +32,11 @@ def test_every_recipe_trains_as_before():
         assert found[name] == (
             weights if isinstance(weights, str) else pytest.approx(weights, rel=1e-5)
         ), name
+
+
+@pytest.mark.slow
+def test_the_command_line_answers_as_before():
+    before, found = golden.stored("cli"), golden.cli()
+    assert found.keys() == before.keys()
+    for command, lines in before.items():
+        assert found[command] == lines, command

@@ -17,13 +17,12 @@ from typing import Any
 import torch
 
 from support import kinds
+from support.tiny_bert import save_tiny_bert
 
 HERE = Path(__file__).parents[1]
 FOLDER = HERE / "golden"
 WORDS = [f"{a}{b}" for a in "bcdfgl" for b in ("an", "et", "ig", "op", "us", "ar", "el", "in")]
 STEPS = 3
-# Kinds that the data below are; those of others are `kinds`'.
-PLAIN = {"texts", "images", "pairs", "labelled", "lists"}
 
 
 def specs() -> dict[str, Any]:
@@ -90,18 +89,38 @@ def _trained(name: str) -> dict[str, float]:
     from dipole.training.recipe import read_recipe
 
     settings = {"batch_size": 16, "precision": "fp32"} | read_recipe(name) | {"max_steps": STEPS}
+    kind = settings["wants"][0]
     with tempfile.TemporaryDirectory() as folder:
-        data: str | Path = "digits"
-        wants = settings["wants"]
-        if settings.get("sampler") == "sources" or not set(wants) & PLAIN:
-            data = kinds.write(wants[-1], Path(folder))
-            if settings.get("sampler") == "sources":
-                (Path(folder) / "more").mkdir()
-                settings["more_data"] = [str(kinds.write(wants[-1], Path(folder) / "more"))]
-        elif "encoder" not in settings:
+        data: str | Path = "digits"  # whose classes nobody asked for
+        of_two = kind in ("image-text", "modalities") and "pairs" not in settings["wants"]
+        if settings.get("sampler") == "sources":
+            (Path(folder) / "more").mkdir()
+            settings["more_data"] = [str(kinds.write("pairs", Path(folder) / "more"))]
+        settings["wants"] = settings["wants"] if of_two or "encoder" not in settings else []
+        is_layers = settings.get("encoder") == "layers"
+        if of_two:
+            data = kinds.write(kind, Path(folder))
+        elif is_layers or "encoder" not in settings:
             data = Path(folder) / "data.csv"
-            data.write_text(_table(one_sided="view" in settings), encoding="utf-8")
-            settings["encoder_options"] = {"dim": 16} | settings.get("encoder_options", {})
+            if kind in ("graded", "lists", "labelled", "triplets"):
+                data = kinds.write(kind, Path(folder))
+            else:
+                data.write_text(_table(one_sided=kind == "texts"), encoding="utf-8")
+        options = settings.get("encoder_options", {})
+        if is_layers or "adapter" in settings or "pooling" in options:
+            texts = [text for row in kinds.ROWS for text in row]
+            place = str(save_tiny_bert(Path(folder) / "bert", texts))
+            if is_layers:
+                settings["encoder_options"] = options | {"model": place, "last": 2}
+            else:
+                settings["encoder"] = place
+        elif data != "digits" and not of_two:
+            settings["encoder_options"] = {"dim": 16} | options
+        if "per_class" in settings.get("sampler_options", {}):  # of 4 rows
+            settings |= {"sampler_options": {"per_class": 4}, "batch_size": 16}
+            settings["parts"] = [
+                {name: {"shots": 1}} for part in settings["parts"] for name in part
+            ]
         run = dipole.fit(data, out=Path(folder) / "run", show_progress=False, **settings)
         return {k: float(v.double().norm()) for k, v in sorted(run.encoder.weights().items())}
 
@@ -113,7 +132,14 @@ def _table(*, one_sided: bool) -> str:
     return "anchor,positive\n" + "".join(f"{anchor},{positive}\n" for anchor, positive in rows)
 
 
-PARTS = {"objectives": objectives, "recipes": recipes}
+def cli() -> dict[str, Any]:
+    """What the command line says."""
+    from support.golden_cli import answers
+
+    return dict(answers())
+
+
+PARTS = {"objectives": objectives, "recipes": recipes, "cli": cli}
 
 
 def stored(part: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A tiny tower with dropout, so that a replayed random number shows in the weights."""
 
 import json
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -57,6 +58,7 @@ class TinyEncoder(Encoder):
 
 def load_tiny(folder):
     """In place of `load_encoder`: the tiny tower of a folder or a run."""
+    folder = Path(folder)
     return TinyEncoder.load(folder / "model" if (folder / "model").exists() else folder)
 
 

@@ -8,12 +8,23 @@ from dipole.systems import recipes
 from dipole.systems.catalogue import entry_of
 from dipole.training.recipe import Recipe, read_recipe
 from support import kinds
+from support.tiny_bert import save_tiny_bert
 
 # Recipe and kind of data, of all that a recipe says it wants.
 CASES = [(name, kind) for name, found in recipes().items() for kind in found.settings["wants"]]
+# Those for a transformer, with what suits a small one.
+TRANSFORMERS = {"matryoshka-2d": ["--matryoshka", "8,16"]}
 # Towers of texts start small.
 SMALL = ["--encoder-option", "dim=8", "--encoder-option", "buckets=64"]
 SMALL_TEXT = ["--encoder-option", "text_options={buckets: 64}"]
+# Of recipes for more data than the small files have.
+FEWER = {
+    "dse": ["--encoder-option", "last=2"],
+    "proto-triplet-icnn": [
+        "--sampler-option", "per_class=4",
+        "--part", "dipole.systems.vision.proto_triplet_icnn:Episode:shots=1",
+    ],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", list(recipes()))
@@ -32,18 +43,34 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
     if settings.get("sampler") == "sources":
         (tmp_path / "more").mkdir()
         command += ["--more-data", kinds.write(kind, tmp_path / "more")]
-    if kind == "images" and "encoder" not in settings:
+    if kind.endswith("images") and "encoder" not in settings:
         command += ["--encoder", "conv"]
-    if kind in ("image-text", "modalities"):
+    elif kind in ("image-text", "modalities"):
         command += SMALL_TEXT
-    elif kind != "images" and "encoder" not in settings:
+    elif transformer := _transformer(settings, tmp_path):
+        command += transformer
+    elif name in TRANSFORMERS:
+        folder = save_tiny_bert(tmp_path / "bert", [text for row in kinds.ROWS for text in row])
+        command += ["--encoder", folder, *TRANSFORMERS[name]]
+    elif not kind.endswith("images") and "encoder" not in settings:
         command += SMALL
+    command += FEWER.get(name, [])
     done = CliRunner().invoke(app, [str(word) for word in command])
     assert done.exit_code == 0, done.output + repr(done.exception)
     encoder = load_encoder(tmp_path / "run")
     assert len(encoder.encode(kinds.sample(kind))) == 2
     if kind in ("image-text", "modalities"):  # the images were read as images
         assert len(encoder.encode(kinds.sample("images"), role="image")) == 2
+
+
+def _transformer(settings, folder):
+    """The options that name a small one, of a recipe that is for a transformer."""
+    is_layers = settings.get("encoder") == "layers"
+    if not (is_layers or "adapter" in settings or "pooling" in settings.get("encoder_options", {})):
+        return []
+    texts = [text for row in kinds.ROWS for text in row]
+    place = save_tiny_bert(folder / "bert", texts)
+    return ["--encoder-option", f"model={place}"] if is_layers else ["--encoder", place]
 
 
 def test_a_path_is_a_recipe(tmp_path):

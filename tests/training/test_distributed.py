@@ -9,6 +9,8 @@ import torch.distributed as dist
 
 from dipole.data import Triplets
 from dipole.lock import LOCK, Lock
+from dipole.objectives.maths import reduce
+from dipole.training.steps import Step
 from support import distributed
 from support.tiny import TinyEncoder, load_tiny, word_pairs
 
@@ -18,11 +20,28 @@ RUNS = {
     "queue and cache": {"parts": ["queue:size=20"], "chunk": 3},
     "ring": {"objective_options": {"executor": "ring"}, "parts": ["queue:size=20"]},
     "teacher and queue": {"parts": ["teacher:decay=0.5", "queue:size=20"]},
+    "queues by name": {
+        "objective": "infonce(negative=past) + "
+        "infonce(anchor=positive, positive=teacher_anchor_view, negative=asked)",
+        "view": ["anchor=word-deletion"],
+        "parts": [
+            "teacher:decay=0.5",
+            "queue:size=20,name=past",
+            "queue:size=12,name=asked,holds=teacher_anchor_view,starts=random",
+        ],
+    },
     "teacher scores": {"parts": ["teacher:kind=frozen"], "objective": "dclr"},
     "frozen teacher": {
         "objective": "queue-infonce",
         "parts": ["queue:size=16", "teacher:kind=frozen"],
     },
+    "teacher of pairs": {
+        "listed": True,
+        "objective": "kl-listwise",
+        "parts": ["teacher:model=bm25"],
+    },
+    "teacher of a batch": {"objective": "kl-listwise", "parts": ["teacher:model=bm25"]},
+    "mined": {"mine": {"source": "encoder", "negatives": 2}},
     "state of examples": {"objective": "isogclr", "objective_options": {"rho": 0.5}},
     "lists that are empty here and there": {"listed": True, "batch_size": 4},
     "fewer rows than processes": {"batch_size": 2, "parts": ["queue:size=5"]},
@@ -38,6 +57,27 @@ RUNS = {
         "objective_options": {"infonce.learn_temperature": True},
         "combine": "mgda",
     },
+    "momentum": {
+        "optimizer": "sgd",
+        "learning_rate": 0.05,
+        "optimizer_options": {"momentum": 0.9},
+        "weight_decay": "cosine:0:0.1",
+        "temperature": "linear:0.2:0.05",
+    },
+    "sharded lars": {
+        "sharded": True,
+        "optimizer": "lars",
+        "learning_rate": 1.0,
+        "optimizer_options": {"eta": 0.05},
+    },
+    "muon": {"optimizer": "muon"},
+    "groups found anew": {
+        "sampler": "clusters",
+        "sampler_options": {"clusters": 5, "every": 1},
+        "objective": "infonce + 0.1 * multi-similarity",
+        "parts": ["pseudo-labels:clusters=4,every=1"],
+    },
+    "step": {"step": f"{__file__}:Spelling", "chunk": 3, "parts": ["queue:size=20"]},
     "stages": {
         "stages": [
             {"parts": ["queue:size=9"], "epochs": 1},
@@ -45,6 +85,20 @@ RUNS = {
         ]
     },
 }
+
+
+class Spelling(Step):
+    """The objective, and the vectors' lengths after a layer of its own."""
+
+    def bind(self, setup):
+        self.layer = torch.nn.Linear(setup.encoder.dim, 3)
+
+    def forward(self, batch):
+        vectors = batch.vectors()
+        return {
+            "contrast": self.objective(**self.objective.pick(vectors)),
+            "length": reduce(self.layer(vectors["anchor"]).square().mean(1), "mean"),
+        }
 
 
 def listed(count):

@@ -135,7 +135,7 @@ def test_views_of_both_sides_of_pairs():
     ("names", "message"),
     [
         (["anchor=weak"], "found none of the positives"),
-        (["image=weak", "positive=same"], "found 'image=...'"),
+        (["image=weak", "positive=same"], "found image=weak beside positive"),
         (["anchor=multi-crop", "positive=same"], "several renderings in one for anchor"),
         (["anchor=wek", "positive=same"], "did you mean 'weak'"),
     ],

@@ -10,6 +10,7 @@ from dipole.data import Labeled, Pairs
 from dipole.data.joining import joined
 from dipole.errors import InputError
 from dipole.training.config import make_config
+from dipole.training.material import Material
 from dipole.training.samplers import GROUPS, SAMPLERS, make_sampler
 
 
@@ -30,7 +31,7 @@ def made(examples, encoder, folder, name, **options):
     config = make_config(
         data="x", sampler=name, sampler_options=options, batch_size=8, seed=1
     )  # fmt: skip
-    return make_sampler(config, examples, encoder, folder)
+    return make_sampler(config, Material(examples, encoder, 8, 1), folder)
 
 
 def test_clusters_meet_their_own(planted, tiny_encoder, tmp_path):

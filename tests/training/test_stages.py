@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -123,3 +124,46 @@ def test_resume_starts_a_run_whose_stages_name_the_data(tmp_path):
         stages=[{"data": str(tmp_path / "a.csv"), "max_steps": 1}],
     )
     assert run.result["step"] == 1
+
+
+def test_a_fresh_stage_begins_as_the_first_and_asks_an_earlier_one(train, kill_at, tmp_path):
+    stages = [
+        {"objective": "siglip", "epochs": 1},
+        {
+            "fresh": True,
+            "sampler": "clusters",
+            "sampler_options": {"model": "stage:1", "clusters": 4},
+            "epochs": 1,
+        },
+    ]
+    whole = train("whole", stages)
+    alone = train(
+        "alone", stages=[], sampler="clusters", epochs=1,
+        sampler_options={"model": str(whole.folder / "stages" / "1"), "clusters": 4},
+    )  # fmt: skip
+    found = [whole.folder / "stages" / "2" / "sampler.npy", alone.folder / "sampler.npy"]
+    assert np.array_equal(*map(np.load, found))
+    for key, value in weights(alone).items():
+        assert value.equal(weights(whole)[key])
+    for step in (3, 10):
+        kill_at(step, train, f"killed {step}", stages)
+        resumed = train(f"killed {step}", stages, resume=True)
+        for key, value in weights(whole).items():
+            assert value.equal(weights(resumed)[key])
+    assert not (whole.folder / "start.pt").exists()
+
+
+@pytest.mark.parametrize(
+    ("stages", "message"),
+    [
+        ([{"fresh": True}], "stage 1: fresh: found True; expected true, of a later stage"),
+        ([{}, {"fresh": 1}], "stage 2: fresh: found 1; expected true"),
+        (
+            [{"sampler_options": {"model": "stage:1"}}],
+            "stage 1: model: found 'stage:1'; expected an earlier stage",
+        ),
+    ],
+)
+def test_stages_that_cannot_be(stages, message):
+    with pytest.raises(InputError, match=message):
+        stage_configs(make_config(data="x", stages=stages))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dipole.data.examples import (
         Column,
         Examples,
+        Inputs,
         Labeled,
         Pairs,
         Ranked,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     )
     from dipole.data.loading import (
         load_bundles,
+        load_inputs,
         load_labeled,
         load_pairs,
         load_ranked,

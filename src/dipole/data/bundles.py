@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from dipole.data.columns import ColumnsError, check_named, id_column
-from dipole.data.examples import ANY, TEXT, Examples
+from dipole.data.examples import Examples
+from dipole.data.fields import VALUE
 from dipole.data.names import LABELS
-from dipole.data.plans import Parsed, Plan, Resize, Values
+from dipole.data.plans import Parsed, Plan
+from dipole.data.reading import Reading, Resize, check_resize, pictures_of
 from dipole.data.rows import Source
 from dipole.data.sample import Sample
 from dipole.errors import InputError
@@ -29,7 +31,7 @@ class Bundles(Examples):
 
     def __init__(self, table: Any, **about: Any) -> None:
         super().__init__(table, **about)
-        self.FIELDS = {n: ANY for n in table.column_names if n not in _OWN}  # type: ignore[misc]
+        self.FIELDS = {n: VALUE for n in table.column_names if n not in _OWN}  # type: ignore[misc]
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Any], **about: Any) -> Self:
@@ -40,7 +42,7 @@ class Bundles(Examples):
             raise InputError(f"Bundles: found {found}; expected two or more, of other names")
 
         class Named(Examples):
-            FIELDS: ClassVar[dict[str, str]] = dict.fromkeys(columns, ANY)
+            FIELDS: ClassVar[dict[str, str]] = dict.fromkeys(columns, VALUE)
 
         made = Named.from_columns(columns, **about)
         return cls(made.table, origin=made.origin)
@@ -63,18 +65,18 @@ def plan_bundles(
             f"{source.name}: found {len(columns)} column of texts or images among {sample}; "
             "expected two or more that belong together (--anchor A --positive B,C)"
         )
-    values = Values(source, sample, resize)
-    reads = {name: values.of(name, name, None) for name in columns}
+    reads = {name: Reading.of(sample, name, source=source, resize=resize) for name in columns}
+    check_resize(source, resize, *reads.values())
 
     def parse(row: dict[str, Any]) -> Parsed:
-        return [{name: read(row) for name, read in reads.items()}]
+        return [{name: read.one(row) for name, read in reads.items()}]
 
     return Plan(
         Bundles,
         parse,
-        ", ".join(values.quoted(name, None) for name in columns),
+        ", ".join(read.quoted for read in reads.values()),
         id_column(sample),
-        kinds=values.kinds(dict.fromkeys(columns, TEXT)),
+        kinds={name: read.kind for name, read in reads.items()},
         columns={name: name for name in columns},
-        images=values.images,
+        images=pictures_of(**reads),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dipole.data.columns import (
@@ -20,8 +20,6 @@ from dipole.data.columns import (
     texts_and_body,
 )
 from dipole.data.examples import (
-    IMAGE,
-    TEXT,
     Examples,
     Inputs,
     Labeled,
@@ -31,25 +29,24 @@ from dipole.data.examples import (
     Texts,
     Triplets,
 )
-from dipole.data.image_cells import Pictures, are_images
+from dipole.data.fields import NUMBER, NUMBERS, TEXT, kind_of
+from dipole.data.image_cells import Pictures
 from dipole.data.names import INPUTS, POSITIVES, is_negative
+from dipole.data.reading import Reading, Resize, check_resize, get, no_images, pictures_of
 from dipole.data.rows import (
     BadValueError,
     Source,
     class_of,
     join_title,
-    negatives_of,
     number_of,
     numbers_of,
     text_of,
-    texts_of,
 )
-from dipole.data.sample import CLASSES, IMAGES, LISTS, NUMBERS, Sample
+from dipole.data.sample import ARRAY_LISTS, ARRAYS, CLASSES, IMAGES, LISTS, Sample
+from dipole.data.sample import NUMBERS as NUMERIC
 from dipole.data.sample import TEXT as TEXTUAL
-from dipole.errors import InputError
 
 Parsed = list[dict[str, Any]]
-Resize = int | str | Sequence[int] | None
 
 
 @dataclass(frozen=True)
@@ -64,77 +61,6 @@ class Plan:
     kinds: dict[str, str] | None = None  # of the fields, where the type leaves them open
     columns: dict[str, str] | None = None  # field -> the column it is read from
     images: Mapping[str, Pictures] = field(default_factory=dict)  # of the fields that are images
-
-
-def get(row: dict[str, Any], column: str) -> Any:
-    """A value of a row, or a message that names the columns the row has."""
-    if column not in row:
-        raise BadValueError(f"no column '{column}'; columns found: {', '.join(map(str, row))}")
-    return row[column]
-
-
-def with_title(row: dict[str, Any], column: str, body: str | None) -> Any:
-    """A value of a row, after the row's `title` where the column is the one it belongs to."""
-    value = get(row, column)
-    if column != body:
-        return value
-    title = next((text for name, text in row.items() if str(name).lower() == "title"), None)
-    return join_title(title, value)
-
-
-def quoted(column: str, body: str | None) -> str:
-    """A column of texts as `origin` has it."""
-    return f"'{column}'" + " after title" * (column == body)
-
-
-class Values:
-    """How the values of the columns of a source are read: images, or texts after their titles."""
-
-    def __init__(self, source: Source, sample: Sample, resize: Resize = None) -> None:
-        self.source, self.sample, self.resize = source, sample, resize
-        self.images: dict[str, Pictures] = {}
-
-    def of(self, field: str, column: str, body: str | None) -> Callable[[dict[str, Any]], Any]:
-        """What gets the field's value from a row."""
-        if self.sample.kind(column) != IMAGES:
-            return lambda row: text_of(with_title(row, column, body), column)
-        self.images[field] = read = Pictures(self.source.folders, self.resize)
-        return lambda row: read(get(row, column), column)
-
-    def many(
-        self, field: str, column: str, body: str | None
-    ) -> Callable[[dict[str, Any]], list[Any]]:
-        """The same for a column where a row may have several texts."""
-        if self.sample.kind(column) == IMAGES:
-            one = self.of(field, column, body)
-            return lambda row: [one(row)]
-        return lambda row: texts_of(with_title(row, column, body), column)
-
-    def no_images(self, columns: Sequence[str]) -> None:
-        """Refuse images where only texts are taken: their names are never texts."""
-        for column in columns:
-            found = self.sample.values(column)
-            flat = [v for value in found for v in (value if isinstance(value, list) else [value])]
-            if are_images(flat):
-                raise ColumnsError(
-                    f"{self.source.name}: found images in '{column}'; expected texts there, and "
-                    "images as anchors or positives alone"
-                )
-
-    def quoted(self, column: str, body: str | None) -> str:
-        """A column as `origin` has it."""
-        if self.sample.kind(column) == IMAGES:
-            size = "" if self.resize is None else f", resized to {self.resize}"
-            return f"'{column}' (images{size})"
-        return quoted(column, body)
-
-    def kinds(self, kinds: Mapping[str, str]) -> dict[str, str]:
-        """The kinds of the fields, those that are images among them."""
-        if self.resize is not None and not self.images:
-            raise InputError(
-                f"{self.source.name}: found resize={self.resize!r} for texts; expected none"
-            )
-        return {**kinds, **dict.fromkeys(self.images, IMAGE)}
 
 
 def plan_pairs(
@@ -170,37 +96,36 @@ def plan_pairs(
             anchor = _beside(source, sample, one, texts, "--anchor")
     assert anchor is not None
     assert positive is not None
-    values = Values(source, sample, resize)
-    values.no_images(negatives)
-    first = values.of("anchor", anchor, body)
-    second = values.many("positive", positive, body)
+    no_images(source, sample, negatives)
+    one_side = Reading.of(sample, anchor, body, source=source, resize=resize)
+    other = Reading.of(sample, positive, body, source=source, resize=resize)
+    check_resize(source, resize, one_side, other)
+    listed = [replace(other, column=name, body=None, pictures=None) for name in negatives]
 
     def parse(row: dict[str, Any]) -> Parsed:
-        fields: dict[str, Any] = {"anchor": first(row)}
-        positives = second(row)
-        if negatives:
+        fields: dict[str, Any] = {"anchor": one_side.one(row)}
+        positives = other.several(row)
+        if listed:
             fields["negatives"] = [
-                text for name in negatives for text in negatives_of(row.get(name, ()), name)
+                value for each in listed for value in each.negatives(row, positives[0])
             ]
-        return [{**fields, "positive": text} for text in positives]
+        return [{**fields, "positive": value} for value in positives]
 
-    taken = f"anchor {values.quoted(anchor, body)}, positive {values.quoted(positive, body)}"
+    taken = f"anchor {one_side.quoted}, positive {other.quoted}"
+    kinds = {"anchor": one_side.kind, "positive": other.kind}
     if negatives:
+        kinds["negatives"] = kind_of(other.dtype, several=True)
         taken += f", negatives {', '.join(repr(name) for name in negatives)}"
     kind = Triplets if negatives else Pairs
+    named_columns = {"anchor": anchor, "positive": positive}
+    images = pictures_of(anchor=one_side, positive=other)
     return Plan(
-        kind,
-        parse,
-        taken,
-        id_column(sample),
-        kinds=values.kinds(kind.FIELDS),
-        columns={"anchor": anchor, "positive": positive},
-        images=values.images,
+        kind, parse, taken, id_column(sample), kinds=kinds, columns=named_columns, images=images
     )
 
 
 def _negatives(sample: Sample) -> list[str]:
-    held = (TEXTUAL, LISTS, CLASSES, IMAGES)  # images are then refused
+    held = (TEXTUAL, LISTS, CLASSES, ARRAYS, ARRAY_LISTS, IMAGES)  # images are then refused
     return [name for name in sample if is_negative(name) and sample.kind(name) in held]
 
 
@@ -239,23 +164,19 @@ def plan_scored(
         texts, body = texts_and_body(sample, [one, score])
         other = _beside(source, sample, one, texts, "--first" if first is None else "--second")
         first, second = first or other, second or other
-    number, values = score, Values(source, sample, resize)
-    sides = {"first": values.of("first", first, body), "second": values.of("second", second, body)}
+    left = Reading.of(sample, first, body, source=source, resize=resize)
+    right, number = Reading.of(sample, second, body, source=source, resize=resize), score
+    check_resize(source, resize, left, right)
 
     def parse(row: dict[str, Any]) -> Parsed:
-        found = {name: read(row) for name, read in sides.items()}
-        return [found | {"score": number_of(get(row, number), number)}]
+        worth = number_of(get(row, number), number)
+        return [{"first": left.one(row), "second": right.one(row), "score": worth}]
 
-    taken = f"first {values.quoted(first, body)}, second {values.quoted(second, body)}"
-    return Plan(
-        Scored,
-        parse,
-        f"{taken}, score '{score}'",
-        id_column(sample),
-        kinds=values.kinds(Scored.FIELDS),
-        columns={"first": first, "second": second, "score": score},
-        images=values.images,
-    )
+    taken = f"first {left.quoted}, second {right.quoted}, score '{score}'"
+    kinds = {"first": left.kind, "second": right.kind, "score": NUMBER}
+    named = {"first": first, "second": second, "score": score}
+    images = pictures_of(first=left, second=right)
+    return Plan(Scored, parse, taken, id_column(sample), kinds=kinds, columns=named, images=images)
 
 
 def plan_labeled(
@@ -263,33 +184,33 @@ def plan_labeled(
     sample: Sample,
     input: str | None = None,
     label: str | None = None,
+    numbers: bool = False,
     resize: Resize = None,
 ) -> Plan:
-    """A text and its class: `label`, `class` or `category`, else the last of two columns."""
+    """A text and its class: `label`, `class` or `category`, else the last of two columns; with
+    `numbers` a number in the place of the class."""
     check_named(source, sample, [("--input", input), ("--label", label)])
     label = label or choose_label(source, sample, [input])
     column, body = _input(source, sample, input, label)
-    if sample.kind(label) == NUMBERS and any(_is_fraction(v) for v in sample.values(label)):
+    is_number = sample.kind(label) == NUMERIC and not numbers
+    if is_number and any(_is_fraction(v) for v in sample.values(label)):
         raise ColumnsError(
             f"{source.name}: found numbers with fractions in '{label}', scores and no classes; "
             "expected whole numbers or names (or name the column: --label)"
         )
-    name, values = label, Values(source, sample, resize)
-    read = values.of("input", column, body)
+    read, name = Reading.of(sample, column, body, source=source, resize=resize), label
+    check_resize(source, resize, read)
 
     def parse(row: dict[str, Any]) -> Parsed:
-        return [{"input": read(row), "label": class_of(get(row, name), name)}]
+        value = class_of(get(row, name), name)
+        return [{"input": read.one(row), "label": value}]
 
     # Classes are kept as texts, and become whole numbers at the end where every one of them is one.
-    return Plan(
-        Labeled,
-        parse,
-        f"input {values.quoted(column, body)}, label '{label}'",
-        id_column(sample),
-        kinds=values.kinds({"input": TEXT, "label": TEXT}),
-        columns={"input": column, "label": label},
-        images=values.images,
-    )
+    taken = f"input {read.quoted}, label '{label}'"
+    kinds = {"input": read.kind, "label": TEXT}
+    named = {"input": column, "label": label}
+    images = pictures_of(input=read)
+    return Plan(Labeled, parse, taken, id_column(sample), kinds=kinds, columns=named, images=images)
 
 
 def plan_inputs(
@@ -298,18 +219,19 @@ def plan_inputs(
     """A text, with its class where the source has a column of that name."""
     label = label_column(sample, [input])
     if label is not None:
-        return plan_labeled(source, sample, input, label, resize)
+        return plan_labeled(source, sample, input, label, resize=resize)
     check_named(source, sample, [("--input", input)])
     column, body = _input(source, sample, input, None)
-    values = Values(source, sample, resize)
-    read = values.of("input", column, body)
+    read = Reading.of(sample, column, body, source=source, resize=resize)
+    check_resize(source, resize, read)
 
     def parse(row: dict[str, Any]) -> Parsed:
-        return [{"input": read(row)}]
+        return [{"input": read.one(row)}]
 
-    taken = f"input {values.quoted(column, body)}"
-    kinds = values.kinds({"input": TEXT})
-    return Plan(Inputs, parse, taken, id_column(sample), kinds=kinds, images=values.images)
+    kinds, images = {"input": read.kind}, pictures_of(input=read)
+    return Plan(
+        Inputs, parse, f"input {read.quoted}", id_column(sample), kinds=kinds, images=images
+    )
 
 
 def _input(
@@ -352,31 +274,35 @@ def plan_ranked(
                 "candidates and relevance, or query, pos and neg"
             )
 
-    Values(source, sample).no_images(names[:2])
+    no_images(source, sample, names[:3] if lists else names[:2])
+    question = Reading.of(sample, asked)
+    offer = Reading.of(sample, "pos" if lists else texts)
 
     def parse(row: dict[str, Any]) -> Parsed:
-        text = text_of(get(row, asked), asked)
+        value = question.one(row)
         if lists:
             offered, grades = [], []
             for name, worth in (("pos", 1.0), ("neg", 0.0)):
-                found = (texts_of if name == "pos" else negatives_of)(get(row, name), name)
+                found = replace(offer, column=name).each(row, may_be_empty=name == "neg")
                 scores = row.get(f"{name}_scores")
                 offered += found
                 grades += (
                     [worth] * len(found) if scores is None else numbers_of(scores, f"{name}_scores")
                 )
         else:
-            offered = texts_of(get(row, texts), texts)
+            offered = offer.each(row)
             grades = numbers_of(get(row, worths), worths)
         if len(offered) != len(grades):
             raise BadValueError(
                 f"found {len(offered)} candidates and {len(grades)} relevances; expected as many"
             )
-        return [{"query": text, "candidates": offered, "relevance": grades}]
+        return [{"query": value, "candidates": offered, "relevance": grades}]
 
     taken = ", ".join(names)
+    kinds = {"query": kind_of(question.dtype), "candidates": kind_of(offer.dtype, several=True)}
+    kinds["relevance"] = NUMBERS
     columns = None if lists else dict(zip(("query", "candidates", "relevance"), names, strict=True))
-    return Plan(Ranked, parse, taken, id_column(sample), columns=columns)
+    return Plan(Ranked, parse, taken, id_column(sample), kinds=kinds, columns=columns)
 
 
 def plan_texts(source: Source, sample: Sample) -> Plan:
@@ -389,8 +315,13 @@ def plan_texts(source: Source, sample: Sample) -> Plan:
         text = text_of(join_title(row.get("title"), get(row, "text")), "text")
         rest = dict(row.get("metadata") or {})
         for name, value in row.items():
-            if name not in (identity, "text", "metadata") and value not in ("", None):
-                rest[name] = value
+            if name not in (identity, "text", "metadata") and not _is_nothing(value):
+                rest[name] = value.tolist() if hasattr(value, "tolist") else value
         return [{"text": text, "metadata": json.dumps(rest) if rest else None}]
 
-    return Plan(Texts, parse, "title and text", identity, metadata=True)
+    kinds = {"text": TEXT}
+    return Plan(Texts, parse, "title and text", identity, metadata=True, kinds=kinds)
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value == "")

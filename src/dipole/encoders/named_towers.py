@@ -179,6 +179,10 @@ class NamedTowers(Encoder):
         assert isinstance(found, Encoder)
         return found
 
+    def side(self, role: Role) -> Encoder:
+        """The tower of this name; in another role inputs find the one that takes them."""
+        return self.tower(role).side(_side(role)) if role in self.names else self
+
     def name_of(self, role: Role, inputs: Sequence[Any] = ()) -> str:
         """The tower of a role; where the first input is none of its modality, the one that is."""
         if role in self.names:

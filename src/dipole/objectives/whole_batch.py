@@ -9,7 +9,7 @@ from dipole.kernels import settings
 from dipole.kernels.collectives import find_place, gather, world
 
 
-def everyone(x: Tensor) -> Tensor:
+def whole_batch(x: Tensor) -> Tensor:
     """The rows of all processes, (N, ...), with gradient: the backward sums over processes.
 
     A loss of these is the same number on every process, and the average of the processes'

@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from dipole.data import Examples, Pairs
 from dipole.data.bundles import Bundles
+from dipole.data.functions import is_function
+from dipole.data.memory import is_table
 from dipole.encoders.base import SIDES, Encoder
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, UNIQUE, VIEWED
 from dipole.training.config import Config
-from dipole.training.examples import are_of_sides, load_examples
+from dipole.training.examples import are_one_thing, load_examples, of_sides
+from dipole.training.known import completed
 from dipole.training.run.seeding import seed_step
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from dipole.objectives.contract.base import Objective
     from dipole.training.parts import Part
+    from dipole.training.rendering import SideView
     from dipole.views.base import View
 
 
@@ -25,18 +31,23 @@ def build_views(config: Config, examples: Examples, inputs: Mapping[str, bool]) 
     """The views of examples without a partner: those named, or the inputs as they are, twice."""
     from dipole.views import build_views
 
-    if are_of_sides(config.view):
-        views = _views_of_sides(config, examples)
-    elif not any(field in examples.FIELDS for field in VIEWED):
-        if config.view:
+    if are_one_thing(config.view, inputs):
+        return _views_of_sides(config, examples)
+    sides, plain = of_sides(config.view)
+    if not any(field in examples.FIELDS for field in VIEWED):
+        if plain:
             raise InputError(
                 f"view: found {type(examples).__name__}, whose positives are given; expected "
-                "inputs without a partner: no --positive (or views of each side, anchor=VIEW "
-                "and positive=VIEW)"
+                "inputs without a partner: no --positive; or the view of a side, as "
+                f"anchor={plain[0]}"
             )
         return []
-    else:
-        views = build_views(config.view or ["same"], **config.view_options)
+    if sides:
+        raise InputError(
+            f"view: found {next(iter(sides))}={next(iter(sides.values()))} for "
+            f"{type(examples).__name__}, which have no sides; expected pairs, or the name alone"
+        )
+    views = build_views(config.view or ["same"], **config.view_options)
     count = sum(view.count for view in views)
     if count > 2 and "views" not in inputs:
         raise InputError(
@@ -54,14 +65,9 @@ def _views_of_sides(config: Config, examples: Examples) -> list[View]:
         raise InputError(
             f"view: found views of two sides for {type(examples).__name__}; expected pairs"
         )
+    of_sides(config.view, several=True)  # none without a side
     views: list[View] = []
     split = [name.partition("=") for name in config.view]
-    for side in dict.fromkeys(side for side, _, _ in split):
-        if side not in UNIQUE:
-            raise InputError(
-                f"view: found '{side}=...'; expected anchor=VIEW and positive=VIEW, or views "
-                "without a side"
-            )
     for side in UNIQUE:
         names = [name if "*" in name else f"{name}*1" for own, _, name in split if own == side]
         if not names:
@@ -75,25 +81,69 @@ def _views_of_sides(config: Config, examples: Examples) -> list[View]:
     return views
 
 
+def build_side_views(
+    config: Config, examples: Examples, inputs: Mapping[str, bool], parts: Sequence[Part]
+) -> list[SideView]:
+    """The views of sides of pairs: beside the data's column as `anchor_view` where the objective or
+    a part takes that, or a teacher's vectors of it; else in its place."""
+    from dipole.training.rendering import SideView
+    from dipole.views import build_views
+
+    if are_one_thing(config.view, inputs):
+        return []  # `build_views` makes them
+    sides, _ = of_sides(config.view)
+    fields = (field for field in examples.FIELDS if field in ENCODED and field not in LISTS)
+    there = {ENCODED[field][0] for field in fields}
+    found = []
+    taken = set(inputs).union(*(part.taken() for part in parts))
+    for side, name in sides.items():
+        if side not in there:
+            raise InputError(f"view: found {side}={name}, and the data have no {side} of each row")
+        others = {f"{other}." for other in sides if other != side}
+        options = {
+            key.removeprefix(f"{side}."): value
+            for key, value in config.view_options.items()
+            if not key.startswith(tuple(others))
+        }
+        (view, *more) = build_views([f"{name}*1" if "*" not in name else name], **options)
+        if more or view.count > 1:
+            raise InputError(f"view: found several for the {side} ({name}); expected one of a side")
+        column = f"{side}_view"
+        is_beside = any(one == column or one.endswith(f"_{column}") for one in taken)
+        found.append(SideView(side, column if is_beside else side, view))
+    return found
+
+
 def build_parts(
     config: Config,
     encoder: Encoder,
     examples: Examples,
-    inputs: Mapping[str, bool],
+    objective: nn.Module,
     *,
     show_progress: bool = False,
 ) -> list[Part]:
     """The parts that the settings name and the objective brings along, in their order."""
+    from dipole.objectives.contract.given import roles_of
     from dipole.training.parts.base import Setup
     from dipole.training.parts.naming import made
     from dipole.training.parts.order import bound
+    from dipole.training.towers import inputs_of
 
-    setup = Setup(encoder, examples, inputs, seed=config.seed, show_progress=show_progress)
+    setup = Setup(
+        encoder,
+        examples,
+        inputs_of(objective),
+        roles=roles_of(objective),
+        views=[f"{side}_view" for side in of_sides(config.view, several=True)[0]],
+        objective=objective,
+        seed=config.seed,
+        show_progress=show_progress,
+    )
     return bound(made(config.parts), setup)
 
 
-def load_training(config: Config, inputs: Mapping[str, bool]) -> Examples:
-    """The examples of --data, and of --more-data behind them."""
+def load_training(config: Config, inputs: Mapping[str, bool], data: Any = None) -> Examples:
+    """The examples of --data (or of `data`, a table in memory), and of --more-data behind them."""
     from dipole.data.joining import joined
     from dipole.data.named import NAMED
 
@@ -105,40 +155,56 @@ def load_training(config: Config, inputs: Mapping[str, bool]) -> Examples:
             f"split_seed: found {config.split_seed}, and {config.data} is not split by chance; "
             "expected none"
         )
-    parts = [load_examples(config, source, config.split, inputs) for source in sources]
+    given: list[Any] = [data if is_table(data) else config.data, *config.more_data]
+    parts = [load_examples(config, source, config.split, inputs) for source in given]
     return joined(parts, sources) if len(parts) > 1 else parts[0]
 
 
 def load_validation(
-    config: Config, examples: Examples, inputs: Mapping[str, bool] | None = None
+    config: Config,
+    examples: Examples,
+    inputs: Mapping[str, bool] | None = None,
+    *,
+    data: Any = None,
+    validation: Any = None,
 ) -> tuple[Examples, Examples | None]:
-    """(training, validation) examples: a fraction held out, a file, or another split.
+    """(training, validation) examples: a fraction held out, a file, another split, or a table.
 
-    `inputs` are the objective's, which decide the kind of examples as they do in training.
+    `inputs` are the objective's, which decide the kind of examples as they do in training; `data`
+    and `validation` are what `fit` was given, where these are tables in memory.
     """
     from dipole.data.splits import has_splits
     from dipole.training.validation import hold_out
 
+    if is_table(validation):
+        part = config.split if has_splits(validation) else "all"
+        return examples, load_examples(config, validation, part, inputs)
     if config.validation is None:
         return examples, None
+    source = data if is_table(data) else config.data
     try:
         fraction = float(config.validation)
     except ValueError:
-        if Path(config.validation).exists():
+        if Path(config.validation).exists() or is_function(config.validation):
             part = config.split if has_splits(config.validation) else "all"
             return examples, load_examples(config, config.validation, part, inputs)
-        if not has_splits(config.data):
+        if not has_splits(source):
             what = "a file" if Path(config.data).is_file() else "a folder"
+            what = _held_kind(source) or what
             raise InputError(
                 f"validation: found no file {config.validation}, and {config.data} is {what}, "
                 "which has no splits; expected a file or a fraction between 0 and 1"
             ) from None
-        return examples, load_examples(config, config.data, config.validation, inputs)
+        return examples, load_examples(config, source, config.validation, inputs)
     if not 0 < fraction < 1:
         raise InputError(
             f"validation: {fraction}; expected a fraction between 0 and 1, a file or a split"
         )
     return hold_out(examples, fraction)
+
+
+def _held_kind(source: Any) -> str:
+    return "a function" if is_function(source) else "a table" if is_table(source) else ""
 
 
 def build_encoder(config: Config, examples: Examples, kept: Path | None = None) -> Encoder:
@@ -229,14 +295,18 @@ def sides(examples: Examples) -> tuple[Sequence[Any], Sequence[Any]]:
     return query, document
 
 
-def build_objective(config: Config) -> Objective:
-    """The objective by its name and options, or the sum of several."""
+def build_objective(config: Config, known: Mapping[str, Any] | None = None) -> Objective:
+    """The objective by its name and options, or the sum of several.
+
+    known: what the tower and the data say of settings (`known_settings`): once there are any.
+    """
     from dipole.training.combining import build_sum
 
     seed_step(config.seed, 0)
     options = dict(config.objective_options)
     if config.temperature is not None:
         options["temperature"] = config.temperature
+    options = completed(config.objective, options, known)
     objective = build_sum(config.objective, config.combine, options)
     if not config.matryoshka and not config.matryoshka_layers:
         return objective

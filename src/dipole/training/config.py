@@ -8,6 +8,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import ConfigDict, Field, ValidationError, field_serializer, field_validator
 
+from dipole.courses import checked_course
 from dipole.data.options import Settings, wrong_value
 from dipole.errors import InputError
 from dipole.files import write_text
@@ -64,7 +65,8 @@ class Config(Settings):
     wants: list[Kind] = Field(
         default_factory=list,
         description="Kind of data: texts, images, pairs, image-text, modalities, triplets, "
-        "graded, labelled, lists; repeatable where several will do. Found out if not given.",
+        "graded, labelled, labelled-images, numbered, lists; repeatable where several will do. "
+        "Found out if not given.",
     )
 
     encoder: str = Field(
@@ -88,13 +90,20 @@ class Config(Settings):
         description="Name of the objective, a sum: infonce + 0.1 * vicreg, or a class of your own, "
         "file.py:Class.",
     )
+    step: str | Any | None = Field(
+        None,
+        description="A step of your own in the objective's place, file.py:Class, with settings "
+        "file.py:Class:KEY=VALUE,...",
+    )
     combine: Literal["weights", "uncertainty", "mgda"] = Field(
         "weights",
         description="How several objectives (infonce + 0.1 * vicreg) are one: by their weights, "
         "by learnt uncertainty, or by the common descent direction of their gradients.",
     )
-    temperature: float | None = Field(
-        None, description="Temperature of the objective; its own default if not given."
+    temperature: str | float | None = Field(
+        None,
+        description="Temperature of the objective, or how it changes, cosine:START:END or linear; "
+        "its own default if not given.",
     )
     objective_options: dict[str, Any] = Field(
         default_factory=dict,
@@ -123,6 +132,12 @@ class Config(Settings):
         "queue:size=4096,holds=positive: queue, mixed, centroids, teacher, or one of your own "
         "(file.py:Class); repeatable.",
         json_schema_extra={"option": "--part", "metavar": "NAME:KEY=VALUE,..."},
+    )
+    mine: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Find hard negatives for pairs first: source=bm25, encoder (the one that is "
+        "trained), a model or file.py:function, guide=MODEL, and settings of dipole mine, "
+        "KEY=VALUE; repeatable.",
     )
 
     sampler: str = Field(
@@ -163,6 +178,15 @@ class Config(Settings):
         None, gt=0, description="Passes over the data; the encoder's own if not given."
     )
     max_steps: int | None = Field(None, ge=1, description="Stop after this many steps instead.")
+    optimizer: str = Field(
+        "adamw",
+        description="adamw, sgd, lars (large batches), muon (matrices; the rest AdamW), or a class "
+        "of your own, file.py:Class.",
+    )
+    optimizer_options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Setting of the optimiser, momentum=0.9; repeatable.",
+    )
     learning_rate: float | None = Field(
         None, gt=0, description="Peak learning rate; the encoder's own if not given."
     )
@@ -174,7 +198,11 @@ class Config(Settings):
     warmup: float = Field(
         0.1, ge=0, description="Warm-up: steps, or below 1 the fraction of all steps."
     )
-    weight_decay: float = Field(0.01, ge=0, description="Weight decay of matrices (AdamW).")
+    weight_decay: str | float | None = Field(
+        None,
+        description="Weight decay of matrices, or how it changes, cosine:START:END or linear; the "
+        "optimiser's own if not given.",
+    )
     clip_norm: float | None = Field(
         1.0, gt=0, description="Largest norm of the gradient; 0 on the command line for none."
     )
@@ -232,6 +260,27 @@ class Config(Settings):
 
         return described(value)
 
+    @field_validator("step", mode="before")
+    @classmethod
+    def _of_a_place(cls, value: Any) -> Any:
+        if value is None:
+            return None
+        from dipole.training.parts.naming import read
+        from dipole.training.steps import Step
+
+        if isinstance(value, Step):
+            return value
+        name, settings = read(value, "step", "file.py:Class:KEY=VALUE")
+        return {name: settings}
+
+    @field_serializer("step")
+    def _step_as_recipe(self, value: Any) -> Any:
+        if value is None or isinstance(value, dict):
+            return value
+        from dipole.training.parts.naming import shown
+
+        return PYTHON + shown(value)
+
     @field_validator("sampler")
     @classmethod
     def _is_a_sampler(cls, value: str) -> str:
@@ -239,6 +288,11 @@ class Config(Settings):
         if value in known or is_place(value):
             return value
         raise ValueError(nearest(value, known, "file.py:name"))
+
+    @field_validator("temperature", "weight_decay", mode="before")
+    @classmethod
+    def _may_change(cls, value: Any, info: Any) -> Any:
+        return checked_course(info.field_name, value, above=info.field_name == "temperature")
 
     @field_validator("clip_norm", mode="before")
     @classmethod

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dipole.data import Examples
 from dipole.data.fingerprint import seen_share
 from dipole.data.inputs import described
+from dipole.data.memory import Table, check_table, is_table, table_name
 from dipole.encoders.base import Encoder
 from dipole.encoders.own import check_saves
 from dipole.encoders.registry import encoder_class, is_own
@@ -26,9 +27,12 @@ from dipole.training.build import (
     of_what,
 )
 from dipole.training.config import PYTHON, Config, make_config, read_config
-from dipole.training.examples import check_examples, check_no_columns, unused
+from dipole.training.examples import check_examples, check_no_columns, own_lists, unused
 from dipole.training.formats import is_former, translated
-from dipole.training.recipe import Recipe, read_recipe
+from dipole.training.kinds import check_kind
+from dipole.training.known import known_settings
+from dipole.training.mined import check_mine, mined
+from dipole.training.recipe import Recipe, over, read_recipe
 from dipole.training.run.origin import check_data, parts_of
 from dipole.training.run.own_code import check_code
 from dipole.training.run.processes import is_alone, only_run, together
@@ -58,13 +62,13 @@ _LENGTH = ("epochs", "max_steps")
 
 
 def fit(
-    data: str | Path | Examples | None = None,
+    data: str | Path | Examples | Table | None = None,
     encoder: str | Encoder | None = None,
     objective: str | nn.Module | None = None,
     *,
     out: str | Path,
     recipe: str | Path | Recipe | None = None,
-    validation: str | float | Examples | None = None,
+    validation: str | float | Examples | Table | None = None,
     resume: bool = False,
     changed_data: bool = False,
     show_progress: bool = True,
@@ -73,13 +77,16 @@ def fit(
     """Train `encoder` on `data` with `objective` and write a run to the folder `out`.
 
     Args:
-        data: a file, a folder, the name of a data set, or examples (`dipole.data.Pairs`, ...).
+        data: a file, a folder, the name of a data set, a function of yours (`file.py:function`),
+            examples (`dipole.data.Pairs`, ...), or a table in memory: a DataFrame, a list of dicts
+            or tuples, a dict of columns or arrays, a `datasets.Dataset`.
         encoder: "static" (default: from scratch), a model folder, a hub id, or an encoder.
         objective: the name of an objective (default "infonce"), or one.
         out: the run's folder; must be new, unless `resume`.
         recipe: the name of a system (`dipole systems`), a yaml file, or a `Recipe`: settings that
             those given here go before.
-        validation: a file, a split's name, a fraction of the rows to hold out, or examples.
+        validation: a file, a split's name, a fraction of the rows to hold out, examples, or a
+            table.
         resume: go on with the run in `out` from its newest checkpoint; the weights at the end
             are those of a run that was never stopped. Starts it where there is none yet. Other
             `epochs` or `max_steps` lengthen (or shorten) it, one that is finished too: it goes on
@@ -105,15 +112,13 @@ def fit(
     """
     if changed_data and not resume:
         raise InputError("changed_data: does nothing without --resume; expected both or none")
-    for name, value, kinds in (
-        ("data", data, (Path, Examples)), ("encoder", encoder, (Path, Encoder)),
-        ("validation", validation, (float, int, Path, Examples)),
-    ):  # fmt: skip
-        if not isinstance(value, (str, type(None), *kinds)):
-            made = "an encoder" if name == "encoder" else "examples (Pairs.from_columns ...)"
-            raise InputError(
-                f"{name}: found {described(value)}; expected a path, a name, or {made}"
-            )
+    if not isinstance(encoder, (str, Path, Encoder, type(None))):
+        raise InputError(
+            f"encoder: found {described(encoder)}; expected a path, a name, or an encoder"
+        )
+    for name, value in (("data", data), ("validation", validation)):
+        if is_table(value) and not isinstance(value, (Examples, int, float)):
+            check_table(value, name)
     if isinstance(objective, type):
         raise InputError(
             f"objective: found the class {objective.__name__}; expected {objective.__name__}()"
@@ -127,7 +132,7 @@ def fit(
         "objective": objective,
         "validation": validation,
     }
-    given = ({} if recipe is None else read_recipe(recipe)) | _describe(**objects) | {**settings}
+    given = over({} if recipe is None else read_recipe(recipe), _describe(**objects) | {**settings})
     with only_run(folder):
         config, is_finished = together(lambda: _config_of_run(folder, given, resume=resume))
         if is_finished:
@@ -170,6 +175,8 @@ def fit_one(
     """`fit` with its settings checked: one training."""
     from dipole.training.learnable import check_learnable, check_partners, check_words
     from dipole.training.locking import untrained
+    from dipole.training.optimizers import check_optimizer
+    from dipole.training.steps import make_step
     from dipole.training.towers import inputs_of
 
     # What can be wrong soonest comes first.
@@ -177,26 +184,39 @@ def fit_one(
         if getattr(config, name) and not getattr(config, needed):
             raise InputError(f"{name}: does nothing without --{needed}; expected both or none")
     check_trackers(config.track)
-    if objective is None or isinstance(objective, str):
+    check_optimizer(config)
+    is_named = objective is None or isinstance(objective, str)
+    if is_named:
         objective = build_objective(config)
+    if (step := make_step(config)) is not None:
+        objective = step.over(objective)
     inputs = inputs_of(objective)
     if isinstance(data, Examples):
         check_no_columns(config)
-    examples = data if isinstance(data, Examples) else load_training(config, inputs)
-    check_examples(config, inputs, examples)
+    examples = data if isinstance(data, Examples) else load_training(config, inputs, data)
+    if is_mined := check_mine(config, inputs, examples):
+        check_kind(config.wants, examples)  # what is mined is checked when it is there
+    else:
+        check_examples(config, inputs, examples)
     if isinstance(validation, Examples):
         held: Examples | None = validation
     else:
-        examples, held = load_validation(config, examples, inputs)
+        asked = None if isinstance(validation, (int, float)) else validation
+        examples, held = load_validation(config, examples, inputs, data=data, validation=asked)
     if show_progress and os.environ.get("RANK", "0") == "0":
         _announce("training", examples)
         if held is not None:
             _announce("validation", held)
         _note(unused(inputs, examples))
-    notes = check_learnable(config, examples, inputs)
+    notes = [] if is_mined else check_learnable(config, examples, inputs)
     origin = together(
         lambda: check_data(folder, parts_of(config, examples, held), accept=changed_data)
     )
+    if origin["changed"] and config.sampler_options.get("every"):
+        raise InputError(
+            "sampler: its groups of the old rows are no groups of the new ones; expected a run "
+            "without the sampler option every, or a new one"
+        )
     if held is not None:
         notes += _trained_on(held, origin)
     if not isinstance(encoder, Encoder):
@@ -208,6 +228,14 @@ def fit_one(
         encoder = build_encoder(config, examples, kept)
         notes += untrained(encoder, config) if config.locked else []
     together(lambda: check_saves(encoder, folder))
+    if is_named:
+        objective = build_objective(config, known_settings(encoder, examples))
+        objective = objective if step is None else step.over(objective)
+    if is_mined:
+        examples = mined(config, inputs, examples, encoder, folder, show_progress=show_progress)
+        check_examples(config.model_copy(update={"wants": []}), inputs, examples)
+        notes += check_learnable(config, examples, inputs)
+    examples = own_lists(config, inputs, examples)
     _settle_precision()
     config = _with_defaults(config, encoder)
     notes += check_words(encoder, examples) + check_partners(config, encoder, examples, inputs)
@@ -232,14 +260,16 @@ def fit_one(
 def _describe(**arguments: Any) -> dict[str, Any]:
     """What goes into config.yaml for arguments that may be objects of Python."""
     return {
-        name: str(value) if isinstance(value, str | Path | float) else PYTHON + _name(value)
+        name: str(value) if isinstance(value, str | Path | int | float) else PYTHON + _name(value)
         for name, value in arguments.items()
         if value is not None
     }
 
 
 def _name(value: Any) -> str:
-    return repr(value) if isinstance(value, Examples) else type(value).__name__
+    if isinstance(value, Examples):
+        return repr(value)
+    return type(value).__name__ if hasattr(value, "state_dict") else table_name(value)
 
 
 def _check_given_again(config: Config, **arguments: Any) -> None:
@@ -290,8 +320,9 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
             f"{before}: of format 1, from an older dipole, with which alone the run could go on; "
             "expected a new run in another folder (docs/migration.md)"
         )
-    if "parts" in given:  # objects of Python among them
-        settings["parts"] = given["parts"]
+    for name in ("parts", "step"):  # objects of Python among them
+        if name in given:
+            settings[name] = given[name]
     if other:  # one that is asked for replaces both
         settings |= {name: asked[name] if name in given else None for name in _LENGTH}
     return make_config(**settings), (folder / RESULT).exists() and not other
@@ -322,7 +353,9 @@ def _note(line: str) -> None:
 
 
 def _with_defaults(config: Config, encoder: Encoder) -> Config:
-    """Settings that were not given are the encoder's own."""
+    """Settings that were not given are the encoder's own, or the optimiser's."""
+    from dipole.training.optimizers import defaults_of
+
     missing = {
         name: value
         for name, value in encoder.training_defaults.items()
@@ -332,7 +365,7 @@ def _with_defaults(config: Config, encoder: Encoder) -> Config:
         from dipole.encoders.precision import bfloat16_is_faster
 
         missing["precision"] = "bf16" if bfloat16_is_faster(torch_device()) else "fp32"
-    return config.model_copy(update=missing)
+    return config.model_copy(update=missing | defaults_of(config))
 
 
 def _settle_precision() -> None:

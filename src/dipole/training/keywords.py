@@ -28,14 +28,16 @@ class FitSettings(TypedDict, total=False):
     encoder_options: dict[str, Any]
     adapter: Literal["lora", "prefix", "prompt", "bottleneck"] | None
     adapter_options: dict[str, Any]
+    step: str | Any | None
     combine: Literal["weights", "uncertainty", "mgda"]
-    temperature: float | None
+    temperature: str | float | None
     objective_options: dict[str, Any]
     matryoshka: list[int]
     matryoshka_layers: bool
     view: list[str]
     view_options: dict[str, Any]
     parts: list[Any]
+    mine: dict[str, Any]
     sampler: str
     sampler_options: dict[str, Any]
     stages: list[dict[str, Any]]
@@ -45,10 +47,12 @@ class FitSettings(TypedDict, total=False):
     chunk: int | None
     epochs: float | None
     max_steps: int | None
+    optimizer: str
+    optimizer_options: dict[str, Any]
     learning_rate: float | None
     schedule: Literal["linear", "cosine", "constant"] | None
     warmup: float
-    weight_decay: float
+    weight_decay: str | float | None
     clip_norm: float | None
     sharded: bool
     precision: Literal["fp32", "bf16"] | None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Iterable, Sequence
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from dipole.errors import InputError
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 Kind = Literal[
     "texts", "images", "pairs", "image-text", "modalities", "triplets", "graded", "labelled",
-    "lists",
+    "labelled-images", "numbered", "lists",
 ]  # fmt: skip
 
 
@@ -46,6 +47,13 @@ KINDS: dict[Kind, Form] = {
         "Scored", "two and how alike they are", "--score COLUMN", ("anchor", "positive", "score")
     ),
     "labelled": Form("Labeled", "one and its class", "--label COLUMN", ("anchor", "label")),
+    "labelled-images": Form(
+        "Labeled", "an image and its class", "a folder with one of images for each class",
+        ("anchor", "label"),
+    ),
+    "numbered": Form(
+        "Labeled", "one and a number", "--label COLUMN of numbers", ("anchor", "label")
+    ),
     "lists": Form(
         "Ranked", "a query, candidates and the relevance of each",
         "columns query, candidates and relevance, or query, pos and neg",
@@ -61,6 +69,19 @@ def check_kind(wants: Sequence[Kind], examples: Examples) -> None:
     raise InputError(f"data: found {_found(examples)} ({examples.origin}); wanted {_wanted(wants)}")
 
 
+def numbers_of(labels: Iterable[Any]) -> list[float] | None:
+    """Labels as numbers, if every one is one.
+
+    >>> numbers_of(["0.5", 2]), numbers_of(["0.5", "red"])
+    ([0.5, 2.0], None)
+    """
+    try:
+        found = [float(label) for label in labels]
+    except (TypeError, ValueError):
+        return None
+    return found if all(map(isfinite, found)) else None
+
+
 def _wanted(wants: Sequence[Kind]) -> str:
     return "; or ".join(f"{kind} ({KINDS[kind].holds}: {KINDS[kind].option})" for kind in wants)
 
@@ -73,9 +94,11 @@ def _is(kind: Kind, examples: Examples) -> bool:
         return False
     sides = [field for field in ("input", "anchor", "positive") if field in examples.FIELDS]
     texts = [isinstance(examples.column(field)[0], str) for field in sides if len(examples)]
+    if kind == "numbered":
+        return numbers_of(examples.column("label")) is not None
     if kind == "texts":
         return all(texts)
-    if kind == "images":
+    if kind in ("images", "labelled-images"):
         return not any(texts)
     if kind == "image-text":
         return len(set(texts)) == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,17 +15,22 @@ import torch
 
 from dipole.encoders.base import Encoder
 from dipole.encoders.own import save_encoder
+from dipole.encoders.pair_head import head_of, write_head
 from dipole.errors import InputError, RunError
 from dipole.kernels import using
 from dipole.kernels.draws import Rows, drawing
 from dipole.objectives.contract.base import Objective
 from dipole.sampling.known import KnownPairs
 from dipole.training.batch_norm import over_whole_batches
-from dipole.training.batches import Batch, ahead, collate, unique_keys
+from dipole.training.batches import ENCODED, Batch, ahead, collate, unique_keys
 from dipole.training.config import Config
 from dipole.training.learnable import Gradient, small_batches
+from dipole.training.material import Material
+from dipole.training.optimizers import make_optimizer
 from dipole.training.parts import Part
-from dipole.training.rendering import render
+from dipole.training.parts.base import Setup
+from dipole.training.regrouping import Regrouped
+from dipole.training.rendering import SideView, render
 from dipole.training.run import sharding
 from dipole.training.run.checkpoints import list_checkpoints, write_folder
 from dipole.training.run.interrupts import Interrupts
@@ -36,8 +41,9 @@ from dipole.training.run.run import BEST, CHECKPOINTS
 from dipole.training.run.seeding import seed_step
 from dipole.training.run.state import Progress, State
 from dipole.training.samplers import make_sampler
-from dipole.training.schedule import rate_at, warmup_steps
-from dipole.training.towers import Towers, masks_copies
+from dipole.training.schedule import decay_at, rate_at, share_done, warmup_steps
+from dipole.training.steps import Step
+from dipole.training.towers import Towers, inputs_of, masks_copies
 from dipole.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -69,6 +75,7 @@ class Trainer:
         validation: Validation | None = None,
         *,
         views: Sequence[View] = (),
+        sides: Sequence[SideView] = (),
         parts: Sequence[Part] = (),
         started: float,
         show_progress: bool = True,
@@ -85,30 +92,29 @@ class Trainer:
         # Only listed and remembered negatives can be left out; a plan keeps the others apart.
         self._leaves_out = bool(parts) or "negatives" in examples.FIELDS
         self._masks_copies = masks_copies(objective)
-        self.sampler = make_sampler(
-            config,
-            examples,
-            encoder,
-            folder,
-            known=self.known,
-            show_progress=show_progress,
-        )
+        self.material = Material(examples, encoder, config.batch_size, config.seed, show_progress)
+        self.material.known = self.known
+        self.sampler = make_sampler(config, self.material, folder)
         self.total = self._total_steps()
         self._gradient = Gradient(self.total)
         self._stalled: str | None = None
         if isinstance(objective, Objective):
             objective.bind(len(examples))
+        elif isinstance(objective, Step):
+            objective.begin(
+                Setup(encoder, examples, inputs_of(objective), parts=parts, seed=config.seed)
+            )
         self.views = [view.to(accelerator.device) for view in views]
+        self.sides = [replace(one, view=one.view.to(accelerator.device)) for one in sides]
+        self._of_anchors = any("no_negative_anchors" in part.taken() for part in parts)
         self.towers = Towers(encoder, objective, parts)
+        if isinstance(self.sampler, Regrouped):  # in the checkpoints
+            self.towers.sampler = self.sampler
         over_whole_batches(self.towers, config.chunk)
         alike("the encoder and the data", lambda: _digest(encoder, examples, self.known))
         if config.sharded:
             sharding.shard(self.towers.to(accelerator.device))
-        optimizer = torch.optim.AdamW(
-            self.towers.parameter_groups(config.weight_decay),
-            lr=config.learning_rate or 0.0,
-            fused=True,
-        )
+        optimizer = make_optimizer(config, self.towers)
         self.model: torch.nn.Module = self.towers
         self.optimizer: Any = optimizer
         if not config.sharded:
@@ -173,21 +179,22 @@ class Trainer:
         """One update; the loss and the norm of the gradient before clipping."""
         from accelerate.utils import send_to_device
 
+        self._renew()
         rank = 0 if batch.replicated else self.accelerator.process_index
         seed_step(self.config.seed, self.progress.step, rank)
         self.model.train()
-        for module in self.towers.objective.modules():
-            if hasattr(module, "progress"):  # a loss that changes from the first step to the last
-                done = self.progress.step / max(self.total - 1, 1)
-                module.progress = done  # type: ignore[assignment]
+        done = share_done(self.progress.step, self.total)
+        self.towers.at(done)
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(self.progress.step) * group["factor"]
+            if isinstance(self.config.weight_decay, str) and group["decays"]:
+                group["weight_decay"] = decay_at(self.config, done)
         columns, tensors = send_to_device((batch.columns, batch.tensors), self.accelerator.device)
         rows = Rows(
             (self.config.seed, self.progress.step), batch.start, len(batch.row_ids), batch.total
         )
         with drawing(rows):
-            columns = render(columns, self.views, self.config.chunk)
+            columns = render(columns, self.views, self.config.chunk, self.sides)
         # A batch that every process holds is no part of anything: nobody gathers.
         low = torch.autocast(
             self.accelerator.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"
@@ -221,33 +228,61 @@ class Trainer:
         return value, norm
 
     def _batches(self, start: int) -> Iterator[Batch]:
-        return ahead(self._read, self._rows(start))
+        yield from ahead(self._read, self._rows(start))
+        while isinstance(self.sampler, Regrouped) and self.progress.step < self.total:
+            # Not before the step that the last batch was for: its weights find the groups.
+            with sharding.whole(self.encoder):
+                self.sampler.regroup(self.progress.step)
+            yield from ahead(self._read, self._rows(self.progress.step))
+
+    def _renew(self) -> None:
+        """What parts make of all examples, before the steps at which they do."""
+        step = self.progress.step
+        for part in self.towers.each_part():
+            every = part.renews_every()
+            if every is None:
+                continue
+            steps = max(round(every * self.sampler.length(0)), 1)
+            if step == 0 or (every and step % steps == 0):
+                with sharding.whole(self.encoder):
+                    found = together(lambda: part.renew(self.material))  # noqa: B023
+                for name, value in found.items():
+                    setattr(part, name, value.to(self.accelerator.device))
 
     def _read(self, step_and_rows: tuple[int, np.ndarray]) -> Batch:
         """This process's part of a batch, or all of one that has no row for each process."""
         step, rows = step_and_rows
         processes, rank = self.accelerator.num_processes, self.accelerator.process_index
         replicated = 1 < processes > len(rows)
-        no_negatives = None
+        no_negatives = no_negative_anchors = None
         if self._leaves_out and self.known.keys.shape[1] == 2:  # of all processes
-            no_negatives = self.known.no_negatives(rows, own=not self._masks_copies)
+            own = not self._masks_copies
+            no_negatives = self.known.no_negatives(rows, own=own)
+            if self._of_anchors:
+                no_negative_anchors = self.known.no_negatives(rows, own=own, side=1)
         shares = [rows] if replicated else np.array_split(rows, processes)
-        own = 0 if replicated else rank
+        own_share = 0 if replicated else rank
         return collate(
             self.examples,
-            shares[own],
+            shares[own_share],
             self.encoder,
             chunk=self.config.chunk,
             views=self.views,
+            sides=self.sides,
             seed=(self.config.seed, step),
-            start=sum(map(len, shares[:own])),
+            start=sum(map(len, shares[:own_share])),
             total=len(rows),
             replicated=replicated,
             no_negatives=no_negatives,
+            no_negative_anchors=no_negative_anchors,
         )
 
     def _rows(self, start: int) -> Iterator[tuple[int, np.ndarray]]:
-        """The row numbers of every step from `start` to the end."""
+        """The row numbers of every step from `start` to the end, or to the next groups."""
+        if isinstance(self.sampler, Regrouped):
+            found = (one for one in self.sampler.steps() if start <= one[0] < self.total)
+            yield from found
+            return
         step, epoch = 0, 0
         while step < self.total:
             length = self.sampler.length(epoch)
@@ -283,7 +318,9 @@ class Trainer:
 
     def _parts(self) -> dict[str, float]:
         """The parts of a sum of objectives, by name."""
-        parts = getattr(self.towers.objective, "parts", None) or {}
+        objective = self.towers.objective
+        name = "losses" if isinstance(objective, Step) else "parts"
+        parts = getattr(objective, name, None) or {}
         return {f"loss/{name}": float(value) for name, value in parts.items()}
 
     def _check_finite(self, what: str, value: float, batch: Batch) -> None:
@@ -325,7 +362,14 @@ class Trainer:
             return
         self.progress.best, self.progress.best_step, self.progress.misses = value, step, 0
         with sharding.whole(self.encoder):
-            together(lambda: write_folder(self.folder / BEST, partial(save_encoder, self.encoder)))
+            together(lambda: write_folder(self.folder / BEST, self.save_model))
+
+    def save_model(self, folder: Path) -> None:
+        """The encoder, and beside it the objective's head for pairs if it has one."""
+        save_encoder(self.encoder, folder)
+        if (head := head_of(self.towers.objective)) is not None:
+            first = next((f for f in ENCODED if f in self.examples.FIELDS), "second")
+            write_head(head, ENCODED[first][1], folder)
 
     def _is_out_of_patience(self) -> bool:
         return self.config.patience is not None and self.progress.misses >= self.config.patience

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dipole.data.bundles import Bundles
-from dipole.data.options import check_names, check_types, keywords
+from dipole.data.options import check_names, check_type, check_types, keywords
 from dipole.errors import InputError
 from dipole.files import replaced
 from dipole.lookup import find as look_up
@@ -19,59 +17,19 @@ from dipole.sampling.clusters import pseudo_classes
 from dipole.sampling.communities import communities, neighbour_graph
 from dipole.sampling.curriculum import Curriculum
 from dipole.sampling.grouped import GroupsApart, GroupsTogether, OneSource, PerClass
-from dipole.sampling.known import KnownPairs
 from dipole.sampling.plans import Plan
 from dipole.sampling.shares import Shares
 from dipole.sampling.unique import UniqueBatches
-from dipole.training.batches import ENCODED, LISTS, VIEWED, role_of, unique_keys
+from dipole.training.batches import ENCODED, VIEWED
+from dipole.training.material import Material
+from dipole.training.regrouping import Regrouped
 from dipole.training.run.processes import together
 
 if TYPE_CHECKING:
-    from dipole.data import Examples
-    from dipole.encoders.base import Encoder
     from dipole.training.config import Config
 
 # What k-means or a graph found: a resumed run, or another process, must not find another.
 GROUPS = "sampler.npy"
-
-
-@dataclass
-class Material:
-    """What a sampler is made of; vectors are computed when one asks for them."""
-
-    examples: Examples
-    encoder: Encoder
-    batch_size: int
-    seed: int
-    show_progress: bool = False
-
-    @cached_property
-    def known(self) -> KnownPairs:
-        """Which rows may not meet."""
-        return KnownPairs(unique_keys(self.examples))
-
-    def __len__(self) -> int:
-        return len(self.examples)
-
-    def vectors(self, model: str | None) -> tuple[np.ndarray, np.ndarray]:
-        """Unit vectors of anchors and positives (n, dim): of `model`, or of the run's encoder as it
-        is before training. Examples without a partner give the same twice."""
-        encoder = self.encoder
-        if model is not None:
-            from dipole.encoders import load_encoder
-
-            encoder = load_encoder(model)
-        names = [n for n in self.examples.FIELDS if n in (*ENCODED, *VIEWED) and n not in LISTS]
-        if isinstance(self.examples, Bundles):
-            names = list(self.examples.FIELDS)
-        roles = [role_of(name, encoder) for name in names]
-        found = [
-            _unit(
-                encoder.encode(self.examples.column(name), role, show_progress=self.show_progress)
-            )
-            for name, role in zip(names[:2], roles, strict=False)
-        ]
-        return found[0], found[-1]
 
 
 def unique(m: Material) -> Plan:
@@ -200,28 +158,21 @@ def sampler_of(name: str) -> tuple[Callable[..., Plan], Callable[..., np.ndarray
     return look_up("sampler", name, dict.fromkeys(SAMPLERS, "")), None
 
 
-def make_sampler(
-    config: Config,
-    examples: Examples,
-    encoder: Encoder,
-    folder: Path,
-    *,
-    known: KnownPairs | None = None,
-    show_progress: bool = False,
-) -> Plan:
+def make_sampler(config: Config, material: Material, folder: Path) -> Plan | Regrouped:
     """The sampler a run asks for; groups found by vectors are kept in RUN/sampler.npy.
 
-    known: which rows may not meet, where that is there already.
+    A sampler of groups also has the setting `every`: epochs after which they are found anew.
     """
-    assert config.batch_size is not None
     make, group = sampler_of(config.sampler)
     options = dict(config.sampler_options)
-    _check_options(group or make, config.sampler, options)
-    material = Material(examples, encoder, config.batch_size, config.seed, show_progress)
-    if known is not None:
-        material.known = known
     if group is None:
+        _check_options(make, config.sampler, options)
         return make(material, **options)
+    every = options.pop("every", None)
+    check_type(int | None, every, "sampler option 'every'")
+    if every is not None and every < 1:
+        raise InputError(f"sampler option 'every': found {every}; expected 1 epoch or more")
+    _check_options(group, config.sampler, options, ["every"])
     path = folder / GROUPS
 
     def find() -> None:
@@ -230,15 +181,14 @@ def make_sampler(
                 np.save(new, group(material, **options))
 
     together(find)
-    return make(material, np.load(path, allow_pickle=False))
+    first = np.load(path, allow_pickle=False)
+    if every is None:
+        return make(material, first)
+    return Regrouped(first, partial(make, material), partial(group, material, **options), every)
 
 
-def _check_options(function: Callable[..., Any], name: str, options: dict[str, Any]) -> None:
-    check_names(options, keywords(function), "sampler option", name)
+def _check_options(
+    function: Callable[..., Any], name: str, options: dict[str, Any], more: Sequence[str] = ()
+) -> None:
+    check_names(options, [*keywords(function), *more], "sampler option", name)
     check_types(function, options, "sampler option")
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    found: np.ndarray = vectors / np.where(length == 0, 1, length)
-    return found

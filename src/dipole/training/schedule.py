@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from dipole.courses import Course
+
+if TYPE_CHECKING:
+    from dipole.training.config import Config
 
 Schedule = Literal["linear", "cosine", "constant"]
 
@@ -29,3 +34,15 @@ def rate_at(step: int, *, total: int, warmup: int, schedule: Schedule) -> float:
 def warmup_steps(warmup: float, total: int) -> int:
     """Steps of warm-up: a number of steps, or below 1 a fraction of all steps."""
     return round(warmup * total) if warmup < 1 else int(warmup)
+
+
+def share_done(step: int, total: int) -> float:
+    """How much of a training is done at `step` (0-based): 0 at the first, 1 at the last."""
+    return min(step / max(total - 1, 1), 1.0)
+
+
+def decay_at(config: Config, done: float) -> float:
+    """The weight decay when this share of the training is done."""
+    found = config.weight_decay
+    course = Course.read(found) if isinstance(found, str) else None
+    return course.at(done) if course else float(found or 0.0)

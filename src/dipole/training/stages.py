@@ -1,12 +1,15 @@
 """One training after another on the same encoder, each with its own data, objective and settings.
 
 A stage is a run of its own in RUN/stages/1, RUN/stages/2, ..., so whatever a run can do (views,
-queue, validation, checkpoints, resuming) a stage can do.
+queue, validation, checkpoints, resuming) a stage can do. One with `fresh: true` begins with the
+encoder as it was before the first, and where a sampler or a part takes a `model`, `stage:1` is that
+of an earlier stage.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +17,11 @@ from typing import Any
 
 import torch
 
+from dipole.data import Examples
 from dipole.data.fingerprint import joined_fingerprint
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
-from dipole.files import write_text
+from dipole.files import replaced, write_text
 from dipole.training.build import build_encoder, default_encoder, load_training
 from dipole.training.config import Config, make_config, write_config
 from dipole.training.run.origin import read_data, write_data
@@ -39,6 +43,9 @@ from dipole.training.run.run import (
 STAGES = "stages"
 # The encoder belongs to all stages.
 SHARED = ("encoder", "encoder_options", "stages")
+# A stage that begins with the encoder as it was before the first one.
+FRESH, START = "fresh", "start.pt"
+_STAGE = re.compile(r"stage:\d+")
 
 
 def fit_stages(
@@ -68,6 +75,10 @@ def fit_stages(
         return [(folder / STAGES / str(n) / RESULT).exists() for n in range(1, len(stages) + 1)]
 
     are_done = together(begin)
+    fresh = [bool(stage.get(FRESH)) for stage in config.stages]
+    start = folder / START
+    if any(fresh) and not any(are_done):
+        together(lambda: _keep(encoder, start))
     for number, (stage, own) in enumerate(zip(stages, config.stages, strict=True), 1):
         out = folder / STAGES / str(number)
         if are_done[number - 1]:
@@ -75,6 +86,9 @@ def fit_stages(
                 state = torch.load(out / ENCODER, map_location="cpu", weights_only=True)
                 encoder.load_state_dict(state)
             continue
+        if fresh[number - 1]:
+            encoder.load_state_dict(torch.load(start, map_location="cpu", weights_only=True))
+        stage = _with_models(stage, folder)
         objects = {name: None if name in own else value for name, value in given.items()}
         try:
             with in_stage(number):
@@ -92,20 +106,56 @@ def fit_stages(
             text = str(error).replace(str(out), str(folder))
             raise InterruptedRunError(f"stage {number}: {text}") from None
     together(lambda: _join(folder, len(stages)))
+    together(lambda: start.unlink(missing_ok=True))
     return finished(folder)
 
 
 def stage_configs(config: Config) -> list[Config]:
     """The settings of every stage: those of the run, and on top what the stage says itself."""
-    common = config.model_dump() | {"stages": [], "parts": config.parts}
+    common = config.model_dump() | {"stages": [], "parts": config.parts, "step": config.step}
     configs = []
     for number, stage in enumerate(config.stages, 1):
         with in_stage(number):
             for name in SHARED:
                 if name in stage:
                     raise InputError(f"{name}: expected for the whole run, not for a stage")
-            configs.append(make_config(**(common | stage)))
+            if not isinstance(fresh := stage.get(FRESH, False), bool) or (fresh and number == 1):
+                raise InputError(f"fresh: found {fresh!r}; expected true, of a later stage")
+            configs.append(make_config(**(common | {k: v for k, v in stage.items() if k != FRESH})))
+            for name in _models(configs[-1]):
+                if _STAGE.fullmatch(name) and not 1 <= int(name.removeprefix("stage:")) < number:
+                    raise InputError(f"model: found {name!r}; expected an earlier stage")
     return configs
+
+
+def _models(config: Config) -> list[str]:
+    """The models that samplers and parts name."""
+    parts = [
+        settings for part in config.parts if isinstance(part, dict) for settings in part.values()
+    ]
+    return [str(one["model"]) for one in (config.sampler_options, *parts) if one.get("model")]
+
+
+def _with_models(config: Config, folder: Path) -> Config:
+    """Settings in which `stage:1` is the folder of that stage."""
+
+    def of(options: dict[str, Any]) -> dict[str, Any]:
+        name = str(options.get("model"))
+        if not _STAGE.fullmatch(name):
+            return options
+        return options | {"model": str(folder / STAGES / name.removeprefix("stage:"))}
+
+    parts = [
+        {name: of(settings) for name, settings in part.items()} if isinstance(part, dict) else part
+        for part in config.parts
+    ]
+    return config.model_copy(update={"sampler_options": of(config.sampler_options), "parts": parts})
+
+
+def _keep(encoder: Encoder, path: Path) -> None:
+    if not path.exists():
+        with replaced(path) as new:
+            torch.save(encoder.state_dict(), new)
 
 
 @contextmanager
@@ -127,9 +177,9 @@ def _first_encoder(
     is_done = (folder / RESULT).exists()  # its data are not looked at any more
     is_changed = changed_data or (read_data(folder) or {}).get("changed", False)
     kept = kept_encoder(stage, folder) if is_done or is_changed else None
-    if data is None or isinstance(data, str | Path):
+    if not isinstance(data, Examples):
         inputs = inputs_of(build_objective(stage))
-        data = load_training(stage, inputs)
+        data = load_training(stage, inputs, data)
     named = {"encoder": default_encoder(config, data)}
     return config.model_copy(update=named), build_encoder(
         stage.model_copy(update=named), data, kept

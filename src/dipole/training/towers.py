@@ -10,11 +10,13 @@ from torch import Tensor, nn
 from dipole.data.inputs import described
 from dipole.encoders.base import Encoder, Features
 from dipole.errors import InputError
-from dipole.objectives.contract.base import Objective, forward_inputs
+from dipole.objectives.contract.base import Objective, forward_inputs, tell
 from dipole.training.batches import padded
 from dipole.training.gradient_cache import encode_chunks
 from dipole.training.outputs import asked_of, encode_outputs, no_rows
 from dipole.training.parts import Part
+from dipole.training.parts.names import encoded, passed
+from dipole.training.steps import Given, Step
 
 
 class Towers(nn.Module):
@@ -30,11 +32,16 @@ class Towers(nn.Module):
         self.encoder = encoder
         self.objective = objective
         self.parts = nn.ModuleList(parts)
-        more = [name for part in self.each_part() for name in (*part.takes, *part.may_take)]
-        self.asked = asked_of(objective, more)
+        taken = set(inputs_of(objective)).union(*(part.taken() for part in self.each_part()))
+        # What is asked of the encoder beside vectors.
+        self.asked = asked_of(objective, taken)
+        # Views beside the data's own columns, of which nobody wants the student's vectors.
+        self.unread = {"anchor_view", "positive_view"} - taken
 
     def forward(self, columns: dict[str, list[Features]], tensors: dict[str, Tensor]) -> Tensor:
-        """The objective of a batch, a scalar."""
+        """The objective of a batch, or the losses of a step of one's own; a scalar."""
+        if isinstance(self.objective, Step):
+            return self.objective.total(Given(columns, tensors, self.encode, self.vectors))
         loss = self.objective(**pick(self.objective, self.vectors(columns, tensors)))
         if isinstance(loss, Tensor) and loss.numel() == 1 and loss.requires_grad:
             return loss
@@ -55,12 +62,12 @@ class Towers(nn.Module):
         """What the objective is given, by name."""
         batch = dict(tensors)
         for part in self.each_part():
-            batch |= part.encode(columns)
+            batch |= encoded(part, columns)
         for name, pieces in columns.items():
             if name in self.asked and name not in batch:
                 batch |= encode_outputs(self.encoder, name, pieces, self.asked[name])
-            elif name not in batch:
-                batch[name] = encode_chunks(self.encoder, pieces)
+            elif name not in batch and name not in self.unread:
+                batch[name] = self.encode(pieces)
         if "negative_ids" in batch and "negative" not in columns:
             # No row lists any. Other processes may have some and wait for these here: none, with
             # a place in the graph, because the backward gathers too.
@@ -74,8 +81,12 @@ class Towers(nn.Module):
         if "relevance" in batch:  # a stored list of a teacher's scores
             batch.setdefault("teacher_scores", batch["relevance"])
         for part in self.each_part():
-            batch = part.before(batch)
+            batch = passed(part, batch)
         return batch
+
+    def encode(self, pieces: list[Features]) -> Tensor:
+        """The vectors of one column."""
+        return encode_chunks(self.encoder, pieces)
 
     def each_part(self) -> Iterator[Part]:
         """The parts, typed."""
@@ -83,10 +94,21 @@ class Towers(nn.Module):
             assert isinstance(part, Part)
             yield part
 
+    def at(self, done: float) -> None:
+        """Tell the objective and the parts which share of the training is done."""
+        if isinstance(self.objective, Objective | Step):
+            self.objective.at(done)
+        else:  # anyone's module, which may hold some
+            tell(self.objective, done)
+        for part in self.each_part():
+            part.at(done)
+
     def after_step(self) -> None:
-        """Let the parts follow a step of the optimiser."""
+        """Let the parts, and a step of one's own, follow a step of the optimiser."""
         for part in self.each_part():
             part.after_step()
+        if isinstance(self.objective, Step):
+            self.objective.after_step()
 
     def take_turn(self, names: Sequence[str], step: int) -> None:
         """Drop the gradients of the weights whose turn it is not: their optimiser skips the step.
@@ -107,27 +129,28 @@ class Towers(nn.Module):
                     parameter.grad = None
 
     def parameter_groups(self, weight_decay: float) -> list[dict[str, Any]]:
-        """Matrices with weight decay; vectors, scalars and the objective's parameters without.
+        """Matrices with weight decay (`decays`); vectors, scalars and the objective's without.
 
         A tower may multiply the learning rate of a parameter (`encoder.rate_factors`, by name).
         """
         factors: dict[str, float] = getattr(self.encoder, "rate_factors", {})
-        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
         for name, parameter in self.named_parameters():
             if not parameter.requires_grad:
                 continue
             decays = parameter.ndim >= 2 and name.startswith("encoder.")
             factor = factors.get(name.removeprefix("encoder."), 1.0)
-            groups.setdefault((weight_decay if decays else 0.0, factor), []).append(parameter)
+            groups.setdefault((decays, factor), []).append(parameter)
         return [
-            {"params": parameters, "weight_decay": decay, "factor": factor}
-            for (decay, factor), parameters in groups.items()
+            {"params": found, "weight_decay": weight_decay * decays, "factor": factor}
+            | {"decays": decays}
+            for (decays, factor), found in groups.items()
         ]
 
 
 def inputs_of(objective: nn.Module) -> dict[str, bool]:
     """The tensors an objective, or anyone's module, takes, by name: True where it needs them."""
-    if isinstance(objective, Objective):
+    if isinstance(objective, Objective | Step):
         return objective.inputs()
     return forward_inputs(type(objective).forward)
 

@@ -4,7 +4,7 @@ import torch
 
 from dipole.errors import InputError
 from dipole.evaluation.geometry.gradient_lens import lens
-from dipole.evaluation.plots.lens import draw_lens, draw_pair_weights, grouped
+from dipole.evaluation.geometry.lens_picture import draw_lens, draw_pair_weights, grouped
 from dipole.objectives import MultiSimilarity
 from dipole.objectives.contract.registry import OBJECTIVES, build_objective
 from dipole.objectives.labels.pair_weighting import pair_weights

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, overload
 import torch
 from torch import Tensor, nn
 
+from dipole.courses import Course, checked_course
 from dipole.declared import Declared, Positive, checked, setting
 from dipole.errors import InputError
 from dipole.kernels import using
@@ -102,6 +103,14 @@ class Objective(Declared):
         into them must be the same on every process: gather it (`objectives.maths.everywhere`).
         """
 
+    def at(self, done: float) -> None:
+        """Told before every step which share of the training is done, 0 to 1.
+
+        Temperatures that have a course follow it, and the objectives in this one are told. A
+        subclass that changes on the way sets what it needs, and calls this one.
+        """
+        tell(self, done)
+
     def pick(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         """Those tensors of a batch that this objective takes.
 
@@ -122,6 +131,12 @@ class Objective(Declared):
                     f"expected {', '.join(k for k, must in wanted.items() if must)}"
                 )
         return {key: found[key] for key in wanted if key in found}
+
+    def given(self, **names: str) -> Objective:
+        """This objective with other tensors of the batch for inputs: `given(negative="past")`."""
+        from dipole.objectives.contract.given import Given
+
+        return Given(self, names)
 
     def __add__(self, other: Objective) -> Sum:
         return Sum([*_terms(self), *_terms(other)])
@@ -150,7 +165,8 @@ class Sum(Objective):
 
     def names(self) -> list[str]:
         """One name per part; the second `infonce` is `infonce_2`."""
-        bases = [getattr(term, "name", "") or type(term).__name__ for term in self.terms]
+        named = [getattr(term, "objective", term) for term in self.terms]  # of `Given` its own
+        bases = [getattr(term, "name", "") or type(term).__name__ for term in named]
         counts = [bases[:i].count(base) for i, base in enumerate(bases)]
         return [f"{b}_{c + 1}" if c else b for b, c in zip(bases, counts, strict=True)]
 
@@ -200,21 +216,28 @@ class Sum(Objective):
 
 
 class Temperature(nn.Module):
-    """A temperature: fixed, or learnt as its logarithm, which keeps it positive.
+    """A temperature: fixed, learnt as its logarithm, which keeps it positive, or on a course.
 
-    As a field, `temperature: Temperature = Temperature(0.05)`, it is given as a number, and
-    `self.temperature()` is its value now.
+    As a field, `temperature: Temperature = Temperature(0.05)`, it is given as a number, or as a
+    text as `courses.Course` reads it, and `self.temperature()` is its value now.
     """
 
-    def __init__(self, value: float, learn: bool = False) -> None:
+    def __init__(self, value: float | str, learn: bool = False) -> None:
         super().__init__()
-        self.value: float = checked("temperature", Positive, value)
+        found = checked_course("temperature", value, above=True)
+        self.course = Course.read(found) if isinstance(found, str) else None
+        start = found if self.course is None else self.course.start
+        self.value: float = checked("temperature", Positive, start)
         self.log: nn.Parameter | None = None
         if learn:
             self.learn()
 
     def learn(self) -> None:
         """From now on it is a parameter."""
+        if self.course is not None:
+            raise InputError(
+                "temperature: found a course for one that is learnt; expected a number"
+            )
         self.log = nn.Parameter(torch.tensor(math.log(self.value)))
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -231,10 +254,15 @@ class Temperature(nn.Module):
             raise AttributeError(self.place)
         return instance._modules[self.place]
 
-    def __set__(self, instance: nn.Module, value: float | Temperature) -> None:
+    def __set__(self, instance: nn.Module, value: float | str | Temperature) -> None:
         # A class of its own `__init__` says what its temperature is, learnt or not.
         own = value if isinstance(value, Temperature) else Temperature(value)
         instance._modules[self.place] = own
+
+    def at(self, done: float) -> None:
+        """Its value when this share of a training is done, if it has a course."""
+        if self.course is not None:
+            self.value = self.course.at(done)
 
     def forward(self) -> float | Tensor:
         return self.value if self.log is None else self.log.exp()
@@ -242,6 +270,16 @@ class Temperature(nn.Module):
     def extra_repr(self) -> str:
         learnt = "" if self.log is None else ", learnt"
         return f"{self.value if self.log is None else self.log.exp().item():.4g}{learnt}"
+
+
+def tell(module: nn.Module, done: float) -> None:
+    """Tell the objectives and temperatures in a module, of whatever kind it is, where a training
+    stands; each passes it on."""
+    for part in module.children():
+        if isinstance(part, Objective | Temperature):
+            part.at(done)
+        else:
+            tell(part, done)
 
 
 def forward_inputs(forward: Callable[..., Any]) -> dict[str, bool]:

@@ -11,7 +11,7 @@ from dipole.objectives.contract.base import Objective, Reduction, Temperature
 from dipole.objectives.contract.registry import register
 from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.maths import reduce, unit
-from dipole.objectives.whole_batch import everyone
+from dipole.objectives.whole_batch import whole_batch
 
 PAPER = (
     "Zhang et al. 2025, CoDiEmb: A Collaborative yet Distinct Framework for Unified Representation "
@@ -143,8 +143,8 @@ class CoDiEmb(Objective):
 
 def pearson(c: Tensor, scores: Tensor) -> Tensor:
     """`Pearson` of the pairs' cosines."""
-    c = everyone(c)
-    y = everyone(wide(scores)).to(c.dtype)
+    c = whole_batch(c)
+    y = whole_batch(wide(scores)).to(c.dtype)
     if y.min() == y.max():
         return c.sum() * 0
     flat = c.detach().min() == c.detach().max()
@@ -154,8 +154,8 @@ def pearson(c: Tensor, scores: Tensor) -> Tensor:
 
 def rank_kl(c: Tensor, scores: Tensor, temperature: float | Tensor) -> Tensor:
     """`RankKL` of the pairs' cosines."""
-    c = everyone(c / temperature)
-    _, place, sizes = everyone(scores).unique(return_inverse=True, return_counts=True)
+    c = whole_batch(c / temperature)
+    _, place, sizes = whole_batch(scores).unique(return_inverse=True, return_counts=True)
     below = sizes.cumsum(0) - sizes  # how many scores are lower
     target = (below + (sizes - 1) / 2)[place].to(c.dtype) / max(len(c) - 1, 1)
     log_target = F.log_softmax(target / temperature, 0)
@@ -167,7 +167,7 @@ def preference_ranking(
 ) -> Tensor:
     """`PreferenceRanking` of the pairs' cosines."""
     y = wide(scores).to(c.dtype)
-    gap = y - everyone(y).min()  # max_j w_kj
+    gap = y - whole_batch(y).min()  # max_j w_kj
     lower = Mask(lambda _, y_k, y_j: y_k > y_j, row=y, column=y)
     # w_kj c_j is a dot product of two numbers.
     rows, columns = torch.stack([gap, torch.ones_like(c)], 1), torch.stack([c, -gap * c], 1)

@@ -10,7 +10,7 @@ from dipole.objectives.contract.registry import register
 from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.lists.listmle import plackett_luce
 from dipole.objectives.maths import reduce
-from dipole.objectives.whole_batch import everyone, positions
+from dipole.objectives.whole_batch import positions, whole_batch
 
 
 @register(
@@ -45,7 +45,7 @@ class RankNContrast(Objective):
         v, n, _ = views.shape
         z = wide(views).transpose(0, 1).reshape(n * v, -1)
         y = scores.repeat_interleave(v).double()
-        every, labels = everyone(z), everyone(y)
+        every, labels = whole_batch(z), whole_batch(y)
         far = torch.cdist(z, every, compute_mode="donot_use_mm_for_euclid_dist")
         own = positions(n * v, z.device)
         others = torch.arange(len(every), device=z.device) != own[:, None]

@@ -10,7 +10,7 @@ from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
 from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.maths import unit
-from dipole.objectives.whole_batch import everyone
+from dipole.objectives.whole_batch import whole_batch
 
 
 @register(
@@ -52,8 +52,8 @@ class Wasserstein(Objective):
 
     def forward(self, anchor: Tensor, candidates: Tensor, relevance: Tensor) -> Tensor:
         scale = unit if self.normalize else wide
-        a, c = everyone(scale(anchor)), everyone(scale(candidates))
-        level = everyone(wide(relevance.detach())).double() / self.label_temperature
+        a, c = whole_batch(scale(anchor)), whole_batch(scale(candidates))
+        level = whole_batch(wide(relevance.detach())).double() / self.label_temperature
         n, k, d = c.shape
         scores = a.double() @ c.double().view(n * k, d).T / self.temperature()
         own = torch.eye(n, dtype=torch.float64, device=a.device)[:, :, None] * level[:, None]

@@ -11,7 +11,7 @@ from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
 from dipole.objectives.maths import reduce, unit
 from dipole.objectives.pairs.ntxent import other_views
-from dipole.objectives.whole_batch import everyone
+from dipole.objectives.whole_batch import whole_batch
 
 PAPER = "Yeh et al. 2022, Decoupled Contrastive Learning, arXiv 2110.06848"
 
@@ -80,6 +80,6 @@ class DCLW(DCL):
     def weight(self, a: Tensor, p: Tensor) -> Tensor:
         """w."""
         score = own(a, p, temperature=self.sigma)
-        every = everyone(score)
+        every = whole_batch(score)
         weight = 2 - len(every) * torch.exp(score - torch.logsumexp(every, 0))
         return weight.detach() if self.detach else weight

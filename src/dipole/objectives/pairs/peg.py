@@ -50,6 +50,11 @@ class PEG(Objective):
     highest: float = 5.0
     progress: Share = 0.0
 
+    def at(self, done: float) -> None:
+        """The weights rise with the share of the training that is done."""
+        super().at(done)
+        self.progress = done
+
     def forward(
         self,
         anchor: Tensor,

@@ -12,7 +12,7 @@ from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
 from dipole.objectives.maths import mean, unit
 from dipole.objectives.pairs.infonce import infonce
-from dipole.objectives.whole_batch import everyone
+from dipole.objectives.whole_batch import whole_batch
 
 _PAPER = "Fini et al. 2023, Improved baselines for vision-language pre-training, arXiv 2305.08675"
 
@@ -104,7 +104,7 @@ class SwALIP(Objective):
     learn_temperature: bool = True
 
     def forward(self, views: Tensor) -> Tensor:
-        first, second = ([everyone(unit(x)) for x in half] for half in _halves(views))
+        first, second = ([whole_batch(unit(x)) for x in half] for half in _halves(views))
         scores = {(a, b): x @ y.T for a, x in enumerate(first) for b, y in enumerate(second)}
         losses = []
         last = len(first) - 1

@@ -15,8 +15,7 @@ class OwnNegatives(Part):
     """The negatives that a row lists as its own `candidates`, (n, k, d), `mask` False for padding;
     the teacher's vectors of them go the same way."""
 
-    takes = ("negative", "negative_rows", "rows")
-    may_take = ("teacher_negative",)
+    takes = ("negative", "negative_rows", "rows", "teacher_negative")
     gives = ("candidates", "teacher_candidates", "mask")
 
     def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:

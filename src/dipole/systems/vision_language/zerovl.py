@@ -16,7 +16,7 @@ from dipole.data import Pairs
 from dipole.declared import Positive
 from dipole.encoders.base import Features
 from dipole.objectives import InfoNCE
-from dipole.objectives.whole_batch import everyone, positions
+from dipole.objectives.whole_batch import positions, whole_batch
 from dipole.studies.benches.pairs import TOWER, found, short_code
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.systems.base import System
@@ -146,7 +146,7 @@ class CoinMixup(Part):
     def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         own = batch["anchor"]
         place = positions(len(own), own.device)
-        every = len(everyone(own.detach()))
+        every = len(whole_batch(own.detach()))
         relation = own.new_zeros(len(own), every)
         here = torch.arange(len(own), device=own.device)
         relation[here, place] += self.own
@@ -165,7 +165,7 @@ def _pixels(pieces: list[Features]) -> str | None:
 
 def _mixed(x: Tensor, share: float) -> Tensor:
     """Rows mixed with those of the flipped batch of all processes."""
-    every = everyone(x)
+    every = whole_batch(x)
     return share * x + (1 - share) * every[len(every) - 1 - positions(len(x), x.device)]
 
 

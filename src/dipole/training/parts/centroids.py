@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dipole.declared import Range, Share
+from dipole.declared import Positive, Range, Share
 from dipole.errors import InputError
 from dipole.objectives.maths import everywhere
+from dipole.sampling.clusters import pseudo_classes
 from dipole.sampling.online_kmeans import assign, farthest_first, follow, mean_cosine
 from dipole.training.parts.base import Part, Setup
+
+if TYPE_CHECKING:
+    from dipole.training.material import Material
 
 
 class Centroids(Part):
@@ -21,7 +26,8 @@ class Centroids(Part):
 
     Centroids start as a chain of unlike anchors of a batch (`farthest_first`), as soon as the mean
     cosine of its anchors falls below `start`: before, clusters mean nothing, and every anchor is
-    its own. They follow the anchors of all processes by `rate`. For
+    its own. They follow the anchors of all processes by `rate`. With `every` they are the centres
+    that k-means finds of all anchors, before the first step and anew after so many epochs. For
     `InfoNCE(symmetric=False) + 1e-3 * BidirectionalMargin()`.
 
     Source: Deng et al. 2023, ClusterNS, arXiv 2305.09892 (128 centroids for batches of 256, start
@@ -34,6 +40,7 @@ class Centroids(Part):
     count: Annotated[int, Range(2)]
     start: Annotated[float, Range()] = 0.4
     rate: Share = 1e-3
+    every: Positive | None = None
 
     def __post_init__(self) -> None:
         self.vectors: Tensor
@@ -46,6 +53,15 @@ class Centroids(Part):
                 "centroids: the objective takes no negatives; expected one with 'negative', as "
                 "infonce + 0.001 bidirectional-margin"
             )
+
+    def renews_every(self) -> float | None:
+        return self.every
+
+    def renew(self, material: Material) -> dict[str, Tensor]:
+        anchors, _ = material.vectors(None)
+        groups = pseudo_classes(anchors, min(self.count, len(anchors)), seed=material.seed)
+        centres = [anchors[groups == group].mean(0) for group in np.unique(groups)]
+        return {"vectors": F.normalize(torch.from_numpy(np.stack(centres)), dim=-1)}
 
     def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         anchors = F.normalize(batch["anchor"].detach().float(), dim=-1)

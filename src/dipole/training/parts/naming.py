@@ -10,13 +10,14 @@ from __future__ import annotations
 import copy
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import NoneType
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from dipole.data.options import check_types
+from dipole.declared import Declared
 from dipole.errors import InputError
 from dipole.lookup import find, nearest
 from dipole.training.config import PYTHON
@@ -26,18 +27,25 @@ from dipole.training.yaml_loading import load_yaml
 # Name -> module:class of this package.
 PARTS = {
     "centroids": "centroids:Centroids",
+    "classes": "classes:Classes",
     "mixed": "queue:Mixed",
+    "pseudo-labels": "pseudo_labels:PseudoLabels",
     "queue": "queue:Queue",
     "teacher": "teacher:Teacher",
 }
 # A name with a setting that makes it another class.
-OTHERWISE = {"teacher:model": "stored_teacher:StoredTeacher"}
+OTHERWISE = {
+    "teacher:model": "stored_teacher:StoredTeacher",
+    "teacher:model of pairs": "pair_teacher:PairTeacher",
+}
 PACKAGE = "dipole.training.parts"
 OWN = "one of your own, as file.py:Class"
 _SETTINGS = re.compile(r"(?P<name>[^=]+?):(?P<settings>[^:=]+=.*)", re.DOTALL)
 _COMMA = re.compile(r",(?=\s*[A-Za-z_]\w*=)")
 
 _PLAIN = (str, int, float, bool, NoneType, list, dict)
+
+M = TypeVar("M", bound=Declared)
 
 # A part as a recipe has it: {name: settings}; or an object.
 Entry = dict[str, dict[str, Any]] | Part
@@ -56,39 +64,54 @@ def made(parts: Iterable[Entry]) -> list[Part]:
     """The parts themselves, as they are before a training; an object is copied, so that two
     trainings share nothing."""
     return [
-        copy.deepcopy(part) if isinstance(part, Part) else make(*next(iter(part.items())))
+        copied(part) if isinstance(part, Part) else make(*next(iter(part.items())))
         for part in parts
     ]
 
 
+def copied(module: M) -> M:
+    """An object of Python's as it is before a training."""
+    return copy.deepcopy(module)
+
+
 def described(parts: Iterable[Entry]) -> list[Any]:
     """What config.yaml says of the parts."""
-    return [PYTHON + _shown(part) if isinstance(part, Part) else part for part in parts]
+    return [PYTHON + shown(part) if isinstance(part, Part) else part for part in parts]
 
 
 def make(name: str, settings: dict[str, Any]) -> Part:
     """One part by its name, with its settings."""
-    cls = part_class(name, settings)
+    return built(part_class(name, settings), "part", name, settings)
+
+
+def built(cls: type[M], kind: str, name: str, settings: dict[str, Any]) -> M:
+    """An object of a class of this `kind` with its settings, which are checked by name and type."""
     known = inspect.signature(cls).parameters
     for key in settings:
         if key not in known:
             expected = nearest(str(key), known) if known else "expected none"
-            raise InputError(f"part {name}: found setting '{key}'; {expected}")
+            raise InputError(f"{kind} {name}: found setting '{key}'; {expected}")
     for key, parameter in known.items():
         if parameter.default is parameter.empty and key not in settings:
-            raise InputError(f"part {name}: found no {key}; expected --part {name}:{key}=...")
+            raise InputError(f"{kind} {name}: found no {key}; expected --{kind} {name}:{key}=...")
     if not cls.declared:
-        check_types(cls.__init__, settings, f"part {name}: setting")
+        check_types(cls.__init__, settings, f"{kind} {name}: setting")
     try:
         return cls(**settings)
     except InputError as error:
         text = str(error)
-        raise InputError(text if text.startswith(f"{name}:") else f"part {name}: {text}") from None
+        said = text if text.startswith(f"{name}:") else f"{kind} {name}: {text}"
+        raise InputError(said) from None
 
 
-def part_class(name: str, settings: Iterable[str] = ()) -> type[Part]:
-    """The class that a name, with the names of its settings, means."""
+def part_class(name: str, settings: Mapping[str, Any] | None = None) -> type[Part]:
+    """The class that a name with its settings means."""
+    settings = settings or {}
     key = next((f"{name}:{key}" for key in settings if f"{name}:{key}" in OTHERWISE), name)
+    if key == "teacher:model" != name and isinstance(settings["model"], str):
+        from dipole.training.parts.scoring import reads_pairs
+
+        key += " of pairs" * reads_pairs(settings["model"])
     table = PARTS | ({key: OTHERWISE[key]} if key != name else {})
     found: type[Part] = find("part", key, table, base=Part, package=PACKAGE, others=OWN)
     return found
@@ -96,7 +119,11 @@ def part_class(name: str, settings: Iterable[str] = ()) -> type[Part]:
 
 def name_of(part: Part) -> str:
     """How messages call a part."""
-    cls = type(part)
+    name = getattr(part, "name", "")
+    return f"{_class_name(type(part))} {name}" if name else _class_name(type(part))
+
+
+def _class_name(cls: type[Part]) -> str:
     if not cls.__module__.startswith(PACKAGE):
         return cls.__name__
     classes = {place.rpartition(":")[2]: name for name, place in (PARTS | OTHERWISE).items()}
@@ -115,8 +142,10 @@ def _entry(given: Any) -> Entry:
     return {name: {k: v for k, v in whole.items() if isinstance(v, _PLAIN)} | settings}
 
 
-def read(part: Any) -> tuple[str, dict[str, Any]]:
-    """(name, settings) of one part, however it was written."""
+def read(
+    part: Any, kind: str = "parts", example: str = "queue:size=160"
+) -> tuple[str, dict[str, Any]]:
+    """(name, settings) of one part, or a step, however it was written."""
     if isinstance(part, str):
         if part.startswith(PYTHON):
             return part, {}
@@ -127,7 +156,7 @@ def read(part: Any) -> tuple[str, dict[str, Any]]:
         if isinstance(name, str) and isinstance(settings, dict | None):
             return name, settings or {}
     raise InputError(
-        f"parts: found {part!r}; expected a name, as queue:size=160, or {{queue: {{size: 160}}}}"
+        f"{kind}: found {part!r}; expected a name, as {example}, or {{NAME: {{KEY: VALUE}}}}"
     )
 
 
@@ -144,7 +173,8 @@ def _values(text: str, part: str) -> dict[str, Any]:
     return found
 
 
-def _shown(part: Part) -> str:
+def shown(part: Declared) -> str:
+    """An object as config.yaml names it."""
     settings = part.settings() if part.declared else {}
     inner = ", ".join(f"{name}={value!r}" for name, value in settings.items())
     return f"{type(part).__name__}({inner})"

@@ -39,6 +39,7 @@ class StoredTeacher(Part):
     takes = ("rows",)
     may_take = ("negative_there",)
     gives = ("teacher_anchor", "teacher_positive", "teacher_negative", "teacher_candidates")
+    stems = ("teacher",)
     binds_last = True
 
     model: str | Encoder
@@ -48,15 +49,16 @@ class StoredTeacher(Part):
             raise InputError(f"teacher: found model '{self.model}'; expected a folder or a hub id")
 
     def bind(self, setup: Setup) -> None:
-        if "teacher_scores" not in setup.inputs:
+        if not any(name.startswith("teacher_") for name in setup.inputs):
             raise InputError(
-                "teacher: found a model, which gives scores, and an objective that takes none; "
-                "expected kl-listwise, margin-mse, cadet or dclr"
+                "teacher: found a model, which gives scores and vectors, and an objective that "
+                "takes none; expected kl-listwise, margin-mse, cadet, dclr or sct"
             )
         from dipole.encoders import load_encoder
 
         teacher = load_encoder(self.model) if isinstance(self.model, str) else self.model
         self._made_of = fingerprint(teacher)
+        self.dim = teacher.dim
         self._columns: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         fields = setup.examples.FIELDS
         names = [(field, *ENCODED[field]) for field in ENCODED if field in fields]

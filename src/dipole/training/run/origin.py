@@ -11,6 +11,7 @@ import numpy as np
 
 from dipole.data import Examples
 from dipole.data.fingerprint import fingerprint, joined_fingerprint, read_fingerprint, seen_share
+from dipole.data.functions import is_function
 from dipole.errors import InputError
 from dipole.files import write_text
 from dipole.training.config import Config
@@ -43,7 +44,8 @@ def parts_of(config: Config, examples: Examples, held: Examples | None) -> list[
             parts.append(NamedRows(_name(source), "training", examples.select(rows)))
     if held is not None:
         name = _name(config.validation or "")
-        if not Path(name).is_file():  # a fraction or a split
+        is_whole = name != config.validation or is_function(name) or Path(name).is_file()
+        if not is_whole:  # a fraction or a split
             name = f"validation ({name} of {_name(config.data)})"
         parts.append(NamedRows(name, "validation", held))
     return parts

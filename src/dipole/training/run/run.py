@@ -16,21 +16,19 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dipole.data import Examples
 from dipole.encoders.base import Encoder
-from dipole.encoders.own import save_encoder
 from dipole.errors import InputError
 from dipole.files import remove_folder, replaced, sweep, write_text
-from dipole.training.build import build_parts, build_views, is_made_of_data
+from dipole.training.build import build_parts, build_side_views, build_views, is_made_of_data
 from dipole.training.config import Config, write_config
-from dipole.training.examples import are_of_sides
+from dipole.training.examples import of_sides
 from dipole.training.run.checkpoints import drop_checkpoints, recover_folder, write_folder
 from dipole.training.run.origin import DATA, check_teacher, read_data, write_data
 from dipole.training.run.processes import together
@@ -92,7 +90,8 @@ def train(
     asked = asked_of(objective)
     check_outputs(asked, encoder, config.objective)
     views = build_views(config, examples, inputs)
-    parts = build_parts(config, encoder, examples, inputs, show_progress=show_progress)
+    parts = build_parts(config, encoder, examples, objective, show_progress=show_progress)
+    sides = build_side_views(config, examples, inputs, parts)
     for made_of in filter(None, (part.made_of() for part in parts)):
         origin = together(
             lambda: check_teacher(folder, origin, *made_of, accept=changed_data)  # noqa: B023
@@ -114,7 +113,8 @@ def train(
     encoder.to(accelerator.device)
     shown = show_progress and accelerator.is_main_process
     started = time.monotonic()
-    store = not asked and not are_of_sides(config.view)  # what views change is not the same twice
+    # What views change is not the same twice.
+    store = not asked and not of_sides(config.view, several=True)[0]
     with locked(encoder, config.locked, examples, store=store, show_progress=shown):
         trainer = Trainer(
             config,
@@ -125,6 +125,7 @@ def train(
             accelerator,
             validation,
             views=views,
+            sides=sides,
             parts=parts,
             started=started,
             show_progress=shown,
@@ -147,7 +148,7 @@ def train(
     def write() -> None:
         if keep_encoder:
             save_whole(encoder, folder)
-        write_model(folder, encoder)
+        write_model(folder, trainer.save_model)
         write_result(folder, result)
 
     with whole(encoder):
@@ -173,6 +174,7 @@ def _begin(config: Config, folder: Path, origin: dict[str, Any]) -> None:
 @contextmanager
 def refused(folder: Path) -> Iterator[None]:
     """A new run that is refused (InputError) leaves nothing: its name is free for the next try."""
+    from dipole.training.mined import forget
     from dipole.training.samplers import GROUPS
 
     try:
@@ -182,6 +184,7 @@ def refused(folder: Path) -> Iterator[None]:
             for name in (CONFIG, DATA, GROUPS, METRICS):
                 (folder / name).unlink(missing_ok=True)
             remove_folder(folder / START)
+            forget(folder)
         raise
 
 
@@ -218,13 +221,13 @@ def save_whole(encoder: Encoder, folder: Path) -> None:
         torch.save(encoder.state_dict(), new)
 
 
-def write_model(folder: Path, encoder: Encoder) -> None:
+def write_model(folder: Path, save: Callable[[Path], None]) -> None:
     """RUN/model is the best model of the validation, or the last one."""
     best = folder / BEST
     if best.exists():
         copy_folder(best, folder / MODEL)
     else:
-        write_folder(folder / MODEL, partial(save_encoder, encoder))
+        write_folder(folder / MODEL, save)
 
 
 def copy_folder(source: Path, target: Path) -> None:

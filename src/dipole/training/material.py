@@ -1,0 +1,59 @@
+"""What samplers and parts are made of that look at all examples, with their vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from dipole.data import Examples
+from dipole.data.bundles import Bundles
+from dipole.encoders.base import Encoder
+from dipole.sampling.known import KnownPairs
+from dipole.training.batches import ENCODED, LISTS, VIEWED, role_of, unique_keys
+
+
+@dataclass
+class Material:
+    """The examples and the encoder; vectors are computed when one asks for them."""
+
+    examples: Examples
+    encoder: Encoder
+    batch_size: int
+    seed: int
+    show_progress: bool = False
+
+    @cached_property
+    def known(self) -> KnownPairs:
+        """Which rows may not meet."""
+        return KnownPairs(unique_keys(self.examples))
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def vectors(self, model: str | None) -> tuple[np.ndarray, np.ndarray]:
+        """Unit vectors of anchors and positives (n, dim): of `model`, or of the run's encoder as it
+        is now. Examples without a partner give the same twice."""
+        encoder = self.encoder
+        if model is not None:
+            from dipole.encoders import load_encoder
+
+            encoder = load_encoder(model)
+        names = [n for n in self.examples.FIELDS if n in (*ENCODED, *VIEWED) and n not in LISTS]
+        if isinstance(self.examples, Bundles):
+            names = list(self.examples.FIELDS)
+        roles = [role_of(name, encoder) for name in names]
+        found = [
+            _unit(
+                encoder.encode(self.examples.column(name), role, show_progress=self.show_progress)
+            )
+            for name, role in zip(names[:2], roles, strict=False)
+        ]
+        return found[0], found[-1]
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    found: np.ndarray = vectors / np.where(length == 0, 1, length)
+    return found

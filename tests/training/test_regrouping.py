@@ -1,0 +1,156 @@
+"""What is computed anew between epochs: groups, pseudo-labels, centroids; killed and resumed."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+import dipole
+from dipole.errors import InputError
+from dipole.training.regrouping import Regrouped
+from support.killing import killed_at
+from support.tiny import word_pairs
+
+RUNS = {
+    "clusters": {"sampler": "clusters", "sampler_options": {"clusters": 5, "every": 1}},
+    "apart": {"sampler": "apart", "sampler_options": {"every": 2}},
+    "neighbours": {
+        "sampler": "neighbours",
+        "sampler_options": {"community": 4, "skip": 0, "neighbours": 9, "every": 1},
+    },
+    "pseudo-labels": {
+        "parts": ["pseudo-labels:clusters=6,every=0.5"],
+        "objective": "multi-similarity",
+    },
+    "centroids": {
+        "parts": ["centroids:count=5,every=1"],
+        "objective": "infonce + 0.1 * bidirectional-margin",
+        "objective_options": {"infonce.symmetric": False},
+    },
+}
+
+
+def fit(encoder, out, settings, **more):
+    given = {"batch_size": 8, "epochs": 3, "checkpoint_every": 4, "show_progress": False}
+    given |= settings | more
+    return dipole.fit(word_pairs(44), copy.deepcopy(encoder), out=out, **given)
+
+
+def weights(run):
+    return run.encoder.state_dict()
+
+
+@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("step", [2, 6, 12, 13])  # an epoch has six steps
+def test_killed_and_resumed_it_ends_the_same(tiny_encoder, tmp_path, monkeypatch, name, step):
+    whole = fit(tiny_encoder, tmp_path / "whole", RUNS[name])
+    out = tmp_path / "stopped"
+    killed_at(monkeypatch, step, fit, tiny_encoder, out, RUNS[name])
+    resumed = fit(tiny_encoder, out, RUNS[name], resume=True)
+    for key, value in weights(whole).items():
+        assert value.equal(weights(resumed)[key])
+
+
+@pytest.mark.parametrize("name", ["clusters", "pseudo-labels", "centroids"])
+def test_what_is_found_anew_changes_the_training(tiny_encoder, tmp_path, name):
+    settings = copy.deepcopy(RUNS[name])
+    if "sampler" in settings:
+        del settings["sampler_options"]["every"]
+    else:
+        settings["parts"] = [settings["parts"][0].partition(",")[0]]
+    once = fit(tiny_encoder, tmp_path / "once", settings)
+    often = fit(tiny_encoder, tmp_path / "often", RUNS[name])
+    assert not weights(once)["linear.weight"].equal(weights(often)["linear.weight"])
+
+
+def test_groups_are_those_of_the_encoder_as_it_is(tiny_encoder, tmp_path, monkeypatch):
+    """After the last step of the epoch, and before the next."""
+    from dipole.training.loop import Trainer
+
+    seen, regroup, step = [], Regrouped.regroup, Trainer._step
+    monkeypatch.setattr(Regrouped, "regroup", lambda self, at: (seen.append(at), regroup(self, at)))
+
+    def watched(self, batch):
+        seen.append("step")
+        return step(self, batch)
+
+    monkeypatch.setattr(Trainer, "_step", watched)
+    fit(tiny_encoder, tmp_path / "run", RUNS["clusters"])
+    assert seen == [*["step"] * 6, 6, *["step"] * 6, 12, *["step"] * 6]
+
+
+def test_every_row_meets_once_an_epoch(tiny_encoder, tmp_path, monkeypatch):
+    from dipole.training.loop import Trainer
+
+    rows, step = [], Trainer._step
+
+    def watched(self, batch):
+        rows.append(batch.tensors["rows"].tolist())
+        return step(self, batch)
+
+    monkeypatch.setattr(Trainer, "_step", watched)
+    fit(tiny_encoder, tmp_path / "run", RUNS["clusters"])
+    flat = [row for batch in rows for row in batch]
+    assert [sorted(flat[i : i + 44]) for i in (0, 44, 88)] == [list(range(44))] * 3
+
+
+def test_pseudo_labels_are_by_row_and_of_the_model(tiny_encoder, tmp_path):
+    from dipole.training.material import Material
+    from dipole.training.parts import PseudoLabels
+    from support.parts import bound
+
+    examples = word_pairs(12)
+    part = bound(PseudoLabels(clusters=3), {"labels": True}, examples=examples)
+    found = part.renew(Material(examples, tiny_encoder, 4, 0))["classes"]
+    assert len(set(found.tolist())) == 3
+    part.classes = found
+    rows = torch.tensor([5, 1, 5])
+    assert part.before({"rows": rows})["labels"].tolist() == found[rows].tolist()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"sampler": "clusters", "sampler_options": {"every": 0}}, "'every': found 0; expected 1"),
+        (
+            {"sampler": "clusters", "sampler_options": {"every": "x"}},
+            "'every': found 'x'",
+        ),
+        ({"sampler_options": {"every": 1}}, "sampler option 'every': unique has no such setting"),
+        (
+            {"parts": ["pseudo-labels:clusters=99"], "objective": "multi-similarity"},
+            "pseudo-labels: found clusters=99 for 44 rows",
+        ),
+        ({"parts": ["pseudo-labels:clusters=3"]}, "part pseudo-labels: gives labels, and neither"),
+        (
+            {"parts": ["pseudo-labels:clusters=3,model=x,every=1"], "objective": "supcon"},
+            "part pseudo-labels: found every with model",
+        ),
+    ],
+)
+def test_what_cannot_be_is_one_line(tiny_encoder, tmp_path, settings, message):
+    with pytest.raises(InputError) as error:
+        fit(tiny_encoder, tmp_path / "run", settings)
+    assert message in str(error.value)
+
+
+def test_other_data_have_other_groups(tiny_encoder, tmp_path, monkeypatch):
+    out = tmp_path / "stopped"
+    killed_at(monkeypatch, 8, fit, tiny_encoder, out, RUNS["clusters"])
+    with pytest.raises(InputError, match="its groups of the old rows are no groups of the new"):
+        dipole.fit(
+            word_pairs(30), copy.deepcopy(tiny_encoder), out=out, resume=True, changed_data=True,
+            show_progress=False,
+        )  # fmt: skip
+
+
+def test_the_first_groups_decide_how_long_it_is():
+    from dipole.sampling.grouped import GroupsApart
+
+    first, later = np.arange(8) % 4, np.zeros(8, np.int64)
+    plan = Regrouped(first, lambda g: GroupsApart(g, 4), lambda: later, 1)
+    assert [len(rows) for _, rows in plan.steps()] == [4, 4]
+    plan.regroup(2)
+    assert [step for step, _ in plan.steps()] == list(range(2, 10))
+    assert plan.length(1) == 2
