@@ -19,6 +19,7 @@ SMALL = ["--encoder-option", "dim=8", "--encoder-option", "buckets=64"]
 SMALL_TEXT = ["--encoder-option", "text_options={buckets: 64}"]
 # Of recipes for more data than the small files have.
 FEWER = {
+    "multi-similarity": ["--sampler-option", "per_class=4"],
     "dse": ["--encoder-option", "last=2"],
     "proto-triplet-icnn": [
         "--sampler-option", "per_class=4",
@@ -42,7 +43,7 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
     command += ["--max-steps", "2", "--batch-size", "8"]
     if settings.get("sampler") == "sources":
         (tmp_path / "more").mkdir()
-        command += ["--more-data", kinds.write(kind, tmp_path / "more")]
+        command += ["--source", kinds.write(kind, tmp_path / "more")]
     if kind.endswith("images") and "encoder" not in settings:
         command += ["--encoder", "conv"]
     elif kind in ("image-text", "modalities"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 def locked(
     encoder: Encoder,
     names: Sequence[str],
-    examples: Examples,
-    *,
+    *examples: Examples,
     store: bool = True,
     show_progress: bool = False,
 ) -> Iterator[None]:
@@ -95,24 +95,23 @@ def _is_still(tower: nn.Module) -> bool:
     return not any(parameter.requires_grad for parameter in tower.parameters())
 
 
-def _inputs(examples: Examples, towers: NamedTowers, name: str) -> tuple[Sequence[Any], Role]:
+def _inputs(
+    examples: Sequence[Examples], towers: NamedTowers, name: str
+) -> tuple[Sequence[Any], Role]:
     """All inputs of a tower and their role; none where views would change them, or where it takes
     both sides."""
-    known = [*examples.FIELDS] if isinstance(examples, Bundles) else ENCODED
-    fields = [f for f in known if f in examples.FIELDS and _tower(examples, f, towers) == name]
-    roles = dict.fromkeys(role_of(field, towers) for field in fields)
-    if len(roles) > 1 and not set(roles).isdisjoint(SIDES):
+    found: list[Sequence[Any]] = []
+    roles: set[Role] = set()
+    for part in examples:
+        known = [*part.FIELDS] if isinstance(part, Bundles) else ENCODED
+        for field in (f for f in known if f in part.FIELDS and _tower(part, f, towers) == name):
+            column = part.column(field)
+            found.append(list(chain(*column)) if field in LISTS else column)
+            role = role_of(field, towers)
+            roles.add(role if role in SIDES else "document")
+    if len(roles) != 1:
         return [], ""
-    role = next(iter(roles), "document")
-    role = role if role in SIDES else "document"
-    if len(fields) == 1 and fields[0] not in LISTS:
-        return examples.column(fields[0]), role
-    return [
-        value
-        for field in fields
-        for row in examples.column(field)
-        for value in (row if field in LISTS else [row])
-    ], role
+    return found[0] if len(found) == 1 else list(chain(*found)), roles.pop()
 
 
 def _tower(examples: Examples, field: str, towers: NamedTowers) -> str | None:

@@ -80,7 +80,7 @@ CASES = {
 def trained(folder, data, more, **settings):
     settings |= {"max_steps": 3, "batch_size": 8, "learning_rate": 1e-2, "warmup": 0}
     run = dipole.fit(
-        data, out=folder, more_data=more, clip_norm=None, show_progress=False, **settings
+        data, out=folder, sources=more, clip_norm=None, show_progress=False, **settings
     )
     return torch.cat([x.flatten().float() for x in run.encoder.weights().values()])
 

@@ -218,7 +218,7 @@ def halves(part: str, seed: int, quick: bool) -> Pairs:
 
 
 MIXUP = "dipole.systems.vision_language.zerovl:CoinMixup"
-# One source a batch (--more-data, or a key of the rows' metadata), the coin, a low temperature that
+# One source a batch (--source FILE, or a key of the metadata), the coin, a low temperature that
 # is not learnt; the exact gradient of a batch in pieces is --chunk.
 RECIPE = Recipe(
     wants=["image-text", "pairs"],
