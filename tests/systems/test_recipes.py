@@ -16,6 +16,7 @@ CASES = [(name, kind) for name, found in recipes().items() for kind in found.set
 TRANSFORMERS = {"matryoshka-2d": ["--matryoshka", "8,16"]}
 # Towers of texts start small.
 SMALL = ["--encoder-option", "dim=8", "--encoder-option", "buckets=64"]
+SMALL_TEXT = ["--encoder-option", "text_options={buckets: 64}"]
 # Of recipes for more data than the small files have.
 FEWER = {
     "multi-similarity": ["--sampler-option", "per_class=4"],
@@ -54,8 +55,13 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
     data, settings = kinds.write(kind, tmp_path), read_recipe(name)
     command = ["train", "--recipe", name, "--data", data, "--out", tmp_path / "run"]
     command += ["--max-steps", "2", "--batch-size", "8"]
+    if settings.get("sampler") == "sources":
+        (tmp_path / "more").mkdir()
+        command += ["--source", kinds.write(kind, tmp_path / "more")]
     if kind.endswith("images") and "encoder" not in settings:
         command += ["--encoder", "conv"]
+    elif kind in ("image-text", "modalities"):
+        command += SMALL_TEXT
     elif transformer := _transformer(settings, tmp_path):
         command += transformer
     elif name in TRANSFORMERS:
@@ -67,9 +73,11 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
     more, front = beside(settings, tmp_path)
     done = CliRunner().invoke(app, [str(word) for word in [*command, *more]])
     assert done.exit_code == 0, done.output + repr(done.exception)
+    encoder = load_encoder(tmp_path / "run")
     inputs = [front + text if front else text for text in kinds.sample(kind)]
-    vectors = load_encoder(tmp_path / "run").encode(inputs)
-    assert len(vectors) == 2
+    assert len(encoder.encode(inputs)) == 2
+    if kind in ("image-text", "modalities"):  # the images were read as images
+        assert len(encoder.encode(kinds.sample("images"), role="image")) == 2
 
 
 def _transformer(settings, folder):
