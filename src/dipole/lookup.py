@@ -33,6 +33,7 @@ def find(
     table: Mapping[str, str],
     *,
     base: type | None = None,
+    instance: type | None = None,
     package: str = "",
     others: str = "",
 ) -> Any:
@@ -40,11 +41,12 @@ def find(
 
     kind: what it is in a message, and which entry points: "view" has those of `dipole.views`;
     table: dipole's own names, each `module:Class`, of modules in `package`;
-    base: the class that it must be a subclass of; others: what else the name may be, for a message.
+    base: the class that it must be a subclass of; instance: the class that it must be an object
+    of; others: what else the name may be, for a message.
 
     Raises:
         InputError: no such name, file, module or attribute, with the nearest there is; an error
-            in the file, with its line; not a subclass of `base`.
+            in the file, with its line; not a subclass of `base`, no object of `instance`.
     """
     if name in table:
         module, _, path = table[name].partition(":")
@@ -57,6 +59,11 @@ def find(
         found = _at(kind, f"{installed[name].module}:{installed[name].attr}")
     else:
         raise InputError(f"{kind}: found '{name}'; {nearest(name, [*table, *installed], others)}")
+    if instance is not None:
+        if isinstance(found, instance):
+            return found
+        what = "class" if inspect.isclass(found) else type(found).__name__
+        raise InputError(f"{kind}: found '{name}', a {what}; expected a {instance.__name__}")
     if base is None and not callable(found):
         raise InputError(f"{kind}: found a {type(found).__name__} at '{name}'; expected a function")
     if base is not None and not (inspect.isclass(found) and issubclass(found, base)):
@@ -89,7 +96,8 @@ def close_to(word: str, known: Iterable[str]) -> list[str]:
 
 def plugins(kind: str) -> dict[str, EntryPoint]:
     """Name -> what an installed package gives under the entry points of `dipole.<kind>s`."""
-    return {point.name: point for point in entry_points(group=f"dipole.{kind}s")}
+    group = "dipole.data" if kind == "data" else f"dipole.{kind}s"
+    return {point.name: point for point in entry_points(group=group)}
 
 
 def place_of(cls: type) -> str:
@@ -149,7 +157,7 @@ def _module(what: str, name: str) -> ModuleType:
                 f"{what}; no module '{error.name}' here or installed; expected "
                 "file.py:Class or module:Class"
             ) from None
-        raise InputError(f"{what}; {_reason(error)}") from error
+        raise InputError(f"{what}; {reason(error)}") from error
 
 
 def _file(what: str, source: str) -> ModuleType:
@@ -166,7 +174,7 @@ def _file(what: str, source: str) -> ModuleType:
         try:
             module = importlib.import_module(path.stem) if _is_its_name(path) else _loaded(path)
         except (Exception, SystemExit) as error:
-            raise InputError(f"{what}; {_reason(error)}") from error
+            raise InputError(f"{what}; {reason(error)}") from error
     _given.setdefault(module.__name__, source)
     return module
 
@@ -212,15 +220,18 @@ def _add_folder(folder: Path) -> None:
         importlib.invalidate_caches()
 
 
-def _reason(error: BaseException) -> str:
-    """An error in someone's file in one line, with the line in the file where it came about."""
+def reason(error: BaseException, skip: int = 0) -> str:
+    """An error in someone's file in one line, with the line in the file where it came about.
+
+    skip: frames of the caller's own.
+    """
     said = " ".join(f"{type(error).__name__}: {error}".split())
     if isinstance(error, SyntaxError) and error.filename:
         where = f"{_from_here(Path(error.filename))}, line {error.lineno}: "
         return f"{where}{type(error).__name__}: {error.msg}"
     frames = [
         frame
-        for frame in traceback.extract_tb(error.__traceback__)
+        for frame in traceback.extract_tb(error.__traceback__)[skip:]
         if frame.filename not in _MACHINERY and not frame.filename.startswith("<")
     ]
     if not frames:

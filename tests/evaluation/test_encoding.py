@@ -1,11 +1,12 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from dipole.errors import InputError
-from dipole.evaluation import encoding
+from dipole.evaluation import encoding, evaluate_knn, evaluate_retrieval, evaluate_sts
 from dipole.evaluation.encoding import differing, encode_function, finite, unit, vectors_of
 
 
@@ -122,11 +123,33 @@ def test_differing():
         ("probe", "Labeled"),
     ],
 )
-@pytest.mark.parametrize("given", [["a text"], {"a": "b"}, None, "data.csv"])
+@pytest.mark.parametrize("given", [None, "data.csv", 3])
 def test_data_of_another_type_are_named(task: str, expected: str, given: object) -> None:
     import dipole.evaluation
 
     measure = getattr(dipole.evaluation, f"evaluate_{task}")
     data = [given, given] if task in ("knn", "probe") else [given]
-    with pytest.raises(InputError, match=rf": found .*; expected {expected}$"):
+    with pytest.raises(InputError, match=rf": found .*; expected {expected}, or a table$"):
         measure(lambda inputs: np.eye(len(inputs)), *data)
+
+
+@pytest.mark.parametrize("given", [["a text"], {"a": "b"}, {"a": [1, 2]}])
+def test_tables_without_the_columns_are_named(given: object) -> None:
+    for measure in (evaluate_sts, evaluate_knn, evaluate_retrieval):
+        data = [given, given] if measure is evaluate_knn else [given]
+        with pytest.raises(InputError, match=r"^(list|dict) \(1 (row|column)\): "):
+            measure(lambda inputs: np.eye(len(inputs)), *data)
+
+
+def test_tables_in_memory_are_measured() -> None:
+    """By the columns that a file would be measured by."""
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(30, 4)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    pairs = {"anchor": vectors, "positive": vectors + 0.01}
+    found = evaluate_retrieval(lambda inputs: np.stack(inputs), pairs)
+    assert found.value("Recall@1") == 1
+    kinds = rng.integers(0, 2, 30)
+    both = pd.DataFrame({"x": list(vectors - 5 + 10 * kinds[:, None]), "label": kinds})
+    found = evaluate_knn(lambda inputs: np.stack(inputs), both[:15], both[15:], k=3)
+    assert found.value("accuracy") == 1

@@ -34,7 +34,10 @@ from dipole.objectives.pairs.siamese import Siamese
 from dipole.objectives.views.multi_view import EveryPair
 from dipole.sampling.choosing import allowed
 from dipole.sampling.filters import Filters
+from dipole.training.build import build_objective
+from dipole.training.config import make_config
 from dipole.training.parts import Queue, Setup, Teacher
+from dipole.training.recipe import read_recipe
 
 STEPPED = ("anchor", "positive")  # inputs with one more axis, where a loss runs over several steps
 
@@ -75,6 +78,12 @@ class Loss:
 def loss(name: str, **settings: Any) -> Loss:
     """A registered objective."""
     return Loss(((1.0, partial(objective_class(name), **settings)),))
+
+
+def of_recipe(system: str) -> Loss:
+    """The objective that the recipe of a system trains with."""
+    config = make_config(data="", **read_recipe(system))
+    return Loss(((1.0, partial(build_objective, config)),))
 
 
 def wrapped(wrapper: type[Objective], inner: Loss, **settings: Any) -> Loss:
@@ -171,7 +180,7 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
     "clrcmd": loss("clrcmd"),
     "clusterns-bml-alpha": 0.2222222222222222 * loss("bidirectional-margin", alpha=0.1, beta=0.2),
     "clusterns-bml": loss("bidirectional-margin", alpha=0.0, beta=0.3),
-    "cocosoda": loss("infonce", temperature=0.07),
+    "cocosoda": of_recipe("cocosoda"),
     "codiemb-pearson": loss("pearson"),
     "codiemb-preference-ranking": loss("preference-ranking", temperature=0.05),
     "codiemb-rank-kl": loss("rank-kl", temperature=0.05),

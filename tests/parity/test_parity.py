@@ -19,9 +19,7 @@ FIXTURES = {path.stem: path for path in sorted(Path(__file__).parent.glob("fixtu
 TOLERANCE = 1e-9  # of the value (of 1 where it is smaller), of the largest gradient
 
 # Not mended yet, and what it waits for.
-UNMENDED = {
-    "cocosoda": "the recipe has one symmetric term of four one-way ones: a training has one queue",
-}
+UNMENDED: dict[str, str] = {}
 
 
 @pytest.fixture(autouse=True)

@@ -1,3 +1,4 @@
+import importlib
 from dataclasses import replace
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from dipole.errors import InputError, RunError
 from dipole.proof import prove as module
 from dipole.proof.prove import QUICK_SEEDS, cells_of, prove
+from dipole.studies.cells import Cell
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.studies.running import FAILED, Row
 from dipole.systems.base import System
@@ -115,3 +117,56 @@ def test_an_experiment_killed_at_any_file_operation(tmp_path):
             assert all((outcome[arm][m] == whole[arm][m]).all() for m in whole[arm]), name
 
     assert every_death(lambda name: prove(system(), root=tmp_path / name), check) > 5
+
+
+MINE = '''"""A system of one's own."""
+
+from dipole.objectives import InfoNCE
+
+CALLS = []
+
+
+class Mine(InfoNCE):
+    """The loss."""
+
+    def forward(self, anchor, positive):
+        """The maths."""
+        return super().forward(anchor, positive)
+
+
+def experiment(seed, quick):
+    """How it is measured."""
+    CALLS.append(seed)
+    return {"gap": 1.0 if Mine else 0.0}
+'''
+
+
+def test_seeds_of_code_that_changed_are_never_judged(tmp_path, monkeypatch):
+    """A loss times 0 is another experiment and another run; one that is explained anew is not."""
+    path = tmp_path / "own_proof_of_a_changed_loss.py"
+    path.write_text(MINE)
+    monkeypatch.syspath_prepend(tmp_path)
+    mine = importlib.import_module(path.stem)
+    claim = replace(CLAIM, experiment=mine.experiment, derive=None, seeds=2, holds=CLAIM.holds[:1])
+
+    def key():
+        settings = {"data": "stdlib-code", "objective": "own_proof_of_a_changed_loss:Mine"}
+        return Cell("mine", 0, settings, ("retrieval",)).key
+
+    def called():
+        mine.CALLS.clear()
+        prove(system(claim), root=tmp_path / "runs")
+        return mine.CALLS, key()
+
+    calls, first = called()
+    assert calls == [0, 1]
+    for old, new, again in (
+        ("The loss.", "The loss of the paper.", []),
+        ("How it is measured.", "What is measured.", []),
+        ("return super()", "return 0 * super()", [0, 1]),
+    ):
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+        calls, now = called()
+        assert calls == again
+        assert (now != first) == bool(again)

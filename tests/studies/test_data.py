@@ -46,7 +46,7 @@ def test_a_function_makes_rows(monkeypatch):
     monkeypatch.setitem(sys.modules, "made_rows", sys.modules[__name__])
     train, test = load_study_data(make_config(data="made_rows:rows"), quick=True)
     assert (train[0]["anchor"], test[0]["anchor"]) == ("train", "test")
-    with pytest.raises(InputError, match="expected module:function"):
+    with pytest.raises(InputError, match="made_rows has no nothing"):
         load_study_data(make_config(data="made_rows:nothing"))
 
 

@@ -111,7 +111,7 @@ def test_wrong_kinds_are_named():
 
 def test_a_measure_by_its_place():
     assert measure("dipole.studies.measures:knn") is knn
-    with pytest.raises(InputError, match="expected retrieval"):
+    with pytest.raises(InputError, match="expected one of retrieval"):
         measure("nothing")
 
 

@@ -42,6 +42,10 @@ def _labelled(folder: Path) -> Path:
     return _table(folder, ["text", "label"], [[a, a.split()[0]] for a, _ in ROWS])
 
 
+def _numbered(folder: Path) -> Path:
+    return _table(folder, ["text", "label"], [[a, f"{i % 9 / 4}"] for i, (a, _) in enumerate(ROWS)])
+
+
 def _lists(folder: Path) -> Path:
     path = folder / "lists.jsonl"
     lines = [

@@ -12,9 +12,13 @@ from dipole.training.recipe import read_recipe
 
 def trained(name: str, examples: Examples, out: Path, **given: Any) -> dict[str, torch.Tensor]:
     """The weights after three steps (or `max_steps`) of a recipe with other settings, in small
-    batches without a warm-up.
+    <<<<<<< HEAD
+        batches without a warm-up.
+    =======
+        batches at a constant rate.
+    >>>>>>> core
 
-    None takes a setting of the recipe away.
+        None takes a setting of the recipe away.
     """
     settings = {"batch_size": 8, "max_steps": 3, "warmup": 0, "precision": "fp32"} | given
     recipe = {k: v for k, v in (read_recipe(name) | settings).items() if v is not None}

@@ -16,6 +16,15 @@ CASES = [(name, kind) for name, found in recipes().items() for kind in found.set
 TRANSFORMERS = {"matryoshka-2d": ["--matryoshka", "8,16"]}
 # Towers of texts start small.
 SMALL = ["--encoder-option", "dim=8", "--encoder-option", "buckets=64"]
+# Of recipes for more data than the small files have.
+FEWER = {
+    "multi-similarity": ["--sampler-option", "per_class=4"],
+    "dse": ["--encoder-option", "last=2"],
+    "proto-triplet-icnn": [
+        "--sampler-option", "per_class=4",
+        "--part", "dipole.systems.vision.proto_triplet_icnn:Episode:shots=1",
+    ],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", list(recipes()))
@@ -33,15 +42,28 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
     command += ["--max-steps", "2", "--batch-size", "8"]
     if kind.endswith("images") and "encoder" not in settings:
         command += ["--encoder", "conv"]
-    if name in TRANSFORMERS:
+    elif transformer := _transformer(settings, tmp_path):
+        command += transformer
+    elif name in TRANSFORMERS:
         folder = save_tiny_bert(tmp_path / "bert", [text for row in kinds.ROWS for text in row])
         command += ["--encoder", folder, *TRANSFORMERS[name]]
     elif not kind.endswith("images") and "encoder" not in settings:
         command += SMALL
+    command += FEWER.get(name, [])
     done = CliRunner().invoke(app, [str(word) for word in command])
     assert done.exit_code == 0, done.output + repr(done.exception)
     vectors = load_encoder(tmp_path / "run").encode(kinds.sample(kind))
     assert len(vectors) == 2
+
+
+def _transformer(settings, folder):
+    """The options that name a small one, of a recipe that is for a transformer."""
+    is_layers = settings.get("encoder") == "layers"
+    if not (is_layers or "adapter" in settings or "pooling" in settings.get("encoder_options", {})):
+        return []
+    texts = [text for row in kinds.ROWS for text in row]
+    place = save_tiny_bert(folder / "bert", texts)
+    return ["--encoder-option", f"model={place}"] if is_layers else ["--encoder", place]
 
 
 def test_a_path_is_a_recipe(tmp_path):

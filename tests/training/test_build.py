@@ -94,11 +94,11 @@ def test_a_queue_of_anchors_is_one_of_first_views(parts, given, message, tiny_en
         examples = Pairs.from_columns(texts)
     config = make_config(data="x", parts=["queue:size=4,holds=anchor", *parts])
     with pytest.raises(InputError, match=rf"^queue: {message}"):
-        build_parts(config, tiny_encoder, examples, InfoNCE().inputs())
+        build_parts(config, tiny_encoder, examples, InfoNCE())
 
 
 def test_a_queue_that_no_machine_holds_is_one_line(tiny_encoder):
     examples = Pairs.from_columns({"anchor": ["a", "b"], "positive": ["b", "a"]})
     config = make_config(data="x", parts="queue:size=99999999999999")
     with pytest.raises(InputError, match=r"^queue: 99,999,999,999,999 vectors: needs .* GB of mem"):
-        build_parts(config, tiny_encoder, examples, InfoNCE().inputs())
+        build_parts(config, tiny_encoder, examples, InfoNCE())

@@ -51,7 +51,9 @@ def test_a_config_says_its_format(tmp_path):
     path = tmp_path / "config.yaml"
     write_config(make_config(data="x", parts="queue:size=3"), path)
     assert path.read_text().startswith("format: 2\n")
-    assert read_config(path)["parts"] == [{"queue": {"size": 3, "holds": "positive"}}]
+    assert read_config(path)["parts"] == [
+        {"queue": {"size": 3, "holds": "positive", "starts": "empty"}}
+    ]
     path.write_text("format: 3\ndata: x\n")
     with pytest.raises(InputError, match="format: found 3; expected 2, or a newer dipole"):
         read_config(path)

@@ -21,6 +21,13 @@ IMAGES = {"encoder": "conv", "encoder_options": {"widths": [8]}, "objective": "n
 DENOISING = {"view": ["same"], "step": "dipole.systems.vision.g_simclr:Denoise:noise=0.3"}
 TEXTS = [" ".join(f"word{(i * k) % 17}" for k in range(2, 9)) for i in range(1, 23)]
 
+SIDES = STATIC | {
+    "objective": "infonce(positive=positive_view) + "
+    "infonce(anchor=positive, positive=teacher_anchor_view, negative=past)",
+    "view": ["anchor=word-deletion", "positive=soft-code"],
+    "parts": ["teacher:decay=0.5", "queue:size=16,holds=teacher_anchor_view,name=past"],
+}
+
 # What draws, as (data, settings); 22 rows in batches of 8: the last one has 6, uneven on 4.
 RUNS = {
     "default": ("pairs", STATIC),
@@ -40,6 +47,14 @@ RUNS = {
     "teacher beside": (
         "pairs",
         STATIC | {"objective": "sct", "parts": ["teacher", "queue:size=16"]},
+    ),
+    "views of sides": ("pairs", SIDES),
+    "views of sides in pieces": ("pairs", SIDES | {"chunk": 3}),
+    "noise": (
+        "inputs",
+        STATIC
+        | {"objective": "dclr"}
+        | {"parts": ["teacher:kind=frozen", "dipole.systems.text.dclr:Noise:count=1.5"]},
     ),
     "mixed": (
         "pairs",
@@ -63,7 +78,11 @@ RUNS["whole"] = KILL
 KILLED = (2, 1)  # processes that go on
 COMMON = {"batch_size": 8, "epochs": 2}
 SAME = {"chunk": "default", "words in pieces": "words", "images in pieces": "images"}
+<<<<<<< HEAD
 SAME |= {"denoising in pieces": "denoising"}
+=======
+SAME |= {"views of sides in pieces": "views of sides"}
+>>>>>>> core
 
 
 def data(kind):

@@ -22,5 +22,5 @@ assert_type(Doubler(factor=3).factor, float)
 
 Queue()  # type: ignore[call-arg]
 Queue(sise=3)  # type: ignore[call-arg]
-Queue(3, holds="both")  # type: ignore[arg-type]
+Queue(3, holds=2)  # type: ignore[arg-type]
 Doubler(factor="many")  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from dipole.cli.merge import merge
 from dipole.cli.mine import mine
 from dipole.cli.prove import prove
 from dipole.cli.search import search
-from dipole.cli.systems import systems
+from dipole.cli.systems import app as systems
 from dipole.cli.train import train
 from dipole.cli.tune import tune
 from dipole.cli.wording import Command
@@ -31,8 +31,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, mine, merge, train, tune, evaluate, index, search, compare, prove, systems):
+for command in (demo, mine, merge, train, tune, evaluate, index, search, compare, prove):
     app.command(cls=Command)(command)
+app.add_typer(systems, name="systems")
 
 
 def _print_version(asked: bool) -> None:

@@ -15,6 +15,7 @@ from dipole.cli.options import with_options
 from dipole.cli.outputs import check_place
 from dipole.cli.study_table import watching
 from dipole.errors import InputError
+from dipole.lookup import is_place
 from dipole.showing import print_json, say, terminal
 from dipole.training.config import Config
 
@@ -37,7 +38,8 @@ Shared = create_model(  # type: ignore[call-overload]
 @with_options(Shared)
 def compare(
     data: Annotated[
-        str, typer.Option(help="What to train on; its test split is measured.")
+        str,
+        typer.Option(help="What to train on, as of dipole train; its test split is measured."),
     ] = "stdlib-code",
     objectives: Annotated[
         str | None, typer.Option(help="Names with commas between.", show_default="eight of them")
@@ -108,7 +110,8 @@ def _arms(
     if recipes:
         from dipole.training.recipe import read_recipe
 
-        arms = {Path(n).stem: base | read_recipe(n) | given for n in _names(recipes, "--recipes")}
+        named = _names(recipes, "--recipes")
+        arms = {_short(name): base | read_recipe(name) | given for name in named}
         # Another data set would be another question.
         return {name: settings | {"data": data} for name, settings in arms.items()}
     names = _names(objectives, "--objectives") if objectives else list(OBJECTIVES)
@@ -170,3 +173,8 @@ def print_comparison(comparison: Comparison, out: Path, console: Console) -> Non
     for failed, error in comparison.failures.items():
         console.print(Text(f"failed: {failed}: {error}", style="red"), soft_wrap=True)
     console.print(f"report: {out / 'report.html'}", soft_wrap=True)
+
+
+def _short(recipe: str) -> str:
+    """What an arm is called: a system's id, a file's name, NAME of `file.py:NAME`."""
+    return recipe.rpartition(":")[2] if is_place(recipe) else Path(recipe).stem

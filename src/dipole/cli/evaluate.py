@@ -30,12 +30,15 @@ def evaluate(
         str,
         typer.Option(
             help="retrieval, sts, reranking, pair-classification, knn, probe, few-shot, zero-shot, "
-            "clustering, bitext, duplicates or geometry."
+            "clustering, bitext, duplicates, geometry, or one of your own (file.py:NAME)."
         ),
     ] = "retrieval",
     data: Annotated[
         str | None,
-        typer.Option(help="File, folder, name or hub id. Default: stdlib-code, for retrieval."),
+        typer.Option(
+            help="File, folder, name, hub id, or a function of yours, file.py:name. Default: "
+            "stdlib-code, for retrieval."
+        ),
     ] = None,
     split: Annotated[
         str | None,
@@ -181,10 +184,9 @@ def evaluate(
 
     Example: dipole evaluate runs/first --data stdlib-code --baseline bm25
     """
-    from dipole.evaluation.tasks.registry import TASKS, Wanted
+    from dipole.evaluation.tasks.registry import Wanted, task_of
 
-    if task not in TASKS:
-        raise InputError(f"--task {task}: no such task; expected {', '.join(TASKS)}")
+    task_of(task)  # whether there is one is said first
     bad_rows = check_bad_rows(on_bad_row)
     columns: dict[str, Any] = {
         "first": first, "second": second, "score": score, "input": input, "label": label,
@@ -274,10 +276,10 @@ def _is_table(data: str) -> bool:
 
 def _fields(task: str, given: dict[str, Any], systems: list[str]) -> tuple[str, ...]:
     """The fields whose columns are open; of geometry, which takes any data, those of one kind."""
-    from dipole.evaluation.tasks.registry import DATA, TASKS
+    from dipole.evaluation.tasks.registry import DATA, task_of
 
     if task != "geometry":
-        return DATA[TASKS[task].data].fields
+        return DATA[task_of(task).data].fields
     trained = next(filter(None, map(columns_of, systems)), {})
     kind = "labelled" if "label" in trained else "scored" if "score" in trained else "pairs"
     for other in ("labelled", "scored", "pairs"):
@@ -293,9 +295,9 @@ def _fields(task: str, given: dict[str, Any], systems: list[str]) -> tuple[str, 
 
 
 def _wants(task: str) -> str:
-    from dipole.evaluation.tasks.registry import DATA, TASKS
+    from dipole.evaluation.tasks.registry import DATA, task_of
 
-    return DATA[TASKS[task].data].about
+    return DATA[task_of(task).data].about
 
 
 def _check_options(
@@ -303,28 +305,28 @@ def _check_options(
     role: str | None, resize: str | None,
 ) -> None:  # fmt: skip
     """An option that the task does not have is an error, not ignored."""
-    from dipole.evaluation.tasks.registry import DATA, TASKS, tasks_that
+    from dipole.evaluation.tasks.registry import DATA, task_of, tasks_that
 
     for name in columns:
-        if name not in DATA[TASKS[task].data].fields:
+        if name not in DATA[task_of(task).data].fields:
             others = tasks_that(lambda t, name=name: name in DATA[t.data].fields)  # type: ignore[misc]
             raise InputError(
                 f"--{name}: a column that {task} does not have; expected --task {others}"
             )
     for name in settings:
-        if name not in TASKS[task].settings:
+        if name not in task_of(task).settings:
             others = tasks_that(lambda t, name=name: name in t.settings)  # type: ignore[misc]
             option = OPTIONS.get(name, name)
             raise InputError(f"--{option}: a setting of --task {others}, not of {task}")
-    if train is not None and TASKS[task].data != "train and test":
+    if train is not None and task_of(task).data != "train and test":
         others = tasks_that(lambda t: t.data == "train and test")
         raise InputError(f"--train: {task} learns nothing; expected --task {others}")
-    if resize is not None and "label" not in DATA[TASKS[task].data].fields:
+    if resize is not None and "label" not in DATA[task_of(task).data].fields:
         others = tasks_that(lambda t: "label" in DATA[t.data].fields)
         raise InputError(f"--resize: of images; expected --task {others}")
     if role is not None:
         if role not in ("query", "document"):
             raise InputError(f"--role {role}: expected query or document")
-        if "label" not in DATA[TASKS[task].data].fields:
+        if "label" not in DATA[task_of(task).data].fields:
             others = tasks_that(lambda t: "label" in DATA[t.data].fields)
             raise InputError(f"--role: {task} knows its roles; expected --task {others}")

@@ -42,7 +42,7 @@ class Measured:
 def systems_of(run: str, baselines: list[str], task: str, role: str | None = None) -> list[str]:
     """RUN first, then the baselines; each once, each one that can do the task."""
     from dipole.evaluation.stored_vectors import VECTOR_FILES
-    from dipole.evaluation.tasks.registry import DATA, TASKS
+    from dipole.evaluation.tasks.registry import DATA, task_of
 
     systems = [run, *baselines]
     for position, system in enumerate(systems):
@@ -50,7 +50,7 @@ def systems_of(run: str, baselines: list[str], task: str, role: str | None = Non
             raise InputError(f"{system}: given twice; expected every system once")
         if system == BM25_NAME and position and task != "retrieval":
             raise InputError(f"--baseline {BM25_NAME}: finds documents; expected --task retrieval")
-        if system == PIXELS_NAME and "label" not in DATA[TASKS[task].data].fields:
+        if system == PIXELS_NAME and "label" not in DATA[task_of(task).data].fields:
             raise InputError(
                 f"{PIXELS_NAME}: vectors of images; expected a task on labelled images"
             )
@@ -102,10 +102,10 @@ def measure(
     notes: system -> what has to be said of it.
     """
     from dipole.evaluation.measures import RETRIEVAL, measures_of
-    from dipole.evaluation.tasks.registry import DATA, TASKS, swapped
+    from dipole.evaluation.tasks.registry import DATA, swapped, task_of
     from dipole.evaluation.tasks.retrieval import evaluate_bm25
 
-    task, wanted, settings = TASKS[asked.task], asked.wanted, dict(asked.settings)
+    task, wanted, settings = task_of(asked.task), asked.wanted, dict(asked.settings)
     if "measures" in task.settings:  # a name that is none is said before anything is loaded
         measures_of(settings.get("measures"), settings.get("at"), RETRIEVAL)
     encoders = {s: _load(s) for i, s in enumerate(systems) if i == 0 or s != BM25_NAME}

@@ -141,8 +141,11 @@ def mine(
 
 def _load_judge(model: str) -> Any:
     """A model of vectors, or one that reads pairs."""
+    from dipole.encoders.pair_head import HeadScorer, has_head
     from dipole.encoders.pair_scorer import PairScorer, is_pair_scorer
 
+    if model != "bm25" and has_head(model):
+        return HeadScorer.load(model)
     if model != "bm25" and is_pair_scorer(model):
         return PairScorer.load(model)
     return _load(model)

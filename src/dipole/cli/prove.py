@@ -34,7 +34,7 @@ def prove(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of the pages.", show_default="docs/systems, else systems"),
+        typer.Option(help="Folder of the pages and verdicts.", show_default="systems"),
     ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Trainings at a time.", show_default="2")
@@ -61,13 +61,13 @@ def prove(
     from dipole.proof.page import write_page
     from dipole.proof.prove import prove as run
     from dipole.systems import claimed, system
-    from dipole.systems.catalogue import pages_folder
+    from dipole.systems.results import OWN
 
     if every == bool(systems):
         raise InputError(
             f"expected the systems to prove, or --all; there are claims of {', '.join(claimed())}"
         )
-    pages = out or pages_folder()
+    pages = out or OWN
     if not quick:
         check_place("--out", pages)
     if cache is not None:

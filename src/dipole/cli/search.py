@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -45,7 +45,7 @@ def search(
 
     if weight is not None and not hybrid:
         raise InputError(f"--weight {weight:g} is for --hybrid; expected both or none")
-    options = {} if weight is None else {"weight": weight}
+    options: dict[str, Any] = {} if weight is None else {"weight": weight}
     hits = Index.open(index).search(query, k, hybrid=hybrid, **options)
     if as_json:
         found = [asdict(hit) for hit in hits]

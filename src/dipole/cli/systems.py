@@ -1,34 +1,48 @@
-"""`dipole systems`."""
+"""`dipole systems` and `dipole systems show`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dipole.cli.outputs import check_file
+from dipole.cli.wording import Command, Group
 from dipole.errors import InputError
-from dipole.files import write_text
-from dipole.showing import print_json, terminal
+from dipole.showing import print_json, say, terminal
+
+if TYPE_CHECKING:
+    from dipole.systems.catalogue import State
 
 _COLOURS = {
     "missing": "dim", "built": "cyan", "holds": "green", "does not hold": "red",
     "undecided": "yellow",
 }  # fmt: skip
+STALE = "stale"
 
 
+class _Systems(Group):
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        command = super().get_command(ctx, cmd_name)
+        if command is None:
+            raise InputError(f"systems: found {cmd_name!r}; expected show {cmd_name}, or options")
+        return command
+
+
+app = typer.Typer(cls=_Systems)
+
+
+@app.callback(invoke_without_command=True)
 def systems(
+    context: typer.Context,
     group: Annotated[str | None, typer.Option(help="Only this group (text, vision, ...).")] = None,
     state: Annotated[
-        str | None, typer.Option(help="Only this state: missing, built, holds, ...")
+        str | None, typer.Option(help="Only this state: missing, built, holds, ..., or stale.")
     ] = None,
     pages: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder of the pages that dipole prove wrote.",
-            show_default="docs/systems, else systems",
-        ),
+        typer.Option(help="Folder of your own dipole prove.", show_default="systems"),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write the table as a markdown page to this file.")
@@ -39,42 +53,140 @@ def systems(
 ) -> None:
     """List the systems dipole means to have, and how far each is.
 
-    missing; built: its parts are there; holds, does not hold, undecided: its claim was run.
+    missing; built: its parts are there; holds, does not hold, undecided: its
+    claim was run; stale: its code has changed since. Verdicts of your own
+    dipole prove are shown beside these.
 
     Example: dipole systems --group vision --state holds
     """
-    from dipole.systems.catalogue import states, table_page
+    if context.invoked_subcommand is not None:
+        _check_nothing_given(context)
+        return
+    from dipole.systems.catalogue import states
+    from dipole.systems.results import OWN
 
     if pages is not None and not pages.is_dir():
         raise InputError(f"--pages {pages}: no such folder; expected that of dipole prove")
-    found = states(pages)
+    found = states(pages or OWN)
     for name, asked, known in (
         ("--group", group, {s.group for s in found}),
-        ("--state", state, set(_COLOURS)),
+        ("--state", state, {*_COLOURS, STALE}),
     ):
         if asked is not None and asked not in known:
             raise InputError(f"{name} {asked}: expected {', '.join(sorted(known))}")
     if out is not None:
+        from dipole.proof.page import write_table
+
         check_file("--out", out)
-        write_text(out, table_page(found))
-    found = [s for s in found if group in (None, s.group) and state in (None, s.state)]
+        write_table(out, found)
+    found = [s for s in found if group in (None, s.group) and _is(s, state)]
     if as_json:
         print_json([s.to_json() for s in found], indent=1)
-        return
+    else:
+        _print(found)
+
+
+@app.command(cls=Command)
+def show(
+    system: Annotated[str, typer.Argument(help="A system, as dipole systems lists them.")],
+    as_yaml: Annotated[
+        bool, typer.Option("--yaml", help="Print its recipe as a file for dipole train --recipe.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Show what a system is, how to run it, what it is checked against, and its verdict.
+
+    Example: dipole systems show esimcse
+    """
+    from dipole.systems.about import about, recipe_of
+
+    if as_yaml and as_json:
+        raise InputError("--yaml: found --json too; expected one of them")
+    if as_yaml:
+        typer.echo(recipe_of(system).yaml(), nl=False)
+    elif as_json:
+        print_json(about(system), indent=1)
+    else:
+        for line in _lines(about(system)):
+            say(line)
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    from dipole.training.recipe import Recipe
+
+    rows: dict[str, list[str]] = {
+        "run": found["run"],
+        "data": [f"{w['kind']}: {w['holds']} ({', '.join(w['columns'])})" for w in found["wants"]],
+        "settings": Recipe(**found["settings"]).yaml().splitlines(),
+        "objective": found["objectives"],
+        "parity": found["parity"]
+        and [
+            f"values and gradients beside those of other code, to {found['tolerance']}:",
+            *found["parity"],
+        ],
+        "claim": [found["claim"]] if found["claim"] else [],
+        "verdict": _verdict(found["result"], found["id"]),
+        "here": _verdict(found["here"], found["id"]),
+        "page": [found["page"]] if found["page"] else [],
+    }
+    head = dict.fromkeys([found["title"], found["paper"], found["address"]])
+    lines = [f"{found['id']}: " + "\n".join(filter(None, head)), "", found["what"], ""]
+    lines = "\n".join(lines).split("\n")
+    for label, texts in rows.items():
+        lines += [f"{label if i == 0 else '':<9} {text}" for i, text in enumerate(texts)]
+    return lines
+
+
+def _verdict(result: dict[str, Any] | None, id: str) -> list[str]:
+    from dipole.systems.results import verdict_text
+
+    if result is None:
+        return []
+    anew = f"; its code has changed since: dipole prove {id}" if result["stale"] else ""
+    return [f"{verdict_text(result)} ({result['date']}, dipole {result['version']}){anew}"]
+
+
+def _check_nothing_given(context: typer.Context) -> None:
+    for option in context.command.params:
+        if option.name and context.params.get(option.name):
+            name = option.opts[0]
+            raise InputError(
+                f"{name}: found before {context.invoked_subcommand}; expected behind it"
+            )
+
+
+def _is(system: State, state: str | None) -> bool:
+    if state == STALE:
+        return any(result and result["stale"] for result in (system.result, system.here))
+    return state in (None, system.state)
+
+
+def _print(found: list[State]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from dipole.systems.results import verdict_text
+
+    columns = ["system", "group", "state", "arXiv", "parts"]
+    if any(s.here for s in found):
+        columns.insert(3, "here")
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("system", "group", "state", "arXiv", "parts"):
+    for column in columns:
         table.add_column(column, no_wrap=column != "parts")
     for s in found:
-        table.add_row(
-            s.id, s.group.replace("_", " "), Text(s.state, style=_COLOURS[s.state]),
+        cells: list[str | Text] = [
+            s.id, s.group.replace("_", " "), Text(s.shown, style=_COLOURS[s.state]),
             s.paper.rpartition("/")[2], ", ".join(s.parts),
-        )  # fmt: skip
+        ]  # fmt: skip
+        if "here" in columns:
+            cells.insert(3, verdict_text(s.here))
+        table.add_row(*cells)
     console = terminal()
     if not console.is_terminal:
         console.width = 160
     console.print(table)
     counts = {name: sum(s.state == name for s in found) for name in _COLOURS}
+    counts[STALE] = sum(_is(s, STALE) for s in found)
     console.print(", ".join(f"{count} {name}" for name, count in counts.items() if count))

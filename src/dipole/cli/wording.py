@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from dipole.errors import DipoleError
 
 
-class Command(TyperCommand):
+class _Worded:
     """A command whose errors begin with its options: `--batch-size: found 0`.
 
     The library says `batch_size: found 0`, which is right for Python and for a recipe, so only
@@ -19,11 +19,19 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            return super().invoke(ctx)  # type: ignore[misc]
         except DipoleError as error:
             if worded := _worded(str(error), ctx):
                 raise type(error)(worded) from None
             raise
+
+
+class Command(_Worded, TyperCommand):
+    """A command whose errors begin with its options."""
+
+
+class Group(_Worded, TyperGroup):
+    """A command that has others below it."""
 
 
 def _worded(message: str, ctx: Any) -> str | None:

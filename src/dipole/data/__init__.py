@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dipole.data.examples import (
         Column,
         Examples,
+        Inputs,
         Labeled,
         Pairs,
         Ranked,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         Triplets,
     )
     from dipole.data.loading import (
+        load_inputs,
         load_labeled,
         load_pairs,
         load_ranked,

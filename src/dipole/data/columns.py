@@ -16,7 +16,7 @@ from dipole.data.names import (
     pair_by_name,
 )
 from dipole.data.rows import Source
-from dipole.data.sample import CLASSES, MANY, NUMBERS, TEXT, Sample
+from dipole.data.sample import ARRAYS, CLASSES, MANY, NUMBERS, TEXT, Sample
 from dipole.errors import InputError
 from dipole.lookup import close_to, nearest
 
@@ -61,9 +61,10 @@ def check_named(source: Source, sample: Sample, named: Sequence[tuple[str, str |
 def texts_and_body(sample: Sample, without: Sequence[str | None]) -> tuple[list[str], str | None]:
     """The columns that may be texts, and that one which a column `title` belongs to, if there is.
 
-    Such a title is no text of its own. Columns in `without` are the user's, and left out.
+    Such a title is no text of its own. Columns in `without` are the user's, and left out. Where
+    there are no texts, those that hold arrays.
     """
-    texts = sample.texts(without)
+    texts = sample.texts(without) or sample.arrays(without)
     title, body = find(texts, ["title"]), find(texts, DOCUMENTS)
     if title is None or body is None:
         return texts, None
@@ -136,7 +137,8 @@ def choose_label(source: Source, sample: Sample, without: Sequence[str | None]) 
 def _may_be_classes(sample: Sample, name: str) -> bool:
     values = [str(value) for value in sample.values(name)]
     many_texts = sample.kind(name) == TEXT and len(set(values)) == len(values) >= MANY
-    return not is_text(name) and not many_texts and name.lower() not in PREFERENCES
+    arrays = sample.kind(name) == ARRAYS
+    return not (is_text(name) or many_texts or arrays or name.lower() in PREFERENCES)
 
 
 def label_column(sample: Sample, without: Sequence[str | None] = ()) -> str | None:
@@ -176,6 +178,7 @@ def _classes(sample: Sample, name: str) -> bool:
 
 
 def _found(texts: Sequence[str], sample: Sample) -> str:
+    kind = "array" if any(sample.kind(name) == ARRAYS for name in texts) else "text"
     if len(texts) > 1:
-        return f"found {len(texts)} text columns ({', '.join(texts)}) among {sample}"
-    return f"found {'one text column' if texts else 'no text column'} among {sample}"
+        return f"found {len(texts)} {kind} columns ({', '.join(texts)}) among {sample}"
+    return f"found {f'one {kind} column' if texts else 'no text column'} among {sample}"

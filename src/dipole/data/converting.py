@@ -9,7 +9,8 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 
 from dipole.data.cache import digest, read_entry, store
-from dipole.data.examples import Examples, Skipped, arrow, arrow_type
+from dipole.data.examples import Examples, Skipped
+from dipole.data.fields import arrow, arrow_type, as_stored
 from dipole.data.plans import Plan, get
 from dipole.data.rows import Bad, BadValueError, Row, Source, is_whole, shown, text_of
 from dipole.data.same import exact_key
@@ -21,7 +22,7 @@ OnBadRow = Literal["error", "skip"]
 _ROWS = 4096
 _CHARACTERS = 2**21
 _MESSAGES = 20
-_VERSION = "2"  # of what is in the cache
+_VERSION = "3"  # of what is in the cache
 _RECENT = 2**17  # ids held in a dictionary before they are sorted away
 
 
@@ -60,17 +61,17 @@ class SeenIds:
 class BadRows:
     """Raises at a bad row of a file, or counts it and keeps the first messages."""
 
-    def __init__(self, name: str, on_bad_row: OnBadRow) -> None:
+    def __init__(self, name: str, on_bad_row: OnBadRow, row: str = "row") -> None:
         if on_bad_row not in ("error", "skip"):
             raise InputError(f"on_bad_row: found {on_bad_row!r}; expected 'error' or 'skip'")
-        self._name = name
+        self._name, self.row = name, row
         self._skip = on_bad_row == "skip"
         self.count = 0
         self.messages: list[str] = []
 
     def __call__(self, place: int | str, message: str) -> None:
         """A bad row by its number, or a bad file by its name."""
-        row = f", row {place}" if isinstance(place, int) else f": {place}"
+        row = f", {self.row} {place}" if isinstance(place, int) else f": {place}"
         line = f"{self._name}{row}: {message}"
         if not self._skip:
             raise InputError(line)
@@ -94,7 +95,7 @@ def convert(
     on_bad_row: OnBadRow,
 ) -> Examples:
     """Examples of a source, all of them checked; from the cache if they were converted before."""
-    bad_row = BadRows(source.name, on_bad_row)
+    bad_row = BadRows(source.name, on_bad_row, source.row)
     rows = source.rows()
     head = _head(rows, bad_row)
     sample = Sample([row for _, row in head if not isinstance(row, Bad)])
@@ -104,7 +105,7 @@ def convert(
     what, state = source.state()
     settings = (plan.kind.__name__, plan.taken, on_bad_row, _VERSION)
     name = "-".join([digest(what), digest(state), digest(*settings)])
-    entry = read_entry(name)
+    entry = read_entry(name) if source.is_kept else None
     if entry is not None:
         table, about = entry
         skipped = Skipped(about["skipped"], tuple(about["messages"]))
@@ -116,16 +117,20 @@ def convert(
     if plan.metadata:
         schema = schema.append(pa.field("metadata", pa.string()))
     whole = {"label"} & kinds.keys()  # fields of which no value so far was anything else
-    table = store(
-        name,
-        _batches(_unchanged(source, state, chain(head, rows)), plan, schema, bad_row, whole),
-        schema,
-        lambda: {
-            "skipped": bad_row.count,
-            "messages": bad_row.messages,
-            "whole": sorted(whole),
-        },
-    )
+    batches = _batches(_unchanged(source, state, chain(head, rows)), plan, schema, bad_row, whole)
+    if source.is_kept:
+        table = store(
+            name,
+            batches,
+            schema,
+            lambda: {
+                "skipped": bad_row.count,
+                "messages": bad_row.messages,
+                "whole": sorted(whole),
+            },
+        )
+    else:  # the rows are in memory already
+        table = pa.Table.from_batches(list(batches), schema).combine_chunks()
     if table.num_rows == 0:
         _no_rows(source, bad_row)
     table = _whole_numbers(table, sorted(whole))
@@ -198,7 +203,8 @@ def _batches(
             first = None if plan.id is None else seen.first_row(identity, number)
             if first is not None:
                 raise BadValueError(
-                    f"found the id {shown(identity)} of row {first} again; expected every id once"
+                    f"found the id {shown(identity)} of {bad_row.row} {first} again; "
+                    "expected every id once"
                 )
         except BadValueError as error:
             bad_row(number, str(error))
@@ -206,9 +212,9 @@ def _batches(
         for part, example in enumerate(examples, start=1):
             # A row with several positives becomes several examples: 17-1, 17-2, ...
             example["id"] = identity if len(examples) == 1 else f"{identity}-{part}"
-            batch.append(example)
             whole -= {field for field in whole if not is_whole(example[field])}
             characters += sum(map(_size, example.values()))
+            batch.append({field: as_stored(value) for field, value in example.items()})
         if len(batch) >= _ROWS or characters >= _CHARACTERS:
             yield pa.RecordBatch.from_pylist(batch, schema)
             batch, characters = [], 0
@@ -226,4 +232,6 @@ def _id_of(row: dict[str, Any], column: str) -> str:
 def _size(value: Any) -> int:
     if isinstance(value, str):
         return len(value)
+    if isinstance(value, np.ndarray):
+        return value.nbytes
     return sum(map(_size, value)) if isinstance(value, list) else 8

@@ -9,21 +9,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from dipole.data.inputs import batch_of, check_text, check_texts, described, real_number
+from dipole.data.fields import ANY, NUMBER, NUMBERS, VALUE, VALUES, arrow, values_of
+from dipole.data.inputs import batch_of, check_texts
 from dipole.data.same import content_key, exact_key
-from dipole.errors import InputError, optional
+from dipole.data.values import as_arrow, as_json
+from dipole.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# What a field of an example holds; `schema` turns it into an Arrow type.
-TEXT, TEXTS, NUMBER, NUMBERS, WHOLE = "text", "texts", "number", "numbers", "whole"
-ANY = "any"  # the values decide
 
-
-def arrow() -> Any:
-    """pyarrow, or one line that says which extra installs it."""
-    return optional("pyarrow", "text")
+# The origin of what is made of values in Python, where nothing else is said.
+MADE = "python values"
 
 
 @dataclass(frozen=True)
@@ -35,13 +32,6 @@ class Skipped:
 
     def __bool__(self) -> bool:
         return self.count > 0
-
-
-def _values(array: pa.Array) -> list[Any]:
-    """Python values of an Arrow array; images (fixed-shape tensors) come as numpy arrays."""
-    if hasattr(array, "to_numpy_ndarray"):
-        return list(array.to_numpy_ndarray()) if len(array) else []
-    return list(array.to_pylist())
 
 
 class Column(Sequence[Any]):
@@ -65,7 +55,7 @@ class Column(Sequence[Any]):
         if self._rows is None:
             for chunk in self._column.chunks:
                 for start in range(0, len(chunk), 4096):
-                    yield from _values(chunk.slice(start, 4096))
+                    yield from values_of(chunk.slice(start, 4096))
         else:
             for start in range(0, len(self._rows), 4096):
                 yield from self.take(np.arange(start, min(start + 4096, len(self._rows))))
@@ -81,7 +71,7 @@ class Column(Sequence[Any]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, (Column, list, tuple)):
             return NotImplemented
-        return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
+        return len(self) == len(other) and all(map(_same, self, other))
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -95,7 +85,7 @@ class Column(Sequence[Any]):
         if self._rows is not None:
             indices = self._rows[indices]
         if self._column.num_chunks == 1:
-            return _values(self._column.chunk(0).take(arrow().array(indices)))
+            return values_of(self._column.chunk(0).take(arrow().array(indices)))
         # Chunk by chunk: taking from the whole would first join the chunks in memory.
         chunk_of = np.searchsorted(self._starts, indices, side="right") - 1
         order = np.argsort(chunk_of, kind="stable")
@@ -104,10 +94,18 @@ class Column(Sequence[Any]):
             if len(group):
                 chunk = int(chunk_of[group[0]])
                 local = arrow().array(indices[group] - self._starts[chunk])
-                values = _values(self._column.chunk(chunk).take(local))
+                values = values_of(self._column.chunk(chunk).take(local))
                 for place, value in zip(group, values, strict=True):
                     out[place] = value
         return out
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return np.array_equal(one, other)
+    if isinstance(one, list) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)
 
 
 def _checked(indices: Any, length: int) -> np.ndarray:
@@ -158,9 +156,11 @@ class Examples:
         *,
         ids: Sequence[str] | None = None,
         metadata: Sequence[Mapping[str, Any]] | None = None,
-        origin: str = "python values",
+        origin: str = MADE,
     ) -> Self:
-        """Examples from lists (or one array of images), one entry per field of the type.
+        """Examples from lists, columns or arrays, one entry per field of the type.
+
+        A field holds texts or arrays of numbers of any shape (of one dtype), one a row.
 
         >>> pairs = Pairs.from_columns({"anchor": ["a cat"], "positive": ["ein Kater"]})
         >>> pairs[0]
@@ -189,9 +189,9 @@ class Examples:
             raise InputError(f"{cls.__name__}: found duplicate ids; expected every id once")
         arrays = {"id": pa.array(list(ids), pa.string())}
         for name, values in columns.items():
-            arrays[name] = _to_arrow(values, cls.FIELDS[name], f"{cls.__name__}: {name}")
+            arrays[name] = as_arrow(values, cls.FIELDS[name], f"{cls.__name__}: {name}")
         if metadata is not None:
-            arrays["metadata"] = pa.array([json.dumps(dict(m)) for m in metadata], pa.string())
+            arrays["metadata"] = pa.array(as_json(metadata, count, cls.__name__), pa.string())
         return cls(pa.table(arrays), origin=origin)
 
     def __len__(self) -> int:
@@ -269,15 +269,15 @@ class Examples:
 
 
 class Pairs(Examples):
-    """(id, anchor, positive): two texts that belong together."""
+    """(id, anchor, positive): two that belong together, texts or arrays."""
 
-    FIELDS: ClassVar[dict[str, str]] = {"anchor": TEXT, "positive": TEXT}
+    FIELDS: ClassVar[dict[str, str]] = {"anchor": VALUE, "positive": VALUE}
 
 
 class Triplets(Examples):
-    """(id, anchor, positive, negatives): a pair with one or more texts that do not belong."""
+    """(id, anchor, positive, negatives): a pair with one or more that do not belong."""
 
-    FIELDS: ClassVar[dict[str, str]] = {"anchor": TEXT, "positive": TEXT, "negatives": TEXTS}
+    FIELDS: ClassVar[dict[str, str]] = {"anchor": VALUE, "positive": VALUE, "negatives": VALUES}
 
     @property
     def scores(self) -> Column | None:
@@ -286,82 +286,39 @@ class Triplets(Examples):
 
     def with_scores(self, scores: Sequence[Sequence[float]]) -> Self:
         """The same triplets with their scores."""
-        pa = arrow()
-        column = pa.array(scores, pa.list_(pa.float64()))
+        what = f"{type(self).__name__}: scores"
+        column = as_arrow(batch_of(scores, what), NUMBERS, what)
+        if len(column) != len(self):
+            raise InputError(f"{what}: found {len(column)} for {len(self)} rows; expected as many")
         table = self.table.append_column("scores", column)
         return type(self)(table, origin=self.origin, skipped=self.skipped, columns=self.columns)
 
 
 class Labeled(Examples):
-    """(id, input, label): a text or an image (numpy array) and its class, a number or a name."""
+    """(id, input, label): a text or an array (an image) and its class, a number or a name."""
 
     FIELDS: ClassVar[dict[str, str]] = {"input": ANY, "label": ANY}
 
 
 class Inputs(Examples):
-    """(id, input): a text or an image (numpy array), and nothing that belongs to it."""
+    """(id, input): a text or an array (an image), and nothing that belongs to it."""
 
     FIELDS: ClassVar[dict[str, str]] = {"input": ANY}
 
 
 class Scored(Examples):
-    """(id, first, second, score): two texts and how much they belong together."""
+    """(id, first, second, score): two texts or arrays, and how much they belong together."""
 
-    FIELDS: ClassVar[dict[str, str]] = {"first": TEXT, "second": TEXT, "score": NUMBER}
+    FIELDS: ClassVar[dict[str, str]] = {"first": VALUE, "second": VALUE, "score": NUMBER}
 
 
 class Ranked(Examples):
-    """(id, query, candidates, relevance): a query, texts, and the relevance of each."""
+    """(id, query, candidates, relevance): a query, candidates, and the relevance of each."""
 
-    FIELDS: ClassVar[dict[str, str]] = {"query": TEXT, "candidates": TEXTS, "relevance": NUMBERS}
+    FIELDS: ClassVar[dict[str, str]] = {"query": VALUE, "candidates": VALUES, "relevance": NUMBERS}
 
 
 class Texts(Examples):
-    """(id, text): documents or queries."""
+    """(id, text): documents or queries, texts or arrays."""
 
-    FIELDS: ClassVar[dict[str, str]] = {"text": TEXT}
-
-
-def arrow_type(kind: str) -> Any:
-    """The Arrow type of a field; None where the values decide."""
-    pa = arrow()
-    return {
-        TEXT: pa.string(),
-        TEXTS: pa.list_(pa.string()),
-        NUMBER: pa.float64(),
-        NUMBERS: pa.list_(pa.float64()),
-        WHOLE: pa.int64(),
-        ANY: None,
-    }[kind]
-
-
-def _to_arrow(values: Any, kind: str, what: str) -> Any:
-    pa = arrow()
-    if isinstance(values, np.ndarray) and values.ndim > 1:  # images: one array per row
-        return pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(values))
-    _check(values, kind, what)
-    try:
-        plain = values if isinstance(values, np.ndarray) else list(values)
-        return pa.array(plain, arrow_type(kind))
-    except (pa.ArrowException, OverflowError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{what}: found values of different types ({reason})") from None
-
-
-def _check(values: Sequence[Any], kind: str, what: str) -> None:
-    """Raise InputError at the first value that is no value of this kind, with its position."""
-    if kind == TEXT:
-        check_texts(values, what)
-    elif kind in (TEXTS, NUMBERS):
-        for place, value in enumerate(values):
-            part = TEXT if kind == TEXTS else NUMBER
-            _check(batch_of(value, f"{what}[{place}]"), part, f"{what}[{place}]")
-    elif kind == NUMBER:
-        for place, value in enumerate(values):
-            real_number(value, f"{what}[{place}]")
-    elif kind == ANY:
-        for place, value in enumerate(values):
-            if isinstance(value, str):
-                check_text(value, f"{what}[{place}]")
-            elif (found := described(value)) in ("None", "nan"):
-                raise InputError(f"{what}[{place}] is {found}; expected a value")
+    FIELDS: ClassVar[dict[str, str]] = {"text": VALUE}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+from dipole.data.arrow_rows import arrow_rows
 from dipole.data.readers import file_format, file_source
 from dipole.data.rows import Bad, Row, Source
 from dipole.data.splits import WHOLE, check_whole, chosen_splits
@@ -57,7 +59,7 @@ def parts_from_folder(folder: Path, split: str, whole: tuple[str, ...] = WHOLE) 
         raise InputError(
             f"{folder}: found no data set that `datasets` can read ({_first_line(error)})"
         ) from None
-    return _chosen(str(folder), found, split, whole)
+    return chosen_parts(str(folder), found, split, whole)
 
 
 def parts_from_hub(name: str, split: str) -> dict[str, Any]:
@@ -71,7 +73,7 @@ def parts_from_hub(name: str, split: str) -> dict[str, Any]:
             note(f"asking the Hugging Face hub for data set '{identity}'")
         try:
             found = datasets.load_dataset(identity, configuration or None)
-            return _chosen(name, found, split)
+            return chosen_parts(name, found, split)
         except InputError:
             raise
         except ConnectionError as error:
@@ -135,18 +137,17 @@ def rows_source(name: str, parts: dict[str, Any]) -> Source:
     """The rows of some splits one after the other, numbered through."""
 
     def rows() -> Iterator[Row]:
-        number = 0
-        for part in parts.values():
-            for batch in part.with_format("arrow").iter(batch_size=1024):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield number, row
+        batches = (part.with_format("arrow").iter(batch_size=1024) for part in parts.values())
+        yield from arrow_rows(chain.from_iterable(batches), first=1)
 
     state = (f"datasets {name}", " ".join(part._fingerprint for part in parts.values()))
     return Source(f"{name} ({'+'.join(parts)})", rows, lambda: state)
 
 
-def _chosen(name: str, found: Any, split: str, whole: tuple[str, ...] = WHOLE) -> dict[str, Any]:
+def chosen_parts(
+    name: str, found: Any, split: str, whole: tuple[str, ...] = WHOLE
+) -> dict[str, Any]:
+    """The splits asked for of a Dataset or DatasetDict, by name."""
     datasets = optional("datasets", "text")
     if isinstance(found, datasets.Dataset):
         if found.split is None:

@@ -54,6 +54,16 @@ def decoded(data: bytes, size: tuple[int, int] | None = None) -> tuple[np.ndarra
         raise BadValueError(f"found no readable image ({reason})") from None
 
 
+def image_array(image: Any) -> np.ndarray:
+    """An image of Pillow as an array, read as `decoded` reads a file.
+
+    Raises BadValueError: pixels that are no grey values or colours of 8 or 16 bits.
+    """
+    Image = optional("PIL.Image", "vision")
+    ImageOps = optional("PIL.ImageOps", "vision")
+    return np.array(_plain(ImageOps.exif_transpose(image), Image))
+
+
 def target_size(resize: int | str | Sequence[int] | None) -> tuple[int, int] | None:
     """(height, width) of `64`, `"64"`, `"48x64"` or `(48, 64)`."""
     if resize is None:

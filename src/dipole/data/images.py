@@ -45,13 +45,16 @@ def is_idx_folder(folder: Path) -> bool:
     return next(folder.glob("*-images-idx3-ubyte*"), None) is not None
 
 
-def is_image_source(source: str | Path) -> bool:
+def is_image_source(source: Any) -> bool:
     """Whether a source is a folder or zip file of images, or a folder of idx files."""
     from dipole.data.beir import is_beir
     from dipole.data.cranfield import is_cranfield
     from dipole.data.hub import is_datasets_folder
+    from dipole.data.memory import is_held
     from dipole.data.named import locate
 
+    if is_held(source):
+        return False
     place = locate(source)
     if isinstance(place, str):
         return False

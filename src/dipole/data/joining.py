@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dipole.data.examples import Examples, arrow
+from dipole.data.examples import Examples
+from dipole.data.fields import arrow
 from dipole.errors import InputError
 
 

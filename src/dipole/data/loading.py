@@ -1,4 +1,5 @@
-"""`load_pairs` and its sisters: one argument that may be a file, a folder, a name or a hub id."""
+"""`load_pairs` and its sisters: one argument that may be a file, a folder, a name, a hub id, a
+table in memory or a function of one's own."""
 
 from __future__ import annotations
 
@@ -26,6 +27,7 @@ from dipole.data.images import (
     is_image,
     one_size_already,
 )
+from dipole.data.memory import Held, in_memory, is_held, table_source
 from dipole.data.named import NAMED, locate, wrong_kind
 from dipole.data.named_loading import labeled_by_name, retrieval_by_name, scored_by_name
 from dipole.data.plans import (
@@ -50,7 +52,7 @@ MakePlan = Callable[[Source, Sample], Plan]
 
 
 def load_pairs(
-    source: str | Path,
+    source: Any,
     anchor: str | None = None,
     positive: str | None = None,
     negative: str | Sequence[str] | None = None,
@@ -61,8 +63,10 @@ def load_pairs(
     """Pairs, or Triplets where there are negatives.
 
     Args:
-        source: a file (jsonl, csv, tsv, parquet), a folder (BEIR, `datasets` on disk), a name
-            (`stdlib-code`) or the id of a data set on the Hugging Face hub.
+        source: a file (jsonl, csv, tsv, parquet, npz), a folder (BEIR, `datasets` on disk), a name
+            (`stdlib-code`), the id of a data set on the Hugging Face hub, a table in memory (a
+            DataFrame, a list of dicts or tuples, a dict of columns, a `datasets.Dataset`), or a
+            function of yours that gives one of these, as `file.py:function`.
         anchor, positive, negative: column names (numbers from 1 for a table without a header
             line); not given: those that names settle (`anchor` and `positive`, `query` and `pos`,
             `question` and `answer`, ...), or the only two columns of text, with `negative`,
@@ -76,8 +80,15 @@ def load_pairs(
             the columns are open, or the rows are no pairs but have scores, classes or preferences,
             unless `anchor` and `positive` are named.
     """
-    place = locate(source)
     named = {"anchor": anchor, "positive": positive, "negative": negative}
+
+    def plan(rows: Source, sample: Sample) -> Plan:
+        return plan_pairs(rows, sample, anchor, positive, negative)
+
+    if (held := in_memory(source, split)) is not None:
+        found = _of_held(held, split, plan, on_bad_row, named, Pairs, Triplets)
+        return cast(Pairs | Triplets, found)
+    place = locate(source)
     if place == "stdlib-code":
         from dipole.data.stdlib_code import stdlib_code
 
@@ -88,16 +99,12 @@ def load_pairs(
     if isinstance(place, Path) and place.is_dir() and is_beir(place):
         _no_columns(place, named)
         return beir_pairs(place, split, on_bad_row)
-
-    def plan(rows: Source, sample: Sample) -> Plan:
-        return plan_pairs(rows, sample, anchor, positive, negative)
-
     columns = [anchor, positive, *([negative] if isinstance(negative, str) else negative or [])]
     return cast(Pairs | Triplets, _load(place, split, plan, columns, on_bad_row))
 
 
 def load_scored(
-    source: str | Path,
+    source: Any,
     first: str | None = None,
     second: str | None = None,
     score: str | None = None,
@@ -109,26 +116,30 @@ def load_scored(
     Not named: `score` (or `label`, `similarity`, ..., else the only column of numbers) and two text
     columns as in `load_pairs`. Arguments and errors as there.
     """
-
-    place = locate(source)
-    if place in NAMED:
-        _no_columns(place, {"first": first, "second": second, "score": score})
-        return scored_by_name(str(place), split, on_bad_row)
+    named = {"first": first, "second": second, "score": score}
 
     def plan(rows: Source, sample: Sample) -> Plan:
         return plan_scored(rows, sample, first, second, score)
 
+    if (held := in_memory(source, split, whole=_SCORED)) is not None:
+        found = _of_held(held, split, plan, on_bad_row, named, Scored, whole=_SCORED)
+        return cast(Scored, found)
+    place = locate(source)
+    if place in NAMED:
+        _no_columns(place, named)
+        return scored_by_name(str(place), split, on_bad_row)
     return cast(Scored, _load(place, split, plan, [first, second, score], on_bad_row, _SCORED))
 
 
 def load_labeled(
-    source: str | Path,
+    source: Any,
     input: str | None = None,
     label: str | None = None,
     split: str = "train",
     on_bad_row: OnBadRow = "error",
     seed: int = 0,
     resize: int | str | Sequence[int] | None = None,
+    numbers: bool = False,
 ) -> Labeled:
     """Inputs (texts, or images as uint8 arrays) with a class, a whole number or a name.
 
@@ -141,17 +152,18 @@ def load_labeled(
 
     resize: pixels of images, 64 or (height, width): scaled to cover it and cropped in the middle;
         not given: they must be of one size.
+    numbers: labels of a table may have fractions: a quantity, and no class.
     """
 
     def plan(rows: Source, sample: Sample) -> Plan:
-        return plan_labeled(rows, sample, input, label)
+        return plan_labeled(rows, sample, input, label, numbers)
 
     found = _load_inputs(source, input, label, split, on_bad_row, seed, resize, plan)
     return cast(Labeled, found)
 
 
 def load_inputs(
-    source: str | Path,
+    source: Any,
     input: str | None = None,
     split: str = "train",
     on_bad_row: OnBadRow = "error",
@@ -174,7 +186,7 @@ def load_inputs(
 
 
 def _load_inputs(
-    source: str | Path,
+    source: Any,
     input: str | None,
     label: str | None,
     split: str,
@@ -184,8 +196,13 @@ def _load_inputs(
     plan: MakePlan,
     with_labels: bool = True,
 ) -> Examples:
-    place = locate(source)
     columns = {"input": input, "label": label}
+    if (held := in_memory(source, split)) is not None:
+        if resize is not None:
+            raise InputError(f"data: found resize={resize!r} for a table; expected none")
+        kinds = (Labeled,) if with_labels else (Inputs, Labeled)
+        return _of_held(held, split, plan, on_bad_row, columns, *kinds)
+    place = locate(source)
     if place in NAMED:
         _no_columns(place, columns)
         return labeled_by_name(str(place), split, seed, on_bad_row, resize)
@@ -210,7 +227,7 @@ def _load_inputs(
 
 
 def load_ranked(
-    source: str | Path,
+    source: Any,
     split: str = "train",
     on_bad_row: OnBadRow = "error",
     query: str | None = None,
@@ -222,18 +239,21 @@ def load_ranked(
     Columns `query`, `candidates`, `relevance` (or those named), or `query`, `pos`, `neg` with
     `pos_scores` and `neg_scores` where they are given (else 1 and 0).
     """
-    place = locate(source)
-    if place in NAMED:
-        raise wrong_kind(str(place), "ranked")
+    named = {"query": query, "candidates": candidates, "relevance": relevance}
 
     def plan(rows: Source, sample: Sample) -> Plan:
         return plan_ranked(rows, sample, query, candidates, relevance)
 
+    if (held := in_memory(source, split)) is not None:
+        return cast(Ranked, _of_held(held, split, plan, on_bad_row, named, Ranked))
+    place = locate(source)
+    if place in NAMED:
+        raise wrong_kind(str(place), "ranked")
     return cast(Ranked, _load(place, split, plan, [query, candidates, relevance], on_bad_row))
 
 
 def load_retrieval(
-    source: str | Path,
+    source: Any,
     split: str = "test",
     seed: int = 0,
     on_bad_row: OnBadRow = "error",
@@ -246,6 +266,14 @@ def load_retrieval(
     split's functions), or what `load_pairs` reads: every anchor a query, every positive a document
     (`anchor`, `positive`: their columns).
     """
+    if is_held(source):
+        part = "all" if split == "test" and not has_splits(source) else split
+        held = in_memory(source, part)
+        if isinstance(held, RetrievalData):
+            return held
+        return retrieval_from_pairs(
+            load_pairs(held, anchor, positive, split=part, on_bad_row=on_bad_row)
+        )
     place = locate(source)
     is_folder = (
         isinstance(place, Path) and place.is_dir() and (is_beir(place) or is_cranfield(place))
@@ -265,6 +293,25 @@ def load_retrieval(
         place, anchor=anchor, positive=positive, split=split, on_bad_row=on_bad_row, seed=seed
     )
     return retrieval_from_pairs(pairs)
+
+
+def _of_held(
+    held: Any,
+    split: str,
+    plan: MakePlan,
+    on_bad_row: OnBadRow,
+    named: dict[str, Any],
+    *kinds: type[Examples],
+    whole: tuple[str, ...] = WHOLE,
+) -> Examples:
+    """Examples of one of these kinds as they are, or made of a table in memory."""
+    if isinstance(held, Held):
+        return convert(table_source(held, split, whole), plan, on_bad_row)
+    if not isinstance(held, kinds):
+        expected = " or ".join(kind.__name__ for kind in kinds)
+        raise InputError(f"data: found {held!r}; expected {expected}")
+    _no_columns(held.origin, named)
+    return held
 
 
 def _no_columns(place: object, named: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dipole.data.inputs import described
 from dipole.data.paths import looks_like_path
@@ -116,7 +117,7 @@ def local_folder(name: str) -> Path | None:
     return next((place for place in places if place.is_dir()), None)
 
 
-def locate(source: str | Path) -> Path | str:
+def locate(source: Any) -> Path | str:
     """The file or folder of a source, or a string: a name, or the id of a set on the hub.
 
     A bare name that is known is that data set, whatever lies in the current folder (`./digits` is
@@ -124,8 +125,7 @@ def locate(source: str | Path) -> Path | str:
     """
     if not isinstance(source, (str, Path)):
         raise InputError(
-            f"data: found {described(source)}; expected a file, a folder, a name or a hub id (of "
-            "values in memory: Pairs.from_columns and its sisters)"
+            f"data: found {described(source)}; expected a file, a folder, a name or a hub id here"
         )
     text = str(source)
     if text in NAMED:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
+from typing import Any
 
 from dipole.data.beir import is_beir
 from dipole.data.hub import is_datasets_folder, parts_from_folder, parts_from_hub
+from dipole.data.memory import is_held
 from dipole.data.named import NAMED, locate
 from dipole.data.readers import file_format, file_source
 from dipole.data.rows import Bad
 from dipole.errors import InputError
 
 
-def columns_among(source: str | Path, split: str, names: Collection[str]) -> list[str]:
-    """Those of `names` that are columns of a table; [] for what has no columns to name.
+def columns_among(source: Any, split: str, names: Collection[str]) -> list[str]:
+    """Those of `names` that are columns of a table; [] for what has no columns to name, and for a
+    function, whose data are not made twice.
 
     Of a file with an object a line the first usable row decides.
     """
+    if is_held(source):
+        return []
     place = locate(source)
     if not names or place in NAMED:
         return []

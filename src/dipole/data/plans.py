@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dipole.data.columns import (
@@ -20,7 +20,6 @@ from dipole.data.columns import (
     texts_and_body,
 )
 from dipole.data.examples import (
-    TEXT,
     Examples,
     Inputs,
     Labeled,
@@ -30,19 +29,20 @@ from dipole.data.examples import (
     Texts,
     Triplets,
 )
+from dipole.data.fields import NUMBER, NUMBERS, TEXT, kind_of
 from dipole.data.names import INPUTS, POSITIVES, is_negative
+from dipole.data.reading import Reading, get
 from dipole.data.rows import (
     BadValueError,
     Source,
     class_of,
     join_title,
-    negatives_of,
     number_of,
     numbers_of,
     text_of,
-    texts_of,
 )
-from dipole.data.sample import CLASSES, LISTS, NUMBERS, Sample
+from dipole.data.sample import ARRAY_LISTS, ARRAYS, CLASSES, LISTS, Sample
+from dipole.data.sample import NUMBERS as NUMERIC
 from dipole.data.sample import TEXT as TEXTUAL
 
 Parsed = list[dict[str, Any]]
@@ -59,27 +59,6 @@ class Plan:
     metadata: bool = False  # whether rows carry more than the fields of their type
     kinds: dict[str, str] | None = None  # of the fields, where the type leaves them open
     columns: dict[str, str] | None = None  # field -> the column it is read from
-
-
-def get(row: dict[str, Any], column: str) -> Any:
-    """A value of a row, or a message that names the columns the row has."""
-    if column not in row:
-        raise BadValueError(f"no column '{column}'; columns found: {', '.join(map(str, row))}")
-    return row[column]
-
-
-def with_title(row: dict[str, Any], column: str, body: str | None) -> Any:
-    """A value of a row, after the row's `title` where the column is the one it belongs to."""
-    value = get(row, column)
-    if column != body:
-        return value
-    title = next((text for name, text in row.items() if str(name).lower() == "title"), None)
-    return join_title(title, value)
-
-
-def quoted(column: str, body: str | None) -> str:
-    """A column as `origin` has it."""
-    return f"'{column}'" + " after title" * (column == body)
 
 
 def plan_pairs(
@@ -112,29 +91,30 @@ def plan_pairs(
             anchor = _beside(source, sample, one, texts, "--anchor")
     assert anchor is not None
     assert positive is not None
-    anchor_column, positive_column = anchor, positive
+    one_side, other = Reading.of(sample, anchor, body), Reading.of(sample, positive, body)
+    listed = [replace(other, column=name, body=None) for name in negatives]
 
     def parse(row: dict[str, Any]) -> Parsed:
-        fields: dict[str, Any] = {
-            "anchor": text_of(with_title(row, anchor_column, body), anchor_column)
-        }
-        positives = texts_of(with_title(row, positive_column, body), positive_column)
-        if negatives:
+        fields: dict[str, Any] = {"anchor": one_side.one(row)}
+        positives = other.several(row)
+        if listed:
             fields["negatives"] = [
-                text for name in negatives for text in negatives_of(row.get(name, ()), name)
+                value for each in listed for value in each.negatives(row, positives[0])
             ]
-        return [{**fields, "positive": text} for text in positives]
+        return [{**fields, "positive": value} for value in positives]
 
-    taken = f"anchor {quoted(anchor, body)}, positive {quoted(positive, body)}"
+    taken = f"anchor {one_side.quoted}, positive {other.quoted}"
+    kinds = {"anchor": kind_of(one_side.dtype), "positive": kind_of(other.dtype)}
     if negatives:
+        kinds["negatives"] = kind_of(other.dtype, several=True)
         taken += f", negatives {', '.join(repr(name) for name in negatives)}"
     kind = Triplets if negatives else Pairs
     named_columns = {"anchor": anchor, "positive": positive}
-    return Plan(kind, parse, taken, id_column(sample), columns=named_columns)
+    return Plan(kind, parse, taken, id_column(sample), kinds=kinds, columns=named_columns)
 
 
 def _negatives(sample: Sample) -> list[str]:
-    held = (TEXTUAL, LISTS, CLASSES)
+    held = (TEXTUAL, LISTS, CLASSES, ARRAYS, ARRAY_LISTS)
     return [name for name in sample if is_negative(name) and sample.kind(name) in held]
 
 
@@ -172,45 +152,45 @@ def plan_scored(
         texts, body = texts_and_body(sample, [one, score])
         other = _beside(source, sample, one, texts, "--first" if first is None else "--second")
         first, second = first or other, second or other
-    columns = first, second, score
+    left, right, number = Reading.of(sample, first, body), Reading.of(sample, second, body), score
 
     def parse(row: dict[str, Any]) -> Parsed:
-        one, two, number = columns
-        return [
-            {
-                "first": text_of(with_title(row, one, body), one),
-                "second": text_of(with_title(row, two, body), two),
-                "score": number_of(get(row, number), number),
-            }
-        ]
+        worth = number_of(get(row, number), number)
+        return [{"first": left.one(row), "second": right.one(row), "score": worth}]
 
-    taken = f"first {quoted(first, body)}, second {quoted(second, body)}, score '{score}'"
+    taken = f"first {left.quoted}, second {right.quoted}, score '{score}'"
+    kinds = {"first": kind_of(left.dtype), "second": kind_of(right.dtype), "score": NUMBER}
     named = {"first": first, "second": second, "score": score}
-    return Plan(Scored, parse, taken, id_column(sample), columns=named)
+    return Plan(Scored, parse, taken, id_column(sample), kinds=kinds, columns=named)
 
 
 def plan_labeled(
-    source: Source, sample: Sample, input: str | None = None, label: str | None = None
+    source: Source,
+    sample: Sample,
+    input: str | None = None,
+    label: str | None = None,
+    numbers: bool = False,
 ) -> Plan:
-    """A text and its class: `label`, `class` or `category`, else the last of two columns."""
+    """A text and its class: `label`, `class` or `category`, else the last of two columns; with
+    `numbers` a number in the place of the class."""
     check_named(source, sample, [("--input", input), ("--label", label)])
     label = label or choose_label(source, sample, [input])
     column, body = _input(source, sample, input, label)
-    if sample.kind(label) == NUMBERS and any(_is_fraction(v) for v in sample.values(label)):
+    is_number = sample.kind(label) == NUMERIC and not numbers
+    if is_number and any(_is_fraction(v) for v in sample.values(label)):
         raise ColumnsError(
             f"{source.name}: found numbers with fractions in '{label}', scores and no classes; "
             "expected whole numbers or names (or name the column: --label)"
         )
-    names = column, label
+    read, name = Reading.of(sample, column, body), label
 
     def parse(row: dict[str, Any]) -> Parsed:
-        text, name = names
         value = class_of(get(row, name), name)
-        return [{"input": text_of(with_title(row, text, body), text), "label": value}]
+        return [{"input": read.one(row), "label": value}]
 
     # Classes are kept as texts, and become whole numbers at the end where every one of them is one.
-    taken = f"input {quoted(column, body)}, label '{label}'"
-    kinds = {"input": TEXT, "label": TEXT}
+    taken = f"input {read.quoted}, label '{label}'"
+    kinds = {"input": kind_of(read.dtype), "label": TEXT}
     named = {"input": column, "label": label}
     return Plan(Labeled, parse, taken, id_column(sample), kinds=kinds, columns=named)
 
@@ -221,13 +201,13 @@ def plan_inputs(source: Source, sample: Sample, input: str | None = None) -> Pla
     if label is not None:
         return plan_labeled(source, sample, input, label)
     check_named(source, sample, [("--input", input)])
-    column, body = _input(source, sample, input, None)
+    read = Reading.of(sample, *_input(source, sample, input, None))
 
     def parse(row: dict[str, Any]) -> Parsed:
-        return [{"input": text_of(with_title(row, column, body), column)}]
+        return [{"input": read.one(row)}]
 
-    taken = f"input {quoted(column, body)}"
-    return Plan(Inputs, parse, taken, id_column(sample), kinds={"input": TEXT})
+    kinds = {"input": kind_of(read.dtype)}
+    return Plan(Inputs, parse, f"input {read.quoted}", id_column(sample), kinds=kinds)
 
 
 def _input(
@@ -270,29 +250,34 @@ def plan_ranked(
                 "candidates and relevance, or query, pos and neg"
             )
 
+    question = Reading.of(sample, asked)
+    offer = Reading.of(sample, "pos" if lists else texts)
+
     def parse(row: dict[str, Any]) -> Parsed:
-        text = text_of(get(row, asked), asked)
+        value = question.one(row)
         if lists:
             offered, grades = [], []
             for name, worth in (("pos", 1.0), ("neg", 0.0)):
-                found = (texts_of if name == "pos" else negatives_of)(get(row, name), name)
+                found = replace(offer, column=name).each(row, may_be_empty=name == "neg")
                 scores = row.get(f"{name}_scores")
                 offered += found
                 grades += (
                     [worth] * len(found) if scores is None else numbers_of(scores, f"{name}_scores")
                 )
         else:
-            offered = texts_of(get(row, texts), texts)
+            offered = offer.each(row)
             grades = numbers_of(get(row, worths), worths)
         if len(offered) != len(grades):
             raise BadValueError(
                 f"found {len(offered)} candidates and {len(grades)} relevances; expected as many"
             )
-        return [{"query": text, "candidates": offered, "relevance": grades}]
+        return [{"query": value, "candidates": offered, "relevance": grades}]
 
     taken = ", ".join(names)
+    kinds = {"query": kind_of(question.dtype), "candidates": kind_of(offer.dtype, several=True)}
+    kinds["relevance"] = NUMBERS
     columns = None if lists else dict(zip(("query", "candidates", "relevance"), names, strict=True))
-    return Plan(Ranked, parse, taken, id_column(sample), columns=columns)
+    return Plan(Ranked, parse, taken, id_column(sample), kinds=kinds, columns=columns)
 
 
 def plan_texts(source: Source, sample: Sample) -> Plan:
@@ -305,8 +290,13 @@ def plan_texts(source: Source, sample: Sample) -> Plan:
         text = text_of(join_title(row.get("title"), get(row, "text")), "text")
         rest = dict(row.get("metadata") or {})
         for name, value in row.items():
-            if name not in (identity, "text", "metadata") and value not in ("", None):
-                rest[name] = value
+            if name not in (identity, "text", "metadata") and not _is_nothing(value):
+                rest[name] = value.tolist() if hasattr(value, "tolist") else value
         return [{"text": text, "metadata": json.dumps(rest) if rest else None}]
 
-    return Plan(Texts, parse, "title and text", identity, metadata=True)
+    kinds = {"text": TEXT}
+    return Plan(Texts, parse, "title and text", identity, metadata=True, kinds=kinds)
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value == "")

@@ -1,10 +1,13 @@
-"""Files as rows, by their endings: jsonl, json, csv, tsv and parquet; each row has its number."""
+"""Files as rows, by their endings: jsonl, json, csv, tsv, parquet and npz, each with its number."""
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from dipole.data.arrow_rows import arrow_rows
 from dipole.data.json_rows import read_json, read_jsonl
 from dipole.data.rows import Row, Source
 from dipole.data.tables import read_header, read_table
@@ -26,6 +29,8 @@ def file_format(path: Path) -> str | None:
     name = path.name.lower().removesuffix(".gz")
     if path.suffix.lower() in (".parquet", ".pq"):
         return "parquet"
+    if path.suffix.lower() == ".npz":
+        return "npz"
     return TEXT_SUFFIXES.get(Path(name).suffix)
 
 
@@ -39,7 +44,7 @@ def file_source(path: Path, columns: Sequence[str | None] = ()) -> Source:
         ending = f"ending in '{path.suffix}'" if path.suffix else "without an ending"
         raise InputError(
             f"{path}: found a file {ending}; expected .jsonl, .json, .csv, .tsv or .txt (with "
-            "tabs), each also .gz, or .parquet"
+            "tabs), each also .gz, .parquet or .npz"
         )
     if path.stat().st_size == 0:
         raise InputError(f"{path}: found an empty file; expected rows")
@@ -54,6 +59,8 @@ def file_source(path: Path, columns: Sequence[str | None] = ()) -> Source:
         return Source(str(path), lambda: read_json(path), state)
     if kind == "parquet":
         return Source(str(path), lambda: read_parquet(path), state)
+    if kind == "npz":
+        return Source(str(path), lambda: read_npz(path), state)
     header = read_header(path, kind, [column for column in columns if column is not None])
     notes = []
     if not header.in_file:
@@ -70,13 +77,35 @@ def read_parquet(path: Path) -> Iterator[Row]:
     number = 0
     try:
         with parquet.ParquetFile(path, memory_map=True) as file:
-            for batch in file.iter_batches(batch_size=1024):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield number, row
+            for number, row in arrow_rows(file.iter_batches(batch_size=1024), first=1):
+                yield number, row
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             f"{path}: found no readable parquet file after row {number} ({reason}); "
             "expected a whole parquet file"
         ) from None
+
+
+def read_npz(path: Path) -> Iterator[Row]:
+    """The rows of a file of numpy's arrays by name: entry i of every array is row i."""
+    import numpy as np
+
+    try:
+        with path.open("rb") as whole, np.load(whole, allow_pickle=False) as file:
+            columns = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "allow_pickle" in reason:
+            reason = "an array of Python objects: arrays of different shapes belong in a .parquet"
+        raise InputError(
+            f"{path}: found no readable npz file ({reason}); expected arrays of numbers or text"
+        ) from None
+    lengths = {name: len(array) if array.ndim else 0 for name, array in columns.items()}
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise InputError(f"{path}: found arrays of different length ({found}); expected one length")
+    # One number a row is a number; more are an array of the dtype they have in the file.
+    plain = {n: array.tolist() if array.ndim == 1 else array for n, array in columns.items()}
+    for number, values in enumerate(zip(*plain.values(), strict=True), start=1):
+        yield number, dict(zip(plain, values, strict=True))

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dipole.data.inputs import described
+
 
 @dataclass(frozen=True)
 class Bad:
@@ -35,6 +37,8 @@ class Source:
     rows: Callable[[], Iterator[Row]]
     state: Callable[[], tuple[str, str]]  # what it is, and in which state: names the cache entry
     notes: list[str] = field(default_factory=list)  # what the reader guessed, for `origin`
+    row: str = "row"  # what messages call a row
+    is_kept: bool = True  # whether a large table goes to the cache, for the next time
 
 
 def shown(value: Any) -> str:
@@ -45,6 +49,8 @@ def shown(value: Any) -> str:
         return "an empty list" if not value else f"a list of {len(value)}"
     if isinstance(value, Mapping):
         return "an object"
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return described(value)
     text = repr(value) if isinstance(value, str) else " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -89,7 +95,9 @@ def texts_of(value: Any, column: str) -> list[str]:
 
 def negatives_of(value: Any, column: str) -> list[str]:
     """One text or a list of them, which may be empty: not every row has a negative."""
-    return [] if value is None or value in ([], ()) else texts_of(value, column)
+    if value is None or (isinstance(value, (list, tuple)) and not value):
+        return []
+    return texts_of(value, column)
 
 
 def class_of(value: Any, column: str) -> str:
@@ -122,6 +130,7 @@ def number_of(value: Any, column: str) -> float:
 
 def numbers_of(value: Any, column: str) -> list[float]:
     """A list of finite numbers."""
+    value = value.tolist() if hasattr(value, "tolist") else value
     if not isinstance(value, (list, tuple)):
         raise BadValueError(f"column '{column}': found {shown(value)}; expected a list of numbers")
     return [number_of(item, column) for item in value]

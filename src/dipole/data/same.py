@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -22,8 +23,8 @@ def same_text(text: str) -> str:
 
 
 def content_key(value: Any) -> int:
-    """A 64-bit hash of a text (its `same_text`), number or array, or of a list of these: the same
-    content, the same key, in every process."""
+    """A 64-bit hash of a text (its `same_text`), number or array, or of a list or mapping of these:
+    the same content, the same key, in every process."""
     return _key(same_text(value) if isinstance(value, str) else value, content_key)
 
 
@@ -52,6 +53,13 @@ def _key(value: Any, of_part: Any) -> int:
     elif isinstance(value, (bool, int, float, np.generic)):
         plain = value.item() if isinstance(value, np.generic) else value
         content = b"\xfe" + repr(plain).encode()
-    else:  # a list of the above: the keys of its parts, in order
+    elif isinstance(value, (bytes, bytearray)):
+        content = b"\xfc" + value
+    elif isinstance(value, (list, tuple)):  # the keys of its parts, in order
         content = b"\xff" + b"".join(of_part(part).to_bytes(8, "little") for part in value)
+    elif isinstance(value, Mapping):
+        parts = (part for name in sorted(value, key=str) for part in (str(name), value[name]))
+        content = b"\xfb" + b"".join(of_part(part).to_bytes(8, "little") for part in parts)
+    else:  # None, dates: whatever a table may hold
+        content = b"\xfa" + repr(value).encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(content, digest_size=8).digest(), "little")

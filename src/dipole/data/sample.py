@@ -6,16 +6,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from dipole.data.arrays import as_array, is_list_of_arrays
 from dipole.data.names import is_negative, is_no_text, is_text
-from dipole.data.rows import is_number
+from dipole.data.rows import BadValueError, is_number
 
 # So many rows are looked at, or those of so many characters.
 ROWS = 1000
 CHARACTERS = 2**22
 
 # What a column holds.
-TEXT, LISTS, NUMBERS, CLASSES, OTHER, NOTHING = (
-    "text", "lists of texts", "numbers", "classes", "other values", "nothing",
+TEXT, LISTS, NUMBERS, CLASSES, ARRAYS, ARRAY_LISTS, OTHER, NOTHING = (
+    "text", "lists of texts", "numbers", "classes", "arrays", "lists of arrays", "other values",
+    "nothing",
 )  # fmt: skip
 
 # Texts that are none to compare, whatever the column is called.
@@ -48,7 +50,7 @@ class Sample:
         return ", ".join(self.columns)
 
     def kind(self, column: str) -> str:
-        """TEXT, LISTS, NUMBERS, CLASSES, OTHER or NOTHING: what most of its values are."""
+        """TEXT, LISTS, NUMBERS, CLASSES, ARRAYS ...: what most of its values are."""
         if column not in self._kinds:
             self._kinds[column] = _kind(self.values(column))
         return self._kinds[column]
@@ -60,7 +62,7 @@ class Sample:
     def values(self, column: str) -> list[Any]:
         """The values of a column that are there."""
         found = (row.get(column) for row in self.rows)
-        return [value for value in found if value is not None and value != ""]
+        return [v for v in found if v is not None and not (isinstance(v, str) and v == "")]
 
     def texts(self, without: Sequence[str | None] = ()) -> list[str]:
         """Columns that may be texts to compare: by their names and by what they hold.
@@ -74,6 +76,17 @@ class Sample:
             and not is_no_text(name)
             and not is_negative(name)
             and self._may_be_text(name)
+        ]
+
+    def arrays(self, without: Sequence[str | None] = ()) -> list[str]:
+        """Columns of arrays that may be compared: by their names and by what they hold."""
+        return [
+            name
+            for name in self.columns
+            if name not in without
+            and self.kind(name) == ARRAYS
+            and (is_text(name) or not is_no_text(name))
+            and not is_negative(name)
         ]
 
     def _may_be_text(self, name: str) -> bool:
@@ -105,7 +118,18 @@ def _shape(value: Any) -> str:
         return NUMBERS if is_number(value) else TEXT
     if isinstance(value, Mapping):
         return TEXT if "text" in value else OTHER
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple)) and (not value or isinstance(value[0], (str, Mapping))):
         shapes = {_shape(item) for item in value}
         return LISTS if shapes <= {TEXT} else OTHER
+    if isinstance(value, (list, tuple)) or hasattr(value, "shape") or hasattr(value, "getexif"):
+        return _array_shape(value)
     return NUMBERS if is_number(value) else OTHER
+
+
+def _array_shape(value: Any) -> str:
+    try:
+        if as_array(value) is not None:
+            return ARRAYS
+        return ARRAY_LISTS if is_list_of_arrays(value) else OTHER
+    except BadValueError:  # an image that cannot be read
+        return OTHER

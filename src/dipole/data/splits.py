@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
+from typing import Any
 
 from dipole.errors import InputError
 
@@ -49,8 +49,10 @@ def check_whole(split: str, source: object, what: str, whole: tuple[str, ...] = 
         )
 
 
-def has_splits(source: str | Path) -> bool:
-    """Whether a source comes in splits; names and hub ids do, a table does not."""
+def has_splits(source: Any) -> bool:
+    """Whether a source comes in splits; names and hub ids do, a table does not, a function of one's
+    own where it takes one."""
+    from dipole.data import functions, memory
     from dipole.data.beir import is_beir
     from dipole.data.cranfield import is_cranfield
     from dipole.data.hub import is_datasets_folder
@@ -58,6 +60,10 @@ def has_splits(source: str | Path) -> bool:
     from dipole.data.images import is_idx_folder
     from dipole.data.named import locate
 
+    if memory.is_table(source):
+        return memory.has_parts(source)
+    if functions.is_function(source):
+        return functions.has_parts(source)
     place = locate(source)
     if isinstance(place, str):
         return True

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dipole.encoders.base import Encoder, fingerprint
+    from dipole.encoders.conv import ConvImage
+    from dipole.encoders.loading import load_encoder
+    from dipole.encoders.resnet import ResNetImage
+    from dipole.encoders.static_text import StaticText
+    from dipole.encoders.transformer_text import TransformerText
+    from dipole.encoders.trust import trusting_code
+    from dipole.encoders.two_towers import TwoTowers
+    from dipole.encoders.vit import ViTImage
 
 # Public name -> the module that defines it.
 _NAMES = {
@@ -19,7 +30,18 @@ _NAMES = {
     "trusting_code": "dipole.encoders.trust",
 }
 
-__all__ = list(_NAMES)
+__all__ = [
+    "ConvImage",
+    "Encoder",
+    "ResNetImage",
+    "StaticText",
+    "TransformerText",
+    "TwoTowers",
+    "ViTImage",
+    "fingerprint",
+    "load_encoder",
+    "trusting_code",
+]
 
 
 def __getattr__(name: str) -> Any:

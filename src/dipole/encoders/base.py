@@ -20,6 +20,7 @@ from dipole.encoders.batching import pack
 from dipole.encoders.evaluating import evaluating
 from dipole.encoders.own import arguments_of, read_encoder, write_encoder
 from dipole.encoders.precision import Precision, at_precision
+from dipole.encoders.reading import check_reads
 from dipole.encoders.threads import alone
 from dipole.errors import InputError
 from dipole.progress import counting
@@ -42,6 +43,8 @@ class Encoder(nn.Module):
     dim: int
     # Precision of `encode`; a subclass whose time goes into matrix products sets "auto".
     dtype: Precision = "float32"
+    # What it reads, in words; not given: nothing is known.
+    reads: ClassVar[str] = ""
     # What a training of this encoder uses where nothing was asked for.
     training_defaults: ClassVar[dict[str, Any]] = {
         "batch_size": 64,
@@ -60,6 +63,11 @@ class Encoder(nn.Module):
         """
         return cls(**options)
 
+    @classmethod
+    def can_read(cls, value: Any) -> bool:
+        """Whether an input is of the kind that `reads` says; asked of texts and arrays alone."""
+        return True
+
     def prepare(self, inputs: Sequence[Any], role: Role = "document") -> Features:
         """Tensors of a batch of inputs; everything `forward` needs."""
         raise NotImplementedError
@@ -75,6 +83,10 @@ class Encoder(nn.Module):
 
     def check(self, inputs: Sequence[Any], role: Role) -> None:
         """Raise InputError at the first input this encoder cannot take; here nothing is known."""
+
+    def side(self, role: Role) -> Encoder:
+        """The tower that encodes inputs of a role; here the encoder itself."""
+        return self
 
     def settings(self) -> dict[str, Any]:
         """What beside the weights decides the vectors, as json; part of the fingerprint.
@@ -153,6 +165,7 @@ class Encoder(nn.Module):
         if role not in ("query", "document"):
             raise InputError(f"encode: role is {role!r}; expected 'query' or 'document'")
         inputs = batch_of(inputs, "encode: inputs")
+        check_reads(self.side(role), inputs)
         self.check(inputs, role)
         twin = evaluating(self)  # someone else may be training this encoder
         budget = self.default_budget() if token_budget is None else token_budget

@@ -33,6 +33,7 @@ class ImageEncoder(Encoder):
     Source: SimCLR, arXiv 2002.05709, section 4.2.
     """
 
+    reads: ClassVar[str] = "images (uint8 arrays)"
     training_defaults: ClassVar[dict[str, Any]] = Encoder.training_defaults | {
         "batch_size": 128,
         "epochs": 20.0,
@@ -66,6 +67,12 @@ class ImageEncoder(Encoder):
         if head:
             self.head = make_head(self.dim, head, hidden=self.dim)
         return self
+
+    @classmethod
+    def can_read(cls, value: Any) -> bool:
+        """Whether an input is an image as an array."""
+        is_array = isinstance(value, np.ndarray) and value.ndim in (2, 3)
+        return is_array and value.dtype == np.uint8
 
     def check(self, inputs: Sequence[Any], role: Role) -> None:
         """Inputs must be images as arrays."""

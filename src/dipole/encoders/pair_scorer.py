@@ -100,6 +100,11 @@ class PairScorer:
                 found[rows] = one.cpu().numpy()
         return found
 
+    def to(self, device: str) -> PairScorer:
+        """On a device."""
+        self.model.to(device)
+        return self
+
     def _tokenise(self, both: Sequence[tuple[str, str]]) -> dict[str, Tensor]:
         """What the model takes of pairs of texts, padded to the longest."""
         rows = self._tokens.encode_batch(both)

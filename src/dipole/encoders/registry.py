@@ -9,6 +9,7 @@ from typing import Any
 from dipole.data.options import check_names, check_types, keywords
 from dipole.encoders.base import Encoder
 from dipole.encoders.own import make
+from dipole.encoders.reading import check_reads
 from dipole.errors import InputError
 from dipole.lookup import close_to, find, is_place, plugins
 
@@ -19,12 +20,14 @@ NEW = {
     "resnet": "resnet:ResNetImage",
     "vit": "vit:ViTImage",
     "two-towers": "two_towers:TwoTowers",
+    "layers": "layers_text:LayersText",
 }
 # The class that a saved folder's config.json names -> module:class; it has `load(folder)`.
 SAVED = {
     "StaticText": "static_text:StaticText",
     "TransformerText": "transformer_text:TransformerText",
     "AdaptedText": "adapters:AdaptedText",
+    "LayersText": "layers_text:LayersText",
     "ConvImage": "conv:ConvImage",
     "ResNetImage": "resnet:ResNetImage",
     "ViTImage": "vit:ViTImage",
@@ -40,14 +43,17 @@ def make_encoder(
     Errors: an InputError names an unknown encoder or option and what is close to it.
     """
     if is_made(name):
-        return make(encoder_class(name), queries, documents, options)
+        cls = encoder_class(name)
+        for inputs in (queries, documents):
+            check_reads(cls, inputs)
+        return make(cls, queries, documents, options)
     close = [] if Path(name).exists() else close_to(name, [*NEW, *plugins("encoder")])
     if close:
         raise InputError(f"encoder: found '{name}'; did you mean {' or '.join(map(repr, close))}?")
     if not options:
         from dipole.encoders.loading import load_encoder
 
-        return load_encoder(name)
+        return _reading(load_encoder(name), queries, documents)
     from dipole.encoders.heads import make_head
     from dipole.encoders.transformer_text import TransformerText
 
@@ -56,6 +62,13 @@ def make_encoder(
     encoder = TransformerText.load(name, **options)
     if head is not None:
         encoder.head = make_head(encoder.backbone_dim, head)
+    return _reading(encoder, queries, documents)
+
+
+def _reading(encoder: Encoder, queries: Sequence[Any], documents: Sequence[Any]) -> Encoder:
+    """The encoder, or an InputError where it reads nothing of the kind that these inputs are."""
+    check_reads(encoder.side("query"), queries)
+    check_reads(encoder.side("document"), documents)
     return encoder
 
 

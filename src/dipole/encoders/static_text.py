@@ -60,6 +60,7 @@ class StaticText(Encoder):
         (1, 64)
     """
 
+    reads: ClassVar[str] = "texts"
     training_defaults: ClassVar[dict[str, Any]] = Encoder.training_defaults | {
         "batch_size": 512,
         "epochs": 8.0,
@@ -206,6 +207,11 @@ class StaticText(Encoder):
         with torch.no_grad():
             self.vectors.copy_(given)
         return self
+
+    @classmethod
+    def can_read(cls, value: Any) -> bool:
+        """Whether an input is a text."""
+        return isinstance(value, str)
 
     def check(self, inputs: Sequence[Any], role: Role) -> None:
         """Inputs must be texts."""

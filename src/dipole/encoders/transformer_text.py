@@ -16,6 +16,7 @@ from dipole.data.inputs import check_texts, whole_number
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.encoders.batching import pack
 from dipole.encoders.dropout import CheapDropout
+from dipole.encoders.embedding_cuts import as_cut
 from dipole.encoders.heads import ExpertsHead, ProjectionHead
 from dipole.encoders.hub import locate
 from dipole.encoders.pooling import check_pooling, pool
@@ -54,6 +55,7 @@ class TransformerText(Encoder):
     """
 
     dtype: Precision = "auto"
+    reads: ClassVar[str] = "texts"
     training_defaults: ClassVar[dict[str, Any]] = Encoder.training_defaults | {"precision": "auto"}
     # In training mode the vectors of this layer follow the last one's, (n, 2 dim).
     shallow: int | None = None
@@ -158,6 +160,11 @@ class TransformerText(Encoder):
             truncate_dim=self.truncate_dim,
         )
 
+    @classmethod
+    def can_read(cls, value: Any) -> bool:
+        """Whether an input is a text."""
+        return isinstance(value, str)
+
     def check(self, inputs: Sequence[Any], role: Role) -> None:
         """Inputs must be texts."""
         check_texts(inputs, "encode: inputs")
@@ -190,14 +197,19 @@ class TransformerText(Encoder):
         """
         mask, budget = features["attention_mask"], self.default_budget()
         if mask.numel() <= budget:
-            return self._pooled_part(features)
+            return self._cut_part(features)
         lengths, order = mask.sum(1).sort(descending=True, stable=True)
         parts = []
         for part in pack(lengths.cpu().numpy(), budget):
             rows, longest_row = order[part], int(lengths[part.start])
             cut = {name: tensor[rows, :longest_row] for name, tensor in features.items()}
-            parts.append(self._pooled_part(cut))
+            parts.append(self._cut_part(cut))
         return torch.cat(parts)[order.argsort()]
+
+    def _cut_part(self, features: Features) -> Tensor:
+        """With what views do to the embeddings."""
+        with as_cut(self.transformer, features) as plain:
+            return self._pooled_part(plain)
 
     def _pooled_part(self, features: Features) -> Tensor:
         mask, shallow = features["attention_mask"], self.training and self.shallow is not None

@@ -107,6 +107,10 @@ class TwoTowers(Encoder):
         second = make_encoder(document, documents, documents, **(document_options or {}))
         return cls(first, second, dim)
 
+    def side(self, role: Role) -> Encoder:
+        """The role's tower."""
+        return self.tower(role).side(role)
+
     def check(self, inputs: Sequence[Any], role: Role) -> None:
         """As the role's tower does."""
         self.tower(role).check(inputs, role)

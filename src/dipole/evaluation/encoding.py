@@ -21,12 +21,26 @@ Encode = Callable[[Sequence[Any], str], np.ndarray]
 ENCODE_ROWS = 65_536
 
 
-def expect(data: Any, task: str, *kinds: str) -> None:
-    """Raise InputError unless the data of a task are of one of these types of `dipole.data`."""
-    import dipole.data
+# What reads a table as examples of a type.
+_LOADERS = {
+    "Labeled": "load_labeled", "Scored": "load_scored", "Ranked": "load_ranked",
+    "Pairs": "load_pairs", "RetrievalData": "load_retrieval",
+}  # fmt: skip
 
-    if not isinstance(data, tuple(getattr(dipole.data, kind) for kind in kinds)):
-        raise InputError(f"{task}: found {described(data)}; expected {' or '.join(kinds)}")
+
+def given(data: Any, task: str, *kinds: str) -> Any:
+    """The data of a task as one of these types of `dipole.data`; a table in memory becomes the
+    first of them, by the columns that its loader takes."""
+    import dipole.data
+    from dipole.data.memory import is_readable
+
+    if isinstance(data, tuple(getattr(dipole.data, kind) for kind in kinds)):
+        return data
+    if not is_readable(data):
+        raise InputError(
+            f"{task}: found {described(data)}; expected {' or '.join(kinds)}, or a table"
+        )
+    return getattr(dipole.data, _LOADERS[kinds[0]])(data, split="all")
 
 
 def encode_function(encoder: Any, show_progress: bool = False) -> Encode:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from dipole.data.inputs import real_number
 from dipole.errors import InputError, optional
-from dipole.lookup import nearest
+from dipole.lookup import find, is_place, nearest, reason
 
 Qrels = Mapping[str, Mapping[str, int]]
 Ranking = Mapping[str, Mapping[str, float]]
@@ -40,6 +42,11 @@ class Measure:
     cut: int = 0
 
     @property
+    def own(self) -> Callable[..., float] | None:
+        """The function, of a measure of one's own."""
+        return find("measure", self.kind, {}) if is_place(self.kind) else None
+
+    @property
     def name(self) -> str:
         """As tables, JSON and files of single items call it."""
         return f"{self.kind}@{self.cut}" if self.cut else self.kind
@@ -52,8 +59,9 @@ def measures_of(
 
     Args:
         names: nDCG, MRR, Recall, MAP, P, Success (each at every cut-off of `at`, else at its
-            own), R-precision, MAP@R, or one of them with its cut-off, as P@5. Not given: those of
-            `default`.
+            own), R-precision, MAP@R, or one of them with its cut-off, as P@5; or a function of your
+            own, `file.py:name`, of (document -> score, document -> relevance) of one query. Not
+            given: those of `default`.
         at: cut-offs, from 1 on.
         default: measure -> cut-offs of its own.
 
@@ -65,7 +73,7 @@ def measures_of(
     used = False
     for name in default if names is None else names:
         kind, cut = _parsed(name)
-        if cut or kind in AT_R:
+        if cut or kind in AT_R or is_place(kind):
             found[Measure(kind, cut)] = None
             continue
         used = True
@@ -115,13 +123,16 @@ def measured(run: Ranking, qrels: Qrels, measures: Sequence[Measure]) -> dict[st
     pytrec_eval = optional("pytrec_eval", "search")
     asked = {q: {d: int(grade) for d, grade in judged.items()} for q, judged in qrels.items()}
     relevant = {q: sum(grade > 0 for grade in judged.values()) for q, judged in asked.items()}
-    wanted = {_request(m) for m in measures if m.kind != "MAP@R"}
+    own = {m.kind: function for m in measures if (function := m.own) is not None}
+    wanted = {_request(m) for m in measures if m.kind != "MAP@R" and m.kind not in own}
     if any(m.kind == "MAP@R" for m in measures):
         wanted |= {f"map_cut.{count}" for count in set(relevant.values()) if count}
     answered = {q: {d: float(s) for d, s in run[q].items()} for q in asked if run.get(q)}
     found = pytrec_eval.RelevanceEvaluator(asked, wanted).evaluate(answered)
 
     def value(measure: Measure, query: str) -> float:
+        if measure.kind in own:
+            return _of_own(measure.kind, own[measure.kind], answered.get(query, {}), asked[query])
         if query not in found:
             return 0.0
         key = f"map_cut_{relevant[query]}" if measure.kind == "MAP@R" else _key(measure)
@@ -131,6 +142,16 @@ def measured(run: Ranking, qrels: Qrels, measures: Sequence[Measure]) -> dict[st
         return 0.0 if late else value
 
     return {m.name: np.array([value(m, query) for query in asked]) for m in measures}
+
+
+def _of_own(
+    name: str, function: Callable[..., Any], ranked: Mapping[str, float], judged: Mapping[str, int]
+) -> float:
+    try:
+        value = function(ranked, judged)
+    except Exception as error:
+        raise InputError(f"measure {name}: {reason(error, skip=1)}") from error
+    return real_number(value, f"measure {name}")
 
 
 def _request(measure: Measure) -> str:
@@ -149,6 +170,9 @@ def _key(measure: Measure) -> str:
 def _parsed(name: str) -> tuple[str, int]:
     """A measure's name as it is spelt, and its cut-off."""
     known = {each.lower(): each for each in NAMES}
+    if is_place(name):
+        find("measure", name, {})
+        return name, 0
     text = name.strip().lower()
     if text in known:
         return known[text], 0

@@ -1,8 +1,8 @@
-"""The page of a claim: docs/systems/<id>.md with its picture, and its line in results.json."""
+"""The page of a claim: <id>.md with its picture, and its line in results.json."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,11 +18,22 @@ from dipole.studies.cells import COSTS
 from dipole.studies.claim import VALUE
 from dipole.studies.machine import machine, versions
 from dipole.studies.verdict import Verdict
-from dipole.systems.catalogue import entry_of, states, table_page, write_result
+from dipole.systems import code_of_system
+from dipole.systems.catalogue import State, entry_of, states, table_page
+from dipole.systems.parity import parity_lines, tolerance
+from dipole.systems.results import Result, docs_folder, results_file, write_result
+
+# The line of a page that says so; there or not, as the code is.
+_STALE = (
+    "*Stale: the code that decides this has changed since it was measured; to be run again.*\n\n"
+)
 
 
 def write_page(proof: Proof, folder: Path, command: str) -> Path:
-    """Write the page, its picture, its verdict and the table of all systems; the page's path."""
+    """Write the page, its picture and its verdict; the page's path.
+
+    In docs/systems of the checkout that runs: the verdict that comes with dipole, and the table.
+    """
     import dipole
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -30,13 +41,32 @@ def write_page(proof: Proof, folder: Path, command: str) -> Path:
     picture = draw(proof, folder / f"{system}.png")
     page = folder / f"{system}.md"
     write_text(page, page_text(proof, command, picture))
-    write_result(
-        folder,
-        system,
-        {"verdict": proof.verdict, "date": _today(), "version": dipole.__version__},
-    )
-    write_text(folder / "README.md", table_page(states(folder)))
+    result = Result(proof.verdict, _today(), dipole.__version__, code_of_system(system))
+    write_result(results_file(folder), system, result)
+    if _is_docs(folder):
+        write_table(folder / "README.md", states())
     return page
+
+
+def write_table(path: Path, found: Iterable[State]) -> None:
+    """Write the table of systems, and into the pages beside it which are stale."""
+    found = list(found)
+    write_text(path, table_page(found, path.parent))
+    for state in found:
+        page = path.parent / f"{state.id}.md"
+        result = state.result if _is_docs(path.parent) else state.here
+        if result is None or not page.exists():
+            continue
+        text = page.read_text(encoding="utf-8")
+        title, _, rest = text.replace(_STALE, "").partition("\n\n")
+        marked = f"{title}\n\n{_STALE if result['stale'] else ''}{rest}"
+        if marked != text:
+            write_text(page, marked)
+
+
+def _is_docs(folder: Path) -> bool:
+    docs = docs_folder()
+    return docs is not None and folder.resolve() == docs.resolve()
 
 
 def page_text(proof: Proof, command: str, picture: Path | None = None) -> str:
@@ -44,7 +74,7 @@ def page_text(proof: Proof, command: str, picture: Path | None = None) -> str:
     claim = proof.claim
     system, paper = entry_of(proof.system.id), proof.system.paper
     if system.arxiv:
-        paper = f"[{paper}](https://arxiv.org/abs/{system.arxiv})"
+        paper = f"[{paper}]({system.paper})"
     lines = [
         f"# {system.id}: {system.title}",
         "",
@@ -63,6 +93,7 @@ def page_text(proof: Proof, command: str, picture: Path | None = None) -> str:
         "",
         *_numbers(proof),
         *([claim.notes.strip(), ""] if claim.notes else []),
+        *_parity(system.id),
         *_settings(proof),
         "## Made by",
         "",
@@ -129,6 +160,15 @@ def _cell(metric: str, values: np.ndarray) -> str:
     if metric in COSTS:
         return f"{values.mean():,.0f}"
     return interval_text(nested_interval(values))
+
+
+def _parity(system: str) -> list[str]:
+    """What agrees with the authors' code."""
+    lines = parity_lines(system)
+    if not lines:
+        return []
+    said = f"Values and gradients beside those of other code, to {tolerance()}:"
+    return ["## Parity", "", said, "", *(f"- {line}" for line in lines), ""]
 
 
 def _settings(proof: Proof) -> list[str]:

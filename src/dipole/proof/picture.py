@@ -16,7 +16,8 @@ def draw(proof: Proof, path: Path) -> Path | None:
     tables = {name: found[metric] for name, found in proof.outcome.items() if metric in found}
     if not tables:
         return None
-    with drawing(path, height=1.0 + 0.42 * len(tables)) as (axes,):
+    height = 1.0 + 0.42 * len(tables)
+    with drawing(path, height=height, endings=("png",)) as (axes,):
         for place, values in enumerate(tables.values()):
             interval = nested_interval(values)
             if interval.low == interval.low:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -21,9 +19,11 @@ from dipole.lock import Lock
 from dipole.studies.budget import parse_budget
 from dipole.studies.cells import Cell, default_root
 from dipole.studies.claim import VALUE, Claim, Outcome
+from dipole.studies.digest import code_of
 from dipole.studies.measures import as_arrays
 from dipole.studies.running import FAILED, Row, Watch, collect, run_study
 from dipole.studies.verdict import Verdict, judge, overall
+from dipole.systems import recipe_places
 from dipole.systems.base import System
 
 QUICK_SEEDS, QUICK_BUDGET = 2, "3steps"
@@ -117,14 +117,13 @@ def _claim_of(system: System) -> Claim:
 def _experiment(
     id: str, claim: Claim, quick: bool, root: Path, say: Callable[[str], None]
 ) -> dict[str, np.ndarray]:
-    """Name -> (seeds, items); what a seed gave is kept, under a name made of the claim's source."""
+    """Name -> (seeds, items); what a seed gave is kept, under a name made of the code behind it."""
     function = claim.experiment
     assert function is not None
-    module: Any = sys.modules[function.__module__]
-    source = inspect.getsource(module)
+    code = code_of([f"{function.__module__}:{function.__qualname__}"], recipe_places())
     per_seed = []
     for seed in range(claim.seeds):
-        key = digest(dipole.__version__, source, seed, quick)
+        key = digest(dipole.__version__, code, seed, quick)
         path = root / "experiments" / f"{id}-{key}.npz"
         lock = Lock(path.with_suffix(".lock"), f"{path.stem}: another proof", wait=True)
         with lock:

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dipole.retrieval.corpus import read_corpus
+    from dipole.retrieval.documents import Document
+    from dipole.retrieval.fusion import reciprocal_rank_fusion, weighted_fusion
+    from dipole.retrieval.index import Hit, Index
 
 # Public name -> the module that defines it; loaded where it is first used.
 _NAMES = {
@@ -15,7 +21,14 @@ _NAMES = {
     "weighted_fusion": "dipole.retrieval.fusion",
 }
 
-__all__ = list(_NAMES)
+__all__ = [
+    "Document",
+    "Hit",
+    "Index",
+    "read_corpus",
+    "reciprocal_rank_fusion",
+    "weighted_fusion",
+]
 
 
 def __getattr__(name: str) -> Any:

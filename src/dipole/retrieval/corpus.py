@@ -8,15 +8,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+
 from dipole.data import RetrievalData, Texts, load_retrieval
 from dipole.data.columns import check_named, choose_text, texts_and_body
 from dipole.data.converting import OnBadRow, convert
+from dipole.data.fields import kind_of
 from dipole.data.hub import folder_source, is_datasets_folder, parts_from_hub, rows_source
+from dipole.data.memory import Held, in_memory, table_source
 from dipole.data.named import NAMED, locate
 from dipole.data.names import DOCUMENTS, find
-from dipole.data.plans import Parsed, Plan, quoted, with_title
+from dipole.data.plans import Parsed, Plan
 from dipole.data.readers import file_source
-from dipole.data.rows import Source, text_of
+from dipole.data.reading import Reading
+from dipole.data.rows import Source
 from dipole.data.sample import Sample
 from dipole.errors import InputError
 from dipole.retrieval.documents import Document
@@ -45,25 +50,27 @@ class Corpus(Iterable[Document]):
         return len(self._data) if isinstance(self._data, Texts) else len(self._data.corpus)
 
     @property
-    def texts(self) -> Sequence[str]:
-        """The texts alone, read where they are touched."""
+    def texts(self) -> Sequence[Any]:
+        """The texts (or arrays) alone, read where they are touched."""
         if isinstance(self._data, Texts):
             return self._data.column("text")
         return list(self._data.corpus.values())
 
     def __iter__(self) -> Iterator[Document]:
         if isinstance(self._data, Texts):
-            for batch in self._data.table.to_batches(max_chunksize=1024):
-                for row in batch.to_pylist():
-                    known = json.loads(row["metadata"]) if row.get("metadata") else {}
-                    yield Document(row["id"], row["text"], known)
+            data = self._data
+            for start in range(0, len(data), 1024):
+                rows = range(start, min(start + 1024, len(data)))
+                taken, known = data.take(rows), data.column("metadata").take(np.array(rows))
+                for identity, text, said in zip(taken["id"], taken["text"], known, strict=True):
+                    yield Document(identity, text, json.loads(said) if said else {})
         else:
             for identity, text in self._data.corpus.items():
                 yield Document(identity, text, self._data.metadata.get(identity, {}))
 
 
 def read_corpus(
-    source: str | Path,
+    source: Any,
     text: str | None = None,
     id: str | None = None,
     on_bad_row: OnBadRow = "error",
@@ -72,7 +79,8 @@ def read_corpus(
 
     Args:
         source: a file (jsonl, csv, tsv, parquet), a folder with `corpus.jsonl` (BEIR), a folder or
-            hub id of `datasets`, or a name: `stdlib-code` is all code of Python's own library.
+            hub id of `datasets`, a table in memory, a function of yours (`file.py:function`), or a
+            name: `stdlib-code` is all code of Python's own library.
         text: the column of the text (numbers from 1 for a table without a header line); not given,
             `text`, `body`, `content`, `document`, `passage`, ... (after `title` where there is
             one), `positive`, `code`, `answer`, or the only column of text.
@@ -89,6 +97,16 @@ def read_corpus(
         >>> next(iter(read_corpus("notes.csv")))  # a header line: id,text,author
         Document(id='1', text='how to tie a knot', metadata={'author': 'Ann'})
     """
+
+    def plan(source: Source, sample: Sample) -> Plan:
+        return _plan(source, sample, text, id)
+
+    if (held := in_memory(source, "all")) is not None:
+        if isinstance(held, Held):
+            return Corpus(cast(Texts, convert(table_source(held), plan, on_bad_row)))
+        if isinstance(held, Texts | RetrievalData):
+            return Corpus(held)
+        return Corpus(load_retrieval(held, split="all"))
     place = locate(source)
     if isinstance(place, Path) and place.is_dir():
         files = [place / name for name in ("corpus.jsonl", "corpus.jsonl.gz")]
@@ -103,10 +121,6 @@ def read_corpus(
         raise InputError(f"{source}: no file; --text and --id name the columns of one")
     else:
         return Corpus(load_retrieval(place, split="all", on_bad_row=on_bad_row))
-
-    def plan(source: Source, sample: Sample) -> Plan:
-        return _plan(source, sample, text, id)
-
     return Corpus(cast(Texts, convert(rows, plan, on_bad_row)))
 
 
@@ -119,17 +133,20 @@ def _plan(source: Source, sample: Sample, text: str | None, id: str | None) -> P
     column = text
     identity = id or find((name for name in sample if name != column), IDS)
 
+    read = Reading.of(sample, column, body)
+
     def parse(row: dict[str, Any]) -> Parsed:
-        whole = text_of(with_title(row, column, body), column)
+        whole = read.one(row)
         rest = {name: value for name, value in row.items() if name not in (column, identity)}
         return [{"text": whole, "metadata": _metadata(rest)}]
 
-    taken = f"text {quoted(column, body)}, "
+    taken = f"text {read.quoted}, "
     taken += f"id '{identity}'" if identity else "ids are row numbers"
     # A text after its title is found again as it was found here, not by its name alone.
     columns = {"text": column} if column != body else {}
     columns |= {"id": identity} if identity else {}
-    return Plan(Texts, parse, taken, identity, metadata=True, columns=columns)
+    kinds = {"text": kind_of(read.dtype)}
+    return Plan(Texts, parse, taken, identity, metadata=True, kinds=kinds, columns=columns)
 
 
 def _metadata(rest: dict[str, Any]) -> str | None:
@@ -145,6 +162,8 @@ def _json(value: Any) -> Any:
     """A value as json has it: no NaN, and a date as it prints."""
     if isinstance(value, Mapping):
         return {str(name): _json(part) for name, part in value.items()}
+    if isinstance(value, np.ndarray):
+        return value.tolist()
     if isinstance(value, list):
         return [_json(part) for part in value]
     if isinstance(value, float) and not math.isfinite(value):

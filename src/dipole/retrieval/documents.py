@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dipole.data.arrays import array_of
 from dipole.data.converting import SeenIds
 from dipole.data.inputs import described
 from dipole.data.rows import BadValueError, shown, text_of
@@ -24,10 +25,10 @@ _CHARACTERS = 2**24
 
 @dataclass(frozen=True)
 class Document:
-    """A text with an id, and what else is known of it (for code: file, line, name)."""
+    """A text or an array with an id, and what else is known of it (for code: file, line, name)."""
 
     id: str
-    text: str
+    text: Any
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -82,7 +83,10 @@ def _checked(documents: Iterable[Document]) -> Iterator[Document]:
             )
         try:
             text_of(document.id, "id")
-            text_of(document.text, "text")
+            if isinstance(document.text, np.ndarray):
+                array_of(document.text, "text", document.text.dtype)
+            else:
+                text_of(document.text, "text")
         except BadValueError as error:
             raise InputError(f"document {number}, id {shown(document.id)}: {error}") from None
         if not isinstance(document.metadata, Mapping) or not all(
@@ -106,7 +110,8 @@ def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
     characters = 0
     for document in documents:
         batch.append(document)
-        characters += len(document.text)
+        text = document.text
+        characters += text.nbytes if isinstance(text, np.ndarray) else len(text)
         if len(batch) >= _DOCUMENTS or characters >= _CHARACTERS:
             yield batch
             batch, characters = [], 0

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from dipole.data.inputs import batch_of, check_text, check_texts, real_number, whole_number
 from dipole.data.rows import shown
 from dipole.errors import InputError, note
@@ -177,7 +179,7 @@ class Index:
 
     def search(
         self,
-        text: str,
+        text: Any,
         k: int = 10,
         *,
         hybrid: bool = False,
@@ -187,7 +189,7 @@ class Index:
         """The k best documents for a query, the best first.
 
         Args:
-            text: the query.
+            text: the query, a text or an array, as the model reads it.
             k: how many; fewer come back only if the index has fewer.
             hybrid: fuse the ranking by meaning with one by words (BM25): a convex combination
                 of scores normalised to 0..1, over the 100 (or k) best of each.
@@ -197,9 +199,15 @@ class Index:
         Raises:
             InputError: a query that is empty or no text, k below 1, a weight outside 0..1.
         """
-        check_text(text, "the query")
-        if not text.strip():
-            raise InputError("the query is empty; expected some text")
+        if isinstance(text, np.ndarray):
+            if hybrid:
+                raise InputError("the query is an array, without words; expected no hybrid search")
+            if not text.size or not np.isfinite(text).all():
+                raise InputError("the query is an array with gaps; expected finite numbers")
+        else:
+            check_text(text, "the query")
+            if not text.strip():
+                raise InputError("the query is empty; expected some text")
         k = whole_number(k, "k")
         weight = real_number(weight, "weight", 0, 1)
         encoder = self.encoder
@@ -252,7 +260,8 @@ def _scores(rows: list[dict[str, Any]]) -> dict[str, float]:
 
 def _rows(table: Any, batch: Batch) -> Any:
     ids = [document.id for document in batch.documents]
-    texts = [document.text for document in batch.documents]
+    # An array is known by its vector, its id and its metadata alone.
+    texts = [d.text if isinstance(d.text, str) else "" for d in batch.documents]
     metadata = [document.metadata for document in batch.documents]
     return lance.rows(table, ids, texts, metadata, batch.vectors)
 

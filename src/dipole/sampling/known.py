@@ -94,17 +94,18 @@ class KnownPairs:
         held = self.holds(second)
         return all(held.isdisjoint(texts) for texts in self.avoids(self.holds(first)))
 
-    def no_negatives(self, rows: np.ndarray, *, own: bool) -> np.ndarray:
+    def no_negatives(self, rows: np.ndarray, *, own: bool, side: int = 0) -> np.ndarray:
         """Texts that are a negative of no anchor in a batch of these rows, uint64: the anchors, and
-        what belongs to one of them by another row; the rows' positives too if `own`."""
+        what belongs to one of them by another row; the rows' positives too if `own`. With side=1
+        positives are what anchors are here."""
         if self.keys.shape[1] != 2:
             return np.zeros(0, dtype=np.uint64)
-        anchors = np.unique(self.keys[rows, 0])
+        anchors = np.unique(self.keys[rows, side])
         start = np.searchsorted(self._partners[:, 0], anchors, side="left")
         end = np.searchsorted(self._partners[:, 0], anchors, side="right")
         parts = [self._partners[a:b, 1] for a, b in zip(start, end, strict=True) if b > a]
         others = np.unique(np.concatenate([anchors, *parts]))
-        positives = self.keys[rows, 1]
+        positives = self.keys[rows, 1 - side]
         return np.union1d(others, positives) if own else np.setdiff1d(others, positives)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -12,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import dipole
 from dipole.data.cache import cache_folder, digest
 from dipole.errors import InputError
+from dipole.studies.digest import code_of, named
 from dipole.training.config import make_config
 
 if TYPE_CHECKING:
     from dipole.data import Examples
 
 # Raised by one when what a folder holds, or how it is measured, changes.
-FORMAT = 1
+FORMAT = 2
 # Metrics of every arm that say what its training took: MB of the process, seconds.
 COSTS = ("peak memory", "seconds")
 # Settings that say how a run is watched; they decide no weight.
@@ -51,13 +51,14 @@ class Cell:
     def key(self) -> str:
         """A short name for all that decides the weights.
 
-        Settings, seed, budget, the rows, dipole's version and the source of the objective (and of
-        a data function): an objective that is mended is trained again.
+        Settings, seed, budget, the rows, dipole's version and the code of what the settings name
+        (objective, parts, views, a data function): an objective that is mended is trained again,
+        one whose docstring is mended is not.
         """
         settings = {k: v for k, v in sorted(self.settings.items()) if k not in _WATCHED}
         return digest(
             FORMAT, dipole.__version__, settings, self.seed, self.budget, self.quick,
-            _rows(str(self.settings.get("data", "")), self.test), self._sources(),
+            _rows(str(self.settings.get("data", "")), self.test), self._code(),
             *_others(self.settings),
         )  # fmt: skip
 
@@ -81,17 +82,8 @@ class Cell:
         config = make_config(**self.run_settings())
         check_columns(config, inputs_of(build_objective(config)))
 
-    def _sources(self) -> list[str]:
-        from dipole.objectives.contract.registry import objective_class
-
-        name = str(self.settings.get("objective", "infonce"))
-        sources = [inspect.getsource(inspect.getmodule(objective_class(name)))]  # type: ignore[arg-type]
-        data = str(self.settings.get("data", ""))
-        if ":" in data and "/" not in data and not Path(data).exists():
-            from dipole.studies.data import function_at
-
-            sources.append(inspect.getsource(function_at(data, "data")))
-        return sources
+    def _code(self) -> str:
+        return code_of(named(_texts({"objective": "infonce", **self.settings})))
 
     def to_json(self) -> str:
         """What a worker reads."""
@@ -126,7 +118,7 @@ def _readable(name: object) -> str:
 
 def _others(settings: Mapping[str, Any]) -> list[Any]:
     """What tells whether the other files and folders that settings name are the same: a model to
-    start from, a teacher, more data. Nothing where there are none."""
+    start from, a teacher, more data. Nothing where there are none; code is in the digest."""
     if parts := settings.get("parts"):
         from dipole.training.parts.naming import read
 
@@ -143,10 +135,9 @@ def _others(settings: Mapping[str, Any]) -> list[Any]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """All texts of a setting, those of its parts too; of code in a file, the file."""
+    """All texts of a setting, those of its parts too."""
     if isinstance(value, str):
-        file, colon, _ = value.partition(".py:")
-        yield str(Path(f"{file}.py").absolute()) if colon else value
+        yield value
     elif isinstance(value, Mapping):
         for one in (*value, *value.values()):
             yield from _texts(one)

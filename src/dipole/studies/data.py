@@ -1,19 +1,19 @@
 """What a study trains and measures on: (training, test) examples of a name, file or function.
 
-A name or file is what `dipole train --data` takes. `fashion-mnist-14` is made here, and
-`module:function` is anyone's function (part, quick) -> examples, part "train" or "test".
+A name, a file or a function (`file.py:function` of (split, quick)) is what `dipole train --data`
+takes; `fashion-mnist-14` is made here.
 """
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
 from dipole.data import Examples, Labeled
+from dipole.data.functions import is_function, takes_quick
+from dipole.data.memory import in_memory
 from dipole.errors import InputError
 from dipole.training.build import build_objective, load_examples
 from dipole.training.config import Config
@@ -38,20 +38,24 @@ def load_study_data(
     from dipole.training.towers import inputs_of
     from dipole.training.validation import hold_out
 
-    made = _maker(config.data)
-    if made is not None:
-        return made("train", quick), made("test", quick)
+    source = DATA.get(config.data, config.data)
     inputs = inputs_of(build_objective(config))
-    train = load_examples(config, config.data, config.split, inputs)
-    if test is not None and Path(test).is_file():
-        part = config.split if has_splits(test) else "all"
-        held = load_examples(config, test, part, inputs)
-    elif not has_splits(config.data) or (test is not None and _fraction(test)):
+
+    def load(place: str, split: str) -> Examples:
+        made = in_memory(place, split, quick=quick)  # a function knows what its quick data are
+        return load_examples(config, place if made is None else made, split, inputs)
+
+    train = load(source, config.split)
+    if test is not None and (Path(test).is_file() or is_function(test)):
+        held = load(test, config.split if has_splits(test) else "all")
+    elif not has_splits(source) or (test is not None and _fraction(test)):
         fraction = _fraction(test or str(HELD_OUT)) or _no_test(test)
         train, held = hold_out(train, fraction, "test")
     else:
-        held = load_examples(config, config.data, test or "test", inputs)
-    return (_head(train, QUICK_TRAIN), _head(held, QUICK_TEST)) if quick else (train, held)
+        held = load(source, test or "test")
+    if not quick or takes_quick(source):
+        return train, held
+    return _head(train, QUICK_TRAIN), _head(held, QUICK_TEST)
 
 
 def fashion_mnist_14(part: str, quick: bool = False) -> Labeled:
@@ -77,25 +81,7 @@ def fashion_mnist_14(part: str, quick: bool = False) -> Labeled:
     )
 
 
-DATA: dict[str, Callable[[str, bool], Examples]] = {"fashion-mnist-14": fashion_mnist_14}
-
-
-def function_at(place: str, what: str) -> Callable[..., object]:
-    """The function at `module:function`."""
-    module, _, name = place.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"{what}: found {place!r}, expected module:function ({error})") from None
-    return cast(Callable[..., object], found)
-
-
-def _maker(data: str) -> Callable[[str, bool], Examples] | None:
-    if data in DATA:
-        return DATA[data]
-    if ":" in data and "/" not in data and not Path(data).exists():
-        return cast(Callable[[str, bool], Examples], function_at(data, "data"))
-    return None
+DATA = {"fashion-mnist-14": f"{__name__}:fashion_mnist_14"}
 
 
 def _fraction(text: str) -> float:

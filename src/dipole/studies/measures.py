@@ -1,7 +1,8 @@
 """What a study measures of a trained encoder: numbers per item wherever there are items.
 
 A measure is a function of a `Trained` to {metric: (items,) array or number}. Rates are in points,
-0 to 100. Besides those named here `module:function` is a measure, so a claim can bring its own.
+0 to 100. Besides those named here a function of one's own is a measure: `file.py:function`,
+`module:function`, or an entry point of `dipole.measures`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from dipole.data import Examples, Labeled, Pairs, Scored, Triplets
 from dipole.errors import InputError
-from dipole.studies.data import function_at
+from dipole.lookup import find
 
 if TYPE_CHECKING:
     from dipole.encoders.base import Encoder
@@ -157,22 +158,12 @@ def _two_views(model: Trained) -> tuple[np.ndarray, np.ndarray]:
     return drawn[0], drawn[1]
 
 
-MEASURES: dict[str, Callable[[Trained], Measured]] = {
-    "retrieval": retrieval,
-    "sts": sts,
-    "knn": knn,
-    "probe": probe,
-    "geometry": geometry,
-}
+MEASURES = {name: f"{__name__}:{name}" for name in ("retrieval", "sts", "knn", "probe", "geometry")}
 
 
 def measure(name: str) -> Callable[[Trained], Measured]:
-    """A measure by its name or as `module:function`."""
-    if name in MEASURES:
-        return MEASURES[name]
-    if ":" in name:
-        return cast(Callable[[Trained], Measured], function_at(name, "measure"))
-    raise InputError(f"measure: found {name!r}; expected {', '.join(MEASURES)} or module:function")
+    """A measure by its name, as `file.py:function` or as `module:function`."""
+    return cast(Callable[[Trained], Measured], find("measure", name, MEASURES))
 
 
 def as_arrays(found: Measured) -> dict[str, np.ndarray]:

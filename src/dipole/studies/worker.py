@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -25,6 +26,7 @@ from dipole.errors import DipoleError
 from dipole.files import remove_folder, replaced, sweep, write_text
 from dipole.lock import LOCK, Lock
 from dipole.studies.cells import Cell, Cost
+from dipole.studies.digest import code_of, named
 
 if TYPE_CHECKING:
     from dipole.data import Examples
@@ -54,8 +56,9 @@ def work(folder: Path, *, only_speed: bool = False) -> None:
 
 
 def measured_path(folder: Path, measure: str) -> Path:
-    """The file of a measure's numbers."""
-    return folder / MEASURES / f"{measure.replace(':', '.')}.npz"
+    """The file of a measure's numbers, named after its code as well."""
+    name = re.sub(r"[^\w.-]", ".", measure)
+    return folder / MEASURES / f"{name}-{code_of(named([measure]))}.npz"
 
 
 def measured_speed(cell: Cell, folder: Path) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cache
+from importlib.resources import files as resources
 from typing import TYPE_CHECKING
 
 from dipole.errors import InputError
@@ -33,12 +34,43 @@ def files() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+@cache
+def ids() -> frozenset[str]:
+    """The systems that are planned, and those that have a file.
+
+    >>> {"dcl", "diffcse"} <= ids()
+    True
+    """
+    text = resources(__name__).joinpath("catalogue.tsv").read_text(encoding="utf-8")
+    return frozenset([*files(), *(line.split("\t")[1] for line in text.splitlines()[1:])])
+
+
 def system(id: str) -> System:
     """A system that has a file; an InputError suggests the nearest id."""
     if id not in files():
         raise InputError(f"system: found no {id!r}; {nearest(id, files())}")
-    found: System = importlib.import_module(files()[id]).SYSTEM
+    module = importlib.import_module(files()[id])
+    found: System | None = getattr(module, "SYSTEM", None)
+    if found is None or found.id != id:
+        what = "no SYSTEM" if found is None else f"the system {found.id!r}"
+        raise InputError(f"{files()[id]}: found {what}; expected SYSTEM = System(id={id!r}, ...)")
     return found
+
+
+def hint(id: str) -> str:
+    """What to say where a system is named for its objective; "" of what is no system.
+
+    >>> hint("esimcse")
+    "expected its objective, 'infonce', or --recipe esimcse"
+    """
+    if id not in files():
+        from dipole.systems.catalogue import objectives
+
+        return f"expected {' or '.join(map(repr, objectives()[id]))}" if id in objectives() else ""
+    recipe = system(id).recipe
+    if recipe is None or "objective" not in recipe.settings:
+        return f"see dipole systems show {id}"
+    return f"expected its objective, {recipe.settings['objective']!r}, or --recipe {id}"
 
 
 def recipes() -> dict[str, Recipe]:
@@ -58,3 +90,19 @@ def claimed() -> list[str]:
     True
     """
     return [id for id in files() if system(id).claim is not None]
+
+
+def recipe_places() -> dict[str, str]:
+    """The recipes by the ids of their systems, as places in the code (see `studies.digest`).
+
+    >>> recipe_places()["dcl"]
+    'dipole.systems.vision.dcl:SYSTEM.recipe'
+    """
+    return {id: f"{module}:SYSTEM.recipe" for id, module in files().items()}
+
+
+def code_of_system(id: str) -> str:
+    """The digest of the code that decides what the claim of a system gives."""
+    from dipole.studies.digest import code_of
+
+    return code_of([f"{files()[id]}:SYSTEM"], recipe_places())

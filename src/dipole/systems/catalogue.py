@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import importlib
-import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.resources import files
+from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
 from dipole.errors import InputError
-from dipole.files import write_text
-from dipole.lock import Lock
 from dipole.lookup import close_to, nearest
+from dipole.systems import files, system
+from dipole.systems.results import (
+    OWN,
+    RESULTS,
+    docs_folder,
+    read_results,
+    shipped,
+    standing,
+    verdict_text,
+)
 
 MISSING, BUILT = "missing", "built"
-# Written beside the pages by `dipole prove`: id -> verdict, date, version.
-RESULTS = "results.json"
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,20 @@ class Entry:
     title: str
     arxiv: str
 
+    @property
+    def paper(self) -> str:
+        """The address of its paper, or ""."""
+        return f"https://arxiv.org/abs/{self.arxiv}" if self.arxiv else ""
+
 
 @dataclass(frozen=True)
 class State:
-    """A system and where it stands; `parts` are its objectives, recipe, or place in the package."""
+    """A system and where it stands.
+
+    state: *missing*, *built*, or the verdict that comes with dipole; parts: its objectives, recipe,
+    claim, or place in the package; result, here: that verdict, and the one of the user's own
+    `dipole prove`, with date, version and whether it is stale.
+    """
 
     id: str
     group: str
@@ -42,6 +57,13 @@ class State:
     paper: str
     parts: tuple[str, ...]
     page: str
+    result: Mapping[str, Any] | None = None
+    here: Mapping[str, Any] | None = None
+
+    @property
+    def shown(self) -> str:
+        """The state, and whether it is stale."""
+        return verdict_text(self.result) or self.state
 
     def to_json(self) -> dict[str, Any]:
         """As `dipole systems --json` prints it."""
@@ -50,10 +72,21 @@ class State:
 
 @cache
 def entries() -> dict[str, Entry]:
-    """The systems by id, in the order of the list that comes with the package."""
-    text = files(__package__).joinpath("catalogue.tsv").read_text(encoding="utf-8")
+    """The systems by id, group by group, in the order of the list that comes with the package; then
+    those that have a file and no line in it."""
+    text = resources(__package__).joinpath("catalogue.tsv").read_text(encoding="utf-8")
     rows = [line.split("\t") for line in text.splitlines()[1:]]
-    return {id: Entry(id, group, title, arxiv) for group, id, arxiv, title in rows}
+    listed = {id: Entry(id, group, title, arxiv) for group, id, arxiv, title in rows}
+    found = listed | {id: _entry(id, files()[id]) for id in files() if id not in listed}
+    groups = list(dict.fromkeys(entry.group for entry in found.values()))
+    return dict(sorted(found.items(), key=lambda item: groups.index(item[1].group)))
+
+
+def _entry(id: str, module: str) -> Entry:
+    """A system as its file has it."""
+    paper = system(id).paper
+    arxiv = re.search(r"arXiv:? ?(\d{4}\.\d{4,5})", paper)
+    return Entry(id, module.split(".")[2], paper, arxiv[1] if arxiv else "")
 
 
 def entry_of(id: str) -> Entry:
@@ -64,31 +97,28 @@ def entry_of(id: str) -> Entry:
     return entries()[id]
 
 
-def pages_folder() -> Path:
-    """Where pages of claims are: docs/systems of a checkout, else ./systems."""
-    is_checkout = Path("src/dipole").is_dir() and Path("docs").is_dir()
-    return Path("docs/systems") if is_checkout else Path("systems")
-
-
-def states(folder: Path | None = None) -> list[State]:
-    """Every system's state: *missing*, *built*, or the verdict of the claim whose page is there."""
-    folder = folder or pages_folder()
-    results = read_results(folder)
+def states(own: Path = OWN, ids: Iterable[str] | None = None) -> list[State]:
+    """Every system's state; own: the folder of the pages that the user's `dipole prove` wrote."""
+    known, mine, docs = shipped(), read_results(own / RESULTS), docs_folder()
     parts = built_parts()
     found = []
-    for system in entries().values():
-        own = parts.get(system.id, ())
-        verdict = results.get(system.id, {}).get("verdict")
-        page = folder / f"{system.id}.md"
+    for entry in (entry_of(id) for id in ids or entries()):
+        id = entry.id
+        result, here = (
+            standing(id, results[id]) if id in results else None for results in (known, mine)
+        )
+        pages = [folder / f"{id}.md" for folder in (own, docs) if folder is not None]
         found.append(
             State(
-                system.id,
-                system.group,
-                verdict or (BUILT if own else MISSING),
-                system.title,
-                f"https://arxiv.org/abs/{system.arxiv}" if system.arxiv else "",
-                own,
-                str(page) if page.exists() else "",
+                id,
+                entry.group,
+                result["verdict"] if result else BUILT if parts.get(id) else MISSING,
+                entry.title,
+                entry.paper,
+                parts.get(id, ()),
+                next((_from_here(page) for page in pages if page.exists()), ""),
+                result,
+                here,
             )
         )
     return found
@@ -96,75 +126,49 @@ def states(folder: Path | None = None) -> list[State]:
 
 @cache
 def built_parts() -> Mapping[str, tuple[str, ...]]:
-    """Entry -> what is there of it: objectives by name, a recipe, places in the package.
+    """System -> what is there of it: objectives by name, a recipe, a place in the package, a claim.
 
-    An objective says which system it is of, `objectives.systems` which calls make a system's loss;
-    what is no objective is said in places.tsv.
+    An objective says which system it is of, all else is in the system's own file.
     """
+    parts = {id: [f"objective {name}" for name in names] for id, names in objectives().items()}
+    for id in files():
+        own = system(id)
+        parts.setdefault(id, [])
+        parts[id] += [own.place] if own.place else []
+        parts[id] += [f"recipe {id}"] if own.recipe is not None else []
+        parts[id] += ["claim"] if own.claim is not None else []
+    return {id: tuple(found) for id, found in parts.items()}
+
+
+@cache
+def objectives() -> Mapping[str, list[str]]:
+    """System -> the names of the objectives that say they are of it."""
     from dipole.objectives.contract.registry import OBJECTIVES, objective_class
-    from dipole.objectives.contract.systems import SYSTEMS
-    from dipole.systems import files, system
 
-    parts: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for name in OBJECTIVES:
-        parts.setdefault(objective_class(name).system, []).append(f"objective {name}")
-    for name, (call, _) in SYSTEMS.items():
-        if name not in parts:  # made of the objectives of others
-            parts[name] = [call]
-    for name, place in places().items():
-        parts.setdefault(name, []).append(place)
-    for name in files():
-        if system(name).recipe is not None:
-            parts.setdefault(name, []).append(f"recipe {name}")
-        if system(name).claim is not None:
-            parts.setdefault(name, []).append("claim")
-    return {name: tuple(found) for name, found in parts.items()}
-
-
-def places() -> dict[str, str]:
-    """Entry -> module:name, of systems that are neither an objective nor a recipe."""
-    text = files(__package__).joinpath("places.tsv").read_text(encoding="utf-8")
-    return dict(tuple(line.split("\t")) for line in text.splitlines() if line)  # type: ignore[misc]
-
-
-def check_place(place: str) -> None:
-    """Raise where a place does not exist."""
-    module, _, name = place.partition(":")
-    getattr(importlib.import_module(module), name)
-
-
-def read_results(folder: Path) -> dict[str, dict[str, str]]:
-    """The verdicts beside the pages of a folder."""
-    path = folder / RESULTS
-    if not path.exists():
-        return {}
-    try:
-        found: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: {error}; expected json as dipole prove writes it") from None
+        found.setdefault(objective_class(name).system, []).append(name)
     return found
 
 
-def write_result(folder: Path, system: str, result: Mapping[str, str]) -> None:
-    """Add a verdict to those of a folder."""
-    # Other claims may end at the same time.
-    with Lock(folder / f".{RESULTS}.lock", f"{folder / RESULTS}: another proof", wait=True):
-        found = read_results(folder) | {system: dict(result)}
-        write_text(folder / RESULTS, json.dumps(dict(sorted(found.items())), indent=1) + "\n")
-
-
-def table_page(found: list[State]) -> str:
-    """The table of all systems as a markdown page."""
+def table_page(found: Iterable[State], folder: Path) -> str:
+    """The table of systems as a markdown page; a system whose page lies in `folder` is linked."""
+    found = list(found)
     counts: dict[str, int] = {}
     for state in found:
         counts[state.state] = counts.get(state.state, 0) + 1
+    stale = sum(state.result is not None and state.result["stale"] for state in found)
     lines = [
         "# Systems",
         "",
-        "Written by `dipole systems --out`. A page is written by `dipole prove SYSTEM`, which runs",
-        "the experiment anew. *built*: its parts are there, its claim was not run.",
+        "<!-- Written by `dipole systems --out`; do not edit. -->",
         "",
-        " · ".join(f"{count} {state}" for state, count in counts.items()),
+        "`dipole systems show SYSTEM` says what one is and how to run it; its page is written by",
+        "`dipole prove SYSTEM`, which runs the experiment anew. *built*: its parts are there, its",
+        "claim was not run. *stale*: the code that decides it has changed since.",
+        "",
+        " · ".join(f"{count} {state}" for state, count in counts.items())
+        + (f" · {stale} of these stale" if stale else ""),
     ]
     group = ""
     for state in found:
@@ -172,8 +176,14 @@ def table_page(found: list[State]) -> str:
             group = state.group
             lines += ["", f"## {group.replace('_', ' ')}", ""]
             lines += ["| system | state | paper | parts |", "|---|---|---|---|"]
-        name = f"[{state.id}]({state.id}.md)" if state.page else state.id
+        has_page = (folder / f"{state.id}.md").exists()
+        name = f"[{state.id}]({state.id}.md)" if has_page else state.id
         paper = f"[{state.title}]({state.paper})" if state.paper else state.title
         parts = ", ".join(f"`{part}`" for part in state.parts)
-        lines.append(f"| {name} | {state.state} | {paper.replace('|', '/')} | {parts} |")
+        lines.append(f"| {name} | {state.shown} | {paper.replace('|', '/')} | {parts} |")
     return "\n".join(lines) + "\n"
+
+
+def _from_here(path: Path) -> str:
+    full = path.resolve()
+    return str(full.relative_to(Path.cwd()) if full.is_relative_to(Path.cwd()) else full)

@@ -16,7 +16,8 @@ from torch import Tensor
 from dipole.data.same import content_key, exact_key
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.kernels.draws import keys
-from dipole.training.rendering import prepare, prepare_views
+from dipole.training.kinds import numbers_of
+from dipole.training.rendering import SideView, prepare, prepare_side, prepare_views
 
 if TYPE_CHECKING:
     from dipole.data import Examples
@@ -39,7 +40,10 @@ VIEWED = ("input", "text")
 # Fields with a list in every row.
 LISTS = ("negatives", "candidates")
 # Argument of the objective -> the argument that carries its content hashes.
-IDS = {"positive": "ids", "negative": "negative_ids", "candidates": "candidate_ids"}
+IDS = {
+    "anchor": "anchor_ids", "positive": "ids", "negative": "negative_ids",
+    "candidates": "candidate_ids",
+}  # fmt: skip
 # Two rows that share a text in one of these never meet in a batch.
 UNIQUE = ("anchor", "positive")
 
@@ -59,6 +63,8 @@ class Batch:
     start: int = 0  # the place of the first row in the batch of all processes
     total: int = 0  # and how many rows that has
     replicated: bool = False  # every process holds all of the batch
+    task: int = 0  # the number of the task it is of
+    source: str = ""  # and its name, where there are several
 
 
 def unique_keys(examples: Examples) -> np.ndarray:
@@ -77,6 +83,7 @@ def tensor_names(examples: Examples) -> set[str]:
     found |= {"mask"} if "candidates" in found else set()
     found |= {"teacher_scores"} if "relevance" in fields else set()
     named = {"score": "scores", "relevance": "relevance", "label": "labels"}
+    found |= {"numbers"} if "label" in fields else set()
     return found | {name for field, name in named.items() if field in fields}
 
 
@@ -87,27 +94,33 @@ def collate(
     *,
     chunk: int | None = None,
     views: Sequence[View] = (),
+    sides: Sequence[SideView] = (),
     seed: tuple[int, ...] = (0,),
     start: int = 0,
     total: int | None = None,
     replicated: bool = False,
     no_negatives: np.ndarray | None = None,
+    no_negative_anchors: np.ndarray | None = None,
 ) -> Batch:
     """Read, tokenise and cut the rows of one step.
 
     Content hashes travel along as `ids` (and `negative_ids`): equal content is never a negative.
     A listed negative that is among `no_negatives` (content hashes of anchors of the batch and of
     what belongs to them by the data, `KnownPairs.no_negatives`) is left out; which of the listed
-    ones are there travels as `negative_there`, and the hashes as `no_negatives`, for the parts.
-    `views` render examples without a partner. What they and the encoder draw is a function of
-    `seed`, the column and the row's place among the `total` rows of all processes, which the rows
-    here take from `start` on.
+    ones are there travels as `negative_there`, and the hashes as `no_negatives`, for the parts;
+    `no_negative_anchors` are those of the other side.
+    `views` render examples without a partner, `sides` one side of pairs. What they and the encoder
+    draw is a function of `seed`, the column and the row's place among the `total` rows of all
+    processes, which the rows here take from `start` on.
     """
     taken = examples.take(rows)
     columns: dict[str, list[Features]] = {}
     tensors = {"rows": torch.from_numpy(np.asarray(rows, dtype=np.int64))}
     if no_negatives is not None:
         tensors["no_negatives"] = torch.from_numpy(no_negatives.view(np.int64))
+    if no_negative_anchors is not None:
+        found = torch.from_numpy(no_negative_anchors.view(np.int64))
+        tensors["no_negative_anchors"] = found
     places = start + np.arange(len(rows))
     # In this order: it decides which random numbers a column draws.
     for number, (field, (argument, role)) in enumerate(ENCODED.items()):
@@ -126,14 +139,19 @@ def collate(
             if no_negatives is not None:
                 inputs = _without_positives(inputs, tensors)
                 numbers = None if numbers is None else numbers[tensors["negative_there"]]
-        if inputs:
+        if inputs and argument not in {side.column for side in sides}:
             assert numbers is not None
             columns[argument] = prepare(encoder, inputs, role, chunk, numbers)
+        for side in sides:
+            if inputs and side.side == argument:
+                columns[side.column] = prepare_side(
+                    encoder, inputs, role, side.view, chunk=chunk, seed=drawn, start=start
+                )
         if argument == "candidates" and inputs:
             tensors["mask"] = mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
             tensors["candidate_ids"] = padded(tensors["candidate_ids"], mask)
     for field in (field for field in VIEWED if field in taken):
-        tensors["ids"] = content_ids(taken[field])
+        tensors["ids"] = tensors["anchor_ids"] = content_ids(taken[field])
         columns |= prepare_views(encoder, taken[field], views, chunk=chunk, seed=seed, start=start)
     if "score" in taken:
         tensors["scores"] = torch.tensor(taken["score"], dtype=torch.float32)
@@ -142,6 +160,8 @@ def collate(
         tensors["relevance"] = padded(flat, tensors["mask"])
     if "label" in taken:
         tensors["labels"] = class_ids(taken["label"])
+        if (amounts := numbers_of(taken["label"])) is not None:
+            tensors["numbers"] = torch.tensor(amounts, dtype=torch.float32)
     return Batch(
         row_ids=taken["id"],
         columns=columns,

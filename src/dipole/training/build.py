@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dipole.data import Examples
+from dipole.data.functions import is_function
+from dipole.data.memory import is_table
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED
 from dipole.training.config import Config
-from dipole.training.examples import load_examples
+from dipole.training.examples import load_examples, of_sides
+from dipole.training.known import completed
 from dipole.training.run.seeding import seed_step
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from dipole.objectives.contract.base import Objective
     from dipole.training.parts import Part
+    from dipole.training.rendering import SideView
+    from dipole.training.tasks import Task
     from dipole.views.base import View
 
 
@@ -24,13 +32,20 @@ def build_views(config: Config, examples: Examples, inputs: Mapping[str, bool]) 
     """The views of examples without a partner: those named, or the inputs as they are, twice."""
     from dipole.views import build_views
 
+    sides, plain = of_sides(config.view)
     if not any(field in examples.FIELDS for field in VIEWED):
-        if config.view:
+        if plain:
             raise InputError(
                 f"view: found {type(examples).__name__}, whose positives are given; expected "
-                "inputs without a partner: no --positive"
+                "inputs without a partner: no --positive; or the view of a side, as "
+                f"anchor={plain[0]}"
             )
         return []
+    if sides:
+        raise InputError(
+            f"view: found {next(iter(sides))}={next(iter(sides.values()))} for "
+            f"{type(examples).__name__}, which have no sides; expected pairs, or the name alone"
+        )
     views = build_views(config.view or ["same"], **config.view_options)
     count = sum(view.count for view in views)
     if count > 2 and "views" not in inputs:
@@ -41,65 +56,123 @@ def build_views(config: Config, examples: Examples, inputs: Mapping[str, bool]) 
     return views
 
 
+def build_side_views(
+    config: Config, examples: Examples, inputs: Mapping[str, bool], parts: Sequence[Part]
+) -> list[SideView]:
+    """The views of sides of pairs: beside the data's column as `anchor_view` where the objective or
+    a part takes that, or a teacher's vectors of it; else in its place."""
+    from dipole.training.rendering import SideView
+    from dipole.views import build_views
+
+    sides, _ = of_sides(config.view)
+    fields = (field for field in examples.FIELDS if field in ENCODED and field not in LISTS)
+    there = {ENCODED[field][0] for field in fields}
+    found = []
+    taken = set(inputs).union(*(part.taken() for part in parts))
+    for side, name in sides.items():
+        if side not in there:
+            raise InputError(f"view: found {side}={name}, and the data have no {side} of each row")
+        others = {f"{other}." for other in sides if other != side}
+        options = {
+            key.removeprefix(f"{side}."): value
+            for key, value in config.view_options.items()
+            if not key.startswith(tuple(others))
+        }
+        (view, *more) = build_views([f"{name}*1" if "*" not in name else name], **options)
+        if more or view.count > 1:
+            raise InputError(f"view: found several for the {side} ({name}); expected one of a side")
+        column = f"{side}_view"
+        is_beside = any(one == column or one.endswith(f"_{column}") for one in taken)
+        found.append(SideView(side, column if is_beside else side, view))
+    return found
+
+
 def build_parts(
     config: Config,
     encoder: Encoder,
     examples: Examples,
-    inputs: Mapping[str, bool],
+    objective: nn.Module,
     *,
     show_progress: bool = False,
 ) -> list[Part]:
     """The parts that the settings name and the objective brings along, in their order."""
+    from dipole.objectives.contract.given import roles_of
     from dipole.training.parts.base import Setup
     from dipole.training.parts.naming import made
     from dipole.training.parts.order import bound
+    from dipole.training.towers import inputs_of
 
-    setup = Setup(encoder, examples, inputs, seed=config.seed, show_progress=show_progress)
+    setup = Setup(
+        encoder,
+        examples,
+        inputs_of(objective),
+        roles=roles_of(objective),
+        views=[f"{side}_view" for side in of_sides(config.view)[0]],
+        objective=objective,
+        seed=config.seed,
+        show_progress=show_progress,
+    )
     return bound(made(config.parts), setup)
 
 
-def load_training(config: Config, inputs: Mapping[str, bool]) -> Examples:
-    """The examples of --data, and of --more-data behind them."""
-    from dipole.data.joining import joined
-    from dipole.data.named import NAMED
+def parts_by_task(tasks: Sequence[Task]) -> list[list[Any]]:
+    """Of the parts of a training those that each task has a use for; one that has none in any is
+    left to the first, which refuses it. A task whose parts were said for it has these."""
+    from dipole.training.parts.naming import made
+    from dipole.training.parts.order import useful
 
-    sources = [config.data, *config.more_data]
-    if config.split_seed and not any(
-        source in NAMED and NAMED[source].by_chance for source in sources
-    ):
-        raise InputError(
-            f"split_seed: found {config.split_seed}, and {config.data} is not split by chance; "
-            "expected none"
-        )
-    parts = [load_examples(config, source, config.split, inputs) for source in sources]
-    return joined(parts, sources) if len(parts) > 1 else parts[0]
+    if len(tasks) == 1:
+        return [tasks[0].config.parts]
+    kept = []
+    for task in tasks:
+        named = task.config.parts
+        parts = made(named)
+        views = [f"{side}_view" for side in of_sides(task.config.view)[0]]
+        found = useful(parts, task.inputs, task.examples, views)
+        use = ["parts" in task.own or part in found for part in parts]
+        kept.append([entry for entry, used in zip(named, use, strict=True) if used])
+    for place, entry in enumerate(tasks[0].config.parts):
+        if not any(entry in found for found in kept):
+            kept[0].insert(place, entry)
+    return kept
 
 
 def load_validation(
-    config: Config, examples: Examples, inputs: Mapping[str, bool] | None = None
+    config: Config,
+    examples: Examples,
+    inputs: Mapping[str, bool] | None = None,
+    *,
+    data: Any = None,
+    validation: Any = None,
 ) -> tuple[Examples, Examples | None]:
-    """(training, validation) examples: a fraction held out, a file, or another split.
+    """(training, validation) examples: a fraction held out, a file, another split, or a table.
 
-    `inputs` are the objective's, which decide the kind of examples as they do in training.
+    `inputs` are the objective's, which decide the kind of examples as they do in training; `data`
+    and `validation` are what `fit` was given, where these are tables in memory.
     """
     from dipole.data.splits import has_splits
     from dipole.training.validation import hold_out
 
+    if is_table(validation):
+        part = config.split if has_splits(validation) else "all"
+        return examples, load_examples(config, validation, part, inputs)
     if config.validation is None:
         return examples, None
+    source = data if is_table(data) else config.data
     try:
         fraction = float(config.validation)
     except ValueError:
-        if Path(config.validation).exists():
+        if Path(config.validation).exists() or is_function(config.validation):
             part = config.split if has_splits(config.validation) else "all"
             return examples, load_examples(config, config.validation, part, inputs)
-        if not has_splits(config.data):
+        if not has_splits(source):
             what = "a file" if Path(config.data).is_file() else "a folder"
+            what = _held_kind(source) or what
             raise InputError(
                 f"validation: found no file {config.validation}, and {config.data} is {what}, "
                 "which has no splits; expected a file or a fraction between 0 and 1"
             ) from None
-        return examples, load_examples(config, config.data, config.validation, inputs)
+        return examples, load_examples(config, source, config.validation, inputs)
     if not 0 < fraction < 1:
         raise InputError(
             f"validation: {fraction}; expected a fraction between 0 and 1, a file or a split"
@@ -107,7 +180,11 @@ def load_validation(
     return hold_out(examples, fraction)
 
 
-def build_encoder(config: Config, examples: Examples, kept: Path | None = None) -> Encoder:
+def _held_kind(source: Any) -> str:
+    return "a function" if is_function(source) else "a table" if is_table(source) else ""
+
+
+def build_encoder(config: Config, *examples: Examples, kept: Path | None = None) -> Encoder:
     """The encoder of this name made for the examples, or a saved one; drawn from the run's seed.
 
     kept: a folder with the encoder that was made of the examples the run had before.
@@ -120,7 +197,10 @@ def build_encoder(config: Config, examples: Examples, kept: Path | None = None) 
         if is_own(config.encoder):
             encoder_class(config.encoder)  # it is named by the run's settings, not by `kept` alone
         return load_encoder(kept)
-    queries, documents = sides(examples)
+    each = [sides(part) for part in examples]
+    queries, documents = each[0]
+    if len(each) > 1:
+        queries, documents = (list(chain(*side)) for side in zip(*each, strict=True))
     encoder = make_encoder(config.encoder, queries, documents, **config.encoder_options)
     if config.adapter is None:
         if config.adapter_options:
@@ -153,14 +233,18 @@ def sides(examples: Examples) -> tuple[Sequence[Any], Sequence[Any]]:
     return query, document
 
 
-def build_objective(config: Config) -> Objective:
-    """The objective by its name and options, or the sum of several."""
+def build_objective(config: Config, known: Mapping[str, Any] | None = None) -> Objective:
+    """The objective by its name and options, or the sum of several.
+
+    known: what the tower and the data say of settings (`known_settings`): once there are any.
+    """
     from dipole.training.combining import build_sum
 
     seed_step(config.seed, 0)
     options = dict(config.objective_options)
     if config.temperature is not None:
         options["temperature"] = config.temperature
+    options = completed(config.objective, options, known)
     objective = build_sum(config.objective, config.combine, options)
     if not config.matryoshka and not config.matryoshka_layers:
         return objective

@@ -14,14 +14,14 @@ from dipole.errors import InputError
 from dipole.objectives.contract.base import Objective, Sum
 from dipole.objectives.maths import everywhere
 
-_TERM = re.compile(r"\s*(?:([0-9.eE-]+)\s*\*)?\s*([^\s*]+)\s*")
+_TERM = re.compile(r"\s*(?:([0-9.eE-]+)\s*\*)?\s*([^\s*]+?)\s*(\(\s*\w+\s*=[^()]*\))?\s*")
 
 
 def read_sum(text: str) -> list[tuple[float, str]]:
-    """The weights and names of a sum of objectives.
+    """The weights and names of a sum of objectives, a name with what its inputs are given.
 
-    >>> read_sum("infonce + 0.1 * align-uniform")
-    [(1.0, 'infonce'), (0.1, 'align-uniform')]
+    >>> read_sum("infonce(negative=past) + 0.1 * align-uniform")
+    [(1.0, 'infonce(negative=past)'), (0.1, 'align-uniform')]
     """
     terms = []
     for part in text.split("+"):
@@ -33,10 +33,29 @@ def read_sum(text: str) -> list[tuple[float, str]]:
         if found is None or weight <= 0:
             raise InputError(
                 f"objective: found {part.strip()!r} in {text!r}; expected NAME or WEIGHT * NAME, "
-                "WEIGHT above 0"
+                "WEIGHT above 0, or NAME(INPUT=TENSOR, ...)"
             )
-        terms.append((weight, found[2]))
+        terms.append((weight, found[2] + (found[3] or "")))
     return terms
+
+
+def read_inputs(term: str) -> tuple[str, dict[str, str]]:
+    """The name of an objective and what its inputs are given.
+
+    >>> read_inputs("infonce(anchor=positive, positive=anchor)")
+    ('infonce', {'anchor': 'positive', 'positive': 'anchor'})
+    """
+    found = _TERM.fullmatch(term)
+    if found is None or found[3] is None:
+        return term, {}
+    pairs = [pair.partition("=") for pair in found[3].strip("()").split(",")]
+    names = {name.strip(): tensor.strip() for name, _, tensor in pairs}
+    if len(names) < len(pairs) or not all(word.isidentifier() for word in names.values()):
+        raise InputError(
+            f"objective: found {found[3]} after {found[2]}; expected (INPUT=TENSOR, ...), every "
+            "input once"
+        )
+    return found[2], names
 
 
 def build_sum(text: str, combine: str, settings: dict[str, Any]) -> Objective:
@@ -46,12 +65,18 @@ def build_sum(text: str, combine: str, settings: dict[str, Any]) -> Objective:
     """
     from dipole.objectives.contract.registry import build_objective, objective_class, options
 
-    terms = read_sum(text)
+    read = [(weight, *read_inputs(term)) for weight, term in read_sum(text)]
+    terms = [(weight, name) for weight, name, _ in read]
+
+    def built(name: str, inputs: dict[str, str], **own: Any) -> Objective:
+        objective = build_objective(name, **own)
+        return objective.given(**inputs) if inputs else objective
+
     if len(terms) == 1:
         if combine != "weights":
             raise InputError(f"combine: found '{combine}' for one objective; expected a sum")
-        ((weight, name),) = terms
-        objective = build_objective(name, **settings)
+        ((weight, name, inputs),) = read
+        objective = built(name, inputs, **settings)
         return objective if weight == 1 else weight * objective
     own: dict[str, dict[str, Any]] = {name: {} for _, name in terms}
     for key, value in settings.items():
@@ -64,7 +89,7 @@ def build_sum(text: str, combine: str, settings: dict[str, Any]) -> Objective:
             )
         for name in takes:
             own[name][key.removeprefix(f"{name}.") if named else key] = value
-    parts = [(weight, build_objective(name, **own[name])) for weight, name in terms]
+    parts = [(weight, built(name, inputs, **own[name])) for weight, name, inputs in read]
     return {"weights": Sum, "uncertainty": Uncertainty, "mgda": MinNorm}[combine](parts)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from dipole.data import Examples
+from dipole.data.memory import in_memory
 from dipole.errors import InputError
-from dipole.training.kinds import KINDS, check_kind
+from dipole.training.kinds import KINDS, check_kind, numbers_of
 
 if TYPE_CHECKING:
-    from dipole.data import Examples
     from dipole.training.config import Config
 
 # Settings that name a column.
@@ -24,8 +26,32 @@ _OPTIONS = {
 _ALWAYS = {"anchor", "positive", "views", "rows", "ids"}
 
 
+def of_sides(view: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """The views of sides of pairs, by side, and those of examples without a partner.
+
+    >>> of_sides(["anchor=word-deletion", "positive=soft-code"])
+    ({'anchor': 'word-deletion', 'positive': 'soft-code'}, [])
+    """
+    sides: dict[str, str] = {}
+    plain: list[str] = []
+    for name in view:
+        side, _, own = name.partition("=")
+        if not own or side not in ("anchor", "positive"):
+            plain.append(name)
+        elif side in sides:
+            raise InputError(f"view: found two for the {side}; expected one of a side")
+        else:
+            sides[side] = own
+    if sides and plain:
+        raise InputError(
+            f"view: found {plain[0]} beside {next(iter(sides))}=...; expected a side for each, or "
+            "for none"
+        )
+    return sides, plain
+
+
 def load_examples(
-    config: Config, source: str, split: str, inputs: Mapping[str, bool] | None = None
+    config: Config, source: Any, split: str, inputs: Mapping[str, bool] | None = None
 ) -> Examples:
     """The kind of examples that the settings speak of, or that the objective (its `inputs`) takes.
 
@@ -40,6 +66,11 @@ def load_examples(
 
     if inputs is not None:
         check_columns(config, inputs)
+    if (held := in_memory(source, split)) is not None:
+        source = held
+    if isinstance(source, Examples):
+        check_no_columns(config)
+        return source
     try:
         return _load(config, source, split, inputs or {})
     except InputError as error:
@@ -48,7 +79,7 @@ def load_examples(
         raise type(error)(text + hint) from None
 
 
-def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -> Examples:
+def _load(config: Config, source: Any, split: str, inputs: Mapping[str, bool]) -> Examples:
     from dipole.data import load_inputs, load_labeled, load_pairs, load_ranked, load_scored
     from dipole.data.columns import ColumnsError
 
@@ -57,9 +88,11 @@ def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -
     inputs_too = rows | {"seed": config.split_seed, "resize": config.resize}
     scored = {"first": config.anchor, "second": config.positive, "score": config.score, **rows}
     labelled = {"input": config.anchor, "label": config.label, **inputs_too}
-    if config.label is not None or only in ("labelled", "labelled-images"):
+    labelled["numbers"] = "numbers" in inputs
+    if config.label is not None or only in ("labelled", "labelled-images", "numbered"):
         return load_labeled(source, **labelled)
-    is_one_sided = config.positive is None and bool(config.view or _is_labelled(source))
+    _, views = of_sides(config.view)
+    is_one_sided = config.positive is None and bool(views or _is_labelled(source))
     if only in ("texts", "images") or (only is None and is_one_sided):
         return load_inputs(source, input=config.anchor, **inputs_too)
     if config.resize is not None:
@@ -70,9 +103,16 @@ def _load(config: Config, source: str, split: str, inputs: Mapping[str, bool]) -
             "candidates": config.positive,
             "relevance": config.score,
         }
-        return load_ranked(source, **lists, **rows)
+        try:
+            return load_ranked(source, **lists, **rows)
+        except ColumnsError:
+            if only is not None or not _makes_lists(config):
+                raise
     if only == "graded" or (only is None and (config.score is not None or inputs.get("scores"))):
         return load_scored(source, **scored)
+    if only is None and "lists" in config.by_kind and config.positive is None:
+        with suppress(ColumnsError):
+            return load_ranked(source, query=config.anchor, **rows)
     try:
         return load_pairs(
             source,
@@ -112,7 +152,8 @@ def check_columns(config: Config, inputs: Mapping[str, bool]) -> None:
         ("view", ("negative", "score"), "views are made of inputs without a partner"),
     ):
         for other in others:
-            if getattr(config, one) and getattr(config, other):
+            is_there = of_sides(config.view)[1] if one == "view" else getattr(config, one)
+            if is_there and getattr(config, other):
                 raise InputError(
                     f"{other}: found beside --{one}, and {why}; expected one of the two"
                 )
@@ -132,7 +173,8 @@ def check_columns(config: Config, inputs: Mapping[str, bool]) -> None:
             f"negative: {config.objective} takes no hard negatives; expected an objective that "
             f"does, {objectives_taking('negative')}, or no --negative"
         )
-    if config.label is not None and "labels" not in inputs and config.sampler != "classes":
+    taken = {"labels", "numbers"} & inputs.keys()
+    if config.label is not None and not taken and config.sampler != "classes":
         raise InputError(
             f"label: {config.objective} takes no classes; expected an objective that does, "
             f"{objectives_taking('labels')}, or --sampler classes, or no --label"
@@ -162,7 +204,9 @@ def check_examples(config: Config, inputs: Mapping[str, bool], examples: Example
         missing = "scores; expected graded pairs (--score COLUMN)"
     elif "labels" in needed and "label" not in fields and "labels" not in given:
         missing = "classes; expected labelled inputs (--label COLUMN)"
-    elif "relevance" in needed and "relevance" not in fields:
+    elif "numbers" in needed and not is_numbered(examples):
+        missing = "labels that are numbers (--label COLUMN)"
+    elif "relevance" in needed and "relevance" not in {*fields, *given}:
         missing = (
             "the relevance of candidates; expected lists (columns query, candidates and relevance, "
             "or query, pos and neg)"
@@ -182,6 +226,11 @@ def check_examples(config: Config, inputs: Mapping[str, bool], examples: Example
             f"data: found {found}; {config.objective} takes no scores, and not every pair belongs "
             f"together; expected an objective that does, {objectives_taking('scores')}, or pairs"
         )
+
+
+def is_numbered(examples: Examples) -> bool:
+    """Whether every label is a number."""
+    return "label" in examples.FIELDS and numbers_of(examples.column("label")) is not None
 
 
 def unused(inputs: Mapping[str, bool], examples: Examples) -> str:
@@ -205,10 +254,34 @@ def objectives_taking(name: str) -> str:
 
 
 def _wants_lists(config: Config, inputs: Mapping[str, bool]) -> bool:
+    return wants_lists(inputs) and "teacher_anchor" not in given_by_parts(config)
+
+
+def _makes_lists(config: Config) -> bool:
+    """Whether pairs will do: lists are mined, or are of the batch and scored there."""
+    return bool(config.mine) or "teacher_columns" in given_by_parts(config)
+
+
+def wants_lists(inputs: Mapping[str, bool]) -> bool:
+    """Whether an objective compares an anchor's candidates and knows no positive beside them."""
     from dipole.training.parts.lists import takes_lists
 
-    wants = takes_lists(inputs) and "positive" not in inputs
-    return wants and "teacher_anchor" not in given_by_parts(config)
+    return takes_lists(inputs) and "positive" not in inputs
+
+
+def own_lists(config: Config, inputs: Mapping[str, bool], examples: Examples) -> Examples:
+    """Triplets as lists, the positive and then its negatives, where a teacher that reads pairs
+    scores lists: once each, and not a whole batch for every anchor."""
+    from dipole.data import Ranked, Triplets
+
+    teaches = "teacher_columns" in given_by_parts(config) and wants_lists(inputs)
+    if not teaches or not isinstance(examples, Triplets):
+        return examples
+    rows = examples.take(range(len(examples)))
+    lists = [[p, *n] for p, n in zip(rows["positive"], rows["negatives"], strict=True)]
+    worth = [[1.0, *[0.0] * (len(row) - 1)] for row in lists]
+    columns = {"query": rows["anchor"], "candidates": lists, "relevance": worth}
+    return Ranked.from_columns(columns, ids=rows["id"], origin=examples.origin)
 
 
 def given_by_parts(config: Config) -> set[str]:
@@ -233,8 +306,10 @@ def _hint(kind: str, config: Config) -> str:
     return ""
 
 
-def _is_labelled(source: str) -> bool:
+def _is_labelled(source: Any) -> bool:
     """Whether a data set has classes, or images, and no pairs."""
+    if not isinstance(source, str):
+        return False
     from dipole.data.images import is_image_source
     from dipole.data.named import NAMED
 

@@ -11,22 +11,17 @@ from typing import TYPE_CHECKING, Any
 from dipole.data import Examples
 from dipole.data.fingerprint import seen_share
 from dipole.data.inputs import described
+from dipole.data.memory import Table, check_table, is_table, table_name
 from dipole.encoders.base import Encoder
 from dipole.encoders.own import check_saves
 from dipole.encoders.registry import encoder_class, is_own
 from dipole.errors import InputError
 from dipole.lock import LOCK
-from dipole.showing import counted, say
-from dipole.training.build import (
-    build_encoder,
-    build_objective,
-    load_training,
-    load_validation,
-)
+from dipole.training.build import build_encoder
 from dipole.training.config import PYTHON, Config, make_config, read_config
-from dipole.training.examples import check_examples, check_no_columns, unused
 from dipole.training.formats import is_former, translated
-from dipole.training.recipe import Recipe, read_recipe
+from dipole.training.preparing import build_tasks, check_tasks, complete_tasks, note
+from dipole.training.recipe import Recipe, over, read_recipe
 from dipole.training.run.origin import check_data, parts_of
 from dipole.training.run.own_code import check_code
 from dipole.training.run.processes import is_alone, only_run, together
@@ -41,6 +36,7 @@ from dipole.training.run.run import (
     tidy,
     train,
 )
+from dipole.training.sources import check_stages, of_source, sources_of
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -56,13 +52,13 @@ _LENGTH = ("epochs", "max_steps")
 
 
 def fit(
-    data: str | Path | Examples | None = None,
+    data: str | Path | Examples | Table | None = None,
     encoder: str | Encoder | None = None,
     objective: str | nn.Module | None = None,
     *,
     out: str | Path,
     recipe: str | Path | Recipe | None = None,
-    validation: str | float | Examples | None = None,
+    validation: str | float | Examples | Table | None = None,
     resume: bool = False,
     changed_data: bool = False,
     show_progress: bool = True,
@@ -71,13 +67,16 @@ def fit(
     """Train `encoder` on `data` with `objective` and write a run to the folder `out`.
 
     Args:
-        data: a file, a folder, the name of a data set, or examples (`dipole.data.Pairs`, ...).
+        data: a file, a folder, the name of a data set, a function of yours (`file.py:function`),
+            examples (`dipole.data.Pairs`, ...), or a table in memory: a DataFrame, a list of dicts
+            or tuples, a dict of columns or arrays, a `datasets.Dataset`.
         encoder: "static" (default: from scratch), a model folder, a hub id, or an encoder.
         objective: the name of an objective (default "infonce"), or one.
         out: the run's folder; must be new, unless `resume`.
         recipe: the name of a system (`dipole systems`), a yaml file, or a `Recipe`: settings that
             those given here go before.
-        validation: a file, a split's name, a fraction of the rows to hold out, or examples.
+        validation: a file, a split's name, a fraction of the rows to hold out, examples, or a
+            table.
         resume: go on with the run in `out` from its newest checkpoint; the weights at the end
             are those of a run that was never stopped. Starts it where there is none yet. Other
             `epochs` or `max_steps` lengthen (or shorten) it, one that is finished too: it goes on
@@ -103,15 +102,13 @@ def fit(
     """
     if changed_data and not resume:
         raise InputError("changed_data: does nothing without --resume; expected both or none")
-    for name, value, kinds in (
-        ("data", data, (Path, Examples)), ("encoder", encoder, (Path, Encoder)),
-        ("validation", validation, (float, int, Path, Examples)),
-    ):  # fmt: skip
-        if not isinstance(value, (str, type(None), *kinds)):
-            made = "an encoder" if name == "encoder" else "examples (Pairs.from_columns ...)"
-            raise InputError(
-                f"{name}: found {described(value)}; expected a path, a name, or {made}"
-            )
+    if not isinstance(encoder, (str, Path, Encoder, type(None))):
+        raise InputError(
+            f"encoder: found {described(encoder)}; expected a path, a name, or an encoder"
+        )
+    for name, value in (("data", data), ("validation", validation)):
+        if is_table(value) and not isinstance(value, (Examples, int, float)):
+            check_table(value, name)
     if isinstance(objective, type):
         raise InputError(
             f"objective: found the class {objective.__name__}; expected {objective.__name__}()"
@@ -125,7 +122,7 @@ def fit(
         "objective": objective,
         "validation": validation,
     }
-    given = ({} if recipe is None else read_recipe(recipe)) | _describe(**objects) | {**settings}
+    given = over({} if recipe is None else read_recipe(recipe), _describe(**objects) | {**settings})
     with only_run(folder):
         config, is_finished = together(lambda: _config_of_run(folder, given, resume=resume))
         if is_finished:
@@ -135,6 +132,7 @@ def fit(
             return finished(folder)
         _check_given_again(config, **objects)
         is_new = not (folder / CONFIG).exists()
+        check_stages(config)
         if config.stages:
             from dipole.training.stages import fit_stages
 
@@ -166,62 +164,51 @@ def fit_one(
     keep_encoder: bool = False,
 ) -> Run:
     """`fit` with its settings checked: one training."""
-    from dipole.training.learnable import check_learnable, check_partners, check_words
+    from torch import nn
+
+    from dipole.training.learnable import check_partners, check_words
     from dipole.training.optimizers import check_optimizer
-    from dipole.training.steps import make_step
-    from dipole.training.towers import inputs_of
+    from dipole.training.tasks import load_tasks
 
     # What can be wrong soonest comes first.
+    every = [source.config for source in sources_of(config)]
     for name, needed in _NEEDS.items():
-        if getattr(config, name) and not getattr(config, needed):
+        if getattr(config, name) and not any(getattr(own, needed) for own in every):
             raise InputError(f"{name}: does nothing without --{needed}; expected both or none")
     check_trackers(config.track)
     check_optimizer(config)
-    if objective is None or isinstance(objective, str):
-        objective = build_objective(config)
-    if (step := make_step(config)) is not None:
-        objective = step.over(objective)
-    inputs = inputs_of(objective)
-    if isinstance(data, Examples):
-        check_no_columns(config)
-    examples = data if isinstance(data, Examples) else load_training(config, inputs)
-    check_examples(config, inputs, examples)
-    if isinstance(validation, Examples):
-        held: Examples | None = validation
-    else:
-        examples, held = load_validation(config, examples, inputs)
-    if show_progress and os.environ.get("RANK", "0") == "0":
-        _announce("training", examples)
-        if held is not None:
-            _announce("validation", held)
-        _note(unused(inputs, examples))
-    notes = check_learnable(config, examples, inputs)
-    origin = together(
-        lambda: check_data(folder, parts_of(config, examples, held), accept=changed_data)
-    )
-    if origin["changed"] and config.sampler_options.get("every"):
+    tasks = load_tasks(config, data, objective if isinstance(objective, nn.Module) else None)
+    notes = check_tasks(tasks, validation, show_progress=show_progress)
+    origin = together(lambda: check_data(folder, parts_of(tasks), accept=changed_data))
+    if origin["changed"] and any(task.config.sampler_options.get("every") for task in tasks):
         raise InputError(
             "sampler: its groups of the old rows are no groups of the new ones; expected a run "
             "without the sampler option every, or a new one"
         )
-    if held is not None:
-        notes += _trained_on(held, origin)
+    for task in tasks:
+        if task.held is not None:
+            notes += _trained_on(task.held, origin)
+        task.add_prompts()
     if not isinstance(encoder, Encoder):
         kept = together(lambda: kept_encoder(config, folder)) if origin["changed"] else None
-        encoder = build_encoder(config, examples, kept)
+        encoder = build_encoder(config, *(task.examples for task in tasks), kept=kept)
     together(lambda: check_saves(encoder, folder))
+    notes += complete_tasks(tasks, encoder, folder, show_progress=show_progress)
     _settle_precision()
     config = _with_defaults(config, encoder)
-    notes += check_words(encoder, examples) + check_partners(config, encoder, examples, inputs)
+    for task in tasks:
+        task.config = _with_defaults(task.config, encoder)
+        with of_source(task.name):
+            notes += check_words(encoder, task.examples)
+            notes += check_partners(task.config, encoder, task.examples, task.inputs)
     if show_progress and os.environ.get("RANK", "0") == "0":
-        for note in notes:
-            _note(note)
+        for line in notes:
+            note(line)
+    build_tasks(tasks, encoder, show_progress=show_progress)
     return train(
         config,
         encoder,
-        objective,
-        examples,
-        held,
+        tasks,
         folder,
         origin=origin,
         changed_data=changed_data,
@@ -234,14 +221,16 @@ def fit_one(
 def _describe(**arguments: Any) -> dict[str, Any]:
     """What goes into config.yaml for arguments that may be objects of Python."""
     return {
-        name: str(value) if isinstance(value, str | Path | float) else PYTHON + _name(value)
+        name: str(value) if isinstance(value, str | Path | int | float) else PYTHON + _name(value)
         for name, value in arguments.items()
         if value is not None
     }
 
 
 def _name(value: Any) -> str:
-    return repr(value) if isinstance(value, Examples) else type(value).__name__
+    if isinstance(value, Examples):
+        return repr(value)
+    return type(value).__name__ if hasattr(value, "state_dict") else table_name(value)
 
 
 def _check_given_again(config: Config, **arguments: Any) -> None:
@@ -275,7 +264,7 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
     settings = translated(found)
     check_code(settings, given, before)
     if is_former(found):  # with defaults, as those that are given
-        settings |= {"parts": make_config(data="", parts=settings["parts"]).parts}
+        settings |= {"parts": make_config(data="", parts=settings.get("parts")).parts}
     asked = make_config(**(settings | given)).model_dump()
     for name in ("data", "validation"):  # of Python's objects data.json knows whether they are new
         if all(str(found.get(name)).startswith(PYTHON) for found in (asked, settings)):
@@ -292,7 +281,7 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
             f"{before}: of format 1, from an older dipole, with which alone the run could go on; "
             "expected a new run in another folder (docs/migration.md)"
         )
-    for name in ("parts", "step"):  # objects of Python among them
+    for name in ("parts", "step", "sources"):  # objects of Python among them
         if name in given:
             settings[name] = given[name]
     if other:  # one that is asked for replaces both
@@ -309,19 +298,6 @@ def _trained_on(held: Examples, origin: dict[str, Any]) -> list[str]:
         f"warning: {count:,} of {len(held):,} rows of the validation are trained on: of these it "
         "says how well they are remembered"
     ]
-
-
-def _announce(purpose: str, examples: Examples) -> None:
-    """Which rows and columns were taken, and what was left out: it may not be what was meant."""
-    _note(f"{purpose}: {counted(len(examples), 'example')} from {examples.origin}")
-    if examples.skipped:
-        first = examples.skipped.messages[0]
-        _note(f"skipped {counted(examples.skipped.count, 'row')}; the first: {first}")
-
-
-def _note(line: str) -> None:
-    if line:
-        say(line, error=True)
 
 
 def _with_defaults(config: Config, encoder: Encoder) -> Config:

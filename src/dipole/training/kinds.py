@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Iterable, Sequence
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from dipole.errors import InputError
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 Kind = Literal[
     "texts", "images", "pairs", "image-text", "triplets", "graded", "labelled", "labelled-images",
-    "lists",
+    "numbered", "lists",
 ]  # fmt: skip
 
 
@@ -46,6 +47,9 @@ KINDS: dict[Kind, Form] = {
         "Labeled", "an image and its class", "a folder with one of images for each class",
         ("anchor", "label"),
     ),
+    "numbered": Form(
+        "Labeled", "one and a number", "--label COLUMN of numbers", ("anchor", "label")
+    ),
     "lists": Form(
         "Ranked", "a query, candidates and the relevance of each",
         "columns query, candidates and relevance, or query, pos and neg",
@@ -61,7 +65,22 @@ def check_kind(wants: Sequence[Kind], examples: Examples) -> None:
     """Raise InputError where examples are of none of the kinds that are wanted (any, if none)."""
     if not wants or any(_is(kind, examples) for kind in wants):
         return
-    raise InputError(f"data: found {_found(examples)} ({examples.origin}); wanted {_wanted(wants)}")
+    raise InputError(
+        f"data: found {kind_of(examples)} ({examples.origin}); wanted {_wanted(wants)}"
+    )
+
+
+def numbers_of(labels: Iterable[Any]) -> list[float] | None:
+    """Labels as numbers, if every one is one.
+
+    >>> numbers_of(["0.5", 2]), numbers_of(["0.5", "red"])
+    ([0.5, 2.0], None)
+    """
+    try:
+        found = [float(label) for label in labels]
+    except (TypeError, ValueError):
+        return None
+    return found if all(map(isfinite, found)) else None
 
 
 def _wanted(wants: Sequence[Kind]) -> str:
@@ -75,6 +94,8 @@ def _is(kind: Kind, examples: Examples) -> bool:
         return False
     sides = [field for field in ("input", "anchor", "positive") if field in examples.FIELDS]
     texts = [isinstance(examples.column(field)[0], str) for field in sides if len(examples)]
+    if kind == "numbered":
+        return numbers_of(examples.column("label")) is not None
     if kind == "texts":
         return all(texts)
     if kind in ("images", "labelled-images"):
@@ -84,7 +105,8 @@ def _is(kind: Kind, examples: Examples) -> bool:
     return True
 
 
-def _found(examples: Examples) -> str:
+def kind_of(examples: Examples) -> Kind:
+    """The one kind that says most of what examples are."""
     own = [kind for kind in KINDS if KINDS[kind].of == type(examples).__name__]
     kinds: list[Kind] = [kind for kind in own if kind != "pairs" and _is(kind, examples)]
     return kinds[0] if kinds else "pairs"

@@ -39,7 +39,7 @@ def check_learnable(config: Config, examples: Examples, inputs: Mapping[str, boo
     """
     made = given_by_parts(config)
     if isinstance(examples, Ranked):
-        return _lists(examples, given="teacher_anchor" not in made)
+        return _lists(examples, given=not made & {"teacher_anchor", "teacher_columns"})
     if isinstance(examples, Scored) and "scores" in inputs:
         if _is_one(examples.column("score")):
             raise _nothing(examples, "score", "scores that differ")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from dipole.errors import InputError
-from dipole.lookup import nearest
+from dipole.lookup import find, is_place, nearest, plugins
 from dipole.training.config import read_config
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 # Where the recipes that come with dipole are: a room above this one, so looked up by its name.
 _SYSTEMS = "dipole.systems"
+# Options, and the setting whose they are.
+_OPTIONS = {
+    "encoder_options": "encoder", "adapter_options": "adapter", "objective_options": "objective",
+    "view_options": "view", "sampler_options": "sampler", "mine": "",
+}  # fmt: skip
 
 
 class Recipe:
@@ -50,14 +56,52 @@ class Recipe:
             objective: dcl
             temperature: 0.1
         """
-        text: str = yaml.safe_dump(
-            self.settings, sort_keys=False, default_flow_style=None, allow_unicode=True
-        )
-        return text
+        return "".join(
+            yaml.safe_dump(
+                {name: value}, sort_keys=False, allow_unicode=True,
+                default_flow_style=None if isinstance(value, list | dict) else False,
+            )
+            for name, value in self.settings.items()
+        )  # fmt: skip
+
+
+def over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a recipe with those given before them, in its stages and kinds of data too;
+    options of the recipe's own encoder, objective ... are added to its, one by one.
+
+    >>> over({"objective": "dcl", "objective_options": {"weighted": True}},
+    ...      {"objective_options": {"sigma": 0.5}})["objective_options"]
+    {'weighted': True, 'sigma': 0.5}
+    """
+    found = {**recipe, **given}
+    for options, whose in _OPTIONS.items():
+        if options in recipe and options in given and whose not in given:
+            found[options] = {**recipe[options], **given[options]}
+    if "objective" in given and "by_kind" not in given:
+        found.pop("by_kind", None)
+    if recipe.get("stages") and "stages" not in given:
+        found["stages"] = [_in_stage(stage, given) for stage in recipe["stages"]]
+    if found.get("by_kind") and "by_kind" not in given:
+        found["by_kind"] = {
+            kind: own | {name: given[name] for name in own if name in given}
+            if isinstance(own, dict)
+            else own
+            for kind, own in found["by_kind"].items()
+        }
+    return found
+
+
+def _in_stage(stage: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a stage still says itself, but for its data; options of its own are added to."""
+    found = {name: value for name, value in stage.items() if name not in given or name == "data"}
+    for options, whose in _OPTIONS.items():
+        if options in stage and options in given and whose not in given:
+            found[options] = {**stage[options], **given[options]}
+    return found
 
 
 def read_recipe(recipe: str | Path | Recipe) -> dict[str, Any]:
-    """The settings of a recipe: the name of a system, a yaml file, or one made in Python.
+    """The settings of a recipe: the name of a system, a yaml file, `file.py:NAME`, or an object.
 
     Raises:
         InputError: no system and no file of this name; suggests the nearest.
@@ -71,11 +115,13 @@ def read_recipe(recipe: str | Path | Recipe) -> dict[str, Any]:
     if not isinstance(recipe, str | Path):
         raise InputError(f"recipe: found {recipe!r}; expected a name, a yaml file or a Recipe")
     path = Path(recipe)
+    if not path.is_file() and (is_place(str(recipe)) or str(recipe) in plugins("recipe")):
+        found: Recipe = find("recipe", str(recipe), {}, instance=Recipe)
+        return dict(found.settings)
     if path.is_file() or path.suffix:
         return read_config(path)
     known: dict[str, Recipe] = importlib.import_module(_SYSTEMS).recipes()
     if str(recipe) not in known:
-        raise InputError(
-            f"recipe: found no {str(recipe)!r}; {nearest(str(recipe), known, 'a file')}"
-        )
+        others = "a yaml file or file.py:NAME"
+        raise InputError(f"recipe: found no {str(recipe)!r}; {nearest(str(recipe), known, others)}")
     return dict(known[str(recipe)].settings)

@@ -1,12 +1,14 @@
 """Views: one example, several columns of a batch.
 
-View 0 is the `anchor`, view 1 the `positive`, the others are `view_2`, `view_3`, ...; together they
-are the `views` of an objective.
+Of an example without a partner view 0 is the `anchor`, view 1 the `positive`, the others are
+`view_2`, `view_3`, ...; together they are the `views` of an objective. Of pairs a side may have a
+view: it is the side, or stands beside it as `anchor_view` or `positive_view`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,15 @@ Columns = dict[str, list[Features]]
 def view_name(index: int) -> str:
     """The column of a view."""
     return ("anchor", "positive")[index] if index < 2 else f"view_{index}"
+
+
+@dataclass(frozen=True)
+class SideView:
+    """A view of one side of pairs, `anchor` or `positive`, and the column that it makes."""
+
+    side: str
+    column: str
+    view: View
 
 
 def prepare(
@@ -63,13 +74,37 @@ def prepare_views(
     return columns
 
 
+def prepare_side(
+    encoder: Encoder,
+    inputs: list[Any],
+    role: Role,
+    view: View,
+    *,
+    chunk: int | None,
+    seed: tuple[int, ...],
+    start: int = 0,
+) -> list[Features]:
+    """The pieces of a view of one side; one that works on features is given all, by `render`."""
+    drawn = keys((*seed, 1), start + np.arange(len(inputs)))
+    if view.on == "inputs":
+        inputs = view(inputs, RowGenerator((*seed, 2), start))
+        return prepare(encoder, inputs, role, chunk, drawn)
+    return [encoder.keyed(encoder.prepare(inputs, role), drawn)]
+
+
 @torch.no_grad()
-def render(columns: Columns, views: Sequence[View], chunk: int | None) -> Columns:
+def render(
+    columns: Columns, views: Sequence[View], chunk: int | None, sides: Sequence[SideView] = ()
+) -> Columns:
     """The columns with the views of features drawn, and cut into pieces.
 
     Drawn for the whole batch, so that the size of a piece changes no view; drawn before the
     encoder, so that the gradient cache encodes the same view twice.
     """
+    for one in sides:
+        if one.view.on == "features" and one.column in columns:
+            (whole,) = columns[one.column]
+            columns = columns | {one.column: cut(_of_tower(one.view, whole), chunk)}
     if all(view.on == "inputs" for view in views):
         return columns
     drawn = [
@@ -80,6 +115,18 @@ def render(columns: Columns, views: Sequence[View], chunk: int | None) -> Column
     names = {view_name(index) for index in range(len(views))}
     rest = {name: pieces for name, pieces in columns.items() if name not in names}
     return {view_name(index): pieces for index, pieces in enumerate(drawn)} | rest
+
+
+def _of_tower(view: View, features: Features) -> Features:
+    """The view of features that a role's tower may have marked, `query.image`."""
+    marks = {name.rpartition(".")[0] for name in features}
+    if len(marks) != 1:
+        found: Features = view(features)
+        return found
+    (mark,) = marks
+    start = f"{mark}." if mark else ""
+    plain = {name.removeprefix(start): tensor for name, tensor in features.items()}
+    return {start + name: tensor for name, tensor in view(plain).items()}
 
 
 def _drawn(view: View, pieces: list[Features], chunk: int | None) -> Iterator[list[Features]]:

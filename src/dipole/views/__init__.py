@@ -22,6 +22,8 @@ VIEWS = {
     "word-shuffle": "text:WordShuffle",
     "span-deletion": "text:SpanDeletion",
     "token-cutoff": "tokens:TokenCutoff",
+    "feature-cutoff": "tokens:FeatureCutoff",
+    "position-shuffle": "tokens:PositionShuffle",
     "soft-code": "code:SoftCode",
 }
 

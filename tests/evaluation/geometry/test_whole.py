@@ -128,7 +128,7 @@ def test_data_of_all_kinds():
         (lambda: measure_geometry(np.eye(3), labels=[1, 2]), r"labels have shape \(2,\)"),
         (lambda: measure_geometry(np.eye(3))["rank"], "no measure 'rank'; expected one of"),
         (lambda: evaluate_geometry(letters), "no data to encode"),
-        (lambda: evaluate_geometry(letters, [1, 2]), "found list; expected pairs"),
+        (lambda: evaluate_geometry(letters, [1, 2]), "index 0: column 'input': found 1"),
         (
             lambda: evaluate_geometry(letters, RetrievalData({"a": "x"}, {"1": "y"}, {"1": {}})),
             "no query has a relevant",

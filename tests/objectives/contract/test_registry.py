@@ -72,7 +72,8 @@ def test_build_with_settings():
     [
         ("infonse", {}, "objective: found 'infonse'; did you mean 'infonce'"),
         ("qqq", {}, "objective: found 'qqq'; expected one of "),
-        ("esimcse", {}, "objective: found 'esimcse', a system; expected its loss, InfoNCE(0.05, "),
+        ("esimcse", {}, "objective: found 'esimcse', a system; expected its objective, 'infonce',"),
+        ("ro-vit", {}, "objective: found 'ro-vit', a system; expected 'focal-sigmoid'"),
         (
             "infonce",
             {"temprature": 1},
@@ -116,6 +117,18 @@ def test_an_objective_of_ones_own():
         register("of-ones-own", paper="", system="", form="")(InfoNCE)
     assert options(OfOnesOwn) == {"reduction": "mean", "executor": None}
     assert build_objective("of-ones-own")(torch.ones(2, 2)).item() == 4
+
+
+def test_a_system_that_is_not_there_is_said_at_once():
+    class InThisLibrary(Objective):
+        __module__ = "dipole.objectives.pairs.new"
+
+    with pytest.raises(InputError, match="system 'dlc' of objective 'new'; did you mean 'dcl'"):
+        register("new", paper="", system="dlc", form="")(InThisLibrary)
+    with pytest.raises(InputError, match="system 'qqqq' of objective 'new'; see dipole systems"):
+        register("new", paper="", system="qqqq", form="")(InThisLibrary)
+    with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'system'"):
+        register("new", paper="", form="")
 
 
 def test_unknown_attribute():

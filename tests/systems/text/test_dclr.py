@@ -1,8 +1,98 @@
+"""DCLR: noise and a first model's mask take part, and the claim's own measures."""
+
 import numpy as np
 import pytest
 import torch
 
-from dipole.systems.text.dclr import copies_found, mask_quality, planted
+from dipole.data import Inputs
+from dipole.encoders import StaticText
+from dipole.errors import InputError
+from dipole.objectives import DCLR, InfoNCE, NTXent
+from dipole.systems.text.dclr import (
+    RECIPE,
+    Noise,
+    copies_found,
+    debiased,
+    mask_quality,
+    planted,
+)
+from dipole.training.recipe import Recipe
+from support.parts import bound
+from support.steps import check_missed
+
+TEXTS = ["open a file", "a file open", "sort rows by the first", "close the door"]
+INPUTS = Inputs.from_columns({"input": TEXTS})
+NOISE = {"dipole.systems.text.dclr:Noise": {}}
+FROZEN = {"teacher": {"kind": "frozen"}}
+
+
+# The second stage.
+STAGE = Recipe(view=["same"], temperature=0.05, **debiased(FROZEN))
+
+
+def encoder():
+    return StaticText.from_texts(TEXTS, TEXTS, dim=8, dropout=0.3)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"parts": [FROZEN]},
+        {"parts": [NOISE]},
+        {"parts": [FROZEN, {"dipole.systems.text.dclr:Noise": {"count": 2}}]},
+        {"parts": [FROZEN, {"dipole.systems.text.dclr:Noise": {"size": 0.5}}]},
+        {"objective_options": {"threshold": 0.1}},
+        {"temperature": 0.2},
+    ],
+)
+def test_whatever_is_taken_away_is_missed(settings):
+    check_missed(STAGE, INPUTS, encoder, **settings)
+
+
+def test_the_recipe_trains_its_first_model_first():
+    first, second = RECIPE.settings["stages"]
+    assert first["objective"] == "infonce"
+    assert second == debiased(FROZEN)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, 4), (2.5, 10), (0.5, 2)])
+def test_so_many_a_row(count, expected):
+    noise = noise_of(InfoNCE(), count=count)
+    batch = {"anchor": torch.randn(4, 8), "positive": torch.randn(4, 8)}
+    assert noise.before(batch)["negative"].shape == (expected, 8)
+
+
+def noise_of(objective, **settings):
+    part = Noise(**settings)
+    part._objective = [objective]
+    return part
+
+
+def test_the_ascent_makes_it_harder_and_leaves_the_batch_alone():
+    objective, batch = DCLR(), {"anchor": torch.randn(6, 8), "positive": torch.randn(6, 8)}
+    for value in batch.values():
+        value.requires_grad_()
+    losses = []
+    for steps, size in ((1, 1e-9), (4, 0.5)):
+        torch.manual_seed(0)
+        found = noise_of(objective, steps=steps, size=size).before(batch)
+        assert not found["negative"].requires_grad
+        losses.append(objective(**objective.pick(found)).item())
+    assert losses[1] > losses[0]
+    assert all(value.grad is None for value in batch.values())
+
+
+def test_noise_stands_behind_the_negatives_of_others():
+    batch = {"anchor": torch.randn(2, 8), "positive": torch.randn(2, 8)}
+    batch |= {"negative": torch.randn(3, 8), "negative_ids": torch.tensor([7, 8, 9])}
+    found = noise_of(InfoNCE()).before(batch)
+    assert torch.equal(found["negative"][:3], batch["negative"])
+    assert found["negative_ids"].tolist() == [7, 8, 9, -1, -1]
+
+
+def test_an_objective_without_negatives():
+    with pytest.raises(InputError, match="noise: the objective takes no negatives; expected one"):
+        bound(Noise(), NTXent().inputs())
 
 
 def test_copies_stand_side_by_side():

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from dipole.data import Inputs
 from dipole.errors import InputError
 from dipole.studies.benches.sentences import docstrings
 from dipole.studies.benches.tiny_text import tiny_text
@@ -9,10 +10,11 @@ from dipole.systems.text.debcse import contradictions, drawn
 
 def test_every_text_gets_a_partner_and_another_text_in_every_epoch():
     texts = docstrings(30)
-    found, looks = drawn(texts, tiny_text(texts, seed=0, vocabulary=300), seed=0, epochs=2)
+    inputs = Inputs.from_columns({"input": texts})
+    found = drawn(inputs, tiny_text(texts, seed=0, vocabulary=300), seed=0, epochs=2)
     assert list(found.column("anchor")) == texts * 2
-    assert looks.shape == (30,)
-    assert np.all((looks >= 0) & (looks <= 1))
+    first, second = np.split(np.array(found.column("positive")), 2)
+    assert (first != second).any()
     rows = zip(found.column("anchor"), found.column("negatives"), strict=True)
     assert all(len(other) == 1 and other[0] != text for text, other in rows)
 

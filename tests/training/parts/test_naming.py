@@ -4,7 +4,7 @@ import pytest
 
 from dipole.errors import InputError
 from dipole.training.config import make_config
-from dipole.training.parts import Queue, StoredTeacher, Teacher
+from dipole.training.parts import PairTeacher, Queue, StoredTeacher, Teacher
 from dipole.training.parts.naming import entries, made, part_class
 
 OWN = """
@@ -34,7 +34,7 @@ class Other: ...
     ],
 )
 def test_one_part_in_each_spelling(spelling):
-    assert entries(spelling) == [{"queue": {"size": 160, "holds": "anchor"}}]
+    assert entries(spelling) == [{"queue": {"size": 160, "holds": "anchor", "starts": "empty"}}]
     (queue,) = made(entries(spelling))
     assert (type(queue), queue.size, queue.holds) == (Queue, 160, "anchor")
 
@@ -42,14 +42,20 @@ def test_one_part_in_each_spelling(spelling):
 def test_defaults_are_written_out():
     assert entries(["teacher", {"queue": {"size": 3}}, {"mixed": None}]) == [
         {"teacher": {"kind": "ema", "decay": 0.999, "makes": "positives"}},
+<<<<<<< HEAD
         {"queue": {"size": 3, "holds": "positive"}},
         {"mixed": {"hardest": 1024, "mixes": 1024, "with_anchor": 128, "after": 0.0}},
+=======
+        {"queue": {"size": 3, "holds": "positive", "starts": "empty"}},
+        {"mixed": {"hardest": 1024, "mixes": 1024, "with_anchor": 128}},
+>>>>>>> core
     ]
 
 
 def test_another_model_is_a_teacher_too():
     assert part_class("teacher") is Teacher
-    assert part_class("teacher", ["model"]) is StoredTeacher
+    assert part_class("teacher", {"model": "mine"}) is StoredTeacher
+    assert part_class("teacher", {"model": "bm25"}) is PairTeacher
     assert entries("teacher:model=some/a,b") == [{"teacher": {"model": "some/a,b"}}]
 
 
@@ -69,7 +75,7 @@ def test_own_classes_from_a_file(tmp_path):
         ("qeue:size=4", "part: found 'qeue'; did you mean 'queue'?"),
         (
             "zzz",
-            "part: found 'zzz'; expected one of centroids, mixed, pseudo-labels, queue, tea",
+            "part: found 'zzz'; expected one of centroids, classes, mixed, pseudo-labels, queue",
         ),
         ("queue:sise=4", "part queue: found setting 'sise'; did you mean 'size'?"),
         ("queue", "part queue: found no size; expected --part queue:size=..."),
@@ -116,7 +122,9 @@ def test_an_object_is_kept_said_and_copied():
     queue = Queue(size=4)
     config = make_config(data="x", parts=[queue, "teacher"])
     assert config.parts[0] is queue
-    assert config.model_dump()["parts"][0] == "python: Queue(size=4, holds='positive')"
+    assert (
+        config.model_dump()["parts"][0] == "python: Queue(size=4, holds='positive', starts='empty')"
+    )
     copied, _ = made(config.parts)
     assert copied is not queue
     assert copied.size == 4

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dipole.data.memory import is_readable
 from dipole.errors import InputError
 from dipole.evaluation.encoding import encode_function, vectors_of
 from dipole.evaluation.geometry.classes import Classes, neural_collapse, tolerance
@@ -213,6 +214,8 @@ def evaluate_geometry(
         if hasattr(encoder, "encode") or callable(encoder):
             raise InputError(f"geometry: {system} is an encoder and there is no data to encode")
         return measure_geometry(encoder, labels=labels, system=system, seed=seed)
+    if is_readable(data) and not hasattr(data, "qrels"):
+        data = _of_table(data)
     encode = encode_function(encoder, show_progress)
 
     def side(inputs: Sequence[Any], ids: Sequence[str], role: str, what: str) -> np.ndarray:
@@ -245,6 +248,18 @@ def evaluate_geometry(
             labels = list(data.column("label"))
     lengths = [len(text) for text in inputs] if isinstance(inputs[0], str) else None
     return measure_geometry(first, second, labels=labels, lengths=lengths, system=system, seed=seed)
+
+
+def _of_table(data: Any) -> Any:
+    """Pairs of a table in memory, or what has no partner."""
+    from dipole.data import load_inputs
+    from dipole.data.columns import ColumnsError
+    from dipole.evaluation.encoding import given
+
+    try:
+        return given(data, "geometry", "Pairs")
+    except ColumnsError:
+        return load_inputs(data, split="all")
 
 
 def _measure_space(

@@ -6,7 +6,7 @@ comparisons, `plots_spaces` draws embeddings. Needs matplotlib (the extra `plots
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", "--", ":")
 GREY = "#767676"
+ENDINGS = ("png", "svg")
 # Inches; 7 inches are 700 pixels in a README, where 10 points are then 14 pixels.
 WIDTH = 7.0
 STYLE = {
@@ -47,16 +48,21 @@ STYLE = {
 
 @contextmanager
 def drawing(
-    path: str | Path, *, height: float = 4.0, columns: int = 1, rows: int = 1
+    path: str | Path,
+    *,
+    height: float = 4.0,
+    columns: int = 1,
+    rows: int = 1,
+    endings: Sequence[str] = ENDINGS,
 ) -> Iterator[list[Any]]:
     """The axes of a new picture, row by row; leaving the block writes it.
 
-    `path` may end in .png or .svg or neither: both are written. Text of the caller may hold dollar
-    signs; it is no mathematics.
+    `path` may end in .png or .svg or neither: all `endings` are written. Text of the caller may
+    hold dollar signs; it is no mathematics.
 
     Raises InputError where the folder does not exist, and says which extra has matplotlib.
     """
-    files = written(path)
+    files = written(path, endings)
     if not files[0].parent.is_dir():
         raise InputError(f"picture {path}: no folder {files[0].parent}; expected one that exists")
     matplotlib = optional("matplotlib", "plots")
@@ -71,11 +77,11 @@ def drawing(
                 figure.savefig(new, metadata={"Date": None} if file.suffix == ".svg" else None)
 
 
-def written(path: str | Path) -> list[Path]:
-    """The two files of a picture."""
+def written(path: str | Path, endings: Sequence[str] = ENDINGS) -> list[Path]:
+    """The files of a picture."""
     path = Path(path)
     stem = path.with_suffix("") if path.suffix in (".png", ".svg") else path
-    return [stem.with_name(f"{stem.name}.{ending}") for ending in ("png", "svg")]
+    return [stem.with_name(f"{stem.name}.{ending}") for ending in endings]
 
 
 def look(number: int) -> dict[str, Any]:

@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dipole.errors import InputError
-from dipole.evaluation.encoding import Encode, differing, encode_function, expect, finite, unit
+from dipole.evaluation.encoding import Encode, differing, encode_function, finite, given, unit
 from dipole.evaluation.result import Result
 from dipole.evaluation.statistics.intervals import Estimate, Statistic
 from dipole.kernels.topk import top_k
 
 if TYPE_CHECKING:
     from dipole.data import Pairs
+    from dipole.data.memory import Table
 
 METRICS = ("F1", "accuracy forward", "accuracy backward")
 ROWS = 65_536
 
 
 def evaluate_bitext(
-    encoder: Any, data: Pairs, *, system: str = "encoder", seed: int = 0,
+    encoder: Any, data: Pairs | Table, *, system: str = "encoder", seed: int = 0,
     show_progress: bool = False,
 ) -> Result:  # fmt: skip
     """Find the positive of every anchor among all positives by cosine, and the other way round.
@@ -37,19 +38,19 @@ def evaluate_bitext(
 
     Raises InputError: fewer than 2 pairs, vectors that are not finite or all the same.
     """
-    expect(data, "bitext", "Pairs", "Triplets")
-    n = len(data)
+    rows: Pairs = given(data, "bitext", "Pairs", "Triplets")
+    n = len(rows)
     if n < 2:
         raise InputError(f"bitext: found {n} pair{'s'[: n != 1]}; expected at least 2")
     encode = encode_function(encoder, show_progress)
     sides, keys = [], []
     for field in ("anchor", "positive"):
-        vectors = _side(encode, data.column(field), data.ids, system)
+        vectors = _side(encode, rows.column(field), rows.ids, system)
         sides.append(unit(differing(vectors, f"{field}s", system)))
         # Equal texts have one number: what is found is a text, not a row.
-        keys.append(np.unique(data.keys(field), return_inverse=True)[1])
+        keys.append(np.unique(rows.keys(field), return_inverse=True)[1])
     columns = mined(*sides, *keys)
-    return Result("bitext", system, "pair", data.ids, columns, METRICS, MINING, seed=seed)
+    return Result("bitext", system, "pair", rows.ids, columns, METRICS, MINING, seed=seed)
 
 
 def mined(

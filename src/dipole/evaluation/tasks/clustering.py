@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dipole.errors import InputError, optional
-from dipole.evaluation.encoding import differing, encode_function, unit
+from dipole.evaluation.encoding import differing, encode_function, given, unit
 from dipole.evaluation.result import Result
 from dipole.evaluation.statistics.intervals import Estimate, Statistic
 from dipole.evaluation.tasks.labelled import checked, embedded
 
 if TYPE_CHECKING:
     from dipole.data import Labeled
+    from dipole.data.memory import Table
 
 METRICS = ("V-measure", "NMI geometric", "ARI", "NMI")
 STARTS = 10
@@ -51,8 +52,8 @@ def clusters(
 
 
 def evaluate_clustering(
-    encoder: Any, data: Labeled, *, starts: int = STARTS, system: str = "encoder", seed: int = 0,
-    show_progress: bool = False,
+    encoder: Any, data: Labeled | Table, *, starts: int = STARTS, system: str = "encoder",
+    seed: int = 0, show_progress: bool = False,
 ) -> Result:  # fmt: skip
     """How well k-means, with as many clusters as there are classes, finds the classes.
 
@@ -63,15 +64,16 @@ def evaluate_clustering(
 
     Raises InputError: one class only, no examples, vectors not finite or all the same.
     """
+    rows: Labeled = given(data, "clustering", "Labeled")
     encode = encode_function(encoder, show_progress)
-    vectors, labels = embedded(encode, data, "clustering", "data", system, classes=2)
+    vectors, labels = embedded(encode, rows, "clustering", "data", system, classes=2)
     differing(vectors, "examples", system)
     names, codes = np.unique(labels, return_inverse=True)
     found, notes = clusters(vectors, len(names), starts=starts, seed=seed)
     per_item = {"class": codes.astype(float), "cluster": found.astype(float)}
     notes += ("V-measure and NMI have no interval: resampling makes them larger",)
     return Result(
-        "clustering", system, "example", data.ids, per_item, METRICS, AGREEMENT, notes, seed=seed
+        "clustering", system, "example", rows.ids, per_item, METRICS, AGREEMENT, notes, seed=seed
     )
 
 

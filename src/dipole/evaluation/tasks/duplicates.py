@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dipole.errors import InputError
-from dipole.evaluation.encoding import differing, encode_function, unit
+from dipole.evaluation.encoding import differing, encode_function, given, unit
 from dipole.evaluation.result import Result
 from dipole.evaluation.statistics.intervals import Estimate, Statistic
 from dipole.evaluation.tasks.labelled import checked, embedded
 
 if TYPE_CHECKING:
     from dipole.data import Labeled
+    from dipole.data.memory import Table
 
 METRICS = ("MAP", "AP", "P@1", "R-precision", "MAP@R")
 EXTRA = METRICS[2:]
@@ -91,7 +92,7 @@ def duplicate_precision(vectors: np.ndarray, groups: np.ndarray) -> Found:
 
 
 def evaluate_duplicates(
-    encoder: Any, data: Labeled, *, system: str = "encoder", seed: int = 0,
+    encoder: Any, data: Labeled | Table, *, system: str = "encoder", seed: int = 0,
     show_progress: bool = False,
 ) -> Result:  # fmt: skip
     """`duplicate_precision` where examples with the same label are duplicates.
@@ -100,11 +101,12 @@ def evaluate_duplicates(
     others are what must not be found. All are means of items but AP, which is one ranking of pairs
     that share examples: it has no interval.
     """
+    rows: Labeled = given(data, "duplicates", "Labeled")
     encode = encode_function(encoder, show_progress)
-    vectors, groups = embedded(encode, data, "duplicates", "data", system, classes=2)
+    vectors, groups = embedded(encode, rows, "duplicates", "data", system, classes=2)
     differing(vectors, "examples", system)
     found = duplicate_precision(vectors, groups)
-    ids = data.ids
+    ids = rows.ids
     columns = {
         "average precision": found.average_precision,
         "precision at duplicates": found.precision,

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dipole.errors import InputError
-from dipole.evaluation.encoding import differing, encode_function, unit
+from dipole.evaluation.encoding import differing, encode_function, given, unit
 from dipole.evaluation.result import Result
 from dipole.evaluation.statistics.intervals import MEAN
 from dipole.evaluation.tasks.labelled import checked, embedded
 
 if TYPE_CHECKING:
     from dipole.data import Labeled
+    from dipole.data.memory import Table
 
 WAYS, SHOTS, QUERIES, EPISODES = 5, 5, 15, 600
 
@@ -63,8 +64,9 @@ def few_shot_accuracy(
 
 
 def evaluate_few_shot(
-    encoder: Any, data: Labeled, *, ways: int = WAYS, shots: int = SHOTS, queries: int = QUERIES,
-    episodes: int = EPISODES, system: str = "encoder", seed: int = 0, show_progress: bool = False,
+    encoder: Any, data: Labeled | Table, *, ways: int = WAYS, shots: int = SHOTS,
+    queries: int = QUERIES, episodes: int = EPISODES, system: str = "encoder", seed: int = 0,
+    show_progress: bool = False,
 ) -> Result:  # fmt: skip
     """Accuracy of prototypes in episodes (`few_shot_accuracy`); the items are the episodes.
 
@@ -72,17 +74,18 @@ def evaluate_few_shot(
     other episodes from the same examples and classes, as papers give it; it does not speak of other
     classes.
     """
+    rows: Labeled = given(data, "few-shot", "Labeled")
     encode = encode_function(encoder, show_progress)
-    vectors, labels = embedded(encode, data, "few-shot", "data", system, classes=2)
+    vectors, labels = embedded(encode, rows, "few-shot", "data", system, classes=2)
     differing(vectors, "examples", system)
     accuracy = few_shot_accuracy(
         vectors, labels, ways=ways, shots=shots, queries=queries, episodes=episodes, seed=seed
     )
     notes = []
-    again = len(data) - len(np.unique(data.keys("input")))
+    again = len(rows) - len(np.unique(rows.keys("input")))
     if again:
         notes.append(
-            f"examples with the content of another one: {again} of {len(data)}; an episode may ask "
+            f"examples with the content of another one: {again} of {len(rows)}; an episode may ask "
             "for what it was shown"
         )
     note = f"{ways}-way {shots}-shot; the interval is over episodes, of these examples and classes"

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dipole.errors import InputError
-from dipole.evaluation.encoding import Encode, differing, encode_function, expect, vectors_of
+from dipole.evaluation.encoding import Encode, differing, encode_function, given, vectors_of
 from dipole.evaluation.result import Result
 from dipole.evaluation.statistics.intervals import Estimate, Statistic
 from dipole.evaluation.stored_vectors import StoredVectors
 
 if TYPE_CHECKING:
     from dipole.data import Labeled
+    from dipole.data.memory import Table
 
 ACCURACIES = ("accuracy", "balanced accuracy")
 # (train vectors, train labels, test vectors) -> labels
@@ -48,17 +49,16 @@ def checked(
 
 
 def evaluate_classifier(
-    task: str, predict: Predict, encoder: Any, train: Labeled, test: Labeled, *, system: str,
-    seed: int, show_progress: bool,
+    task: str, predict: Predict, encoder: Any, train: Labeled | Table, test: Labeled | Table, *,
+    system: str, seed: int, show_progress: bool,
 ) -> Result:  # fmt: skip
     """Encode both parts, predict the labels of `test`, keep for every item whether it is right."""
-    for data in (train, test):
-        expect(data, task, "Labeled")
+    shown, asked = (given(data, task, "Labeled") for data in (train, test))
     encode = encode_function(encoder, show_progress)
-    _disjoint(encode, train, test, system)
-    known_inputs = seen(train, test, task)
-    known, known_labels = embedded(encode, train, task, "train", system, classes=2)
-    vectors, labels = embedded(encode, test, task, "test", system)
+    _disjoint(encode, shown, asked, system)
+    known_inputs = seen(shown, asked, task)
+    known, known_labels = embedded(encode, shown, task, "train", system, classes=2)
+    vectors, labels = embedded(encode, asked, task, "test", system)
     if known.shape[1] != vectors.shape[1]:
         raise InputError(
             f"{task}: {known.shape[1]} dimensions in train and {vectors.shape[1]} in test"
@@ -66,7 +66,7 @@ def evaluate_classifier(
     differing(known, "training examples", system)
     predicted, notes = predict(known, known_labels, vectors)
     return accuracy_result(
-        task, system, test.ids, predicted, labels, seed=seed,
+        task, system, asked.ids, predicted, labels, seed=seed,
         notes=(*known_inputs, *notes, *unseen(labels, known_labels)),
     )  # fmt: skip
 
@@ -75,7 +75,6 @@ def embedded(
     encode: Encode, examples: Labeled, task: str, what: str, system: str, classes: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Vectors and labels of labelled examples."""
-    expect(examples, task, "Labeled")
     labels = np.asarray(list(examples.column("label")))
     if not len(labels):
         raise InputError(f"{task}: no {what} examples; expected at least one")

@@ -14,6 +14,7 @@ from dipole.kernels.topk import top_k
 
 if TYPE_CHECKING:
     from dipole.data import Labeled
+    from dipole.data.memory import Table
 
 NEIGHBOURS = 20
 
@@ -64,8 +65,8 @@ def knn_labels(
 
 
 def evaluate_knn(
-    encoder: Any, train: Labeled, test: Labeled, k: int = NEIGHBOURS, *, system: str = "encoder",
-    seed: int = 0, show_progress: bool = False,
+    encoder: Any, train: Labeled | Table, test: Labeled | Table, k: int = NEIGHBOURS, *,
+    system: str = "encoder", seed: int = 0, show_progress: bool = False,
 ) -> Result:  # fmt: skip
     """kNN accuracy of an encoder's vectors: `knn` on `train` and `test`, kept for every item.
 

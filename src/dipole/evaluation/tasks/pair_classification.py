@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dipole.errors import InputError
-from dipole.evaluation.encoding import expect
+from dipole.evaluation.encoding import given
 from dipole.evaluation.result import Result
 from dipole.evaluation.statistics.intervals import Estimate, Statistic
 from dipole.evaluation.tasks.sts import pair_cosines
 
 if TYPE_CHECKING:
     from dipole.data import Scored
+    from dipole.data.memory import Table
 
 METRICS = ("AP", "accuracy", "F1")
 
 
 def evaluate_pair_classification(
-    encoder: Any, data: Scored, *, system: str = "encoder", seed: int = 0,
+    encoder: Any, data: Scored | Table, *, system: str = "encoder", seed: int = 0,
     show_progress: bool = False,
 ) -> Result:  # fmt: skip
     """Average precision of the cosine, and accuracy and F1 at a threshold.
@@ -34,9 +35,9 @@ def evaluate_pair_classification(
     Raises InputError: scores that do not have two values, fewer than 2 pairs of a kind, vectors
     that are not finite, cosines that are all the same.
     """
-    expect(data, "pair classification", "Scored")
-    n = len(data)
-    scores = np.fromiter(data.column("score"), np.float64, n)
+    rows: Scored = given(data, "pair classification", "Scored")
+    n = len(rows)
+    scores = np.fromiter(rows.column("score"), np.float64, n)
     values = np.unique(scores)
     if len(values) != 2:
         raise InputError(
@@ -50,7 +51,7 @@ def evaluate_pair_classification(
             "pair classification: found 1 pair of a kind; expected at least 2, one to find a "
             "threshold and one to judge"
         )
-    cosine = pair_cosines(encoder, data, system, show_progress)
+    cosine = pair_cosines(encoder, rows, system, show_progress)
     if np.ptp(cosine) <= 1e-7 * np.abs(cosine).max():
         raise InputError(f"{system}: all {n} cosines are the same; expected some that differ")
     half = _halves(label, seed)
@@ -69,7 +70,7 @@ def evaluate_pair_classification(
     )
     columns = {"label": label * 1.0, "cosine": cosine, "right": right, "predicted": predicted}
     return Result(
-        "pair-classification", system, "pair", data.ids, columns, METRICS, PAIRS, (note,), seed=seed
+        "pair-classification", system, "pair", rows.ids, columns, METRICS, PAIRS, (note,), seed=seed
     )
 
 

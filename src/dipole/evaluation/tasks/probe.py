@@ -13,6 +13,7 @@ from dipole.evaluation.tasks.labelled import checked, evaluate_classifier
 
 if TYPE_CHECKING:
     from dipole.data import Labeled
+    from dipole.data.memory import Table
 
 # Inverse strengths of the penalty that cross-validation chooses from.
 STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
@@ -59,7 +60,7 @@ def probe_labels(
 
 
 def evaluate_probe(
-    encoder: Any, train: Labeled, test: Labeled, *, C: float | None = None,
+    encoder: Any, train: Labeled | Table, test: Labeled | Table, *, C: float | None = None,
     system: str = "encoder", seed: int = 0, show_progress: bool = False,
 ) -> Result:  # fmt: skip
     """Accuracy of a linear probe on an encoder's vectors (`linear_probe`), kept for every item.

@@ -12,6 +12,7 @@ import numpy as np
 
 from dipole.errors import InputError
 from dipole.evaluation.encoding import Encode, encode_function
+from dipole.lookup import find, is_place, nearest, plugins
 
 if TYPE_CHECKING:
     from dipole.data.converting import OnBadRow
@@ -53,15 +54,21 @@ class Data:
 
 @dataclass(frozen=True)
 class Task:
-    """One task; `measure` is module:function, called with an encoder, the data and the settings."""
+    """One task; `measure` is a function of (encoder, data, settings) that gives a `Result`, or
+    module:function of `dipole.evaluation.tasks`.
+
+    One of your own is `--task file.py:NAME`, or an entry point of `dipole.tasks`.
+    """
 
     about: str
     data: str  # a key of DATA
-    measure: str
+    measure: str | Callable[..., Any]
     settings: tuple[str, ...] = ()
 
     def __call__(self, encoder: Any, *data: Any, **settings: Any) -> Any:
         """The result of this task for one encoder."""
+        if callable(self.measure):
+            return self.measure(encoder, *data, **settings)
         module, _, name = self.measure.partition(":")
         function = getattr(importlib.import_module(f"dipole.evaluation.{module}"), name)
         return function(encoder, *data, **settings)
@@ -198,6 +205,21 @@ TASKS = {
     ),
     "geometry": Task("the shape of the space", "anything", "geometry.whole:evaluate_geometry"),
 }
+
+
+def task_of(name: str) -> Task:
+    """A task by its name, as `file.py:NAME` or as `module:NAME`.
+
+    Raises InputError: no such task; one whose kind of data is none of `DATA`.
+    """
+    if name in TASKS:
+        return TASKS[name]
+    if not is_place(name) and name not in plugins("task"):
+        raise InputError(f"--task {name}: no such task; expected {', '.join(TASKS)}")
+    found: Task = find("task", name, {}, instance=Task)
+    if found.data not in DATA:
+        raise InputError(f"task {name}: found data {found.data!r}; {nearest(found.data, DATA)}")
+    return found
 
 
 def tasks_that(test: Callable[[Task], bool]) -> str:

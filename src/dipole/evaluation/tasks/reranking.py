@@ -7,21 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dipole.data.same import exact_key
 from dipole.errors import InputError
-from dipole.evaluation.encoding import Encode, encode_function, expect, finite
+from dipole.evaluation.encoding import Encode, encode_function, finite, given
 from dipole.evaluation.measures import RERANKING, check_reach, measures_of
 from dipole.evaluation.result import Result, Run
 from dipole.evaluation.tasks.retrieval import nothing_to_rank, run_result
 
 if TYPE_CHECKING:
     from dipole.data import Ranked
+    from dipole.data.memory import Table
 
 # Queries whose candidates are encoded together.
 QUERIES = 1024
 
 
 def evaluate_reranking(
-    encoder: Any, data: Ranked, *, at: Sequence[int] | None = None,
+    encoder: Any, data: Ranked | Table, *, at: Sequence[int] | None = None,
     measures: Sequence[str] | None = None, system: str = "encoder", seed: int = 0,
     show_progress: bool = False,
 ) -> Result:  # fmt: skip
@@ -38,26 +40,26 @@ def evaluate_reranking(
     number, a cut-off beyond the longest list, vectors that are not finite, scores that are all the
     same.
     """
-    expect(data, "reranking", "Ranked")
-    if not len(data):
+    rows: Ranked = given(data, "reranking", "Ranked")
+    if not len(rows):
         raise InputError("reranking: no queries; expected at least one")
     wanted = measures_of(measures, at, RERANKING)
     if at is not None or measures is not None:
-        longest = max(len(candidates) for candidates in data.column("candidates"))
+        longest = max(len(candidates) for candidates in rows.column("candidates"))
         check_reach(wanted, longest, f"the longest list has {longest} candidates")
     encode = encode_function(encoder, show_progress)
     run: Run = {}
     qrels: dict[str, dict[str, int]] = {}
     differ = False
-    for start in range(0, len(data), QUERIES):
-        part = data.take(range(start, min(start + QUERIES, len(data))))
-        texts = list(dict.fromkeys(t for row in part["candidates"] for t in row))
-        place = {text: row for row, text in enumerate(texts)}
+    for start in range(0, len(rows), QUERIES):
+        part = rows.take(range(start, min(start + QUERIES, len(rows))))
+        offered = {exact_key(t): t for row in part["candidates"] for t in row}
+        texts, place = list(offered.values()), {key: row for row, key in enumerate(offered)}
         queries = _vectors(encode, part["query"], "query", part["id"], system)
         found = _vectors(encode, texts, "document", texts, system)
         for row, identity in enumerate(part["id"]):
             candidates, relevance = part["candidates"][row], part["relevance"][row]
-            scores = found[[place[text] for text in candidates]] @ queries[row]
+            scores = found[[place[exact_key(text)] for text in candidates]] @ queries[row]
             differ = differ or bool(np.ptp(scores) > 1e-7 * np.abs(scores).max())
             names = [f"{number:09d}" for number in range(len(candidates))]
             run[identity] = dict(zip(names, scores.tolist(), strict=True))

@@ -12,7 +12,7 @@ import numpy as np
 
 from dipole.data.inputs import described
 from dipole.errors import InputError
-from dipole.evaluation.encoding import ENCODE_ROWS, Encode, encode_function, vectors_of
+from dipole.evaluation.encoding import ENCODE_ROWS, Encode, encode_function, given, vectors_of
 from dipole.evaluation.measures import (
     RETRIEVAL,
     Measure,
@@ -30,6 +30,7 @@ from dipole.kernels.topk import top_k
 
 if TYPE_CHECKING:
     from dipole.data import RetrievalData
+    from dipole.data.memory import Table
 
 METRICS = tuple(measure.name for measure in measures_of(None, None, RETRIEVAL))
 DEPTH = 100  # of a run, where no measure looks deeper
@@ -105,9 +106,10 @@ def nothing_to_rank(queries: int, what: str) -> tuple[str, ...]:
 
 
 def evaluate_retrieval(
-    encoder: Any, data: RetrievalData, k: int | None = None, *, at: Sequence[int] | None = None,
-    measures: Sequence[str] | None = None, ignore_identical_ids: bool | None = None,
-    system: str = "encoder", seed: int = 0, show_progress: bool = False,
+    encoder: Any, data: RetrievalData | Table, k: int | None = None, *,
+    at: Sequence[int] | None = None, measures: Sequence[str] | None = None,
+    ignore_identical_ids: bool | None = None, system: str = "encoder", seed: int = 0,
+    show_progress: bool = False,
 ) -> Result:  # fmt: skip
     """Encode queries and documents, search exactly (dot product), measure the k best of a query.
 
@@ -124,36 +126,48 @@ def evaluate_retrieval(
     Raises InputError: vectors that are not finite or all the same, no queries, k too small, a
     cut-off beyond the corpus.
     """
-    if not all(hasattr(data, part) for part in ("corpus", "queries", "qrels")):
-        raise InputError(f"retrieval: found {described(data)}; expected RetrievalData")
-    wanted, depth = _planned(data, k, at, measures)
+    known = _given(data)
+    wanted, depth = _planned(known, k, at, measures)
     encode = encode_function(encoder, show_progress)
-    asked = answerable(data)
-    same = queries_that_are_documents(data, ignore_identical_ids)
-    doc_ids = list(data.corpus)
+    asked = answerable(known)
+    same = queries_that_are_documents(known, ignore_identical_ids)
+    doc_ids = list(known.corpus)
     vectors = vectors_of(encode, list(asked.values()), "query", list(asked), "query", system)
-    blocks = _document_blocks(encode, data.corpus, doc_ids, system)
+    blocks = _document_blocks(encode, known.corpus, doc_ids, system)
     scores, indices = top_k(vectors, blocks, depth + bool(same))
     run = {
         q: {doc_ids[j]: s for j, s in zip(found, values, strict=True)}
         for q, found, values in zip(asked, indices.tolist(), scores.tolist(), strict=True)
     }
-    return _result(run, data, wanted, depth, same, system, seed)
+    return _result(run, known, wanted, depth, same, system, seed)
 
 
 def evaluate_bm25(
-    data: RetrievalData, k: int | None = None, *, at: Sequence[int] | None = None,
+    data: RetrievalData | Table, k: int | None = None, *, at: Sequence[int] | None = None,
     measures: Sequence[str] | None = None, ignore_identical_ids: bool | None = None,
     system: str = "bm25", seed: int = 0,
 ) -> Result:  # fmt: skip
     """The same measures of the same data by words alone (`dipole.lexical.bm25.BM25`)."""
     from dipole.lexical.bm25 import BM25
 
-    wanted, depth = _planned(data, k, at, measures)
-    asked = answerable(data)
-    same = queries_that_are_documents(data, ignore_identical_ids)
-    run = BM25(data.corpus).search(asked, depth + bool(same))
-    return _result(run, data, wanted, depth, same, system, seed)
+    known = _given(data)
+    wanted, depth = _planned(known, k, at, measures)
+    asked = answerable(known)
+    same = queries_that_are_documents(known, ignore_identical_ids)
+    run = BM25(known.corpus).search(asked, depth + bool(same))
+    return _result(run, known, wanted, depth, same, system, seed)
+
+
+def _given(data: Any) -> RetrievalData:
+    if all(hasattr(data, part) for part in ("corpus", "queries", "qrels")):
+        found: RetrievalData = data
+    elif hasattr(data, "FIELDS") and "positive" in data.FIELDS:
+        from dipole.data.retrieval import retrieval_from_pairs
+
+        found = retrieval_from_pairs(data)
+    else:
+        found = given(data, "retrieval", "RetrievalData")
+    return found
 
 
 def _planned(

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dipole.errors import InputError
-from dipole.evaluation.encoding import Encode, encode_function, expect, finite, unit
+from dipole.evaluation.encoding import Encode, encode_function, finite, given, unit
 from dipole.evaluation.result import Result
 from dipole.evaluation.statistics.intervals import Estimate, Statistic
 
 if TYPE_CHECKING:
     from dipole.data import Scored
+    from dipole.data.memory import Table
 
 METRICS = ("Spearman", "Pearson")
 # Pairs encoded at a time.
@@ -21,7 +22,7 @@ ROWS = 65_536
 
 
 def evaluate_sts(
-    encoder: Any, data: Scored, *, system: str = "encoder", seed: int = 0,
+    encoder: Any, data: Scored | Table, *, system: str = "encoder", seed: int = 0,
     show_progress: bool = False,
 ) -> Result:  # fmt: skip
     """Correlation of the cosine of each pair with its score: Spearman (the main one) and Pearson.
@@ -36,15 +37,15 @@ def evaluate_sts(
     Raises InputError: fewer than two pairs, vectors that are not finite, scores or cosines that are
     all the same (no correlation exists).
     """
-    expect(data, "STS", "Scored")
-    n = len(data)
+    rows: Scored = given(data, "STS", "Scored")
+    n = len(rows)
     if n < 2:
         raise InputError(
             f"sts: found {n} pair{'s'[: n != 1]}; expected at least 2, else there is no correlation"
         )
-    ids = data.ids
-    gold = np.fromiter(data.column("score"), np.float64, n)
-    cosine = pair_cosines(encoder, data, system, show_progress)
+    ids = rows.ids
+    gold = np.fromiter(rows.column("score"), np.float64, n)
+    cosine = pair_cosines(encoder, rows, system, show_progress)
     for column, what in ((gold, "scores"), (cosine, f"cosines of {system}")):
         # Cosines of equal vectors differ by rounding.
         if np.ptp(column) <= 1e-7 * np.abs(column).max():

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dipole.errors import InputError
-from dipole.evaluation.encoding import Encode, differing, encode_function, finite, unit
+from dipole.evaluation.encoding import Encode, differing, encode_function, finite, given, unit
 from dipole.evaluation.result import Result
 from dipole.evaluation.tasks.labelled import accuracy_result, embedded
 from dipole.kernels.topk import top_k
 
 if TYPE_CHECKING:
     from dipole.data import Labeled
+    from dipole.data.memory import Table
 
 TEMPLATES = ("{}",)
 
@@ -44,7 +45,7 @@ def class_vectors(
 
 
 def evaluate_zero_shot(
-    encoder: Any, data: Labeled, names: Sequence[str] | None = None,
+    encoder: Any, data: Labeled | Table, names: Sequence[str] | None = None,
     templates: Sequence[str] = TEMPLATES, *, name_encoder: Any = None, system: str = "encoder",
     seed: int = 0, show_progress: bool = False,
 ) -> Result:  # fmt: skip
@@ -62,9 +63,10 @@ def evaluate_zero_shot(
     Raises InputError: labels that are numbers and no names, as many names as there are not classes,
     one class only, vectors that are not finite, names that all have the same vector.
     """
+    rows: Labeled = given(data, "zero-shot", "Labeled")
     encode = encode_function(encoder, show_progress)
     encode_names = encode if name_encoder is None else encode_function(name_encoder)
-    vectors, labels = embedded(encode, data, "zero-shot", "data", system, classes=2)
+    vectors, labels = embedded(encode, rows, "zero-shot", "data", system, classes=2)
     classes = np.unique(labels)
     if names is None:
         if classes.dtype.kind != "U":
@@ -84,4 +86,4 @@ def evaluate_zero_shot(
             "expected one space"
         )
     _, nearest = top_k(unit(vectors), named, 1)
-    return accuracy_result("zero-shot", system, data.ids, classes[nearest[:, 0]], labels, seed=seed)
+    return accuracy_result("zero-shot", system, rows.ids, classes[nearest[:, 0]], labels, seed=seed)

@@ -117,6 +117,12 @@ class Objective(Declared):
                 )
         return {key: found[key] for key in wanted if key in found}
 
+    def given(self, **names: str) -> Objective:
+        """This objective with other tensors of the batch for inputs: `given(negative="past")`."""
+        from dipole.objectives.contract.given import Given
+
+        return Given(self, names)
+
     def __add__(self, other: Objective) -> Sum:
         return Sum([*_terms(self), *_terms(other)])
 
@@ -144,7 +150,8 @@ class Sum(Objective):
 
     def names(self) -> list[str]:
         """One name per part; the second `infonce` is `infonce_2`."""
-        bases = [getattr(term, "name", "") or type(term).__name__ for term in self.terms]
+        named = [getattr(term, "objective", term) for term in self.terms]  # of `Given` its own
+        bases = [getattr(term, "name", "") or type(term).__name__ for term in named]
         counts = [bases[:i].count(base) for i, base in enumerate(bases)]
         return [f"{b}_{c + 1}" if c else b for b, c in zip(bases, counts, strict=True)]
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from dipole.objectives.contract.base import Objective, forward_inputs
 from dipole.objectives.contract.registry import OBJECTIVES, objective_class, options
-from dipole.objectives.contract.systems import SYSTEMS
 
 HEAD = """# Objectives
 
@@ -57,17 +56,13 @@ def document() -> str:
     classes = [objective_class(name) for name in sorted(OBJECTIVES)]
     lines = ["| name | form | inputs | settings | related to |", "|---|---|---|---|---|"]
     lines += [_row(cls) for cls in classes]
-    systems = [
-        "## Systems",
-        "",
-        "The loss of every system, by its id; where two share an equation it is written once.",
-        "",
-        "| system | loss | what is fed to it |",
-        "|---|---|---|",
-        *(f"| `{name}` | `{call}` | {note} |" for name, (call, note) in sorted(SYSTEMS.items())),
-    ]
     papers = [f"- `{cls.name}` (`{cls.system}`): {_linked(cls.paper)}" for cls in classes]
-    return HEAD + "\n".join([*lines, "", *systems, "", "## Papers", "", *papers]) + "\n"
+    systems = [
+        "## Papers",
+        "",
+        "In brackets the system: `dipole systems show dcl` says how its paper trains with it.",
+    ]
+    return HEAD + "\n".join([*lines, "", *systems, "", *papers]) + "\n"
 
 
 def _row(cls: type[Objective]) -> str:

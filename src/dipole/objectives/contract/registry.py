@@ -5,17 +5,19 @@ An objective of your own is known once its file is imported, or by its place: "m
 
 from __future__ import annotations
 
+import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from dipole.data.options import check_types
 from dipole.errors import InputError
 from dipole.kernels.settings import EXECUTORS
-from dipole.lookup import find, nearest
+from dipole.lookup import close_to, find, nearest
 from dipole.objectives.contract.base import Objective
-from dipole.objectives.contract.systems import SYSTEMS
 
+# The published systems: a room above this one, so looked up by its name.
+_SYSTEMS = "dipole.systems"
 # Registered name -> module:class in this package. A module is imported when its name is used.
 OBJECTIVES = {
     "align-uniform": "pairs.align_uniform:AlignmentUniformity",
@@ -113,16 +115,19 @@ def register(
 ) -> Callable[[C], C]:
     """Give an objective its name and its source.
 
-    paper: authors, year, title, arXiv number; system: id in the list of systems; form: the shape
-    of the maths in a few words; related: registered names a reader should compare it with;
-    rows: False for one number per batch, which has no other reduction than the mean;
-    executors: () for an objective that does not run on the pair engine.
+    paper: authors, year, title, arXiv number; system: id in the list of systems, or the objective's
+    own name where its paper is not in the list; form: the shape of the maths in a few words;
+    related: registered names a reader should compare it with; rows: False for one number per batch,
+    which has no other reduction than the mean; executors: () for an objective that does not run on
+    the pair engine.
     """
 
     def mark(cls: C) -> C:
         taken = _registered.setdefault(name, cls)
         if (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
             raise InputError(f"register: found '{name}' for {cls}, expected a name not yet taken")
+        if cls.__module__.startswith("dipole.") and system != name:
+            _check_system(name, system)
         cls.name, cls.paper, cls.system, cls.form, cls.related = name, paper, system, form, related
         cls.rows, cls.executors = rows, executors
         return cls
@@ -130,21 +135,30 @@ def register(
     return mark
 
 
+def registered() -> Mapping[str, type[Objective]]:
+    """The objectives whose file is imported, by name: those of users too."""
+    return _registered
+
+
 def objective_class(name: str) -> type[Objective]:
     """The class of this name, at `file.py:Class` or `module:Class`, or of an installed package."""
     if name in _registered:
         return _registered[name]
-    if name in SYSTEMS and name not in OBJECTIVES:
-        call, note = SYSTEMS[name]
-        raise InputError(
-            f"objective: found '{name}', a system; expected its loss, {call}"
-            + (f" ({note})" if note else "")
-        )
+    if name not in OBJECTIVES and (hint := importlib.import_module(_SYSTEMS).hint(name)):
+        raise InputError(f"objective: found '{name}', a system; {hint}")
     table = OBJECTIVES | dict.fromkeys(_registered, "")
     found: type[Objective] = find(
         "objective", name, table, base=Objective, package="dipole.objectives"
     )
     return found
+
+
+def _check_system(name: str, system: str) -> None:
+    known = importlib.import_module(_SYSTEMS).ids()
+    if system not in known:
+        close = close_to(system, known)
+        hint = nearest(system, known) if close else "see dipole systems"
+        raise InputError(f"register: found system '{system}' of objective '{name}'; {hint}")
 
 
 def options(cls: type[Objective]) -> dict[str, Any]:

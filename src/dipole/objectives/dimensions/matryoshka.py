@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dipole.errors import InputError
 from dipole.objectives.contract.base import Objective
+from dipole.objectives.contract.given import roles_of
 from dipole.objectives.maths import reduce
 
 # Inputs that are vectors of the tower, and so have dimensions to leave out.
@@ -85,6 +86,8 @@ class Matryoshka(Objective):
         self.layers, self.follow, self.detach = layers, follow, detach
         self.temperature = temperature
         copies = sizes * (2 if layers else 1)
+        roles = roles_of(objective).items()
+        self.vectors = {*VECTORS, *(tensor for tensor, role in roles if role in VECTORS)}
         self.terms = torch.nn.ModuleList(
             [objective, *(copy.deepcopy(objective) for _ in range(copies - 1))]
         )
@@ -127,7 +130,7 @@ class Matryoshka(Objective):
         for k, weight, term in zip((*self.dims, whole), self.weights, terms, strict=True):
             assert isinstance(term, Objective)
             cut = {
-                name: first_dims(value, k) if name in VECTORS else value
+                name: first_dims(value, k) if name in self.vectors else value
                 for name, value in batch.items()
             }
             value = term(**term.pick(cut))

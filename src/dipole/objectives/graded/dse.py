@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from dipole.declared import Count, Share
+from dipole.encoders.pair_head import PairHead
 from dipole.errors import InputError
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
 from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.maths import reduce
 from dipole.objectives.sets.gml import check_classes
-
-
-class PairHead(nn.Module):
-    """y = W2 relu(W1 [u; v; u * v; |u - v|]): (n, dim) and (n, dim) to (n, outputs).
-
-    `seed` draws the first weights, so that every process starts with the same.
-    """
-
-    def __init__(self, dim: int, outputs: int, hidden: int = 512, seed: int = 0) -> None:
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.first, self.last = nn.Linear(4 * dim, hidden), nn.Linear(hidden, outputs)
-
-    def forward(self, u: Tensor, v: Tensor) -> Tensor:
-        pair = torch.cat([u, v, u * v, (u - v).abs()], -1)
-        logits: Tensor = self.last(F.relu(self.first(pair)))
-        return logits
 
 
 @register(

@@ -15,7 +15,7 @@ from dipole.objectives.maths import log_add, one_against, others, reduce, unit
     "ntxent",
     paper="Chen et al. 2020, A Simple Framework for Contrastive Learning of Visual "
     "Representations, arXiv 2002.05709",
-    system="simclr",
+    system="ntxent",
     form="softmax, 2n candidates",
     related=("infonce", "dcl", "supcon"),
 )

@@ -2,67 +2,164 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
+import dipole
+from dipole.data import Pairs, Ranked, Triplets
+from dipole.data.joining import joined
+from dipole.encoders.base import Encoder
+from dipole.errors import InputError
+from dipole.studies.benches.known_vectors import KnownVectors
 from dipole.studies.benches.texts import docstrings, minilm
 from dipole.studies.claim import AtLeast, Claim, Inequality
-from dipole.studies.loops import descend
 from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
 TYPES = ("title", "sentence", "keywords", "question")
 LIST, BATCH, STEPS, RATE, RANK = 20, 64, 80, 1e-3, 64
 TEMPERATURES = (0.01, 0.05)  # of InfoNCE: the paper's, and this library's
+# Queries whose scores of all documents are in memory at once.
+BLOCK = 256
 
 
-@dataclass(frozen=True)
-class Lists:
-    """Made queries of one type with what the teacher says: the source is the first candidate."""
+def lists(
+    examples: Pairs,
+    encoder: Encoder,
+    *,
+    teacher: str = "",
+    size: int = LIST,
+    least: float = 0.25,
+    show_progress: bool = False,
+) -> Ranked:
+    """Every query's source, and the best other documents with what a teacher says of them.
 
-    vectors: Tensor  # (n, d)
-    documents: Tensor  # (n, LIST), numbers of documents
-    scores: Tensor  # (n, LIST), 0 to 1
+    Documents are all positives. Candidates are the `size` best by BM25 and the encoder's cosine,
+    each over its deviation, added up. `teacher` (a cross-encoder, an encoder, a run) scores them;
+    without one it is that sum. Scores become (t - P1) / (P99 - P1), cut to 0 and 1, percentiles
+    over all lists; a query stays if the teacher ranks its source first and its best score is no
+    lower than the share `least` of all best ones.
+    """
+    texts = list(dict.fromkeys(examples.column("positive")))
+    number = {text: i for i, text in enumerate(texts)}
+    queries = list(examples.column("anchor"))
+    source = np.array([number[text] for text in examples.column("positive")])
+    size = min(size, len(texts))
+    best, said = [], []
+    for start, scores in fused(queries, texts, encoder, show_progress=show_progress):
+        own = source[start : start + len(scores)]
+        rows = np.arange(len(scores))
+        listed = np.argsort(-scores, axis=1, kind="stable")[:, :size]
+        missing = ~(listed == own[:, None]).any(1)
+        listed[missing, -1] = own[missing]
+        best.append(listed)
+        said.append(scores[rows[:, None], listed])
+    columns, scores = np.concatenate(best), np.concatenate(said)
+    if teacher:
+        asked = [query for query in queries for _ in range(size)]
+        judged = judge_of(teacher)(asked, [texts[i] for i in columns.ravel()])
+        scores = np.asarray(judged, dtype=np.float64).reshape(columns.shape)
+    order = np.argsort(-scores, axis=1, kind="stable")
+    columns, scores = (np.take_along_axis(x, order, axis=1) for x in (columns, scores))
+    low, high = np.percentile(scores, (1, 99))
+    stays = columns[:, 0] == source
+    stays &= scores[:, 0] >= np.percentile(scores[:, 0], 100 * least)
+    if stays.sum() < 2:
+        raise InputError(
+            f"cadet: the teacher ranks the source of {int(stays.sum())} of {len(queries):,} "
+            "queries first; expected another teacher (--mine teacher=MODEL) or other queries"
+        )
+    worth = ((scores - low) / max(high - low, 1e-30)).clip(0, 1)
+    kept = np.flatnonzero(stays)
+    return Ranked.from_columns(
+        {
+            "query": [queries[i] for i in kept],
+            "candidates": [[texts[j] for j in columns[i]] for i in kept],
+            "relevance": [worth[i].tolist() for i in kept],
+        },
+        origin=f"{examples.origin}, lists of {size}",
+    )
+
+
+def fused(
+    queries: list[str], texts: list[str], encoder: Encoder, *, show_progress: bool = False
+) -> Any:
+    """(first query, scores of all documents) of blocks of queries: BM25 and cosine, each over its
+    deviation in the first block."""
+    from dipole.lexical.bm25 import BM25
+
+    index = BM25({str(i): text for i, text in enumerate(texts)})
+    corpus = encoder.encode(texts, show_progress=show_progress)
+    asked = encoder.encode(queries, "query", show_progress=show_progress)
+    corpus, asked = (
+        x / np.linalg.norm(x, axis=1, keepdims=True).clip(1e-30) for x in (corpus, asked)
+    )
+    spread: list[float] = []
+    for start in range(0, len(queries), BLOCK):
+        words = np.stack([index.scores(query) for query in queries[start : start + BLOCK]])
+        cosines = asked[start : start + BLOCK] @ corpus.T
+        spread = spread or [float(x.std()) or 1.0 for x in (words, cosines)]
+        yield start, words / spread[0] + cosines / spread[1]
+
+
+def judge_of(teacher: str) -> Callable[[list[str], list[str]], Any]:
+    """What scores pairs: a cross-encoder or a head, or the cosine of an encoder."""
+    from dipole.training.parts.scoring import load_judge
+
+    judge = load_judge(teacher)
+    if hasattr(judge, "score"):
+        scored: Callable[[list[str], list[str]], Any] = judge.score
+        return scored
+
+    def cosine(first: list[str], second: list[str]) -> np.ndarray:
+        a, b = (judge.encode(x, role) for x, role in ((first, "query"), (second, "document")))
+        lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+        found: np.ndarray = (a * b).sum(1) / lengths.clip(1e-30)
+        return found
+
+    return cosine
 
 
 @dataclass(frozen=True)
 class Material:
-    """Frozen vectors of the corpus and of real queries, their judgements, and lists by type."""
+    """Frozen vectors of the corpus and of all queries, judgements of the real ones, and lists of
+    the made ones by type."""
 
-    corpus: Tensor
-    queries: Tensor
+    vectors: dict[str, np.ndarray]
+    corpus: list[str]
+    queries: list[str]
     qrels: dict[str, dict[str, int]]
-    lists: dict[str, Lists]
+    lists: dict[str, Ranked]
     teacher: np.ndarray  # (real queries, documents), the teacher's scores
+
+    def tower(self, rank: int) -> KnownVectors:
+        """The frozen vectors, of rank 0, or behind them a map of some rank."""
+        known = torch.from_numpy(np.stack(list(self.vectors.values())))
+        return KnownVectors.of(list(self.vectors), known, rank)
 
 
 @cache
 def material(quick: bool) -> Material:
     """Cranfield, or in a quick run docstrings and code, through the frozen tower."""
-    from dipole.lexical.bm25 import BM25
-
     texts, asked, qrels = collection(quick)
+    made = made_queries(texts)
     tower = minilm(quick, max_length=64)
-    corpus = torch.from_numpy(tower.encode(texts))
-    index = BM25({str(i): text for i, text in enumerate(texts)})
-
-    def scored(queries: list[str]) -> tuple[Tensor, np.ndarray]:
-        """Vectors of queries, and of every document the cosine and BM25, deviations added up."""
-        vectors = torch.from_numpy(tower.encode(queries, role="query"))
-        words = np.stack([index.scores(query) for query in queries])
-        cosines = (vectors @ corpus.T).numpy()
-        return vectors, words / words.std() + cosines / cosines.std()
-
-    lists = {}
-    for kind, made in made_queries(texts).items():
-        vectors, scores = scored(made)
-        lists[kind] = kept(vectors, scores)
-    queries, teacher = scored(asked)
-    return Material(corpus, queries, qrels, lists, teacher)
+    known = list(dict.fromkeys([*texts, *asked, *(q for kind in made.values() for q in kind)]))
+    vectors = dict(zip(known, tower.encode(known), strict=True))
+    frozen = KnownVectors.of(known, torch.from_numpy(np.stack(list(vectors.values()))))
+    found = {
+        kind: lists(Pairs.from_columns({"anchor": made[kind], "positive": texts}), frozen)
+        for kind in made
+    }
+    teacher = np.concatenate([scores for _, scores in fused(asked, texts, frozen)])
+    return Material(vectors, texts, asked, qrels, found, teacher)
 
 
 def collection(quick: bool) -> tuple[list[str], list[str], dict[str, dict[str, int]]]:
@@ -103,90 +200,51 @@ def made_queries(texts: list[str]) -> dict[str, list[str]]:
     return found
 
 
-def kept(vectors: Tensor, scores: np.ndarray) -> Lists:
-    """The lists of queries whose source the teacher ranks first, save for the least certain.
-
-    Scores become (t - P1) / (P99 - P1), cut to 0 and 1, percentiles over all lists; queries whose
-    best is below the 25th percentile of the best are left out.
-    """
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :LIST]
-    listed = np.take_along_axis(scores, best, axis=1)
-    low, high = np.percentile(listed, (1, 99))
-    first = (best[:, 0] == np.arange(len(best))) & (listed[:, 0] >= np.percentile(listed[:, 0], 25))
-    rows = np.flatnonzero(first if first.sum() >= 2 else np.ones_like(first))
-    said = np.clip((listed - low) / (high - low), 0, 1)
-    return Lists(vectors[rows], torch.from_numpy(best[rows]), torch.from_numpy(said[rows]).float())
-
-
-class Turned(nn.Module):
-    """v + U D v of both queries and documents, of a low rank; at first v itself."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.down, self.up = nn.Linear(dim, RANK, bias=False), nn.Linear(RANK, dim, bias=False)
-        nn.init.zeros_(self.up.weight)
-
-    def forward(self, vectors: Tensor) -> Tensor:
-        """(n, d) -> (n, d), of length 1."""
-        found: Tensor = nn.functional.normalize(vectors + self.up(self.down(vectors)), dim=-1)
-        return found
-
-
-Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
-
-
-def contrast(temperature: float) -> Loss:
-    """InfoNCE: the source is the positive, all other candidates of the batch are negatives."""
-    from dipole.objectives import InfoNCE
-
-    objective = InfoNCE(temperature, symmetric=False)
-
-    def loss(anchor: Tensor, candidates: Tensor, _: Tensor, ids: Tensor) -> Tensor:
-        others, other_ids = candidates[:, 1:].flatten(0, 1), ids[:, 1:].flatten()
-        found: Tensor = objective(
-            anchor, candidates[:, 0], others, ids=ids[:, 0], negative_ids=other_ids
-        )
-        return found
-
-    return loss
-
-
 def experiment(seed: int, quick: bool) -> dict[str, np.ndarray]:
     """nDCG@10 of each real query, in points."""
-    from dipole.objectives import Cadet
-
     m = material(quick)
-    arms: dict[str, tuple[Loss, tuple[str, ...]]] = {"cadet": (Cadet(), TYPES)}
-    arms |= {f"infonce {t}": (contrast(t), TYPES) for t in TEMPERATURES}
-    arms |= {f"cadet, {kind}": (Cadet(), (kind,)) for kind in TYPES}
-    found = {
-        "base": ndcg((m.queries @ m.corpus.T).numpy(), m.qrels),
-        "teacher": ndcg(m.teacher, m.qrels),
-    }
-    for name, (loss, kinds) in arms.items():
+    arms: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {"cadet": ({}, TYPES)}
+    arms |= {f"infonce {t}": ({"temperature": t}, TYPES) for t in TEMPERATURES}
+    arms |= {f"cadet, {kind}": ({}, (kind,)) for kind in TYPES}
+    found = {"base": ranked(m, m.tower(0)), "teacher": ndcg(m.teacher, m.qrels)}
+    for name, (contrast, kinds) in arms.items():
         torch.manual_seed(seed)
-        head = Turned(m.corpus.shape[1])
-        losses = losses_of(head, m, loss, kinds, seed, 3 if quick else STEPS)
-        descend(head.parameters(), losses, learning_rate=RATE)
-        with torch.no_grad():
-            found[name] = ndcg((head(m.queries) @ head(m.corpus).T).numpy(), m.qrels)
+        data = [m.lists[kind] for kind in kinds]
+        more: dict[str, Any] = {"wants": ["lists"]}
+        if contrast:
+            data = [triplets(one) for one in data]  # type: ignore[misc]
+            more = {
+                "wants": ["triplets"], "objective": "infonce",
+                "objective_options": {"symmetric": False}, **contrast,
+            }  # fmt: skip
+        if len(kinds) > 1:
+            more |= {"sampler": "shares"}
+        with tempfile.TemporaryDirectory() as folder:
+            run = dipole.fit(
+                joined(data, kinds) if len(kinds) > 1 else data[0], m.tower(RANK),
+                out=Path(folder) / "run", recipe=RECIPE, seed=seed, show_progress=False,
+                batch_size=4 if quick else BATCH, max_steps=3 if quick else STEPS,
+                learning_rate=RATE, warmup=0, weight_decay=0.0, clip_norm=None, **more,
+            )  # fmt: skip
+        found[name] = ranked(m, run.encoder)
     return found
 
 
-def losses_of(
-    head: Turned, m: Material, loss: Loss, kinds: tuple[str, ...], seed: int, steps: int
-) -> Iterator[Tensor]:
-    """Of random batches, with an equal share of every type of query."""
-    rng = np.random.default_rng(seed)
-    for _ in range(steps):
-        parts = []
-        for kind in kinds:
-            made = m.lists[kind]
-            rows = rng.choice(len(made.vectors), min(BATCH // len(kinds), len(made.vectors)), False)
-            parts.append((made.vectors[rows], made.documents[rows], made.scores[rows]))
-        vectors, documents, scores = (torch.cat(part) for part in zip(*parts, strict=True))
-        turned = head(m.corpus)  # of the whole corpus: fewer rows than those of all lists
-        yield loss(head(vectors), turned[documents], scores, documents)
+def triplets(made: Ranked) -> Triplets:
+    """The source as positive, the other candidates as negatives."""
+    rows = list(made.column("candidates"))
+    return Triplets.from_columns(
+        {
+            "anchor": list(made.column("query")),
+            "positive": [row[0] for row in rows],
+            "negatives": [row[1:] for row in rows],
+        }
+    )
+
+
+def ranked(m: Material, encoder: Encoder) -> np.ndarray:
+    """100 nDCG@10 of every real query."""
+    return ndcg(encoder.encode(m.queries) @ encoder.encode(m.corpus).T, m.qrels)
 
 
 def ndcg(scores: np.ndarray, qrels: dict[str, dict[str, int]]) -> np.ndarray:
@@ -198,12 +256,27 @@ def ndcg(scores: np.ndarray, qrels: dict[str, dict[str, int]]) -> np.ndarray:
     return 100 * np.asarray(evaluate_run(run, qrels).per_item["nDCG@10"])
 
 
+# A cross-encoder as the teacher: --mine teacher=FOLDER. Lists that are given with scores are taken
+# as they are.
+RECIPE = Recipe(
+    wants=["lists", "pairs"],
+    mine={"source": f"{__name__}:lists"},
+    objective="cadet",
+    objective_options={
+        "temperature": 0.05, "teacher_temperature": 0.3, "contrast_temperature": 0.01,
+        "contrast": 0.1, "doubt": 0.6,
+    },
+    batch_size=64,
+    weight_decay=0.01,
+)  # fmt: skip
+
 SYSTEM = System(
     id="cadet",
     paper=(
         "Tamber et al. 2025, Conventional Contrastive Learning Often Falls Short: Improving Dense"
         " Retrieval with Cross-Encoder Listwise Distillation and Synthetic Data, arXiv 2505.19274"
     ),
+    recipe=RECIPE,
     claim=Claim(
         sentence=(
             "A retriever that is strong already learns its corpus from a teacher's lists of made "

@@ -2,21 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dipole.encoders.static_text import StaticText
+from dipole.data import Labeled
+from dipole.declared import Count, Positive
+from dipole.encoders.base import Encoder
+from dipole.errors import InputError
+from dipole.kernels.draws import for_rows
+from dipole.sampling.grouped import PerClass
+from dipole.sampling.mixed_negatives import noise_negatives
 from dipole.studies.benches.sentences import QUICK, docstrings
 from dipole.studies.claim import AtLeast, AtMost, Claim
-from dipole.studies.loops import classes_of, descend
 from dipole.systems.base import System
+from dipole.training.parts import Part, Setup, StoredTeacher
+from dipole.training.recipe import Recipe, read_recipe
 
 SENTENCES, HELD_OUT, COPIES = 2500, 500, 3
 FIRST, STEPS, BATCH = 250, 500, 64
 DIM, THRESHOLD = 256, 0.9
+
+
+class Noise(Part):
+    """`count` normal vectors for every row of the batch, made harder by `steps` of gradient ascent
+    of length `size` on the training's own objective (`sampling.mixed_negatives.noise_negatives`),
+    as more `negative` vectors, which are copies of nothing.
+
+    The paper has 1 to 5 a sentence. Half a vector a row is one for every second row.
+    """
+
+    takes = ("anchor", "positive")
+    may_take = ("ids", "labels", "rows", "teacher_scores")
+    gives = ("negative", "negative_ids", "negative_rows")
+    stems = ("negative",)
+
+    count: Positive = 1.0
+    steps: Count = 4
+    size: Positive = 1e-3
+
+    def bind(self, setup: Setup) -> None:
+        if "negative" not in setup.inputs or setup.objective is None:
+            raise InputError(
+                "noise: the objective takes no negatives; expected one with 'negative', as dclr"
+            )
+        self._objective = [setup.objective]  # in a list: its weights are not this module's
+
+    def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        from dipole.training.towers import pick
+
+        (objective,) = self._objective
+        fixed = {name: x.detach() for name, x in batch.items()}
+
+        def loss(noise: Tensor) -> Tensor:
+            value: Tensor = objective(**pick(objective, _beside(fixed, noise)))
+            return value
+
+        first = self._drawn(batch["anchor"])
+        return _beside(batch, noise_negatives(loss, first, steps=self.steps, size=self.size))
+
+    def _drawn(self, anchor: Tensor) -> Tensor:
+        """Of each row those of the numbers row count ... (row + 1) count that are whole."""
+        most = int(np.ceil(self.count))
+
+        def draw(rows: int) -> dict[str, Tensor]:
+            ends = (torch.arange(rows + 1, dtype=torch.float64) * self.count + 1e-9).floor()
+            return {"noise": torch.randn(rows, most, anchor.shape[1]), "here": ends.diff()}
+
+        found = for_rows(draw, len(anchor))
+        there = torch.arange(most) < found["here"][:, None]
+        return found["noise"][there].to(anchor)
+
+
+def _beside(batch: dict[str, Tensor], noise: Tensor) -> dict[str, Tensor]:
+    """The batch with more negatives."""
+    if "negative" not in batch:
+        return batch | {"negative": noise}
+    more = {"negative": torch.cat([batch["negative"], noise])}
+    for name in {"negative_ids", "negative_rows"} & set(batch):
+        none = batch[name].new_full((len(noise),), -1)
+        more[name] = torch.cat([batch[name], none])
+    return batch | more
+
+
+def debiased(teacher: dict[str, Any] | Part) -> dict[str, Any]:
+    """Settings of a training whose first model is this teacher."""
+    return {
+        "objective": "dclr",
+        "objective_options": {"threshold": THRESHOLD},
+        "parts": [teacher, {"dipole.systems.text.dclr:Noise": {}}],
+    }
+
+
+# The first model is SimCSE's, and a frozen copy of it the judge of what goes on from it (the paper
+# begins again from the pretrained model, as `debiased({"teacher": {"model": FOLDER}})` does).
+RECIPE = Recipe(
+    wants=["texts"],
+    view=["same"],
+    temperature=0.05,
+    stages=[
+        {"objective": "infonce", "objective_options": {"symmetric": False}},
+        debiased({"teacher": {"kind": "frozen"}}),
+    ],
+)
 
 
 def planted(quick: bool) -> tuple[list[str], np.ndarray]:
@@ -42,14 +134,14 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
     unseen = sentence >= sentence.max() + 1 - (20 if quick else HELD_OUT)
     known = [text for text, new in zip(texts, unseen, strict=True) if not new]
     groups, steps = sentence[~unseen], 3 if quick else STEPS
-    first = trained(known, groups, seed, 3 if quick else FIRST, teacher=None)
-    with torch.no_grad():
-        teacher = torch.from_numpy(first.encode(known))
+    simcse = read_recipe("simcse")
+    first = trained(known, groups, seed, 3 if quick else FIRST, simcse)
+    teacher = debiased(StoredTeacher(model=first))
     arms = {
-        "simcse": trained(known, groups, seed, steps, teacher=None),
-        "dclr": trained(known, groups, seed, steps, teacher=teacher),
+        "simcse": trained(known, groups, seed, steps, simcse),
+        "dclr": trained(known, groups, seed, steps, simcse | teacher),
     }
-    recall, precision = mask_quality(teacher, groups, seed)
+    recall, precision = mask_quality(torch.from_numpy(first.encode(known)), groups, seed)
     found: dict[str, np.ndarray | float] = {"recall": recall, "precision": precision}
     tested = [text for text, new in zip(texts, unseen, strict=True) if new]
     for arm, encoder in arms.items():
@@ -60,50 +152,30 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
 
 
 def trained(
-    texts: list[str], sentence: np.ndarray, seed: int, steps: int, *, teacher: Tensor | None
-) -> StaticText:
-    """A bag of words; with a teacher's unit vectors of the texts by DCLR, else by SimCSE."""
-    from dipole.objectives import InfoNCE
+    texts: list[str], sentence: np.ndarray, seed: int, steps: int, settings: dict[str, Any]
+) -> Encoder:
+    """A bag of words; in every batch two copies of each of its sentences."""
+    import dipole
 
-    torch.manual_seed(seed)
-    encoder = StaticText.from_texts(texts, texts, dim=DIM, buckets=2048, shared=True).train()
-    simcse = InfoNCE(symmetric=False)
-    batches = classes_of(sentence, steps, classes=BATCH // 2, each=2, seed=seed)
-
-    def losses() -> Iterator[Tensor]:
-        for rows in batches:
-            features = encoder.prepare([texts[i] for i in rows])
-            anchor, positive = encoder(features), encoder(features)
-            if teacher is None:
-                yield simcse(anchor, positive)
-            else:
-                yield debiased(anchor, positive, teacher[rows] @ teacher[rows].T)
-
-    descend(encoder.parameters(), losses(), learning_rate=1e-3)
-    return encoder.eval()
-
-
-def debiased(anchor: Tensor, positive: Tensor, scores: Tensor) -> Tensor:
-    """DCLR's loss with as many noise negatives as rows, made harder by the loss itself."""
-    from dipole.objectives import DCLR
-    from dipole.sampling.mixed_negatives import noise_negatives
-
-    a, p, objective = anchor.detach(), positive.detach(), DCLR(threshold=THRESHOLD)
-
-    def harder(noise: Tensor) -> Tensor:
-        return objective(a, p, negative=noise, teacher_scores=scores)
-
-    noise = noise_negatives(harder, torch.randn_like(a))
-    return objective(anchor, positive, negative=noise, teacher_scores=scores)
+    examples = Labeled.from_columns({"input": texts, "label": sentence.tolist()})
+    with tempfile.TemporaryDirectory() as folder:
+        run = dipole.fit(
+            examples, "static", out=Path(folder) / "run", max_steps=steps, batch_size=BATCH,
+            seed=seed, learning_rate=1e-3, sampler="classes", sampler_options={"per_class": 2},
+            encoder_options={"dim": DIM, "buckets": 2048, "shared": True}, show_progress=False,
+            recipe=Recipe(**settings | {"wants": []}),
+        )  # fmt: skip
+        return run.encoder
 
 
 def mask_quality(vectors: Tensor, sentence: np.ndarray, seed: int) -> tuple[float, float]:
     """Points: of the copies in batches how many are masked, of the masked how many are copies."""
     masked = copies = both = 0
-    for rows in classes_of(sentence, 50, classes=BATCH // 2, each=2, seed=seed):
+    plan = PerClass(sentence.astype(np.uint64), min(BATCH, len(sentence)), per_class=2, seed=seed)
+    for rows in plan.epoch(0)[:50]:
         out = (vectors[rows] @ vectors[rows].T >= THRESHOLD).numpy()
         same = sentence[rows][:, None] == sentence[rows]
-        other = rows[:, None] != rows  # a row is its own positive, and may be drawn twice
+        other = rows[:, None] != rows  # a row is its own positive
         masked += (out & other).sum()
         copies += (same & other).sum()
         both += (out & same & other).sum()
@@ -124,6 +196,7 @@ SYSTEM = System(
         "Zhou et al. 2022, Debiased Contrastive Learning of Unsupervised Sentence "
         "Representations, arXiv 2205.00656"
     ),
+    recipe=RECIPE,
     claim=Claim(
         sentence=(
             "Where batches hold copies, a first model's mask finds them, and without them as "

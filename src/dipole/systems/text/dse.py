@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import copy
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+import dipole
+from dipole.data import Scored
+from dipole.data.joining import joined
+from dipole.encoders.pair_head import HeadScorer, PairHead
 from dipole.encoders.pair_scorer import PairScorer
-from dipole.objectives import DSE
-from dipole.objectives.graded.dse import PairHead
 from dipole.studies.benches.frozen import Frozen
+from dipole.studies.benches.known_vectors import KnownVectors
 from dipole.studies.benches.texts import minilm, stsb
 from dipole.studies.claim import AtLeast, Claim, Inequality
-from dipole.studies.loops import descend
 from dipole.systems.base import System
+from dipole.training.parts import PairTeacher
+from dipole.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from dipole.encoders.transformer_text import TransformerText
@@ -32,26 +38,27 @@ SEEN = (3, 4, 5, 6)  # layers of the student: the last four of the tower
 BATCH, STEPS, RATE = 32, 200, 3e-4
 QUERIES, CANDIDATES = 50, 2000
 
+Sides = tuple[list[str], list[str]]
+
 
 @dataclass(frozen=True)
 class Material:
-    """Frozen texts, row numbers of both sides of pairs and their scores, to train and to test.
+    """Frozen texts, pairs of them and their scores, to train and to test.
 
-    features: what the teacher sees of a pair; vectors: what the student sees of a text.
+    The features of a pair are what the teacher sees; `texts.means` what the student sees of a text.
     """
 
     texts: Frozen
-    sides: tuple[Tensor, Tensor]
+    sides: Sides
     features: np.ndarray
-    gold: Tensor
-    held: tuple[Tensor, Tensor]
+    gold: np.ndarray
+    held: Sides
     held_features: np.ndarray
     truth: np.ndarray
 
-    @property
-    def vectors(self) -> Tensor:
-        """(texts, dim): the means of the student's layers side by side."""
-        return self.texts.means
+    def student(self) -> KnownVectors:
+        """The means of the last layers side by side, which are not trained."""
+        return KnownVectors.of(list(self.texts.number), self.texts.means)
 
 
 @cache
@@ -61,15 +68,15 @@ def material(quick: bool) -> Material:
     one, other, truth = (part[:TESTED] for part in stsb("validation", quick))
     tower = minilm(quick)
     texts = Frozen(tower, chain(first, second, one, other), layers=READ, means=SEEN)
-    sides, held = ((texts.rows(a), texts.rows(b)) for a, b in ((first, second), (one, other)))
-    features, held_features = (np.stack(list(map(aligned, *of(texts, s)))) for s in (sides, held))
-    gold = torch.from_numpy(np.asarray(scores)).float()
-    return Material(texts, sides, features, gold, held, held_features, np.asarray(truth))
 
+    def features(sides: Sides) -> np.ndarray:
+        states = [texts.states_of(texts.rows(side)) for side in sides]
+        return np.stack(list(map(aligned, *states)))
 
-def of(texts: Frozen, sides: Iterable[Tensor]) -> list[list[Tensor]]:
-    """The states of both sides of pairs."""
-    return [texts.states_of(side) for side in sides]
+    sides, held = (list(first), list(second)), (list(one), list(other))
+    return Material(
+        texts, sides, features(sides), np.asarray(scores), held, features(held), np.asarray(truth)
+    )
 
 
 def aligned(first: Tensor, second: Tensor) -> np.ndarray:
@@ -95,24 +102,48 @@ def experiment(seed: int, quick: bool) -> dict[str, float]:
 
     m = material(quick)
     order = np.random.default_rng(seed).permutation(len(m.gold))
-    labelled, others = np.split(order, [20 if quick else LABELLED])
-    teacher = taught(m.features[labelled], m.gold[labelled].numpy(), seed)
-    told = torch.from_numpy(teacher(m.features)).float()[:, None]
-    found = {"teacher": 100 * spearmanr(teacher(m.held_features), m.truth).statistic}
-    arms = {
-        "labels alone": (None, others[:0]),
-        "distilled": (told, others[:0]),
-        "distilled, more pairs": (told, others),
-    }
-    for name, (teaching, more) in arms.items():
-        objective = DSE(m.vectors.shape[1], 1, seed=seed)
-        steps = 3 if quick else STEPS
-        losses = student_losses(objective, m, teaching, labelled, more, seed, steps)
-        descend(objective.parameters(), losses, learning_rate=RATE)
-        with torch.no_grad():
-            said = objective.head(*(m.vectors[side] for side in m.held))[:, 0]
-        found[name] = 100 * spearmanr(said, m.truth).statistic
-    return found | {"times faster": faster(objective.head, m)}
+    labelled, others = np.split(order, [12 if quick else LABELLED])
+    trees = taught(m.features[labelled], m.gold[labelled], seed)
+    told = trees(m.features)
+    found = {"teacher": 100 * spearmanr(trees(m.held_features), m.truth).statistic}
+    said = dict(zip(zip(*m.sides, strict=True), told, strict=True))
+    teacher = PairTeacher(lambda a, b: [said[pair] for pair in zip(a, b, strict=True)])
+    known = graded(m, labelled, m.gold)
+    # Where a score is the teacher's own, both halves of the loss are what the teacher says.
+    more = joined([known, graded(m, others, told)], ["labelled", "others"])
+    batch = 8 if quick else BATCH
+    arms: dict[str, dict[str, Any]] = {
+        "labels alone": {"data": known, "parts": []},
+        "distilled": {"data": known, "parts": [teacher]},
+        "distilled, more pairs": {
+            "data": more, "parts": [teacher], "sampler": "shares", "batch_size": 2 * batch
+        },
+    }  # fmt: skip
+    for name, arm in arms.items():
+        with tempfile.TemporaryDirectory() as folder:
+            settings: dict[str, Any] = {
+                "batch_size": batch, "max_steps": 3 if quick else STEPS, "learning_rate": RATE,
+                "schedule": "constant", "warmup": 0, "clip_norm": None, "wants": [],
+            } | arm  # fmt: skip
+            run = dipole.fit(
+                encoder=m.student(), recipe=RECIPE, out=Path(folder) / "run", seed=seed,
+                show_progress=False, **settings,
+            )  # fmt: skip
+            student = HeadScorer.load(run.folder)
+        found[name] = 100 * spearmanr(student.score(*m.held), m.truth).statistic
+    return found | {"times faster": faster(student.head, m)}
+
+
+def graded(m: Material, rows: np.ndarray, scores: np.ndarray) -> Scored:
+    """Some of the pairs to train on, with these scores of all."""
+    first, second = m.sides
+    return Scored.from_columns(
+        {
+            "first": [first[i] for i in rows],
+            "second": [second[i] for i in rows],
+            "score": [float(scores[i]) for i in rows],
+        }
+    )
 
 
 def taught(features: np.ndarray, gold: np.ndarray, seed: int) -> Callable[[np.ndarray], np.ndarray]:
@@ -125,34 +156,6 @@ def taught(features: np.ndarray, gold: np.ndarray, seed: int) -> Callable[[np.nd
     return trees.fit(features, gold).predict
 
 
-def student_losses(
-    objective: DSE,
-    m: Material,
-    told: Tensor | None,
-    labelled: np.ndarray,
-    others: np.ndarray,
-    seed: int,
-    steps: int,
-) -> Iterator[Tensor]:
-    """On labelled pairs; with others, also on what the teacher says of as many of these."""
-    more = batches(others, steps, seed + 1)
-    for rows in batches(labelled, steps, seed):
-        u, v = (m.vectors[side[rows]] for side in m.sides)
-        loss = objective(u, v, None if told is None else told[rows], scores=m.gold[rows])
-        if len(others) and told is not None:
-            rows = next(more)
-            u, v = (m.vectors[side[rows]] for side in m.sides)
-            loss = (loss + objective(u, v, told[rows])) / 2
-        yield loss
-
-
-def batches(rows: np.ndarray, steps: int, seed: int) -> Iterator[np.ndarray]:
-    """Random rows, `steps` times."""
-    rng = np.random.default_rng(seed)
-    for _ in range(steps):
-        yield rng.choice(rows, min(BATCH, len(rows)), replace=False)
-
-
 @torch.no_grad()
 def faster(head: PairHead, m: Material) -> float:
     """Processor time for QUERIES x CANDIDATES pairs: a cross-encoder's, over the student's.
@@ -162,7 +165,7 @@ def faster(head: PairHead, m: Material) -> float:
     """
     tower, some = m.texts.tower, list(m.texts.number)[:100]
     scorer = cross_encoder(tower)
-    means = m.vectors.repeat(-(-2000 // len(m.vectors)), 1)[:2000]
+    means = m.texts.means.repeat(-(-2000 // len(m.texts.means)), 1)[:2000]
 
     def seconds(work: Callable[[], object]) -> float:
         work()
@@ -186,12 +189,25 @@ def cross_encoder(tower: TransformerText) -> PairScorer:
     return PairScorer(BertForSequenceClassification(config), tower.tokenizer, 64)
 
 
+# The paper's tower is a transformer: --encoder-option model=FOLDER; its teacher a cross-encoder:
+# --part teacher:model=FOLDER. BM25, which every machine has, stands in for one that is not named.
+RECIPE = Recipe(
+    wants=["graded", "pairs"],
+    encoder="layers",
+    encoder_options={"last": 4, "join": "concat", "normalize": False},
+    objective="dse",
+    objective_options={"hidden": 512, "distil": 0.5},
+    parts=[{"teacher": {"model": "bm25"}}],
+    batch_size=32,
+)
+
 SYSTEM = System(
     id="dse",
     paper=(
         "Barkan et al. 2019, Scalable Attentive Sentence-Pair Modeling via Distilled Sentence "
         "Embedding, arXiv 1908.05161"
     ),
+    recipe=RECIPE,
     claim=Claim(
         sentence=(
             "A head on the vectors of two texts that regresses the numbers of a model that reads"

@@ -97,6 +97,7 @@ SYSTEM = System(
         "Schopf et al. 2023, Efficient Domain Adaptation of Sentence Embeddings Using Adapters, "
         "arXiv 2307.03104"
     ),
+    place="dipole.encoders.bottleneck:Bottleneck",
     claim=Claim(
         sentence=(
             "A bottleneck adapter of a few percent of the parameters learns a domain nearly as "

@@ -68,6 +68,7 @@ SYSTEM = System(
             {"queue": {"size": 160, "holds": "anchor"}},
             {"teacher": {"decay": 0.995, "makes": "queue"}},
         ],
+        batch_size=64,
     ),
     claim=Claim(
         sentence=(

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from dipole.data import Scored, load_scored
+import dipole
+from dipole.data import Examples, Inputs, Scored, Triplets, load_scored
 from dipole.encoders.adapters import AdaptedText
 from dipole.encoders.transformer_text import TransformerText
-from dipole.studies.benches.sentences import QUICK, docstrings, fitted, judged, spearman
+from dipole.studies.benches.sentences import QUICK, docstrings, judged, spearman
 from dipole.studies.benches.tiny_text import tiny_text
 from dipole.studies.claim import AtLeast, AtMost, Claim
-from dipole.studies.loops import descend
 from dipole.systems.base import System
 from dipole.systems.text.debcse import contradictions
+from dipole.training.recipe import Recipe
 
 LAYERS, LENGTH = 2, 8
 STEPS, BATCH = 30, 32
 RATES = {"prefix": 3e-2, "full": 3e-5}  # the paper's, and SimCSE's
 HINGE_STEPS, HINGE_RATE, MARGIN = 12, 5e-3, 0.2
+PREFIX: dict[str, Any] = {"adapter_options": {"length": LENGTH}}
+WHOLE: dict[str, Any] = {"adapter": None, "adapter_options": {}}
 
 
 def base(quick: bool) -> TransformerText:
@@ -56,25 +56,28 @@ def shifted(quick: bool) -> Scored:
 def experiment(seed: int, quick: bool) -> dict[str, float | np.ndarray]:
     """Spearman in the domain and out of it, and how many rows a hinge leaves inside the margin."""
     texts, near, far = captions(quick), judged(quick, "sick"), shifted(quick)
-    settings: dict[str, Any] = {
-        "view": ["same"], "objective_options": {"symmetric": False}, "temperature": 0.05,
-        "batch_size": BATCH, "max_steps": 3 if quick else STEPS, "precision": "fp32",
+    inputs = Inputs.from_columns({"input": texts})
+    # Without labels it is the contrast alone, of two views by dropout.
+    alone: dict[str, Any] = {
+        "wants": ["texts"], "objective": "infonce", "batch_size": BATCH,
+        "objective_options": {"symmetric": False, "temperature": 0.05},
     }  # fmt: skip
     found: dict[str, float | np.ndarray] = {}
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "base"
         base(quick).save(place)
-        full = TransformerText.load(place)
-        torch.manual_seed(seed)
-        prefix = AdaptedText.add(TransformerText.load(place), place, "prefix", length=LENGTH)
-        everything = sum(p.numel() for p in full.parameters())
-        trained = sum(p.numel() for p in prefix.addition().values())
-        found["trained share"] = 100 * trained / everything
         arms = {"untrained": TransformerText.load(place).eval()}
-        for name, encoder in (("prefix", prefix), ("full", full)):
-            arms[name] = fitted(
-                texts, "infonce", encoder=encoder, seed=seed, learning_rate=RATES[name], **settings
-            )  # type: ignore[assignment]
+        for name, arm in (("prefix", PREFIX), ("full", WHOLE)):
+            arms[name] = trained(
+                inputs, place, seed, learning_rate=RATES[name], max_steps=3 if quick else STEPS,
+                **alone | arm,
+            )  # fmt: skip
+        everything = sum(p.numel() for p in arms["untrained"].parameters())
+        prefix = arms["prefix"]
+        assert isinstance(prefix, AdaptedText)
+        found["trained share"] = (
+            100 * sum(p.numel() for p in prefix.addition().values()) / everything
+        )
         for name, encoder in arms.items():
             within, without = spearman(encoder, near), spearman(encoder, far)
             found[f"SICK, {name}"] = within
@@ -84,6 +87,17 @@ def experiment(seed: int, quick: bool) -> dict[str, float | np.ndarray]:
         for weight in (0.0, 10.0):
             found[f"inside the margin, hinge x {weight:g}"] = hinged(place, weight, seed, quick)
     return found
+
+
+def trained(examples: Examples, place: Path, seed: int, **settings: Any) -> TransformerText:
+    """The base in a folder after a training as the recipe has it, but for these settings."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = dipole.fit(
+            examples, str(place), recipe=RECIPE | settings, out=Path(folder) / "run", seed=seed,
+            precision="fp32", show_progress=False,
+        )  # fmt: skip
+        assert isinstance(run.encoder, TransformerText)
+        return run.encoder
 
 
 def moved(adapted: TransformerText, untrained: TransformerText) -> float:
@@ -98,28 +112,34 @@ def moved(adapted: TransformerText, untrained: TransformerText) -> float:
 
 def hinged(place: Path, weight: float, seed: int, quick: bool) -> np.ndarray:
     """Of unseen triplets, which the hinge would still count, in points, after a few steps."""
-    from dipole.objectives import EnergyHinge, InfoNCE
-
     triplets = contradictions(quick)
     held = max(1, len(triplets) // 3)
-    torch.manual_seed(seed)
-    encoder = AdaptedText.add(TransformerText.load(place), place, "prefix", length=LENGTH).train()
-    infonce, hinge = InfoNCE(symmetric=False), EnergyHinge(margin=MARGIN)
-    rng = np.random.default_rng(seed)
+    a, p, n = (list(side) for side in zip(*triplets[held:], strict=True))
+    columns = {"anchor": a, "positive": p, "negatives": [[text] for text in n]}
+    settings: dict[str, Any] = {"batch_size": BATCH, "max_steps": 2 if quick else HINGE_STEPS}
+    if not weight:
+        settings["objective"] = "infonce"
+        settings["objective_options"] = {"symmetric": False, "temperature": 0.05}
+    encoder = trained(Triplets.from_columns(columns), place, seed, **settings | PREFIX)
+    sides = (encoder.encode(list(side)) for side in zip(*triplets[:held], strict=True))
+    one, near, far = sides
+    return 100.0 * ((one * far).sum(1) + MARGIN > (one * near).sum(1))
 
-    def losses() -> Iterator[Tensor]:
-        for _ in range(2 if quick else HINGE_STEPS):
-            rows = held + rng.choice(len(triplets) - held, min(BATCH, len(triplets) - held), False)
-            sides = zip(*(triplets[i] for i in rows), strict=True)
-            a, p, n = (encoder(encoder.prepare(list(side))) for side in sides)
-            yield infonce(a, p, n) + weight * hinge(a, p, n)
 
-    trained = [p for p in encoder.parameters() if p.requires_grad]
-    descend(trained, losses(), learning_rate=HINGE_RATE)
-    encoder.eval()
-    a, p, n = (encoder.encode(list(side)) for side in zip(*triplets[:held], strict=True))
-    return 100.0 * ((a * n).sum(1) + MARGIN > (a * p).sum(1))
-
+# Supervised, as published: a sentence, one it entails, one it contradicts. It is for a transformer:
+# --encoder FOLDER.
+RECIPE = Recipe(
+    wants=["triplets", "pairs"],
+    adapter="prefix",
+    adapter_options={"length": 10},
+    objective="infonce + 10 * energy-hinge",
+    objective_options={
+        "infonce.temperature": 0.05, "infonce.symmetric": False, "energy-hinge.margin": MARGIN
+    },
+    learning_rate=HINGE_RATE,
+    batch_size=256,
+    epochs=10.0,
+)  # fmt: skip
 
 SYSTEM = System(
     id="promcse",
@@ -127,6 +147,7 @@ SYSTEM = System(
         "Jiang et al. 2022, Improved Universal Sentence Embeddings with Prompt-based "
         "Contrastive Learning and Energy-based Learning, arXiv 2203.06875"
     ),
+    recipe=RECIPE,
     claim=Claim(
         sentence=(
             "A prefix of less than a hundredth of the weights, trained on a frozen model, makes "

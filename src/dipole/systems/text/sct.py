@@ -1,159 +1,186 @@
-"""SCT: a small student learns the similarities of the other view, or of a large teacher."""
+"""SCT: a small student learns the similarities of the other view, or of a large teacher.
+
+The recipe distils the encoder into itself; with a large teacher it is `RECIPE | distilled(MODEL)`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dipole.encoders.transformer_text import TransformerText
-from dipole.studies.benches.sentences import judged, spearman, unlabelled
+from dipole.declared import Count, Positive
+from dipole.errors import InputError
+from dipole.objectives.contract.base import Objective, Temperature
+from dipole.objectives.maths import unit
+from dipole.objectives.pairs.sct import similarity_distribution
+from dipole.objectives.whole_batch import whole_batch
+from dipole.studies.benches.sentences import fitted, judged, spearman, unlabelled
 from dipole.studies.benches.tiny_text import tiny_text
 from dipole.studies.claim import AtLeast, Claim
-from dipole.studies.loops import descend
 from dipole.systems.base import System
+from dipole.training.parts import Part, Setup, StoredTeacher
+from dipole.training.recipe import Recipe, read_recipe
 
+if TYPE_CHECKING:
+    from dipole.encoders.base import Encoder
+
+HERE = "dipole.systems.text.sct"
 SENTENCES, BATCH, EPOCHS, BANK = 3000, 64, 2, 4096
 STUDENT, TEACHER = 0.04, 0.03  # temperatures, the paper's of its smallest encoder
-ARMS = ("simcse", "simcse, edited", "sct", "sct-distillation", "mse-distillation")
-Loss = Callable[[Tensor, Tensor, np.ndarray], Tensor]
+
+
+class OtherView(Objective):
+    """A student's similarities to a bank follow a teacher's, `similarity_distribution`, of which
+    SCT has one for each view: t the teacher of one, `anchor` the student of the other.
+
+    Shapes: anchor (n, d); teacher (n, d), without gradient; queue (m, d).
+    """
+
+    temperature: Temperature = Temperature(0.05)
+    teacher_temperature: Positive = 0.04
+
+    def forward(self, anchor: Tensor, teacher: Tensor, queue: Tensor | None = None) -> Tensor:
+        return similarity_distribution(
+            anchor,
+            teacher,
+            queue,
+            temperature=self.temperature(),
+            teacher_temperature=self.teacher_temperature,
+            reduction=self.reduction,
+        )
+
+
+class CosineMSE(Objective):
+    """The mean squared difference between cosines of the batch and the teacher's: the baseline."""
+
+    def forward(self, anchor: Tensor, positive: Tensor, teacher_scores: Tensor) -> Tensor:
+        return F.mse_loss(unit(anchor) @ whole_batch(unit(positive)).T, teacher_scores)
+
+
+class Student(Part):
+    """The student's vectors behind a map of both views, `student_anchor` and `student_positive`:
+    it is there in training only."""
+
+    takes = ("anchor", "positive")
+    gives = ("student_anchor", "student_positive")
+    stems = ("student",)
+
+    def bind(self, setup: Setup) -> None:
+        with torch.random.fork_rng():
+            torch.manual_seed(setup.seed)
+            self.map = self.made(setup)
+
+    def made(self, setup: Setup) -> nn.Module:
+        """The map."""
+        raise NotImplementedError
+
+    def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        return batch | {f"student_{name}": self.map(batch[name]) for name in self.takes}
+
+
+class Projections(Student):
+    """`count` projections in a row, each d -> width d -> d with a ReLU between."""
+
+    count: Count = 3
+    width: Count = 10
+
+    def made(self, setup: Setup) -> nn.Module:
+        d = setup.encoder.dim
+        layers = [(nn.Linear(d, self.width * d), nn.ReLU(), nn.Linear(self.width * d, d))
+                  for _ in range(self.count)]  # fmt: skip
+        return nn.Sequential(*(layer for three in layers for layer in three))
+
+
+class IntoTeacher(Student):
+    """A linear map into the space of a teacher (`teacher:model=`), which stays orthogonal: it
+    leaves the student's own cosines as they are, and so may be left out afterwards (our reading of
+    teachers of another width, which the paper has none of)."""
+
+    may_take = ("teacher_anchor",)
+    binds_last = True
+
+    def made(self, setup: Setup) -> nn.Module:
+        teacher, d = setup.find(StoredTeacher), setup.encoder.dim
+        if teacher is None or teacher.dim < d:
+            found = "no teacher" if teacher is None else f"{d} dimensions of {teacher.dim}"
+            raise InputError(f"into teacher: found {found}; expected a teacher at least as wide")
+        return nn.utils.parametrizations.orthogonal(nn.Linear(d, teacher.dim, bias=False))
+
+
+def terms(a: str, b: str) -> str:
+    """Each view's student behind the other view's teacher `a`, `b`, with a bank of what it said."""
+    term = f"{HERE}:OtherView"
+    one = f"{term}(anchor=student_positive, teacher={a}, queue=past_anchors)"
+    return f"{one} + {term}(anchor=student_anchor, teacher={b}, queue=past_positives)"
+
+
+def banks(size: int, a: str, b: str) -> list[dict[str, Any]]:
+    """Two, full of random vectors at first."""
+    held = {"past_anchors": a, "past_positives": b}
+    return [
+        {"queue": {"size": size, "holds": what, "name": name, "starts": "random"}}
+        for name, what in held.items()
+    ]
+
+
+def distilled(model: str | Encoder, size: int = 65536) -> dict[str, Any]:
+    """Settings beside the recipe's that make a larger model the teacher."""
+    teacher = ("teacher_anchor", "teacher_positive")
+    parts = [StoredTeacher(model=model), *banks(size, *teacher), {f"{HERE}:IntoTeacher": {}}]
+    return {"objective": terms(*teacher), "parts": parts}
+
+
+RECIPE = Recipe(
+    wants=["texts"],
+    view=["word-deletion", "word-shuffle"],
+    objective=terms("anchor", "positive"),
+    objective_options={"temperature": 0.05, "teacher_temperature": 0.04},
+    parts=[*banks(65536, "anchor", "positive"), {f"{HERE}:Projections": {}}],
+    batch_size=128,
+)
 
 
 @cache
-def teacher_vectors(quick: bool) -> Tensor:
-    """Unit vectors of the training sentences by MiniLM; in a quick run by a random transformer."""
+def large_teacher(quick: bool) -> Encoder:
+    """MiniLM; in a quick run a random transformer."""
     from dipole.studies.benches.minilm import minilm
 
     texts = unlabelled(quick, SENTENCES)
-    teacher = tiny_text(texts, seed=99, dim=96) if quick else minilm("sct", max_length=32)
-    return torch.from_numpy(teacher.encode(texts))
+    return tiny_text(texts, seed=99, dim=96) if quick else minilm("sct", max_length=32)
 
 
-class Bank:
-    """The last vectors of one view, first in, first out; random ones at first."""
-
-    def __init__(self, dim: int, size: int) -> None:
-        self.vectors = F.normalize(torch.randn(size, dim), dim=1)
-
-    def enter(self, vectors: Tensor) -> None:
-        self.vectors = torch.cat([self.vectors[len(vectors) :], vectors])
-
-
-def projections(dim: int) -> nn.Module:
-    """Three in a row, each d -> 10 d -> d."""
-    layers: list[nn.Module] = []
-    for _ in range(3):
-        layers += [nn.Linear(dim, 10 * dim), nn.ReLU(), nn.Linear(10 * dim, dim)]
-    return nn.Sequential(*layers)
-
-
-def cross_view(student: nn.Module, dim: int, teacher: Tensor | None) -> Loss:
-    """SCT of two views' vectors and row numbers; without a teacher the encoder is its own."""
-    from dipole.objectives.pairs.sct import similarity_distribution
-
-    banks = Bank(dim, BANK), Bank(dim, BANK)
-
-    def loss(a: Tensor, b: Tensor, rows: np.ndarray) -> Tensor:
-        t = (a.detach(), b.detach()) if teacher is None else (teacher[rows], teacher[rows])
-        total = a.new_zeros(())
-        for theirs, bank, other in zip(t, banks, (b, a), strict=True):
-            total = total + similarity_distribution(
-                student(other),
-                theirs,
-                bank.vectors,
-                temperature=STUDENT,
-                teacher_temperature=TEACHER,
-            )
-            bank.enter(theirs)
-        return total
-
-    return loss
-
-
-class Projected:
-    """An encoder followed by a map into its teacher's space."""
-
-    def __init__(self, encoder: TransformerText, into: nn.Module) -> None:
-        self.encoder, self.into = encoder, into
-
-    @torch.no_grad()
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
-        return np.asarray(self.into(torch.from_numpy(self.encoder.encode(texts))))
-
-
-def cosines_follow(teacher: Tensor) -> Loss:
-    """The mean squared difference between cosines of the batch and the teacher's."""
-
-    def loss(a: Tensor, b: Tensor, rows: np.ndarray) -> Tensor:
-        return F.mse_loss(a @ b.T, teacher[rows] @ teacher[rows].T)
-
-    return loss
-
-
-def contrast() -> Loss:
-    """SimCSE's loss."""
-    from dipole.objectives import InfoNCE
-
-    simcse = InfoNCE(symmetric=False)
-    return lambda a, b, rows: simcse(a, b)
+def arms(quick: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Arm -> its settings."""
+    options = {"temperature": STUDENT, "teacher_temperature": TEACHER}
+    simcse, own = read_recipe("simcse"), RECIPE.settings | {"objective_options": options}
+    model = large_teacher(quick)
+    yield "simcse", simcse
+    yield "simcse, edited", simcse | {"view": own["view"]}
+    yield "sct", own | {"parts": [*banks(BANK, "anchor", "positive"), {f"{HERE}:Projections": {}}]}
+    yield "sct-distillation", own | distilled(model, BANK)
+    mse = {"objective": f"{HERE}:CosineMSE", "objective_options": {}}
+    yield "mse-distillation", own | mse | {"parts": [StoredTeacher(model=model)]}
 
 
 def experiment(seed: int, quick: bool) -> dict[str, float]:
     """Spearman on unseen pairs of every arm."""
-    texts, pairs, teacher = unlabelled(quick, SENTENCES), judged(quick), teacher_vectors(quick)
+    texts, pairs = unlabelled(quick, SENTENCES), judged(quick)
     found = {}
-    for arm in ARMS:
-        encoder = tiny_text(texts, seed=seed).train()
-        student: nn.Module = nn.Identity()
-        if arm == "sct":
-            student = projections(encoder.dim)
-        elif arm == "sct-distillation":  # into the teacher's space
-            student = nn.Linear(encoder.dim, teacher.shape[1], bias=False)
-            nn.init.orthogonal_(student.weight)
-        losses: dict[str, Loss] = {
-            "simcse": contrast(),
-            "simcse, edited": contrast(),
-            "sct": cross_view(student, encoder.dim, None),
-            "sct-distillation": cross_view(student, teacher.shape[1], teacher),
-            "mse-distillation": cosines_follow(teacher),
-        }
-        batches = in_batches(len(texts), 1 if quick else EPOCHS, seed)
-        steps = rendered(encoder, texts, batches, losses[arm], edited=arm != "simcse")
-        descend([*encoder.parameters(), *student.parameters()], steps, learning_rate=5e-4)
-        taught = Projected(encoder.eval(), student) if arm == "sct-distillation" else encoder
-        found[f"STS-B, {arm}"] = spearman(taught, pairs)
+    for arm, settings in arms(quick):
+        objective = settings["objective"]
+        encoder = fitted(
+            texts, objective, encoder=tiny_text(texts, seed=seed), seed=seed, learning_rate=5e-4,
+            precision="fp32",
+            **{k: v for k, v in settings.items() if k != "objective"}
+            | {"batch_size": BATCH, "epochs": 1 if quick else EPOCHS},
+        )  # fmt: skip
+        found[f"STS-B, {arm}"] = spearman(encoder, pairs)
     return found
-
-
-def in_batches(n: int, epochs: int, seed: int) -> Iterator[np.ndarray]:
-    """Row numbers of full batches."""
-    rng = np.random.default_rng(seed)
-    for _ in range(epochs):
-        order = rng.permutation(n)
-        yield from (order[i : i + BATCH] for i in range(0, n - BATCH + 1, BATCH))
-
-
-def rendered(
-    encoder: TransformerText,
-    texts: Sequence[str],
-    batches: Iterable[np.ndarray],
-    loss: Loss,
-    *,
-    edited: bool,
-) -> Iterator[Tensor]:
-    """The loss of every batch, of two edited views or of the texts as they are, twice."""
-    from dipole.views.text import WordDeletion, WordShuffle
-
-    views = (WordDeletion(), WordShuffle())
-    for step, rows in enumerate(batches):
-        rng = np.random.default_rng(step)
-        batch = [texts[i] for i in rows]
-        a, b = (encoder(encoder.prepare(view(batch, rng) if edited else batch)) for view in views)
-        yield loss(a, b, rows)
 
 
 SYSTEM = System(
@@ -162,6 +189,7 @@ SYSTEM = System(
         "Limkonchotiwat et al. 2023, An Efficient Self-Supervised Cross-View Training For "
         "Sentence Embedding, arXiv 2311.03228"
     ),
+    recipe=RECIPE,
     claim=Claim(
         sentence=(
             "A very small encoder learns more from the other view's similarities to a bank than "
@@ -184,8 +212,9 @@ SYSTEM = System(
             " at first; temperatures of the paper's smallest encoder. The teacher,"
             " all-MiniLM-L6-v2, reads the sentence as it is, once; it was trained on labelled"
             " pairs, which is what is distilled. The student of 64 dimensions is mapped into the"
-            " teacher's 384 by a matrix that starts orthogonal and is measured there. MSE: cosines"
-            " within the batch against the teacher's. Nothing else was tried."
+            " teacher's 384 by a matrix that stays orthogonal, which changes no cosine, and is"
+            " measured without it. MSE: cosines within the batch against the teacher's. Nothing"
+            " else was tried."
         ),
     ),
 )

@@ -1,4 +1,5 @@
-"""dropout is the only difference of two views."""
+"""SimCSE: dropout is the only difference of two views; with labels an entailed sentence is the
+positive and a contradiction a hard negative."""
 
 from __future__ import annotations
 
@@ -9,8 +10,7 @@ SYSTEM = System(
     id="simcse",
     paper="Gao et al. 2021, SimCSE, arXiv 2104.08821",
     recipe=Recipe(
-        wants=["texts"],
-        view=["same"],
+        wants=["texts", "triplets", "pairs"],
         objective="infonce",
         objective_options={"symmetric": False},
         temperature=0.05,

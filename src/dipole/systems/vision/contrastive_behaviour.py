@@ -81,6 +81,7 @@ def relations(outcome: Outcome) -> Mapping[str, np.ndarray]:
 SYSTEM = System(
     id="contrastive-behaviour",
     paper="Wang and Liu 2021, Understanding the Behaviour of Contrastive Loss, arXiv 2012.09740",
+    place="dipole.evaluation.geometry.classes:tolerance",
     # The loss that the analysis leads to: the hardest tenth alone, so that a high temperature,
     # which keeps together what belongs together, does not lose the weight on hard negatives.
     recipe=Recipe(

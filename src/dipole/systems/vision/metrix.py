@@ -2,23 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal, get_args
+import tempfile
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dipole.encoders.conv import ConvImage
+from dipole.data import Labeled
+from dipole.declared import Positive
+from dipole.encoders.base import Encoder
+from dipole.kernels.draws import for_rows
+from dipole.objectives.maths import everywhere
+from dipole.objectives.whole_batch import whole_batch
+from dipole.sampling.mixed_pairs import mixed_pairs
 from dipole.studies.claim import AtLeast, AtMost, Claim
-from dipole.studies.loops import classes_of, descend
 from dipole.systems.base import System
 from dipole.systems.vision.multi_similarity import right, unseen_classes
+from dipole.training.parts import Part
+from dipole.training.recipe import Recipe
 
 EACH, STEPS = 20, 200
-WEIGHT = 0.4
 Template = Literal["contrastive", "multi-similarity"]
 TEMPLATES: tuple[Template, ...] = get_args(Template)
+
+
+class LabelMixtures(Part):
+    """An anchor's negatives of the batch of all processes, each mixed with one of its positives or,
+    by a coin for the batch, with the anchor itself: its `candidates`, and in `relevance` how
+    positive they are (`sampling.mixed_pairs`; the paper's mixtures of vectors, its cheapest level).
+
+    An anchor has as many as the one that has the fewest negatives, drawn where it has more; one
+    without a positive is mixed with itself.
+    """
+
+    takes = ("anchor", "labels", "rows")
+    gives = ("candidates", "relevance")
+
+    concentration: Positive = 2.0
+
+    def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        anchor, labels = batch["anchor"], batch["labels"]
+        z, every, rows = whole_batch(anchor), everywhere(labels), everywhere(batch["rows"])
+        alike, own = labels[:, None] == every, batch["rows"][:, None] == rows
+        beta = torch.distributions.Beta(self.concentration, self.concentration)
+
+        def draw(n: int) -> dict[str, Tensor]:
+            one = (n, len(every))
+            found = {"order": torch.rand(one), "partner": torch.rand(one), "coin": torch.rand(())}
+            return found | {"weight": beta.sample()}
+
+        drawn = {k: x.to(anchor.device) for k, x in for_rows(draw, len(anchor)).items()}
+        # Of all processes alike: every class's anchors have the same negatives.
+        count = int((every[:, None] != every).sum(1).min())
+        order = drawn["order"].masked_fill(alike, torch.inf)
+        negatives = z[order.topk(count, largest=False).indices]
+        partner = drawn["partner"].masked_fill(~alike | own, -1.0)
+        partner = torch.where((alike & ~own).any(1), partner.argmax(1), own.int().argmax(1))
+        first = z[partner] if drawn["coin"] < 0.5 else anchor
+        mixed, relevance = mixed_pairs(first, negatives, weight=float(drawn["weight"]))
+        return batch | {"candidates": mixed, "relevance": relevance}
+
+
+HERE = "dipole.systems.vision.metrix"
+RECIPE = Recipe(
+    wants=["labelled"],
+    view=["same*1"],
+    objective="multi-similarity + 0.4 * metrix",
+    parts=[{f"{HERE}:LabelMixtures": {}}],
+    sampler="classes",
+    batch_size=100,
+)
+ARMS: dict[str, dict[str, Any]] = {
+    "contrastive": {"objective": "contrastive-batch", "parts": []},
+    "contrastive + metrix": {
+        "objective": "contrastive-batch + 0.4 * metrix",
+        "objective_options": {"metrix.template": "contrastive"},
+    },
+    "multi-similarity": {"objective": "multi-similarity", "parts": []},
+    "multi-similarity + metrix": {},
+}
 
 
 def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
@@ -27,65 +91,28 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
     images, labels = list(train.column("input")), np.asarray(list(train.column("label")))
     unseen, truth = list(test.column("input")), np.asarray(list(test.column("label")))
     found: dict[str, np.ndarray | float] = {}
-    for name in TEMPLATES:
-        for mixes in (False, True):
-            encoder = trained(images, labels, name, mixes, seed, steps=3 if quick else STEPS)
-            vectors = encoder.encode(unseen).astype(np.float64)
-            arm = f"{name} + metrix" if mixes else name
-            found[f"Recall@1, {arm}"] = 100.0 * right(vectors, truth)
-            if mixes:
-                clean = encoder.encode(images)
-                found |= {
-                    f"{what}, {name}": value
-                    for what, value in utilisation(clean, labels, vectors, seed).items()
-                }
+    for arm, settings in ARMS.items():
+        encoder = trained(train, settings, seed, steps=3 if quick else STEPS)
+        vectors = encoder.encode(unseen).astype(np.float64)
+        found[f"Recall@1, {arm}"] = 100.0 * right(vectors, truth)
+        if settings.get("parts") is None:  # those of the recipe: mixtures
+            name = arm.removesuffix(" + metrix")
+            covered = utilisation(encoder.encode(images), labels, vectors, seed)
+            found |= {f"{what}, {name}": value for what, value in covered.items()}
     return found
 
 
-def trained(
-    images: list[np.ndarray],
-    labels: np.ndarray,
-    name: Template,
-    mixes: bool,
-    seed: int,
-    *,
-    steps: int,
-) -> ConvImage:
-    """A small convolutional tower."""
-    from dipole.objectives import BatchContrastive, Metrix, MultiSimilarity
+def trained(train: Labeled, settings: dict[str, Any], seed: int, *, steps: int) -> Encoder:
+    """A small convolutional tower; batches of 20 images of each of 5 classes."""
+    import dipole
 
-    torch.manual_seed(seed)
-    encoder = ConvImage.from_images(images, head=None).train()
-    clean = BatchContrastive() if name == "contrastive" else MultiSimilarity()
-    mixed = Metrix(template=name)
-
-    def losses() -> Iterator[Tensor]:
-        batches = classes_of(labels, steps, classes=5, each=EACH, seed=seed)
-        generator = torch.Generator().manual_seed(seed)
-        for rows in batches:
-            z = encoder(encoder.prepare([images[i] for i in rows]))
-            label = torch.from_numpy(np.unique(labels[rows], return_inverse=True)[1])
-            loss = clean(z[None], labels=label)
-            if mixes:
-                loss = loss + WEIGHT * mixed(z, *mixtures(z, label, generator))
-            yield loss
-
-    descend(encoder.parameters(), losses(), learning_rate=1e-3)
-    return encoder
-
-
-def mixtures(z: Tensor, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Every negative of an anchor, mixed with a positive or (by a coin per batch) the anchor."""
-    from dipole.sampling.mixed_pairs import mixed_pairs
-
-    n = len(z)
-    apart = label[:, None] != label
-    negatives = z[apart.nonzero()[:, 1]].view(n, -1, z.shape[1])
-    partner = torch.multinomial(
-        ((~apart) & ~torch.eye(n, dtype=torch.bool)).double(), 1, generator=generator
-    )[:, 0]
-    coin = bool(torch.rand((), generator=generator) < 0.5)
-    return mixed_pairs(z[partner] if coin else z, negatives, generator=generator)
+    with tempfile.TemporaryDirectory() as folder:
+        run = dipole.fit(
+            train, "conv", out=Path(folder) / "run", recipe=RECIPE | settings, max_steps=steps,
+            batch_size=5 * EACH, sampler_options={"per_class": EACH}, learning_rate=1e-3,
+            encoder_options={"head": None}, seed=seed, show_progress=False,
+        )  # fmt: skip
+        return run.encoder
 
 
 def utilisation(
@@ -117,6 +144,7 @@ SYSTEM = System(
         "Venkataramanan et al. 2021, It Takes Two to Tango: Mixup for Deep Metric Learning, "
         "arXiv 2106.04990"
     ),
+    recipe=RECIPE,
     claim=Claim(
         sentence=(
             "Mixtures of examples with interpolated labels improve the retrieval of unseen "

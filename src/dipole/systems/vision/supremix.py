@@ -2,21 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import tempfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dipole.encoders.conv import ConvImage
+from dipole.data import Labeled
+from dipole.declared import Count, Positive
+from dipole.encoders.base import Encoder
+from dipole.errors import InputError
+from dipole.kernels.draws import for_rows
+from dipole.objectives.contract.base import Objective
+from dipole.objectives.maths import reduce
 from dipole.studies.claim import AtLeast, AtMost, Claim, Inequality
-from dipole.studies.loops import descend
 from dipole.systems.base import System
+from dipole.training.kinds import numbers_of
+from dipole.training.parts import Part, Setup
+from dipole.training.recipe import Recipe
+from dipole.views.base import Features, View
 
+HERE = "dipole.systems.vision.supremix"
 LARGEST = 90.0  # degrees
 STEPS, BATCH = 200, 64
 BIN = 15.0
-Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+class Standardised(Part):
+    """The labels' `numbers` less their mean in the training data, in standard deviations: weights
+    by distance and the window of SupReMix are in these units."""
+
+    takes = ("numbers",)
+    gives = ("numbers",)
+
+    def bind(self, setup: Setup) -> None:
+        numbers = numbers_of(setup.examples.column("label"))
+        self.mean = float(np.mean(numbers or [0.0]))
+        self.deviation = float(np.std(numbers or [0.0]))
+        if not self.deviation:
+            raise InputError("label: found one number for all; expected numbers that differ")
+
+    def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        return batch | {"numbers": (batch["numbers"] - self.mean) / self.deviation}
+
+
+class PixelNoise(View):
+    """Normal noise on every pixel, which leaves an image's angle."""
+
+    def __init__(self, deviation: float = 0.05) -> None:
+        super().__init__()
+        self.deviation = deviation
+
+    def forward(self, features: Features) -> Features:
+        image = features["image"]
+        noise = for_rows(lambda n: {"x": torch.randn(n, *image.shape[1:])}, len(image))["x"]
+        return features | {"image": image + self.deviation * noise.to(image)}
+
+
+class Direct(Objective):
+    """|w . (10 z) + b - y| with a learnt w and b, the mean over the views: the baseline.
+
+    Shapes: views (v, n, dim); numbers (n,).
+    """
+
+    dim: Count = 128
+    scale: Positive = 10.0
+
+    def make(self) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            self.head = nn.Linear(self.dim, 1)
+
+    def forward(self, views: Tensor, numbers: Tensor) -> Tensor:
+        off = (self.head(self.scale * views)[..., 0] - numbers).abs()
+        return reduce(off.mean(0), self.reduction)
+
+
+# Two views of every example, given by dropout (texts); for images add --view weak.
+RECIPE = Recipe(
+    wants=["numbered"],
+    view=["same"],
+    objective="supremix(scores=numbers)",
+    parts=[{f"{HERE}:Standardised": {}}],
+    temperature=0.07,
+)
 
 
 def turned(part: str, quick: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -33,23 +104,18 @@ def turned(part: str, quick: bool) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(found).astype(np.uint8), angles
 
 
-def losses_by_name() -> dict[str, tuple[Loss, list[nn.Parameter]]]:
-    """Arm -> loss of (views (2, n, d), angles standardised (n,)), and weights of its own."""
-    from dipole.objectives import SupCon, SupReMix
-
-    head = nn.Linear(128, 1)
-    width = BIN / LARGEST * np.sqrt(12)  # of a bin, in deviations of a uniform angle
-    binned = SupCon(temperature=0.07)
+def arms() -> dict[str, dict[str, Any]]:
+    """Arm -> what it has in the place of the recipe's."""
+    window = {"window": 1.0}
     return {
-        "supremix": (SupReMix(window=1.0), []),
-        "no mix-pos": (SupReMix(window=1.0, positives=0, same=0.05), []),
-        "no mix-neg": (SupReMix(window=1.0, negatives=0), []),
-        "supcon": (lambda z, y: binned(z, labels=((y + 10) / width).long()), []),
-        "direct": (
-            lambda z, y: (head(10 * z.flatten(0, 1))[:, 0] - y.repeat(2)).abs().mean(),
-            list(head.parameters()),
-        ),
-    }
+        "supremix": {"objective_options": window},
+        "no mix-pos": {"objective_options": window | {"positives": 0, "same": 0.05}},
+        "no mix-neg": {"objective_options": window | {"negatives": 0}},
+        "supcon": {"objective": "supcon", "parts": []},  # of binned labels
+        "direct": {
+            "objective": f"{HERE}:Direct", "temperature": None, "encoder_options": {"head": None},
+        },
+    }  # fmt: skip
 
 
 def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
@@ -60,11 +126,11 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
 
     images, angles = turned("train", quick)
     unseen, truth = turned("test", quick)
-    target = torch.from_numpy((angles - LARGEST / 2) / (LARGEST / np.sqrt(12))).float()
     found: dict[str, np.ndarray | float] = {}
-    torch.manual_seed(seed)
-    for name, (loss, own) in losses_by_name().items():
-        encoder = trained(images, target, loss, own, seed, steps=3 if quick else STEPS)
+    for name, settings in arms().items():
+        labels = (angles // BIN).astype(int) if name == "supcon" else angles
+        examples = Labeled.from_columns({"input": images, "label": labels.tolist()})
+        encoder = trained(examples, settings, seed, steps=3 if quick else STEPS)
         vectors, tested = encoder.encode(list(images)), encoder.encode(list(unseen))
         probe = RidgeCV(np.logspace(-4, 2, 7)).fit(vectors, angles)
         found[f"error, {name}"] = np.abs(probe.predict(tested) - truth)
@@ -73,35 +139,23 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
     return found
 
 
-def trained(
-    images: np.ndarray,
-    target: Tensor,
-    loss: Loss,
-    own: list[nn.Parameter],
-    seed: int,
-    *,
-    steps: int,
-) -> ConvImage:
+def trained(examples: Labeled, settings: dict[str, Any], seed: int, *, steps: int) -> Encoder:
     """A small convolutional tower; two views differ by noise, which leaves the angle."""
-    torch.manual_seed(seed)
-    direct = bool(own)
-    encoder = ConvImage.from_images(list(images), head=None if direct else 128).train()
-    rng = np.random.default_rng(seed)
+    import dipole
 
-    def losses() -> Iterator[Tensor]:
-        for _ in range(steps):
-            rows = rng.choice(len(images), min(BATCH, len(images)), replace=False)
-            image = encoder.prepare(list(images[rows]))["image"]
-            views = [encoder({"image": image + 0.05 * torch.randn_like(image)}) for _ in range(2)]
-            yield loss(torch.stack(views), target[rows])
-
-    descend([*encoder.parameters(), *own], losses(), learning_rate=1e-3)
-    return encoder
+    with tempfile.TemporaryDirectory() as folder:
+        run = dipole.fit(
+            examples, "conv", out=Path(folder) / "run", recipe=RECIPE | settings, max_steps=steps,
+            view=[f"{HERE}:PixelNoise"], batch_size=BATCH, learning_rate=1e-3, seed=seed,
+            show_progress=False,
+        )  # fmt: skip
+        return run.encoder
 
 
 SYSTEM = System(
     id="supremix",
     paper="Wu et al. 2023, Mixup Your Own Pairs, arXiv 2309.16633",
+    recipe=RECIPE,
     claim=Claim(
         sentence=(
             "Contrast for regression with mixed pairs orders the space by the label and predicts "

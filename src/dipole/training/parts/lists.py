@@ -28,8 +28,8 @@ class Lists(Part):
 
     # Not the negatives that a queue or centroids add: of these no teacher says anything.
     takes = ("positive", "ids", "rows")
-    may_take = ("teacher_positive", "teacher_negative")
-    gives = ("candidates", "candidate_ids", "mask", "teacher_candidates")
+    may_take = ("teacher_positive", "teacher_negative", "teacher_columns")
+    gives = ("candidates", "candidate_ids", "mask", "teacher_candidates", "teacher_scores")
 
     @classmethod
     def follows(cls, inputs: Mapping[str, bool], there: Collection[str]) -> bool:
@@ -53,6 +53,8 @@ class Lists(Part):
         if "teacher_positive" in batch:
             theirs = torch.cat([everywhere(batch[f"teacher_{name}"]) for name in names])
             made["teacher_candidates"] = theirs[order]
+        if "teacher_columns" in batch:  # scores of the same columns, by one that reads pairs
+            made["teacher_scores"] = batch["teacher_columns"].gather(1, order)
         return batch | made
 
 

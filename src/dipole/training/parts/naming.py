@@ -9,36 +9,34 @@ from __future__ import annotations
 
 import copy
 import inspect
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import NoneType
 from typing import Any, TypeVar
-
-import yaml
 
 from dipole.data.options import check_types
 from dipole.declared import Declared
 from dipole.errors import InputError
 from dipole.lookup import find, nearest
 from dipole.training.config import PYTHON
+from dipole.training.naming import read_named
 from dipole.training.parts.base import Part
-from dipole.training.yaml_loading import load_yaml
 
 # Name -> module:class of this package.
 PARTS = {
     "centroids": "centroids:Centroids",
+    "classes": "classes:Classes",
     "mixed": "queue:Mixed",
     "pseudo-labels": "pseudo_labels:PseudoLabels",
     "queue": "queue:Queue",
     "teacher": "teacher:Teacher",
 }
 # A name with a setting that makes it another class.
-OTHERWISE = {"teacher:model": "stored_teacher:StoredTeacher"}
+OTHERWISE = {
+    "teacher:model": "stored_teacher:StoredTeacher",
+    "teacher:model of pairs": "pair_teacher:PairTeacher",
+}
 PACKAGE = "dipole.training.parts"
 OWN = "one of your own, as file.py:Class"
-_SETTINGS = re.compile(r"(?P<name>[^=]+?):(?P<settings>[^:=]+=.*)", re.DOTALL)
-_COMMA = re.compile(r",(?=\s*[A-Za-z_]\w*=)")
-
 _PLAIN = (str, int, float, bool, NoneType, list, dict)
 
 M = TypeVar("M", bound=Declared)
@@ -100,9 +98,14 @@ def built(cls: type[M], kind: str, name: str, settings: dict[str, Any]) -> M:
         raise InputError(said) from None
 
 
-def part_class(name: str, settings: Iterable[str] = ()) -> type[Part]:
-    """The class that a name, with the names of its settings, means."""
+def part_class(name: str, settings: Mapping[str, Any] | None = None) -> type[Part]:
+    """The class that a name with its settings means."""
+    settings = settings or {}
     key = next((f"{name}:{key}" for key in settings if f"{name}:{key}" in OTHERWISE), name)
+    if key == "teacher:model" != name and isinstance(settings["model"], str):
+        from dipole.training.parts.scoring import reads_pairs
+
+        key += " of pairs" * reads_pairs(settings["model"])
     table = PARTS | ({key: OTHERWISE[key]} if key != name else {})
     found: type[Part] = find("part", key, table, base=Part, package=PACKAGE, others=OWN)
     return found
@@ -110,7 +113,11 @@ def part_class(name: str, settings: Iterable[str] = ()) -> type[Part]:
 
 def name_of(part: Part) -> str:
     """How messages call a part."""
-    cls = type(part)
+    name = getattr(part, "name", "")
+    return f"{_class_name(type(part))} {name}" if name else _class_name(type(part))
+
+
+def _class_name(cls: type[Part]) -> str:
     if not cls.__module__.startswith(PACKAGE):
         return cls.__name__
     classes = {place.rpartition(":")[2]: name for name, place in (PARTS | OTHERWISE).items()}
@@ -130,34 +137,12 @@ def _entry(given: Any) -> Entry:
 
 
 def read(
-    part: Any, kind: str = "parts", example: str = "queue:size=160"
+    given: Any, setting: str = "parts", example: str = "queue:size=160"
 ) -> tuple[str, dict[str, Any]]:
     """(name, settings) of one part, or a step, however it was written."""
-    if isinstance(part, str):
-        if part.startswith(PYTHON):
-            return part, {}
-        split = _SETTINGS.fullmatch(part)
-        return (split["name"], _values(split["settings"], part)) if split else (part, {})
-    if isinstance(part, dict) and len(part) == 1:
-        ((name, settings),) = part.items()
-        if isinstance(name, str) and isinstance(settings, dict | None):
-            return name, settings or {}
-    raise InputError(
-        f"{kind}: found {part!r}; expected a name, as {example}, or {{NAME: {{KEY: VALUE}}}}"
-    )
-
-
-def _values(text: str, part: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for pair in _COMMA.split(text):
-        key, _, value = (word.strip() for word in pair.partition("="))
-        if key in found:
-            raise InputError(f"--part {part}: found {key!r} twice; expected every key once")
-        try:
-            found[key] = load_yaml(value)
-        except yaml.YAMLError:
-            raise InputError(f"--part {part}: {key}: the value is not valid yaml") from None
-    return found
+    if isinstance(given, str) and given.startswith(PYTHON):
+        return given, {}
+    return read_named(given, setting, example)
 
 
 def shown(part: Declared) -> str:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dipole.errors import InputError
 from dipole.training.batches import tensor_names
 from dipole.training.parts.base import Part, Setup
 from dipole.training.parts.layers import Layers
 from dipole.training.parts.lists import Lists, Scores
+from dipole.training.parts.names import given_by, name_in_batch, shown
 from dipole.training.parts.naming import name_of
+
+if TYPE_CHECKING:
+    from dipole.data import Examples
 
 # Those that an objective brings along.
 FOLLOWING: tuple[type[Part], ...] = (Layers, Lists, Scores)
@@ -20,12 +25,12 @@ def bound(parts: Sequence[Part], setup: Setup) -> list[Part]:
     """The parts of a training in their order, told what it is made of: those named, and those that
     its objective brings along.
 
-    Raises InputError where one is twice, takes what nothing gives, or gives what nothing takes.
+    Raises InputError where two give the same, one takes what nothing gives, or gives what nothing
+    takes, and where the objective is to be given what there is not.
     """
     for number, part in enumerate(parts):
-        if type(part) in map(type, parts[:number]):
-            raise InputError(f"parts: found {name_of(part)} twice; expected each part once")
-    data = tensor_names(setup.examples)
+        _check_name(part, parts[:number])
+    data = tensor_names(setup.examples) | set(setup.views)
     following: list[Part] = []
     for kind in FOLLOWING:
         if kind.follows(setup.inputs, data | given([*parts, *following])):
@@ -33,14 +38,43 @@ def bound(parts: Sequence[Part], setup: Setup) -> list[Part]:
     ordered = in_order([*following, *parts])
     setup = replace(setup, parts=ordered)
     for part in sorted(ordered, key=lambda part: part.binds_last):
-        part.bind(setup)
+        part.bind(shown(part, setup))
         _check(part, [other for other in ordered if other is not part], setup.inputs, data)
+    for tensor, role in setup.roles.items():
+        if tensor not in data | given(ordered):
+            raise InputError(
+                f"objective: found {role}={tensor}, which neither the data nor a part gives; "
+                f"expected one of {', '.join(sorted(data | given(ordered)))}, or a part of "
+                f"name={tensor}"
+            )
     return ordered
+
+
+def useful(
+    parts: Sequence[Part],
+    inputs: Mapping[str, bool],
+    examples: Examples,
+    views: Collection[str] = (),
+) -> list[Part]:
+    """Those whose tensors an objective, or another of them, takes, and that have what they need."""
+    data = tensor_names(examples) | set(views)
+    kept = list(parts)
+    while True:
+        there = data | given(kept)
+        more = [kind() for kind in FOLLOWING if kind.follows(inputs, there)]
+        found = [
+            part
+            for part in kept
+            if not _wrong(part, [o for o in (*kept, *more) if o is not part], inputs, data)
+        ]
+        if len(found) == len(kept):
+            return kept
+        kept = found
 
 
 def given(parts: Collection[Part]) -> set[str]:
     """The names of all that these parts may give."""
-    return {name for part in parts for name in part.gives}
+    return {name for part in parts for name in given_by(part)}
 
 
 def in_order(parts: Sequence[Part]) -> list[Part]:
@@ -67,26 +101,50 @@ def in_order(parts: Sequence[Part]) -> list[Part]:
 
 def _comes_before(one: Part, other: Part) -> bool:
     """Whether `one` gives what `other` takes; a tensor that both take and give orders nothing."""
-    first, second = ({*part.takes, *part.may_take} for part in (one, other))
-    shared = {name for name in first & second if name in one.gives and name in other.gives}
-    return bool((second & set(one.gives)) - shared)
+    first, second = one.taken(), other.taken()
+    shared = first & second & given_by(one) & given_by(other)
+    return bool((second & given_by(one)) - shared)
+
+
+def _check_name(part: Part, others: Sequence[Part]) -> None:
+    """A part has a name where another of its class has none, or the same."""
+    name = getattr(part, "name", "")
+    if name and not part.stems:
+        raise InputError(f"part {name_of(part)}: gives nothing to name; expected no name")
+    if name and not name.isidentifier():
+        raise InputError(f"part {name_of(part)}: found name '{name}'; expected letters, digits, _")
+    if any(type(part) is type(other) and name == getattr(other, "name", "") for other in others):
+        more = f", as {name_of(part)}:name=NAME" if part.stems and not name else ""
+        raise InputError(
+            f"parts: found {name_of(part)} twice; expected each part once, or under a name of "
+            f"its own{more}"
+        )
 
 
 def _check(
     part: Part, others: Sequence[Part], inputs: Mapping[str, bool], data: Collection[str]
 ) -> None:
     """Nothing that the part takes is missing, and something that it gives is taken."""
-    for name in part.takes:
+    if wrong := _wrong(part, others, inputs, data):
+        raise InputError(f"part {name_of(part)}: {wrong}")
+
+
+def _wrong(
+    part: Part, others: Sequence[Part], inputs: Mapping[str, bool], data: Collection[str]
+) -> str:
+    for name in sorted(part.needed()):
         if name not in data and name not in given(others):
-            raise InputError(
-                f"part {name_of(part)}: takes {name}, which neither the data nor another part "
-                "gives; expected data or a part that do"
+            return (
+                f"takes {name}, which neither the data nor another part gives; expected data or a "
+                "part that do"
             )
-    taken = set(inputs) | {n for other in others for n in (*other.takes, *other.may_take)}
+    taken = set(inputs).union(*(other.taken() for other in others))
     if "views" in inputs:
         taken |= {"anchor", "positive"}
-    if part.gives and not taken & set(part.gives):
-        raise InputError(
-            f"part {name_of(part)}: gives {', '.join(part.gives)}, and neither the objective nor "
-            "another part takes any; expected an objective that does, or no such part"
+    if part.gives and not taken & given_by(part):
+        named = [name_in_batch(part, name) for name in part.gives]
+        return (
+            f"gives {', '.join(named)}, and neither the objective nor another part takes any; "
+            "expected an objective that does, or no such part"
         )
+    return ""

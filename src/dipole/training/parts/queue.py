@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from zlib import crc32
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from dipole.data.options import check_memory
@@ -12,6 +15,7 @@ from dipole.declared import Count, Range, Share
 from dipole.errors import InputError
 from dipole.kernels import settings
 from dipole.kernels.collectives import world
+from dipole.objectives.contract.given import ids_of
 from dipole.objectives.maths import everywhere
 from dipole.sampling.mixed_negatives import mixed_negatives
 from dipole.training.parts.base import Part, Setup
@@ -29,7 +33,10 @@ class Queue(Part):
     whichever it takes. A batch enters after its step, so it never meets itself; what belongs to
     one of its anchors by another row of the data stays out of it.
 
-    Of two views `anchor` is the first (ESimCSE: the sentence without the repetition).
+    It may hold any tensor of a row of the batch: of two views `anchor` is the first (ESimCSE: the
+    sentence without the repetition), `teacher_positive_view` what a teacher makes of a view. Where
+    a teacher's vectors stand beside the student's, they are the ones that it keeps. It starts
+    empty, or full of `random` vectors of length 1, as published code often has it.
 
     Every process holds the same queue and hands its share of it to the objective, which meets the
     shares of all; so the number of processes changes nothing, also on resume.
@@ -39,44 +46,64 @@ class Queue(Part):
     """
 
     takes = ("anchor", "positive")
-    may_take = ("teacher_anchor", "teacher_positive", "ids", "labels")
+    may_take = ("ids", "labels")
     gives = ("negative", "negative_ids", "negative_rows", "queue", "support", "support_labels")
+    stems = ("queue", "negative", "support")
 
     size: Count
-    holds: Literal["positive", "anchor"] = "positive"
+    holds: str = "positive"
+    starts: Literal["empty", "random"] = "empty"
 
     def __post_init__(self) -> None:
         self.use = ""
+        self.ids = ids_of(self.holds)
+        self.no_negatives = "no_negatives"
+        if self.ids == "anchor_ids":  # what is left out then is decided for the other side
+            self.no_negatives = "no_negative_anchors"
         self.vectors: Tensor
         self.keys: Tensor  # content hashes, or labels
         self.register_buffer("vectors", torch.zeros(0, 0))
         self.register_buffer("keys", torch.zeros(0, dtype=torch.int64))
         self._arriving: tuple[Tensor, Tensor] | None = None
 
+    def needed(self) -> set[str]:
+        return {*(() if self.name else self.takes), self.holds}
+
+    def taken(self) -> set[str]:
+        return super().taken() | {f"teacher_{self.holds}", self.ids, self.no_negatives}
+
     def bind(self, setup: Setup) -> None:
         use = next((use for use in USES if use in setup.inputs), None)
+        if self.name and use is None:
+            use = "negative"  # of another part
         if use is None:
             raise InputError(
                 "queue: the objective takes no past vectors; expected one with 'negative', "
                 "'queue' or 'support', as infonce, queue-infonce, siglip, triplet, swav"
             )
         self.use = use
-        if self.holds == "anchor" and "positive" in setup.examples.FIELDS:
+        own = self.ids == "anchor_ids" and use == "negative" and not self.name
+        if own and "positive" in setup.examples.FIELDS:
             raise InputError(
-                "queue: holds anchor, found pairs; expected holds=positive: the queue knows which "
-                "past positives are copies, not which anchors (two views of one text are alike)"
+                f"queue: holds {self.holds}, found pairs; expected holds=positive, or a name: the "
+                "objective's positives are not what it holds (infonce(anchor=positive, "
+                "positive=anchor, negative=NAME))"
             )
+        self._seed = setup.seed, crc32(self.name.encode())
         # Vectors, and a key of two of their numbers for each.
         check_memory(self.size * (setup.encoder.dim + 2), f"queue: {self.size:,} vectors")
 
     def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         key = USES[self.use]
-        labels = batch.get("labels" if self.use == "support" else "ids")
-        # Where a teacher's vectors stand beside the student's, they are the ones to keep.
-        vectors = batch.get(f"teacher_{self.holds}", batch[self.holds]).detach().float()
+        ids = batch.get(self.ids, batch.get("ids"))  # a view of a text without a partner has its
+        labels = batch.get("labels") if self.use == "support" else ids
+        held = f"teacher_{self.holds}"
+        vectors = batch[held if held in batch else self.holds].detach().float()
         if labels is None:
             labels = torch.zeros(len(vectors), dtype=torch.int64, device=vectors.device)
         self._arriving = vectors, labels
+        if self.starts == "random" and not len(self.vectors):
+            self._fill(vectors)
         if self.use == "support":  # a class is looked for among the batch's own as well
             now = {"support": batch["positive"], "support_labels": labels}
         else:
@@ -100,14 +127,23 @@ class Queue(Part):
         there = torch.ones(len(self.keys), dtype=torch.bool, device=self.keys.device)
         if self.use != "negative":
             return there
-        if "no_negatives" in batch:
-            there &= ~torch.isin(self.keys, batch["no_negatives"].to(self.keys.device))
-        if not copies and "ids" in batch:
-            there &= ~torch.isin(self.keys, everywhere(batch["ids"]))
+        if self.no_negatives in batch:
+            there &= ~torch.isin(self.keys, batch[self.no_negatives].to(self.keys.device))
+        if not copies and self.ids in batch:
+            there &= ~torch.isin(self.keys, everywhere(batch[self.ids]))
         return there
 
+    def _fill(self, like: Tensor) -> None:
+        """With vectors that are a function of the seed and the name, copies of nothing."""
+        words = np.random.SeedSequence(self._seed).generate_state(1, np.uint64)
+        generator = torch.Generator().manual_seed(int(words[0]) >> 1)
+        drawn = torch.randn(self.size, like.shape[1], generator=generator)
+        self.vectors = F.normalize(drawn, dim=1).to(like.device)
+        self.keys = torch.full((self.size,), -1, device=like.device)
+
     def after_step(self) -> None:
-        assert self._arriving is not None
+        if self._arriving is None:  # the step was another task's
+            return
         vectors, keys = (everywhere(x) for x in self._arriving)
         if not len(self.vectors):
             self.vectors = vectors[:0]
@@ -132,6 +168,7 @@ class Mixed(Part):
 
     takes = ("anchor", "negative")
     gives = ("candidates",)
+    stems = ("candidates",)
 
     hardest: Count = 1024
     mixes: Annotated[int, Range(0)] = 1024
@@ -161,8 +198,13 @@ class Mixed(Part):
         if self.done < self.after or not there.any():
             return batch
         past = queue.vectors[there]
-        own = {name: value for name, value in self.settings().items() if name != "after"}
-        made = mixed_negatives(batch["anchor"].detach().float(), past, **own)
+        made = mixed_negatives(
+            batch["anchor"].detach().float(),
+            past,
+            hardest=self.hardest,
+            mixes=self.mixes,
+            with_anchor=self.with_anchor,
+        )
         return batch | {"candidates": made}
 
 

@@ -39,6 +39,7 @@ class StoredTeacher(Part):
     takes = ("rows",)
     may_take = ("negative_there",)
     gives = ("teacher_anchor", "teacher_positive", "teacher_negative", "teacher_candidates")
+    stems = ("teacher",)
     binds_last = True
 
     model: str | Encoder
@@ -48,15 +49,16 @@ class StoredTeacher(Part):
             raise InputError(f"teacher: found model '{self.model}'; expected a folder or a hub id")
 
     def bind(self, setup: Setup) -> None:
-        if "teacher_scores" not in setup.inputs:
+        if not any(name.startswith("teacher_") for name in setup.inputs):
             raise InputError(
-                "teacher: found a model, which gives scores, and an objective that takes none; "
-                "expected kl-listwise, margin-mse, cadet or dclr"
+                "teacher: found a model, which gives scores and vectors, and an objective that "
+                "takes none; expected kl-listwise, margin-mse, cadet, dclr or sct"
             )
         from dipole.encoders import load_encoder
 
         teacher = load_encoder(self.model) if isinstance(self.model, str) else self.model
         self._made_of = fingerprint(teacher)
+        self.dim = teacher.dim
         self._columns: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         fields = setup.examples.FIELDS
         names = [(field, *ENCODED[field]) for field in ENCODED if field in fields]
@@ -89,6 +91,14 @@ def _starts(examples: Examples, field: str) -> np.ndarray:
         return np.arange(len(examples) + 1)
     lengths = [len(row) for row in examples.column(field)]
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+
+
+def stored_vectors(
+    teacher: Encoder, examples: Examples, field: str, role: Role, *, show_progress: bool = False
+) -> np.ndarray:
+    """The vectors of a field of examples, made once and kept in the cache folder."""
+    setup = Setup(teacher, examples, {}, show_progress=show_progress)
+    return _stored(teacher, fingerprint(teacher), setup, field, role)
 
 
 def _stored(teacher: Encoder, fingerprint: str, setup: Setup, field: str, role: Role) -> np.ndarray:

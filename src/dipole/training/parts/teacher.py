@@ -31,7 +31,8 @@ class Teacher(Part):
     those vectors beside the student's. Otherwise they stand in for every column but the anchors,
     without gradient (MoCo's keys). If it `makes` the queue alone, the columns are the student's
     own, and the vectors beside them, made without dropout, are for the queue, of what it `holds`
-    (ESimCSE). Another model as teacher: `StoredTeacher`.
+    (ESimCSE). What a queue holds by name, as `teacher_positive_view`, it gives as well. Another
+    model as teacher: `StoredTeacher`.
 
     Sources: He et al. 2020, arXiv 1911.05722; Tarvainen and Valpola 2017, arXiv 1703.01780; Wu et
     al. 2021, arXiv 2109.04380.
@@ -40,7 +41,9 @@ class Teacher(Part):
     # It gives the positive in the encoder's place, and so the negatives and candidates there are.
     gives = (
         "positive", "teacher_anchor", "teacher_positive", "teacher_negative", "teacher_candidates",
+        "teacher_anchor_view", "teacher_positive_view",
     )  # fmt: skip
+    stems = ("teacher",)
 
     kind: Literal["ema", "frozen", "self"] = "ema"
     decay: Share | None = None
@@ -53,28 +56,28 @@ class Teacher(Part):
             raise InputError(f"teacher: found decay for {self.kind}; expected it for ema alone")
 
     def bind(self, setup: Setup) -> None:
-        queue = setup.find(Queue)
-        if self.makes == "queue" and queue is None:
+        queues = setup.all(Queue)
+        if self.makes == "queue" and not queues:
             raise InputError(
                 "teacher: makes queue, found no queue; expected --part queue:size=N too"
-            )
-        holds = "positive" if queue is None else queue.holds
-        if holds == "anchor" and self.makes != "queue":
-            raise InputError(
-                "queue: holds anchor, found a teacher of the positives; expected "
-                "--part teacher:makes=queue"
             )
         self._student = [setup.encoder]  # in a list: its weights are not this module's
         self.encoder = copy.deepcopy(setup.encoder).requires_grad_(False)
         self.kept = {"ema": self.decay or 0.0, "frozen": 1.0, "self": 0.0}[self.kind]
         self.gives_scores = "teacher_scores" in setup.inputs
         self.queue_only = self.makes == "queue"
-        self.beside = (
-            self.queue_only
-            or self.gives_scores
-            or any(name.startswith(PREFIX) for name in setup.inputs)
-        )
-        self._inputs = (*setup.inputs, *([PREFIX + holds] if self.queue_only else []))
+        own = f"{self.name}_" if self.name else PREFIX
+        read = {name for part in setup.parts for name in part.needed() if name.startswith(own)}
+        self._inputs = {name for name in setup.inputs if name.startswith(PREFIX)}
+        self._inputs |= {PREFIX + name.removeprefix(own) for name in read}
+        if self.queue_only:
+            self._inputs |= {PREFIX + queue.holds.removeprefix(PREFIX) for queue in queues}
+        self.beside = self.queue_only or self.gives_scores or bool(self._inputs) or bool(self.name)
+        if not self.beside and any(queue.holds == "anchor" for queue in queues):
+            raise InputError(
+                "queue: holds anchor, found a teacher of the positives; expected "
+                "--part teacher:makes=queue"
+            )
 
     def train(self, mode: bool = True) -> Teacher:
         """Keys are made as the student makes its own; scores without dropout and without a head."""

@@ -12,7 +12,8 @@ from dipole.lookup import is_loaded, is_place
 
 # The settings that may name code.
 FIELDS = (
-    "encoder", "encoder_options", "objective", "step", "view", "sampler", "parts", "optimizer",
+    "data", "sources", "by_kind", "validation", "encoder", "encoder_options", "objective", "step",
+    "view", "sampler", "parts", "mine", "optimizer",
 )  # fmt: skip
 
 
@@ -44,8 +45,11 @@ def check_code(settings: Mapping[str, Any], given: Mapping[str, Any], path: Path
 def _places(value: Any) -> Iterator[str]:
     """Every `file.py:Class` and `module:Class` in a setting: terms of a sum, names of parts."""
     if isinstance(value, str):
-        words = (word.strip() for word in re.split(r"[+*]", value))
+        terms = [word.strip() for word in re.split(r"[+*]", value)]
+        words = {*terms, *(term.partition("(")[0].strip() for term in terms)}
         yield from (word for word in words if is_place(word) and not word.startswith("dipole."))
     elif isinstance(value, Mapping | list):
         for inner in value:
             yield from _places(inner)
+            if isinstance(value, Mapping):  # the settings of a part
+                yield from _places(value[inner])

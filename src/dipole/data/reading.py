@@ -1,0 +1,88 @@
+"""How the values of one column are read: as texts, or as arrays of one dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dipole.data.arrays import array_of, arrays_of, as_array, common_dtype, is_list_of_arrays
+from dipole.data.rows import BadValueError, join_title, negatives_of, text_of, texts_of
+from dipole.data.sample import ARRAY_LISTS, ARRAYS, Sample
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A column, the text after a `title` (`body`), and the dtype of its arrays; None for texts."""
+
+    column: str
+    body: str | None = None
+    dtype: str | None = None
+
+    @classmethod
+    def of(cls, sample: Sample, column: str, body: str | None = None) -> Reading:
+        """What the first rows hold decides for all of them."""
+        if sample.kind(column) not in (ARRAYS, ARRAY_LISTS):
+            return cls(column, body)
+        return cls(column, body, common_dtype(sample.values(column)).name)
+
+    @property
+    def quoted(self) -> str:
+        """The column as `origin` has it."""
+        return quoted(self.column, self.body)
+
+    def one(self, row: Mapping[str, Any]) -> Any:
+        """The text or the array in a row."""
+        value = with_title(row, self.column, self.body)
+        if self.dtype is None:
+            return text_of(value, self.column)
+        return array_of(value, self.column, self.dtype)
+
+    def several(self, row: Mapping[str, Any]) -> list[Any]:
+        """One or more of a row: a text or a list of them; an array is one, a list of arrays of
+        different shapes is several."""
+        value = with_title(row, self.column, self.body)
+        if self.dtype is None:
+            return texts_of(value, self.column)
+        if as_array(value) is None and is_list_of_arrays(value):
+            return arrays_of(value, self.column, self.dtype, axes=-1)
+        return [array_of(value, self.column, self.dtype)]
+
+    def each(self, row: Mapping[str, Any], *, may_be_empty: bool = False) -> list[Any]:
+        """All of a list in a row: texts, or the arrays along the first axis."""
+        value = get(row, self.column)
+        if self.dtype is None:
+            return (negatives_of if may_be_empty else texts_of)(value, self.column)
+        found = arrays_of(value, self.column, self.dtype, axes=-1)
+        if not found and not may_be_empty:
+            raise BadValueError(f"column '{self.column}': found an empty list; expected arrays")
+        return found
+
+    def negatives(self, row: Mapping[str, Any], beside: Any) -> list[Any]:
+        """Those of a row, which may be none: of arrays, those with as many axes as `beside`."""
+        value = row.get(self.column, ())
+        if self.dtype is None:
+            return negatives_of(value, self.column)
+        axes = beside.ndim if hasattr(beside, "ndim") else -1
+        return arrays_of(value, self.column, self.dtype, axes)
+
+
+def get(row: Mapping[str, Any], column: str) -> Any:
+    """A value of a row, or a message that names the columns the row has."""
+    if column not in row:
+        raise BadValueError(f"no column '{column}'; columns found: {', '.join(map(str, row))}")
+    return row[column]
+
+
+def with_title(row: Mapping[str, Any], column: str, body: str | None) -> Any:
+    """A value of a row, after the row's `title` where the column is the one it belongs to."""
+    value = get(row, column)
+    if column != body:
+        return value
+    title = next((text for name, text in row.items() if str(name).lower() == "title"), None)
+    return join_title(title, value)
+
+
+def quoted(column: str, body: str | None) -> str:
+    """A column as `origin` has it."""
+    return f"'{column}'" + " after title" * (column == body)

@@ -1,0 +1,81 @@
+"""What views do to the embeddings of a transformer's tokens, before its first normalisation.
+
+A view of tokens says it with features that a transformer alone would not know:
+
+    places        (n, t)  the position every token is given: 0, 1, 2 ... in another order
+    token_kept    (n, t)  0 where a token's embedding is zero
+    feature_seed, feature_rate  (n, 1)  of which draw and how many dimensions are zero
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dipole.encoders.base import Features
+from dipole.errors import InputError
+from dipole.kernels.draws import uniform
+
+PLACES, TOKENS, SEED, RATE = "places", "token_kept", "feature_seed", "feature_rate"
+CUTS = {PLACES, TOKENS, SEED, RATE}
+# What is kept of the embeddings, in this thread: others may encode at the same time.
+_kept: ContextVar[Tensor | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def as_cut(transformer: Any, features: Features) -> Iterator[Features]:
+    """Features as the transformer takes them; inside, it does to its embeddings what views asked
+    for."""
+    if not CUTS & features.keys():
+        yield features
+        return
+    plain = {name: x for name, x in features.items() if name not in CUTS}
+    tables = getattr(transformer, "embeddings", None)
+    if PLACES in features:
+        positions = _part(transformer, tables, "position_embeddings", "table of positions")
+        # RoBERTa and its like number positions from the padding token's number on.
+        first = getattr(positions, "padding_idx", None)
+        plain["position_ids"] = features[PLACES] + (0 if first is None else first + 1)
+    kept: Tensor | None = None
+    if TOKENS in features or SEED in features:
+        norm = _part(transformer, tables, "LayerNorm", "normalisation of its embeddings")
+        if _cut not in norm._forward_pre_hooks.values():
+            norm.register_forward_pre_hook(_cut)
+        n, t = plain["input_ids"].shape
+        dim = int(transformer.config.hidden_size)
+        kept = torch.ones(n, t, dim, dtype=torch.bool, device=plain["input_ids"].device)
+        if TOKENS in features:
+            kept &= features[TOKENS].bool()[:, :, None]
+        if SEED in features:
+            kept &= dimensions_kept(features, dim)[:, None]
+    token = _kept.set(kept)
+    try:
+        yield plain
+    finally:
+        _kept.reset(token)
+
+
+def dimensions_kept(features: Features, dim: int) -> Tensor:
+    """Which dimensions of a row's embeddings are not zero, (n, dim) bool: round(rate dim) are."""
+    rank = uniform(features[SEED][:, 0], dim).argsort(1).argsort(1)
+    return rank >= (features[RATE] * dim).round()
+
+
+def _cut(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+    """A hook that stays: it does nothing but inside `as_cut`."""
+    kept = _kept.get()
+    return None if kept is None else (inputs[0].masked_fill(~kept, 0), *inputs[1:])
+
+
+def _part(transformer: Any, tables: Any, name: str, what: str) -> Any:
+    if not hasattr(tables, name):
+        raise InputError(
+            f"view: found {type(transformer).__name__}, which has no {what}; expected BERT or its "
+            "like"
+        )
+    return getattr(tables, name)

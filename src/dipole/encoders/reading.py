@@ -1,0 +1,43 @@
+"""What an encoder reads, asked before the work starts: texts, images, or what only it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dipole.data.inputs import described
+from dipole.errors import InputError
+
+if TYPE_CHECKING:
+    from dipole.encoders.base import Encoder
+
+
+def check_reads(encoder: Encoder | type[Encoder], inputs: Sequence[Any]) -> None:
+    """Raise InputError where the first of the inputs is a text or an array, and the encoder reads
+    the other; names the encoders that read it."""
+    if not len(inputs) or not encoder.reads:
+        return
+    first = inputs[0]
+    if not isinstance(first, (str, np.ndarray)) or encoder.can_read(first):
+        return
+    cls = encoder if isinstance(encoder, type) else type(encoder)
+    found = "text" if isinstance(first, str) else described(first)
+    raise InputError(
+        f"encoder: {cls.__name__} reads {encoder.reads}; found {found}, which is read by "
+        f"{_or(readers_of(first))}an encoder of your own (--encoder file.py:Class)"
+    )
+
+
+def readers_of(value: Any) -> list[str]:
+    """The encoders of ours that read a value."""
+    from dipole.encoders.registry import NEW, encoder_class
+
+    classes = {name: encoder_class(name) for name in NEW}
+    found = [name for name, cls in classes.items() if cls.reads and cls.can_read(value)]
+    return [*found, "a transformer (a folder or hub id)"] if isinstance(value, str) else found
+
+
+def _or(names: list[str]) -> str:
+    return f"{', '.join(names)} or " if names else ""

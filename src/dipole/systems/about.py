@@ -1,0 +1,125 @@
+"""All that there is to say of one system: `dipole systems show`."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dipole.errors import InputError
+from dipole.lookup import close_to
+from dipole.systems import files, system
+from dipole.systems.catalogue import entry_of, objectives, states
+from dipole.systems.parity import parity_lines, tolerance
+from dipole.training.config import make_config
+from dipole.training.kinds import KINDS, Kind
+
+if TYPE_CHECKING:
+    from dipole.systems.base import System
+    from dipole.training.recipe import Recipe
+
+
+def about(id: str) -> dict[str, Any]:
+    """What a system is, how to run it, what agrees with the authors' code, its verdict and page.
+
+    Raises:
+        InputError: no system of this id, or one that is only planned; suggests the nearest. A
+            setting of its recipe that no training has.
+    """
+    entry = entry_of(id)
+    own = system(id) if id in files() else None
+    losses = sorted(objectives().get(id, []), key=lambda name: name != id)  # its own name first
+    if own is None and not losses:
+        raise InputError(f"system: found {id!r}, which is planned and not built yet; {_built(id)}")
+    if own is not None and own.recipe is not None:
+        make_config(data="FILE", **own.recipe.settings)
+    (state,) = states(ids=[id])
+    return {
+        "id": id,
+        "group": entry.group,
+        "title": entry.title,
+        "paper": own.paper if own is not None else _paper(losses[0]),
+        "address": entry.paper,
+        "what": _what(own, losses),
+        "place": own.place if own is not None else "",
+        "objectives": losses,
+        "wants": _wants(own.recipe) if own is not None and own.recipe is not None else [],
+        "run": _run(id, own, losses),
+        "settings": _settings(own),
+        "parity": parity_lines(id),
+        "tolerance": tolerance(),
+        "claim": own.claim.sentence if own is not None and own.claim is not None else "",
+        "result": state.result,
+        "here": state.here,
+        "page": state.page,
+    }
+
+
+def recipe_of(id: str) -> Recipe:
+    """The recipe of a system; an InputError says how else it is run."""
+    found = about(id)
+    recipe = system(id).recipe if id in files() else None
+    if recipe is None:
+        raise InputError(f"yaml: {id} has no recipe; to run it: {'; '.join(found['run'])}")
+    return recipe
+
+
+def _built(id: str) -> str:
+    """The nearest systems that are there."""
+    close = close_to(id, {*files(), *objectives()})
+    return f"did you mean {' or '.join(map(repr, close))}?" if close else "see dipole systems"
+
+
+def _what(own: System | None, losses: Sequence[str]) -> str:
+    """What a system is, as its file says; without one, as its objective does."""
+    if own is not None:
+        return inspect.cleandoc(sys.modules[files()[own.id]].__doc__ or "")
+    from dipole.objectives.contract.registry import objective_class
+
+    return (inspect.getdoc(objective_class(losses[0])) or "").partition("\n\n")[0]
+
+
+def _paper(loss: str) -> str:
+    from dipole.objectives.contract.registry import objective_class
+
+    return objective_class(loss).paper
+
+
+def _wants(recipe: Recipe) -> list[dict[str, Any]]:
+    """The kinds of data: what is in a row, and which columns that are."""
+    wanted: Sequence[Kind] = recipe.settings.get("wants", ())
+    return [
+        {"kind": kind, "holds": KINDS[kind].holds, "columns": list(KINDS[kind].columns)}
+        for kind in wanted
+    ]
+
+
+def _settings(own: System | None) -> Mapping[str, Any]:
+    recipe = own.recipe if own is not None else None
+    return {} if recipe is None else {k: v for k, v in recipe.settings.items() if k != "wants"}
+
+
+def _run(id: str, own: System | None, losses: Sequence[str]) -> list[str]:
+    """The commands and the import that do it."""
+    lines: list[str] = []
+    if own is not None and own.recipe is not None:
+        wanted: Sequence[Kind] = own.recipe.settings.get("wants", ()) or ("pairs",)
+        towers = "encoder" in own.recipe.settings
+        lines += dict.fromkeys(_command(f"--recipe {id}", kind, towers) for kind in wanted)
+    if own is not None and own.place:
+        module, _, name = own.place.partition(":")
+        lines.append(f"from {module} import {name}")
+    if not lines and losses:
+        lines.append(f"dipole train --objective {losses[0]} --data FILE --out RUN")
+    return lines or [f"dipole prove {id}"]
+
+
+def _command(what: str, kind: Kind, has_tower: bool) -> str:
+    """The command that trains on data of a kind; images need a tower for images."""
+    form = KINDS[kind]
+    tower = " --encoder conv" if kind == "images" and not has_tower else ""
+    by_name = kind not in ("images", "lists")
+    columns = "".join(f" --{name} COLUMN" for name in form.columns) if by_name else ""
+    data = "FOLDER" if kind == "images" else "FILE"
+    return f"dipole train {what} --data {data}{columns}{tower} --out RUN"

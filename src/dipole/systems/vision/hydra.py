@@ -1,0 +1,44 @@
+"""Hydra: samples of any two classes are a pair, in the dimensions that their classes share."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from dipole.objectives.maths import everywhere
+from dipole.objectives.whole_batch import whole_batch
+from dipole.systems.base import System
+from dipole.training.parts.base import Part
+from dipole.training.recipe import Recipe
+
+
+class AnyPairs(Part):
+    """Every anchor's positive is the view of the row behind it in the batch, of whatever class,
+    with its class as `positive_labels`.
+
+    Who stands behind whom is drawn by the sampler, so of C even classes (C - 1) / C of the pairs
+    are of two. The paper draws pairs of classes; how often two of one class is our reading.
+    """
+
+    takes = ("positive", "labels", "rows")
+    gives = ("positive", "positive_labels")
+
+    def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        rows = everywhere(batch["rows"])
+        own = (rows == batch["rows"][:, None]).int().argmax(1)
+        behind = (own + 1) % len(rows)
+        return batch | {
+            "positive": whole_batch(batch["positive"])[behind],
+            "positive_labels": everywhere(batch["labels"])[behind],
+        }
+
+
+SYSTEM = System(
+    id="hydra",
+    paper="Wu et al. 2024, Rethinking Positive Pairs in Contrastive Learning, arXiv 2410.18200",
+    recipe=Recipe(
+        wants=["labelled"],
+        objective="hydra",
+        temperature=0.1,
+        parts=["classes", {f"{__name__}:AnyPairs": {}}],
+    ),
+)
