@@ -12,13 +12,9 @@ from dipole.training.recipe import read_recipe
 
 def trained(name: str, examples: Examples, out: Path, **given: Any) -> dict[str, torch.Tensor]:
     """The weights after three steps (or `max_steps`) of a recipe with other settings, in small
-    <<<<<<< HEAD
-        batches without a warm-up.
-    =======
-        batches at a constant rate.
-    >>>>>>> core
+    batches without a warm-up.
 
-        None takes a setting of the recipe away.
+    None takes a setting of the recipe away.
     """
     settings = {"batch_size": 8, "max_steps": 3, "warmup": 0, "precision": "fp32"} | given
     recipe = {k: v for k, v in (read_recipe(name) | settings).items() if v is not None}

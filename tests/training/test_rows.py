@@ -78,11 +78,8 @@ RUNS["whole"] = KILL
 KILLED = (2, 1)  # processes that go on
 COMMON = {"batch_size": 8, "epochs": 2}
 SAME = {"chunk": "default", "words in pieces": "words", "images in pieces": "images"}
-<<<<<<< HEAD
 SAME |= {"denoising in pieces": "denoising"}
-=======
 SAME |= {"views of sides in pieces": "views of sides"}
->>>>>>> core
 
 
 def data(kind):

@@ -42,13 +42,8 @@ def test_one_part_in_each_spelling(spelling):
 def test_defaults_are_written_out():
     assert entries(["teacher", {"queue": {"size": 3}}, {"mixed": None}]) == [
         {"teacher": {"kind": "ema", "decay": 0.999, "makes": "positives"}},
-<<<<<<< HEAD
-        {"queue": {"size": 3, "holds": "positive"}},
-        {"mixed": {"hardest": 1024, "mixes": 1024, "with_anchor": 128, "after": 0.0}},
-=======
         {"queue": {"size": 3, "holds": "positive", "starts": "empty"}},
-        {"mixed": {"hardest": 1024, "mixes": 1024, "with_anchor": 128}},
->>>>>>> core
+        {"mixed": {"hardest": 1024, "mixes": 1024, "with_anchor": 128, "after": 0.0}},
     ]
 
 
