@@ -43,7 +43,7 @@ def test_defaults_are_written_out():
     assert entries(["teacher", {"queue": {"size": 3}}, {"mixed": None}]) == [
         {"teacher": {"kind": "ema", "decay": 0.999, "makes": "positives"}},
         {"queue": {"size": 3, "holds": "positive", "starts": "empty"}},
-        {"mixed": {"hardest": 1024, "mixes": 1024, "with_anchor": 128}},
+        {"mixed": {"hardest": 1024, "mixes": 1024, "with_anchor": 128, "after": 0.0}},
     ]
 
 
