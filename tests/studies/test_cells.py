@@ -80,7 +80,19 @@ def test_a_model_or_a_folder_that_changed_is_another_run(tmp_path):
     assert cell.key == keys[-1]
 
 
-@pytest.mark.parametrize("part", ["teacher:model={}", {"teacher": {"model": "{}"}}, "{}:Doubler"])
+def test_a_part_in_a_file_is_known_by_its_code(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("class Doubler:\n    factor = 2\n")
+    cell = replace(CELL, settings={**CELL.settings, "parts": [f"{path}:Doubler:size=3"]})
+    before = cell.key
+    os.utime(path, (1, 1))
+    path.write_text('class Doubler:\n    """Twice."""\n\n    factor = 2\n')
+    assert cell.key == before
+    path.write_text("class Doubler:\n    factor = 3\n")
+    assert cell.key != before
+
+
+@pytest.mark.parametrize("part", ["teacher:model={}", {"teacher": {"model": "{}"}}])
 def test_a_file_that_a_part_names_and_that_changed_is_another_run(part, tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("")

@@ -90,7 +90,10 @@ def test_names_in_texts():
         "my.losses:Mine", "dipole.objectives.pairs.dcl:DCL",
     }  # fmt: skip
     assert named(["my.parts:Doubler:size=3"]) == {"my.parts:Doubler"}
-    assert named(["/a/folder/my.py:Mine"]) == set()  # a file, which goes by its time of change
+    assert named(["0.5 * /a/my.py:Mine + dcl"]) == {
+        "/a/my.py:Mine", "dipole.objectives.pairs.dcl:DCL",
+    }  # fmt: skip
+    assert named(["my.py:Mine:size=3"]) == {f"{Path.cwd()}/my.py:Mine"}
     assert named(["a folder"]) == set()
 
 
@@ -121,6 +124,7 @@ def test_code_of_a_user_is_code_too(tmp_path, monkeypatch):
     assert code_of(["own_digested:run"]) == before
     beside.write_text(beside.read_text().replace("ones", "zeros"))
     assert code_of(["own_digested:run"]) != before
+    assert code_of([f"{path}:run"]) != code_of([])
     assert code_of(["own_digested:elsewhere"])  # all of the file
 
 

@@ -86,7 +86,7 @@ def recipes() -> dict[str, Any]:
 
 def _is_plain(settings: Any) -> bool:
     is_made = settings.get("encoder") != "layers" and "adapter" not in settings
-    return is_made and "stages" not in settings
+    return is_made and {"stages", "matryoshka_layers"}.isdisjoint(settings)
 
 
 def _trained(name: str) -> dict[str, float]:

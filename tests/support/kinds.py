@@ -17,7 +17,7 @@ def write(kind: str, folder: Path) -> Path:
 
 def sample(kind: str) -> list:
     """Two inputs that a model of such data encodes."""
-    return list(_pictures(2)) if kind == "images" else [ROWS[0][0], ROWS[1][0]]
+    return list(_pictures(2)) if kind in ("images", "labelled-images") else [ROWS[0][0], ROWS[1][0]]
 
 
 def _texts(folder: Path) -> Path:
@@ -62,6 +62,16 @@ def _lists(folder: Path) -> Path:
 
 def _images(folder: Path) -> Path:
     return _pngs(folder / "images")
+
+
+def _labelled_images(folder: Path) -> Path:
+    for name in ("bright", "dark"):
+        (folder / "images" / name).mkdir(parents=True)
+        _pngs(folder / "images" / name / "of")
+        for path in (folder / "images" / name / "of").iterdir():
+            path.rename(folder / "images" / name / path.name)
+        (folder / "images" / name / "of").rmdir()
+    return folder / "images"
 
 
 def _image_text(folder: Path) -> Path:

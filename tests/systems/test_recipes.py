@@ -12,10 +12,13 @@ from support.tiny_bert import save_tiny_bert
 
 # Recipe and kind of data, of all that a recipe says it wants.
 CASES = [(name, kind) for name, found in recipes().items() for kind in found.settings["wants"]]
+# Those for a transformer, with what suits a small one.
+TRANSFORMERS = {"matryoshka-2d": ["--matryoshka", "8,16"]}
 # Towers of texts start small.
 SMALL = ["--encoder-option", "dim=8", "--encoder-option", "buckets=64"]
 # Of recipes for more data than the small files have.
 FEWER = {
+    "multi-similarity": ["--sampler-option", "per_class=4"],
     "dse": ["--encoder-option", "last=2"],
     "proto-triplet-icnn": [
         "--sampler-option", "per_class=4",
@@ -37,11 +40,14 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
     data, settings = kinds.write(kind, tmp_path), read_recipe(name)
     command = ["train", "--recipe", name, "--data", data, "--out", tmp_path / "run"]
     command += ["--max-steps", "2", "--batch-size", "8"]
-    if kind == "images" and "encoder" not in settings:
+    if kind.endswith("images") and "encoder" not in settings:
         command += ["--encoder", "conv"]
     elif transformer := _transformer(settings, tmp_path):
         command += transformer
-    elif kind != "images" and "encoder" not in settings:
+    elif name in TRANSFORMERS:
+        folder = save_tiny_bert(tmp_path / "bert", [text for row in kinds.ROWS for text in row])
+        command += ["--encoder", folder, *TRANSFORMERS[name]]
+    elif not kind.endswith("images") and "encoder" not in settings:
         command += SMALL
     command += FEWER.get(name, [])
     done = CliRunner().invoke(app, [str(word) for word in command])

@@ -132,7 +132,7 @@ def test_a_run_goes_on_with_the_same_table_alone() -> None:
     other = frame.assign(answer=frame["answer"].where(frame.index != 3, "elsewhere"))
     with pytest.raises(InputError, match=r"^DataFrame \(2 columns\): changed since this run"):
         dipole.fit(other, out="run", validation=texts(8), resume=True, **longer)
-    with pytest.raises(InputError, match=r"^DataFrame \(2 columns\): changed since this run"):
+    with pytest.raises(InputError, match=r"^validation \(DataFrame .2 columns.\): changed since"):
         dipole.fit(frame, out="run", validation=texts(9), resume=True, **longer)
     run = dipole.fit(frame, out="run", validation=texts(8), resume=True, **longer)
     assert run.result["step"] == 6

@@ -118,7 +118,7 @@ def _readable(name: object) -> str:
 
 def _others(settings: Mapping[str, Any]) -> list[Any]:
     """What tells whether the other files and folders that settings name are the same: a model to
-    start from, a teacher, more data. Nothing where there are none."""
+    start from, a teacher, more data. Nothing where there are none; code is in the digest."""
     if parts := settings.get("parts"):
         from dipole.training.parts.naming import read
 
@@ -135,10 +135,9 @@ def _others(settings: Mapping[str, Any]) -> list[Any]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """All texts of a setting, those of its parts too; of code in a file, the file."""
+    """All texts of a setting, those of its parts too."""
     if isinstance(value, str):
-        file, colon, _ = value.partition(".py:")
-        yield str(Path(f"{file}.py").absolute()) if colon else value
+        yield value
     elif isinstance(value, Mapping):
         for one in (*value, *value.values()):
             yield from _texts(one)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from dipole.data.cache import digest
@@ -35,6 +36,7 @@ _LEFT_OUT = (
 # Where a text may name an objective, a part, a view, a recipe: in what is written for one result.
 _NAMING = ("dipole.systems.", "dipole.studies.benches.")
 _PLACE = re.compile(r"(?<![\w./])[A-Za-z_][\w.]*:[A-Za-z_]\w*(?![\w=])")
+_FILE = re.compile(r"([^\s*+]+\.py):([A-Za-z_]\w*)")
 _WORD = re.compile(r"[A-Za-z][\w-]*")
 
 Place = tuple[str, str]
@@ -55,7 +57,8 @@ def code_of(places: Iterable[str], recipes: Mapping[str, str] = {}) -> str:
 
 
 def named(texts: Iterable[str]) -> set[str]:
-    """The places of the objectives, parts, views, samplers, measures and functions in texts.
+    """The places of the objectives, parts, views, samplers, measures and functions in texts, those
+    of users too: `module:name`, or `/path/file.py:name`.
 
     Example:
         >>> named(["queue:size=160"])
@@ -63,8 +66,11 @@ def named(texts: Iterable[str]) -> set[str]:
     """
     places = set()
     for text in texts:
-        places.update(_PLACE.findall(text))
-        for word in _WORD.findall(text):
+        for file, name in _FILE.findall(text):
+            places.add(f"{Path(file).expanduser().absolute()}:{name}")
+        rest = _FILE.sub(" ", text)
+        places.update(_PLACE.findall(rest))
+        for word in _WORD.findall(rest):
             places.update(_known().get(word, ()))
             if word in registered():
                 places.add(_place(registered()[word]))
@@ -95,13 +101,13 @@ def reached(places: Iterable[str], recipes: Mapping[str, str] = {}) -> set[Place
             by_name = named(definition.texts)
             words = {word for text in definition.texts for word in _WORD.findall(text)}
             by_name |= {recipes[word] for word in words & recipes.keys()}
-            waiting += [(m, n) for m, _, n in (one.partition(":") for one in by_name)]
+            waiting += [(m, n) for m, _, n in (one.rpartition(":") for one in by_name)]
     return found
 
 
 def _root(place: str) -> Place:
     """A place to begin at; of what is made inside a function, or found otherwise, all the file."""
-    module, _, name = place.partition(":")
+    module, _, name = place.rpartition(":")
     file, top = source(module), name.partition(".")[0]
     if file is None or name in file.nodes:
         return module, name
@@ -128,7 +134,7 @@ def _home(module: str, name: str) -> Place | None:
 
 def _decides(module: str) -> bool:
     """Whether what is in a module counts: of dipole's the rooms above, of users' all."""
-    package, _, rest = module.partition(".")
+    package, _, rest = module.partition(".")  # a file is none of dipole's
     return package != "dipole" or (
         any(rest == room or rest.startswith(f"{room}.") for room in ROOMS)
         and not any(rest == out or rest.startswith(f"{out}.") for out in _LEFT_OUT)

@@ -97,7 +97,7 @@ class Source:
 
 
 def source(module: str) -> Source | None:
-    """The file of a module of dipole, or of one that is imported; None where there is none."""
+    """The file of a module, or at a path; None where there is none, and of libraries."""
     path = _path(module)
     if path is None or path.suffix != ".py" or not path.is_file():
         return None
@@ -114,6 +114,8 @@ def _path(module: str) -> Path | None:
     if module.startswith("dipole."):
         base = Path(__file__).parents[1].joinpath(*module.split(".")[1:])
         return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+    if module.endswith(".py"):
+        return Path(module)
     package = module.partition(".")[0]
     if module not in sys.modules and _is_library(_found(package)):
         return None  # nothing of a library is imported to look at it

@@ -33,7 +33,8 @@ class Config(Settings):
     model_config = ConfigDict(validate_assignment=True)
 
     data: str = Field(
-        description="File (jsonl, csv, tsv, parquet), folder, data set name or hub id."
+        description="File (jsonl, csv, tsv, parquet, npz), folder, data set name, hub id, or a "
+        "function of your own, file.py:name."
     )
     more_data: list[str] = Field(
         default_factory=list,
@@ -63,7 +64,8 @@ class Config(Settings):
     wants: list[Kind] = Field(
         default_factory=list,
         description="Kind of data: texts, images, pairs, image-text, triplets, graded, labelled, "
-        "numbered, lists; repeatable where several will do. Found out if not given.",
+        "labelled-images, numbered, lists; repeatable where several will do. Found out if not "
+        "given.",
     )
 
     encoder: str = Field(
@@ -214,7 +216,9 @@ class Config(Settings):
     seed: int = Field(0, ge=0, description="Seed of everything random.")
 
     validation: str | None = Field(
-        None, description="A file, a split of the data set, or a fraction of the rows held out."
+        None,
+        description="A file, a split of the data set, a fraction of the rows held out, or a "
+        "function of your own, file.py:name.",
     )
     validate_every: int | None = Field(
         None, ge=1, description="Steps between validations; once per epoch if not given."

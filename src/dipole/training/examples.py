@@ -88,7 +88,7 @@ def _load(config: Config, source: Any, split: str, inputs: Mapping[str, bool]) -
     scored = {"first": config.anchor, "second": config.positive, "score": config.score, **rows}
     labelled = {"input": config.anchor, "label": config.label, **inputs_too}
     labelled["numbers"] = "numbers" in inputs
-    if config.label is not None or only in ("labelled", "numbered"):
+    if config.label is not None or only in ("labelled", "labelled-images", "numbered"):
         return load_labeled(source, **labelled)
     _, views = of_sides(config.view)
     is_one_sided = config.positive is None and bool(views or _is_labelled(source))

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from dipole.data import Examples
 
 Kind = Literal[
-    "texts", "images", "pairs", "image-text", "triplets", "graded", "labelled", "numbered", "lists",
+    "texts", "images", "pairs", "image-text", "triplets", "graded", "labelled", "labelled-images",
+    "numbered", "lists",
 ]  # fmt: skip
 
 
@@ -42,6 +43,10 @@ KINDS: dict[Kind, Form] = {
         "Scored", "two and how alike they are", "--score COLUMN", ("anchor", "positive", "score")
     ),
     "labelled": Form("Labeled", "one and its class", "--label COLUMN", ("anchor", "label")),
+    "labelled-images": Form(
+        "Labeled", "an image and its class", "a folder with one of images for each class",
+        ("anchor", "label"),
+    ),
     "numbered": Form(
         "Labeled", "one and a number", "--label COLUMN of numbers", ("anchor", "label")
     ),
@@ -51,6 +56,9 @@ KINDS: dict[Kind, Form] = {
         ("anchor", "positive", "score"),
     ),
 }  # fmt: skip
+
+# Examples of a class that are also those of another.
+_ALSO = (("Triplets", "Pairs"), ("Labeled", "Inputs"))
 
 
 def check_kind(wants: Sequence[Kind], examples: Examples) -> None:
@@ -78,10 +86,9 @@ def _wanted(wants: Sequence[Kind]) -> str:
 
 
 def _is(kind: Kind, examples: Examples) -> bool:
-    """Whether examples are of a kind; triplets are pairs as well."""
+    """Whether examples are of a kind; triplets are pairs too, and labelled inputs are inputs."""
     name = type(examples).__name__
-    of = KINDS[kind].of
-    if name != of and not (of == "Pairs" and name == "Triplets"):
+    if (name, KINDS[kind].of) not in _ALSO and name != KINDS[kind].of:
         return False
     sides = [field for field in ("input", "anchor", "positive") if field in examples.FIELDS]
     texts = [isinstance(examples.column(field)[0], str) for field in sides if len(examples)]
@@ -89,7 +96,7 @@ def _is(kind: Kind, examples: Examples) -> bool:
         return numbers_of(examples.column("label")) is not None
     if kind == "texts":
         return all(texts)
-    if kind == "images":
+    if kind in ("images", "labelled-images"):
         return not any(texts)
     if kind == "image-text":
         return len(set(texts)) == 2
@@ -97,5 +104,6 @@ def _is(kind: Kind, examples: Examples) -> bool:
 
 
 def _found(examples: Examples) -> str:
-    kinds: list[Kind] = [kind for kind in KINDS if kind != "pairs" and _is(kind, examples)]
+    own = [kind for kind in KINDS if KINDS[kind].of == type(examples).__name__]
+    kinds: list[Kind] = [kind for kind in own if kind != "pairs" and _is(kind, examples)]
     return kinds[0] if kinds else "pairs"

@@ -17,6 +17,7 @@ from dipole.studies.claim import AtLeast, AtMost, Claim, Inequality
 from dipole.studies.running import FAILED, run_study
 from dipole.systems.base import System
 from dipole.training.gradient_cache import encode_chunks
+from dipole.training.recipe import Recipe
 
 CHUNKS = (1, 7, 64)
 LARGE, SMALL = 512, 16
@@ -96,7 +97,14 @@ SYSTEM = System(
         "Gao et al. 2021, Scaling Deep Contrastive Learning Batch Size under Memory Limited "
         "Setup, arXiv 2101.06983"
     ),
-    place="dipole.training.gradient_cache:encode_chunks",
+    # As the paper trains a retriever on one GPU: batches of 128 pairs in pieces of 16.
+    recipe=Recipe(
+        wants=["pairs", "triplets"],
+        objective="infonce",
+        objective_options={"symmetric": False},
+        batch_size=128,
+        chunk=16,
+    ),
     claim=Claim(
         sentence=(
             "A large batch encoded in chunks has exactly its own gradient at the memory of a "

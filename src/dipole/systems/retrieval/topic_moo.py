@@ -147,6 +147,7 @@ class TopicsOfSets(Step):
             )
         texts = list(setup.examples.column(next(iter(setup.examples.FIELDS))))
         self.documents = len(texts)
+        self.frequency: Tensor
         self.register_buffer("frequency", (setup.encoder.prepare(texts)["bag"] > 0).sum(0))
 
     def forward(self, batch: Given) -> dict[str, Tensor]:
@@ -170,11 +171,12 @@ class TopicsOfSets(Step):
         other = batch.encode([{"bag": view}])
         # Each loss has an end of its own, at which its gradient is looked at and scaled.
         own, near = z.view_as(z), other.view_as(other)
-        sides = [whole_batch(shares(x, drawn["noise"][:, i])) for i, x in enumerate((own, near))]
-        if len(sides[0]) < 2 * self.size:  # no other set
+        theta = whole_batch(shares(own, drawn["noise"][:, 0]))
+        seen = whole_batch(shares(near, drawn["noise"][:, 1]))
+        if len(theta) < 2 * self.size:  # no other set
             return {"likelihood": likelihood}
         with using(executor="tiled"):  # all processes have all of it
-            contrasted = contrast(*sides, drawn["orders"][0], self.size, self.temperature)
+            contrasted = contrast(theta, seen, drawn["orders"][0], self.size, self.temperature)
         if self.combine == "weights":
             return {"likelihood": likelihood, "contrast": self.weight * contrasted}
         self._join([likelihood, contrasted], [[first], [own, near]])

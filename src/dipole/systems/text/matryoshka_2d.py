@@ -14,6 +14,7 @@ from dipole.encoders.transformer_text import TransformerText
 from dipole.studies.benches.texts import docstrings, minilm
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
 DIMS, LAYER, DIM = [24, 48, 96, 192], 3, 96
 BATCH, STEPS, RATE, TOKENS = 32, 10, 2e-4, 24
@@ -84,10 +85,18 @@ def from_base(seed: int) -> float:
     return float((loss - InfoNCE()(a, p)).abs())
 
 
+# For a transformer (--encoder FOLDER) of more than 256 dimensions. A step draws a layer and trains
+# all sizes, where the paper draws one of them too.
+RECIPE = Recipe(
+    wants=["pairs", "triplets"],
+    objective="infonce",
+    matryoshka=[8, 16, 32, 64, 128, 256],
+    matryoshka_layers=True,
+)
 SYSTEM = System(
     id="matryoshka-2d",
     paper="Li et al. 2024, 2D Matryoshka Sentence Embeddings, arXiv 2402.14776",
-    place="dipole.training.parts.layers:Layers",
+    recipe=RECIPE,
     claim=Claim(
         sentence=(
             "Training a random shallow layer and short pieces of the vectors beside the whole makes"

@@ -17,6 +17,7 @@ from dipole.objectives.maths import one_against, others, reduce, unit
 from dipole.studies.claim import AtLeast, Claim, Outcome
 from dipole.studies.measures import Trained
 from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
 TEMPERATURES = (0.05, 0.1, 0.2, 0.5, 1.0)
 HERE = "dipole.systems.vision.contrastive_behaviour"
@@ -81,6 +82,17 @@ SYSTEM = System(
     id="contrastive-behaviour",
     paper="Wang and Liu 2021, Understanding the Behaviour of Contrastive Loss, arXiv 2012.09740",
     place="dipole.evaluation.geometry.classes:tolerance",
+    # The loss that the analysis leads to: the hardest tenth alone, so that a high temperature,
+    # which keeps together what belongs together, does not lose the weight on hard negatives.
+    recipe=Recipe(
+        wants=["images"],
+        encoder="conv",
+        view=["simclr"],
+        objective=f"{HERE}:Hard",
+        objective_options={"share": 0.1},
+        temperature=1.0,
+        batch_size=128,
+    ),
     claim=Claim(
         sentence=(
             "The temperature decides how hard negatives weigh: a low one spreads the vectors, a"

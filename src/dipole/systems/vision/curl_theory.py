@@ -145,7 +145,7 @@ def synthetic(seed: int, steps: int) -> dict[str, float]:
         labels = rng.choice(CLASSES, 1500, p=prior)
         centres = rng.normal(0, 1.0, (CLASSES, 20))
         x = (centres[labels] + rng.normal(0, 1.0, (1500, 20))).astype(np.float32)
-        vectors = trained(x, labels, seed, steps, block=1).encode(x)
+        vectors = trained(x, labels, seed, steps, block=1).encode(list(x))
         bound = mean_classifier_bound(vectors, labels, seed=seed)
         slack.append(bound.value + 3 * bound.error - bound.measured)
     return {"least slack of the bound": min(slack)}

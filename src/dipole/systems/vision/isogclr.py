@@ -60,7 +60,23 @@ SYSTEM = System(
         "Qiu et al. 2023, Not All Semantics are Created Equal: Contrastive Self-supervised "
         "Learning with Automatic Temperature Individualization, arXiv 2305.11965"
     ),
-    recipe=Recipe(wants=["pairs", "image-text"], objective="isogclr"),
+    # The authors' settings for two views of CIFAR-100 (LARS at 0.8 for 128). Images and texts:
+    # --objective isogclr --objective-option modalities=true. The claim's arms have AdamW.
+    recipe=Recipe(
+        wants=["images"],
+        encoder="conv",
+        view=["simclr"],
+        objective="isogclr",
+        objective_options={"rho": 0.4, "eta": 0.03, "beta": 0.5, "gamma": 0.8},
+        temperature=0.1,
+        batch_size=128,
+        optimizer="lars",
+        optimizer_options={"momentum": 0.9},
+        learning_rate=0.8,
+        schedule="cosine",
+        weight_decay=1e-4,
+        clip_norm=None,
+    ),
     claim=Claim(
         sentence=(
             "Temperatures that each example finds for itself are higher for frequent classes and do"

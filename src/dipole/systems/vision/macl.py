@@ -28,7 +28,16 @@ SYSTEM = System(
         "Huang et al. 2023, Model-Aware Contrastive Learning: Towards Escaping the Dilemmas, "
         "arXiv 2207.07874"
     ),
-    recipe=Recipe(wants=["pairs", "texts", "images"], objective="macl", temperature=0.1),
+    # For images; the paper's sentences start at 0.05 with alpha = 2 and a threshold of 0.8.
+    recipe=Recipe(
+        wants=["images"],
+        encoder="conv",
+        view=["simclr"],
+        objective="macl",
+        objective_options={"alpha": 0.5, "threshold": 0.0},
+        temperature=0.1,
+        batch_size=256,
+    ),
     claim=Claim(
         sentence=(
             "A temperature that rises with the alignment of the positive pairs, and rows weighted "

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dipole.data.options import check_memory
-from dipole.declared import Count, Range
+from dipole.declared import Count, Range, Share
 from dipole.errors import InputError
 from dipole.kernels import settings
 from dipole.kernels.collectives import world
@@ -160,7 +160,8 @@ class Queue(Part):
 class Mixed(Part):
     """Mixtures of an anchor's hardest queue entries, as its own `candidates` (MoCHi).
 
-    The settings are those of `sampling.mixed_negatives`.
+    The settings are those of `sampling.mixed_negatives`, and `after`: the share of the training
+    that is done before there are any.
     Source: Kalantidis et al. 2020, arXiv 2010.01028.
     """
 
@@ -171,6 +172,13 @@ class Mixed(Part):
     hardest: Count = 1024
     mixes: Annotated[int, Range(0)] = 1024
     with_anchor: Annotated[int, Range(0)] = 128
+    after: Share = 0.0
+
+    def __post_init__(self) -> None:
+        self.done = 1.0
+
+    def at(self, done: float) -> None:
+        self.done = done
 
     def bind(self, setup: Setup) -> None:
         queue = setup.find(Queue)
@@ -186,7 +194,7 @@ class Mixed(Part):
     def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         (queue,) = self._queue
         there = queue.negatives_of(batch, copies=False)
-        if not there.any():
+        if self.done < self.after or not there.any():
             return batch
         past = queue.vectors[there]
         made = mixed_negatives(

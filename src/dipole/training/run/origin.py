@@ -44,8 +44,9 @@ def parts_of(config: Config, examples: Examples, held: Examples | None) -> list[
             parts.append(NamedRows(_name(source), "training", examples.select(rows)))
     if held is not None:
         name = _name(config.validation or "")
-        is_whole = name != config.validation or is_function(name) or Path(name).is_file()
-        if not is_whole:  # a fraction or a split
+        if name != (config.validation or ""):  # an object of Python
+            name = f"validation ({name})"
+        elif not is_function(name) and not Path(name).is_file():  # a fraction or a split
             name = f"validation ({name} of {_name(config.data)})"
         parts.append(NamedRows(name, "validation", held))
     return parts
