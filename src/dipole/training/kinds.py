@@ -65,7 +65,9 @@ def check_kind(wants: Sequence[Kind], examples: Examples) -> None:
     """Raise InputError where examples are of none of the kinds that are wanted (any, if none)."""
     if not wants or any(_is(kind, examples) for kind in wants):
         return
-    raise InputError(f"data: found {_found(examples)} ({examples.origin}); wanted {_wanted(wants)}")
+    raise InputError(
+        f"data: found {kind_of(examples)} ({examples.origin}); wanted {_wanted(wants)}"
+    )
 
 
 def numbers_of(labels: Iterable[Any]) -> list[float] | None:
@@ -103,7 +105,8 @@ def _is(kind: Kind, examples: Examples) -> bool:
     return True
 
 
-def _found(examples: Examples) -> str:
+def kind_of(examples: Examples) -> Kind:
+    """The one kind that says most of what examples are."""
     own = [kind for kind in KINDS if KINDS[kind].of == type(examples).__name__]
     kinds: list[Kind] = [kind for kind in own if kind != "pairs" and _is(kind, examples)]
     return kinds[0] if kinds else "pairs"
