@@ -18,6 +18,7 @@ TRANSFORMERS = {"matryoshka-2d": ["--matryoshka", "8,16"]}
 SMALL = ["--encoder-option", "dim=8", "--encoder-option", "buckets=64"]
 # Of recipes for more data than the small files have.
 FEWER = {
+    "multi-similarity": ["--sampler-option", "per_class=4"],
     "dse": ["--encoder-option", "last=2"],
     "proto-triplet-icnn": [
         "--sampler-option", "per_class=4",

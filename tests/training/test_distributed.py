@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from dipole.data import Triplets
+from dipole.data import Scored, Triplets
 from dipole.lock import LOCK, Lock
 from dipole.objectives.maths import reduce
 from dipole.training.steps import Step
@@ -78,6 +78,13 @@ RUNS = {
         "parts": ["pseudo-labels:clusters=4,every=1"],
     },
     "step": {"step": f"{__file__}:Spelling", "chunk": 3, "parts": ["queue:size=20"]},
+    "sources": {
+        "graded": {"objective": "pearson", "share": 0.4},
+        "objective_options": {"learn_temperature": True},
+        "parts": ["queue:size=9", "teacher:decay=0.5"],
+        "chunk": 3,
+    },
+    "sharded sources": {"graded": {"objective": "pearson"}, "sharded": True, "chunk": 2},
     "stages": {
         "stages": [
             {"parts": ["queue:size=9"], "epochs": 1},
@@ -109,6 +116,13 @@ def listed(count):
     return Triplets.from_columns({**columns, "negatives": lists})
 
 
+def graded(count):
+    """Words and other words, with scores."""
+    words = list(word_pairs(count).column("anchor"))
+    scores = [i % 5 / 4 for i in range(count)]
+    return Scored.from_columns({"first": words, "second": words[7:] + words[:7], "score": scores})
+
+
 def job(out, settings, rank=0, processes=1):
     """One process of a run; the weights it ends with."""
     from accelerate.state import AcceleratorState, PartialState
@@ -126,6 +140,8 @@ def job(out, settings, rank=0, processes=1):
     encoder.dropout.p = 0.0  # every process draws its own numbers
     settings = {"batch_size": 8, "epochs": 2, "clip_norm": None} | settings
     data = listed(44) if settings.pop("listed", False) else word_pairs(44)
+    if "graded" in settings:
+        settings["sources"] = [{graded(21): settings.pop("graded")}]
     run = fit(data, encoder, out=Path(out), show_progress=False, **settings)
     assert PartialState().num_processes == processes
     return {name: tensor.numpy() for name, tensor in run.encoder.state_dict().items()}
@@ -171,7 +187,7 @@ def test_several_processes_end_as_one(tmp_path, name, processes):
 
 
 @pytest.mark.parametrize("processes", [(2, 3), (3, 1)])
-@pytest.mark.parametrize("name", ["teacher and queue", "sharded"])
+@pytest.mark.parametrize("name", ["teacher and queue", "sharded", "sources"])
 def test_a_run_is_resumed_on_another_number_of_processes(tmp_path, processes, name):
     before, after = processes
     settings = RUNS[name] | {"checkpoint_every": 4}

@@ -80,7 +80,7 @@ def test_classes(planted, tiny_encoder, tmp_path):
         ("unique", {"x": 1}, "sampler option 'x': unique has no such setting; expected none"),
         ("apart", {"skip": 1}, "apart has no such setting; expected one of clusters, model"),
         ("neighbours", {"community": 9}, "community: found 9, expected at most the batch size, 8"),
-        ("sources", {}, "sampler: found one source, python values; expected more data"),
+        ("shares", {}, "sampler: found one source, python values; expected more data"),
         ("classes", {}, "sampler: found 'classes' for Pairs; expected rows with a class"),
     ],
 )

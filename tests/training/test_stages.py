@@ -11,7 +11,7 @@ from dipole.errors import InputError
 from dipole.training.config import make_config
 from dipole.training.fit import fit
 from dipole.training.loop import Trainer
-from dipole.training.stages import stage_configs
+from dipole.training.stages import stages_of
 
 STAGES = [
     {"objective": "infonce", "parts": ["queue:size=20"], "temperature": 0.1, "epochs": 1},
@@ -106,12 +106,12 @@ def test_the_next_stage_goes_on_from_the_best_of_the_validation(train, pairs):
 )
 def test_a_wrong_stage_is_named(stage, message):
     with pytest.raises(InputError, match=message):
-        stage_configs(make_config(data="x", stages=[{}, stage]))
+        stages_of(make_config(data="x", stages=[{}, stage]))
 
 
 def test_the_data_of_the_first_stage_are_the_runs():
     config = make_config(stages=[{"data": "a.csv"}, {"data": "b.csv"}])
-    assert [stage.data for stage in stage_configs(config)] == ["a.csv", "b.csv"]
+    assert [stage.data for stage in stages_of(config)[0]] == ["a.csv", "b.csv"]
 
 
 def test_resume_starts_a_run_whose_stages_name_the_data(tmp_path):
@@ -166,4 +166,4 @@ def test_a_fresh_stage_begins_as_the_first_and_asks_an_earlier_one(train, kill_a
 )
 def test_stages_that_cannot_be(stages, message):
     with pytest.raises(InputError, match=message):
-        stage_configs(make_config(data="x", stages=stages))
+        stages_of(make_config(data="x", stages=stages))

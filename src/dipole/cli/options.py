@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from dipole.errors import InputError
-from dipole.training.formats import FORMER
+from dipole.training.formats import FORMER, MORE_DATA
 
 
 def with_options(model: type[BaseModel]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -26,7 +26,8 @@ def with_options(model: type[BaseModel]) -> Callable[[Callable[..., None]], Call
         fixed = [p for p in own.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
         fields = {n: f for n, f in model.model_fields.items() if not _is_nested(f.annotation)}
         made = [_option(name, field) for name, field in fields.items()]
-        former = list(FORMER) if "parts" in fields else []  # said in one line by `make_config`
+        # Those of before: said in one line by `make_config`.
+        former = [*FORMER, MORE_DATA] if "parts" in fields else []
         made += [_former(name) for name in former]
 
         def run(**arguments: Any) -> None:
@@ -117,6 +118,8 @@ def _former(name: str) -> inspect.Parameter:
 def _value(name: str, texts: list[str]) -> Any:
     from dipole.training.yaml_loading import load_yaml
 
+    if name == MORE_DATA:
+        return texts
     return key_values(texts, "--mixed") if name == "mixed" else load_yaml(texts[-1])
 
 

@@ -53,8 +53,9 @@ def systems(
 ) -> None:
     """List the systems dipole means to have, and how far each is.
 
-    missing; built: its parts are there; holds, does not hold, undecided: its claim was run; stale:
-    its code has changed since. Verdicts of your own dipole prove are shown beside these.
+    missing; built: its parts are there; holds, does not hold, undecided: its
+    claim was run; stale: its code has changed since. Verdicts of your own
+    dipole prove are shown beside these.
 
     Example: dipole systems --group vision --state holds
     """

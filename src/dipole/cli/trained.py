@@ -106,7 +106,7 @@ def seen_note(system: str, examples: Examples, data: str, split: str) -> str | N
 
 def _seen_by_path(settings: Mapping[str, Any], data: str, split: str) -> str | None:
     """The same of a run from before there were fingerprints: by the name of its data."""
-    sources = [settings.get("data"), *(settings.get("more_data") or [])]
+    sources = [settings.get("data"), *(name for s in settings.get("sources") or [] for name in s)]
     if data in sources and (settings.get("split") == split or Path(data).is_file()):
         return "trained on the examples measured here: this says how well it remembers"
     return None

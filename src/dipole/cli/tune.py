@@ -112,9 +112,10 @@ def tune(
 
 def _announce(space: Space, fixed: dict[str, Any]) -> None:
     """Which rows and columns every trial is trained on; what no trial could do is said first."""
-    from dipole.training.build import build_objective, load_training
+    from dipole.training.build import build_objective
     from dipole.training.config import make_config
     from dipole.training.examples import check_columns, check_examples
+    from dipole.training.tasks import load_tasks
     from dipole.training.towers import inputs_of
 
     configs = [
@@ -124,9 +125,10 @@ def _announce(space: Space, fixed: dict[str, Any]) -> None:
     wanted = [inputs_of(build_objective(config)) for config in configs]
     for config, inputs in zip(configs, wanted, strict=True):
         check_columns(config, inputs)
-    examples = load_training(configs[0], wanted[0])
-    check_examples(configs[0], wanted[0], examples)
-    say(f"training: {counted(len(examples), 'example')} from {examples.origin}", error=True)
+    for task in load_tasks(configs[0]):
+        check_examples(task.config, task.inputs, task.examples)
+        shown = counted(len(task.examples), "example")
+        say(f"training: {shown} from {task.examples.origin}", error=True)
 
 
 def _space(

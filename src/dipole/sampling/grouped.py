@@ -6,6 +6,7 @@ import numpy as np
 
 from dipole.errors import InputError
 from dipole.sampling.known import KnownPairs, known_pairs, no_keys
+from dipole.sampling.mixture import Mixture, apportion
 from dipole.sampling.plans import Plan, check_groups, members, shuffled
 from dipole.sampling.unique import UniqueBatches, part_repeats
 
@@ -113,42 +114,20 @@ class OneSource(Plan):
         super().__init__(batch_size, seed=seed)
         if not 0 <= power <= 1:
             raise InputError(f"power: found {power}, expected between 0 and 1")
-        self.groups = check_groups(sources, "sources")
-        self.power = power
-        self._rows = members(self.groups)
-        known = known_pairs(no_keys(len(self.groups)) if keys is None else keys)
-        self._plans = [
+        self._rows = members(check_groups(sources, "sources"))
+        known = known_pairs(no_keys(len(sources)) if keys is None else keys)
+        plans = [
             UniqueBatches(known.of_rows(rows), batch_size, seed=seed + k)
             for k, rows in enumerate(self._rows)
         ]
+        sizes = np.array([len(rows) for rows in self._rows], dtype=np.float64)
+        self.power, self.weights = power, sizes**power
+        shares = None if power == 1 else self.weights.tolist()
+        self._mixture = Mixture(plans, list(map(len, self._rows)), shares, seed=seed)
 
     def _plan_of(self, epoch: int) -> list[np.ndarray]:
-        if self.power == 1:
-            batches = [
-                rows[batch]
-                for rows, plan in zip(self._rows, self._plans, strict=True)
-                for batch in plan.epoch(epoch)
-            ]
-        else:
-            batches = self._shared(epoch)
-        rng = np.random.default_rng((self.seed, epoch))
-        return [batches[i] for i in rng.permutation(len(batches))]
-
-    def _shared(self, epoch: int) -> list[np.ndarray]:
-        """Each source's stretch of the endless stream of its batches."""
-        sizes = np.array([len(rows) for rows in self._rows], dtype=np.float64)
-        lengths = np.array([plan.length(0) for plan in self._plans])
-        counts = apportion(sizes**self.power, int(lengths.sum()))
-        batches = []
-        for rows, plan, count in zip(self._rows, self._plans, counts.tolist(), strict=True):
-            start, end, own, passed = epoch * count, (epoch + 1) * count, 0, 0
-            while passed < end:
-                length = plan.length(own)
-                if passed + length > start:
-                    part = plan.epoch(own)[max(start - passed, 0) : end - passed]
-                    batches += [rows[batch] for batch in part]
-                passed, own = passed + length, own + 1
-        return batches
+        order = np.concatenate(self._rows)  # the mixture's rows, source after source
+        return [order[batch] for batch in self._mixture.epoch(epoch)]
 
 
 class PerClass(Plan):
@@ -249,18 +228,3 @@ def deal(
     largest = int(np.bincount(groups).max())
     count = max(-(-len(order) // size), largest)
     return [order[start::count] for start in rng.permutation(min(count, len(order)))]
-
-
-def apportion(weights: np.ndarray, total: int) -> np.ndarray:
-    """Whole numbers that sum to `total`, nearest to its shares by weight (largest remainders), but
-    at least 1 each where the total allows it."""
-    wanted = weights / weights.sum() * total
-    base = np.floor(wanted).astype(np.int64)
-    if total >= len(weights):
-        base = base.clip(min=1)
-    while base.sum() > total:  # small ones were lifted: the richest pay
-        base[np.argmax(np.where(base > 1, base - wanted, -np.inf))] -= 1
-    rest = wanted - base
-    for place in np.argsort(-rest, kind="stable")[: total - base.sum()]:
-        base[place] += 1
-    return base

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dipole.errors import InputError
+from dipole.kernels.draws import for_rows
 
 
 def mixed_lists(
@@ -16,7 +17,7 @@ def mixed_lists(
     pairs: int = 4,
     temperature: float = 0.1,
     concentration: float = 2.0,
-    generator: torch.Generator | None = None,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """`pairs` mixtures of two of an anchor's negatives and one of all of them,
 
@@ -24,7 +25,9 @@ def mixed_lists(
         listwise  normalise(sum_k w_k n_k),        w = softmax_k(cos(q, n_k) / temperature),
 
     as the anchor's own `candidates` of `FocalInfoNCE`. Gradients flow to the negatives, not to the
-    weights. Shapes: anchor (n, d), negatives (n, k, d) -> (n, pairs + 1, d), unit vectors.
+    weights. Shapes: anchor (n, d), negatives (n, k, d), mask (n, k), a row's first ones True, where
+    lists are not equally long -> (n, pairs + 1, d), unit vectors; of a row with fewer than two
+    negatives they mean nothing. In a training draws are functions of seed, step and row.
     The authors say that hard negatives are mixed in pairs and in lists; the distribution of l and
     the temperature are a reading. Source: Zhao et al. 2025, KaLM-Embedding-V2, arXiv 2506.20923.
 
@@ -45,16 +48,23 @@ def mixed_lists(
             f"negatives: found {k} of an anchor for {pairs} pairs, expected 2 or more of them"
         )
     unit = F.normalize(negatives, dim=-1)
+    there = unit.new_ones(n, k, dtype=torch.bool) if mask is None else mask.bool()
+    count = there.sum(1)[:, None].clamp(min=2)
+
+    def draw(rows: int) -> dict[str, Tensor]:
+        draws = torch.full((2, rows, pairs, 1), concentration, dtype=torch.float64)
+        one, other = torch._standard_gamma(draws)
+        return {"places": torch.rand(rows, pairs, 2), "share": one / (one + other)}
+
     with torch.no_grad():
-        cosines = (unit @ F.normalize(anchor, dim=-1)[:, :, None])[..., 0]
-        w = (cosines / temperature).softmax(1)
-        # The two largest of k draws are two different negatives.
-        both = torch.rand(n, pairs, k, generator=generator).topk(2, dim=-1).indices
-        draws = torch.full((2, n, pairs, 1), concentration, dtype=torch.float64)
-        one, other = torch._standard_gamma(draws, generator=generator)
-        share = (one / (one + other)).to(unit)
+        cosines = (unit @ F.normalize(anchor, dim=-1)[:, :, None])[..., 0] / temperature
+        w = cosines.masked_fill(~there & there.any(1, keepdim=True), -torch.inf).softmax(1)
+        drawn = {name: x.to(unit.device) for name, x in for_rows(draw, n).items()}
+        # Two that differ: the second is so many places behind the first.
+        first = (drawn["places"][..., 0] * count).long()
+        second = (first + 1 + (drawn["places"][..., 1] * (count - 1)).long()) % count
+        share = drawn["share"].to(unit)
     rows = torch.arange(n, device=unit.device)[:, None]
-    first, second = (unit[rows, which.to(unit.device)] for which in both.unbind(-1))
-    mixed = share * first + (1 - share) * second
+    mixed = share * unit[rows, first] + (1 - share) * unit[rows, second]
     listed = (w[:, None] @ unit).reshape(n, 1, d)
     return F.normalize(torch.cat([mixed, listed], 1), dim=-1)

@@ -101,17 +101,18 @@ def _settings(own: System | None) -> Mapping[str, Any]:
 
 
 def _run(id: str, own: System | None, losses: Sequence[str]) -> list[str]:
-    """The commands, or the import, that do it."""
+    """The commands and the import that do it."""
+    lines: list[str] = []
     if own is not None and own.recipe is not None:
         wanted: Sequence[Kind] = own.recipe.settings.get("wants", ()) or ("pairs",)
         towers = "encoder" in own.recipe.settings
-        return list(dict.fromkeys(_command(f"--recipe {id}", kind, towers) for kind in wanted))
+        lines += dict.fromkeys(_command(f"--recipe {id}", kind, towers) for kind in wanted)
     if own is not None and own.place:
         module, _, name = own.place.partition(":")
-        return [f"from {module} import {name}"]
-    if losses:
-        return [f"dipole train --objective {losses[0]} --data FILE --out RUN"]
-    return [f"dipole prove {id}"]
+        lines.append(f"from {module} import {name}")
+    if not lines and losses:
+        lines.append(f"dipole train --objective {losses[0]} --data FILE --out RUN")
+    return lines or [f"dipole prove {id}"]
 
 
 def _command(what: str, kind: Kind, has_tower: bool) -> str:

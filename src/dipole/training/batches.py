@@ -63,6 +63,8 @@ class Batch:
     start: int = 0  # the place of the first row in the batch of all processes
     total: int = 0  # and how many rows that has
     replicated: bool = False  # every process holds all of the batch
+    task: int = 0  # the number of the task it is of
+    source: str = ""  # and its name, where there are several
 
 
 def unique_keys(examples: Examples) -> np.ndarray:

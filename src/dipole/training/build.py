@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from dipole.objectives.contract.base import Objective
     from dipole.training.parts import Part
     from dipole.training.rendering import SideView
+    from dipole.training.tasks import Task
     from dipole.views.base import View
 
 
@@ -113,22 +115,26 @@ def build_parts(
     return bound(made(config.parts), setup)
 
 
-def load_training(config: Config, inputs: Mapping[str, bool], data: Any = None) -> Examples:
-    """The examples of --data (or of `data`, a table in memory), and of --more-data behind them."""
-    from dipole.data.joining import joined
-    from dipole.data.named import NAMED
+def parts_by_task(tasks: Sequence[Task]) -> list[list[Any]]:
+    """Of the parts of a training those that each task has a use for; one that has none in any is
+    left to the first, which refuses it. A task whose parts were said for it has these."""
+    from dipole.training.parts.naming import made
+    from dipole.training.parts.order import useful
 
-    sources = [config.data, *config.more_data]
-    if config.split_seed and not any(
-        source in NAMED and NAMED[source].by_chance for source in sources
-    ):
-        raise InputError(
-            f"split_seed: found {config.split_seed}, and {config.data} is not split by chance; "
-            "expected none"
-        )
-    given: list[Any] = [data if is_table(data) else config.data, *config.more_data]
-    parts = [load_examples(config, source, config.split, inputs) for source in given]
-    return joined(parts, sources) if len(parts) > 1 else parts[0]
+    if len(tasks) == 1:
+        return [tasks[0].config.parts]
+    kept = []
+    for task in tasks:
+        named = task.config.parts
+        parts = made(named)
+        views = [f"{side}_view" for side in of_sides(task.config.view)[0]]
+        found = useful(parts, task.inputs, task.examples, views)
+        use = ["parts" in task.own or part in found for part in parts]
+        kept.append([entry for entry, used in zip(named, use, strict=True) if used])
+    for place, entry in enumerate(tasks[0].config.parts):
+        if not any(entry in found for found in kept):
+            kept[0].insert(place, entry)
+    return kept
 
 
 def load_validation(
@@ -178,7 +184,7 @@ def _held_kind(source: Any) -> str:
     return "a function" if is_function(source) else "a table" if is_table(source) else ""
 
 
-def build_encoder(config: Config, examples: Examples, kept: Path | None = None) -> Encoder:
+def build_encoder(config: Config, *examples: Examples, kept: Path | None = None) -> Encoder:
     """The encoder of this name made for the examples, or a saved one; drawn from the run's seed.
 
     kept: a folder with the encoder that was made of the examples the run had before.
@@ -191,7 +197,10 @@ def build_encoder(config: Config, examples: Examples, kept: Path | None = None) 
         if is_own(config.encoder):
             encoder_class(config.encoder)  # it is named by the run's settings, not by `kept` alone
         return load_encoder(kept)
-    queries, documents = sides(examples)
+    each = [sides(part) for part in examples]
+    queries, documents = each[0]
+    if len(each) > 1:
+        queries, documents = (list(chain(*side)) for side in zip(*each, strict=True))
     encoder = make_encoder(config.encoder, queries, documents, **config.encoder_options)
     if config.adapter is None:
         if config.adapter_options:

@@ -36,9 +36,11 @@ class Config(Settings):
         description="File (jsonl, csv, tsv, parquet, npz), folder, data set name, hub id, or a "
         "function of your own, file.py:name."
     )
-    more_data: list[str] = Field(
+    sources: list[Any] = Field(
         default_factory=list,
-        description="Other data to train on beside --data; repeatable. See --sampler shares.",
+        description="Other data to train on beside --data, as sts.csv:objective=cosent,share=0.3, "
+        "with columns, an objective and a share of the batches of its own; repeatable.",
+        json_schema_extra={"option": "--source", "metavar": "FILE:KEY=VALUE,..."},
     )
     split: str = Field("train", description="Split of the data set to train on.")
     resize: str | int | None = Field(
@@ -68,6 +70,12 @@ class Config(Settings):
         "given.",
     )
 
+    prompts: dict[Literal["query", "document"], str] = Field(
+        default_factory=dict,
+        description="Text in front of what is trained on, 'query=\"Find: \"' or "
+        "document=TEXT; give it with what you encode too. A source may have its own; repeatable.",
+    )
+
     encoder: str = Field(
         "static",
         description="static (trained from scratch), a model folder, a hub id, or a class of your "
@@ -92,6 +100,11 @@ class Config(Settings):
         None,
         description="A step of your own in the objective's place, file.py:Class, with settings "
         "file.py:Class:KEY=VALUE,...",
+    )
+    by_kind: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Objective by kind of data, for --data and every --source that names none: "
+        "graded=cosent, or settings, 'graded={objective: cosent, temperature: 0.05}'; repeatable.",
     )
     combine: Literal["weights", "uncertainty", "mgda"] = Field(
         "weights",
@@ -280,6 +293,32 @@ class Config(Settings):
         from dipole.training.parts.naming import shown
 
         return PYTHON + shown(value)
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _with_own_settings(cls, value: Any) -> Any:
+        if not value:
+            return []
+        from dipole.training.sources import entries
+
+        return entries(value)
+
+    @field_serializer("sources")
+    def _as_files(self, value: list[Any]) -> list[Any]:
+        if not value:
+            return []
+        from dipole.training.sources import described
+
+        return described(value)
+
+    @field_validator("by_kind")
+    @classmethod
+    def _of_kinds(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if not value:
+            return value
+        from dipole.training.sources import check_kinds
+
+        return check_kinds(value)
 
     @field_validator("sampler")
     @classmethod

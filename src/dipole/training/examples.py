@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from dipole.data import Examples
@@ -109,6 +110,9 @@ def _load(config: Config, source: Any, split: str, inputs: Mapping[str, bool]) -
                 raise
     if only == "graded" or (only is None and (config.score is not None or inputs.get("scores"))):
         return load_scored(source, **scored)
+    if only is None and "lists" in config.by_kind and config.positive is None:
+        with suppress(ColumnsError):
+            return load_ranked(source, query=config.anchor, **rows)
     try:
         return load_pairs(
             source,

@@ -17,19 +17,10 @@ from dipole.encoders.own import check_saves
 from dipole.encoders.registry import encoder_class, is_own
 from dipole.errors import InputError
 from dipole.lock import LOCK
-from dipole.showing import counted, say
-from dipole.training.build import (
-    build_encoder,
-    build_objective,
-    load_training,
-    load_validation,
-)
+from dipole.training.build import build_encoder
 from dipole.training.config import PYTHON, Config, make_config, read_config
-from dipole.training.examples import check_examples, check_no_columns, own_lists, unused
 from dipole.training.formats import is_former, translated
-from dipole.training.kinds import check_kind
-from dipole.training.known import known_settings
-from dipole.training.mined import check_mine, mined
+from dipole.training.preparing import build_tasks, check_tasks, complete_tasks, note
 from dipole.training.recipe import Recipe, over, read_recipe
 from dipole.training.run.origin import check_data, parts_of
 from dipole.training.run.own_code import check_code
@@ -45,6 +36,7 @@ from dipole.training.run.run import (
     tidy,
     train,
 )
+from dipole.training.sources import check_stages, of_source, sources_of
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -140,6 +132,7 @@ def fit(
             return finished(folder)
         _check_given_again(config, **objects)
         is_new = not (folder / CONFIG).exists()
+        check_stages(config)
         if config.stages:
             from dipole.training.stages import fit_stages
 
@@ -171,75 +164,51 @@ def fit_one(
     keep_encoder: bool = False,
 ) -> Run:
     """`fit` with its settings checked: one training."""
-    from dipole.training.learnable import check_learnable, check_partners, check_words
+    from torch import nn
+
+    from dipole.training.learnable import check_partners, check_words
     from dipole.training.optimizers import check_optimizer
-    from dipole.training.steps import make_step
-    from dipole.training.towers import inputs_of
+    from dipole.training.tasks import load_tasks
 
     # What can be wrong soonest comes first.
+    every = [source.config for source in sources_of(config)]
     for name, needed in _NEEDS.items():
-        if getattr(config, name) and not getattr(config, needed):
+        if getattr(config, name) and not any(getattr(own, needed) for own in every):
             raise InputError(f"{name}: does nothing without --{needed}; expected both or none")
     check_trackers(config.track)
     check_optimizer(config)
-    is_named = objective is None or isinstance(objective, str)
-    if is_named:
-        objective = build_objective(config)
-    if (step := make_step(config)) is not None:
-        objective = step.over(objective)
-    inputs = inputs_of(objective)
-    if isinstance(data, Examples):
-        check_no_columns(config)
-    examples = data if isinstance(data, Examples) else load_training(config, inputs, data)
-    if is_mined := check_mine(config, inputs, examples):
-        check_kind(config.wants, examples)  # what is mined is checked when it is there
-    else:
-        check_examples(config, inputs, examples)
-    if isinstance(validation, Examples):
-        held: Examples | None = validation
-    else:
-        asked = None if isinstance(validation, (int, float)) else validation
-        examples, held = load_validation(config, examples, inputs, data=data, validation=asked)
-    if show_progress and os.environ.get("RANK", "0") == "0":
-        _announce("training", examples)
-        if held is not None:
-            _announce("validation", held)
-        _note(unused(inputs, examples))
-    notes = [] if is_mined else check_learnable(config, examples, inputs)
-    origin = together(
-        lambda: check_data(folder, parts_of(config, examples, held), accept=changed_data)
-    )
-    if origin["changed"] and config.sampler_options.get("every"):
+    tasks = load_tasks(config, data, objective if isinstance(objective, nn.Module) else None)
+    notes = check_tasks(tasks, validation, show_progress=show_progress)
+    origin = together(lambda: check_data(folder, parts_of(tasks), accept=changed_data))
+    if origin["changed"] and any(task.config.sampler_options.get("every") for task in tasks):
         raise InputError(
             "sampler: its groups of the old rows are no groups of the new ones; expected a run "
             "without the sampler option every, or a new one"
         )
-    if held is not None:
-        notes += _trained_on(held, origin)
+    for task in tasks:
+        if task.held is not None:
+            notes += _trained_on(task.held, origin)
+        task.add_prompts()
     if not isinstance(encoder, Encoder):
         kept = together(lambda: kept_encoder(config, folder)) if origin["changed"] else None
-        encoder = build_encoder(config, examples, kept)
+        encoder = build_encoder(config, *(task.examples for task in tasks), kept=kept)
     together(lambda: check_saves(encoder, folder))
-    if is_named:
-        objective = build_objective(config, known_settings(encoder, examples))
-        objective = objective if step is None else step.over(objective)
-    if is_mined:
-        examples = mined(config, inputs, examples, encoder, folder, show_progress=show_progress)
-        check_examples(config.model_copy(update={"wants": []}), inputs, examples)
-        notes += check_learnable(config, examples, inputs)
-    examples = own_lists(config, inputs, examples)
+    notes += complete_tasks(tasks, encoder, folder, show_progress=show_progress)
     _settle_precision()
     config = _with_defaults(config, encoder)
-    notes += check_words(encoder, examples) + check_partners(config, encoder, examples, inputs)
+    for task in tasks:
+        task.config = _with_defaults(task.config, encoder)
+        with of_source(task.name):
+            notes += check_words(encoder, task.examples)
+            notes += check_partners(task.config, encoder, task.examples, task.inputs)
     if show_progress and os.environ.get("RANK", "0") == "0":
-        for note in notes:
-            _note(note)
+        for line in notes:
+            note(line)
+    build_tasks(tasks, encoder, show_progress=show_progress)
     return train(
         config,
         encoder,
-        objective,
-        examples,
-        held,
+        tasks,
         folder,
         origin=origin,
         changed_data=changed_data,
@@ -295,7 +264,7 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
     settings = translated(found)
     check_code(settings, given, before)
     if is_former(found):  # with defaults, as those that are given
-        settings |= {"parts": make_config(data="", parts=settings["parts"]).parts}
+        settings |= {"parts": make_config(data="", parts=settings.get("parts")).parts}
     asked = make_config(**(settings | given)).model_dump()
     for name in ("data", "validation"):  # of Python's objects data.json knows whether they are new
         if all(str(found.get(name)).startswith(PYTHON) for found in (asked, settings)):
@@ -312,7 +281,7 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
             f"{before}: of format 1, from an older dipole, with which alone the run could go on; "
             "expected a new run in another folder (docs/migration.md)"
         )
-    for name in ("parts", "step"):  # objects of Python among them
+    for name in ("parts", "step", "sources"):  # objects of Python among them
         if name in given:
             settings[name] = given[name]
     if other:  # one that is asked for replaces both
@@ -329,19 +298,6 @@ def _trained_on(held: Examples, origin: dict[str, Any]) -> list[str]:
         f"warning: {count:,} of {len(held):,} rows of the validation are trained on: of these it "
         "says how well they are remembered"
     ]
-
-
-def _announce(purpose: str, examples: Examples) -> None:
-    """Which rows and columns were taken, and what was left out: it may not be what was meant."""
-    _note(f"{purpose}: {counted(len(examples), 'example')} from {examples.origin}")
-    if examples.skipped:
-        first = examples.skipped.messages[0]
-        _note(f"skipped {counted(examples.skipped.count, 'row')}; the first: {first}")
-
-
-def _note(line: str) -> None:
-    if line:
-        say(line, error=True)
 
 
 def _with_defaults(config: Config, encoder: Encoder) -> Config:

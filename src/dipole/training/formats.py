@@ -1,4 +1,5 @@
-"""Settings of before: config.yaml of format 1 named the parts of a training one by one.
+"""Settings of before: config.yaml of format 1 named the parts of a training one by one, and other
+data sets were `more_data`, with the columns of the first.
 
 format 1: queue, queue_holds, mixed, centroids, centroids_start, teacher, teacher_decay and
           teacher_makes
@@ -21,6 +22,12 @@ FORMER: dict[str, Any] = {
     "centroids_start": 0.4, "teacher": None, "teacher_decay": 0.999, "teacher_makes": "positives",
 }  # fmt: skip
 
+# Other data sets of before, and the settings that held for all of them.
+MORE_DATA = "more_data"
+_COLUMNS = (
+    "anchor", "positive", "negative", "score", "label", "split", "view", "view_options",
+)  # fmt: skip
+
 
 def is_former(settings: Mapping[str, Any]) -> bool:
     """Whether settings, or those of a stage, are of format 1."""
@@ -31,12 +38,14 @@ def is_former(settings: Mapping[str, Any]) -> bool:
 
 
 def translated(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of format 1 as those of format 2; others as they are."""
+    """Settings of before as those of now; others as they are."""
     found = {name: value for name, value in settings.items() if name not in FORMER}
     if isinstance(stages := found.get("stages"), list):
         found["stages"] = [translated(s) if isinstance(s, dict) else s for s in stages]
     if not FORMER.keys().isdisjoint(settings):
         found["parts"] = _parts(FORMER | dict(settings))
+    if MORE_DATA in found:
+        found["sources"] = _sources(found, found.pop(MORE_DATA))
     return found
 
 
@@ -51,17 +60,40 @@ def check_format(settings: dict[str, Any], where: object) -> dict[str, Any]:
 
 
 def check_former(settings: Mapping[str, Any]) -> None:
-    """Raise InputError if one of the settings is of format 1: how it is said now."""
+    """Raise InputError if one of the settings is one of before: how it is said now."""
+    if MORE_DATA in settings:
+        sources = _sources(settings, settings[MORE_DATA])
+        options = " ".join(f"--source {_option(source)}" for source in sources) or "no --source"
+        raise InputError(
+            f"{MORE_DATA}: now said by sources; expected {options}, in a recipe sources: "
+            f"{_flow(sources)} (docs/migration.md)"
+        )
     found = [name for name in FORMER if name in settings]
     if not found:
         return
     parts = translated(settings)["parts"]
     options = " ".join(f"--part {_option(part)}" for part in parts) or "no --part"
-    recipe = yaml.safe_dump(parts, default_flow_style=True, sort_keys=False, width=10_000).strip()
     raise InputError(
-        f"{', '.join(found)}: now said by parts; expected {options}, in a recipe parts: {recipe} "
-        "(docs/migration.md)"
+        f"{', '.join(found)}: now said by parts; expected {options}, in a recipe parts: "
+        f"{_flow(parts)} (docs/migration.md)"
     )
+
+
+def _sources(settings: Mapping[str, Any], files: Any) -> list[dict[str, dict[str, Any]]]:
+    """Other data sets, which had the columns and the split of the first."""
+    default = {"split": "train"}
+    own = {
+        name: settings[name]
+        for name in _COLUMNS
+        if settings.get(name) not in (None, [], {}, default.get(name))
+    }
+    return [{str(file): own} for file in (files if isinstance(files, list) else [files])]
+
+
+def _flow(entries: list[dict[str, dict[str, Any]]]) -> str:
+    """On one line of yaml."""
+    text: str = yaml.safe_dump(entries, default_flow_style=True, sort_keys=False, width=10_000)
+    return text.strip()
 
 
 def _parts(old: Mapping[str, Any]) -> list[dict[str, dict[str, Any]]]:

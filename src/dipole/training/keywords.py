@@ -14,7 +14,7 @@ from dipole.training.kinds import Kind
 class FitSettings(TypedDict, total=False):
     """What `fit` takes beside its own arguments."""
 
-    more_data: list[str]
+    sources: list[Any]
     split: str
     resize: str | int | None
     split_seed: int
@@ -25,10 +25,12 @@ class FitSettings(TypedDict, total=False):
     label: str | None
     on_bad_row: Literal["error", "skip"]
     wants: list[Kind]
+    prompts: dict[Literal["query", "document"], str]
     encoder_options: dict[str, Any]
     adapter: Literal["lora", "prefix", "prompt", "bottleneck"] | None
     adapter_options: dict[str, Any]
     step: str | Any | None
+    by_kind: dict[str, Any]
     combine: Literal["weights", "uncertainty", "mgda"]
     temperature: str | float | None
     objective_options: dict[str, Any]

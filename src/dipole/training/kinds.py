@@ -57,12 +57,17 @@ KINDS: dict[Kind, Form] = {
     ),
 }  # fmt: skip
 
+# Examples of a class that are also those of another.
+_ALSO = (("Triplets", "Pairs"), ("Labeled", "Inputs"))
+
 
 def check_kind(wants: Sequence[Kind], examples: Examples) -> None:
     """Raise InputError where examples are of none of the kinds that are wanted (any, if none)."""
     if not wants or any(_is(kind, examples) for kind in wants):
         return
-    raise InputError(f"data: found {_found(examples)} ({examples.origin}); wanted {_wanted(wants)}")
+    raise InputError(
+        f"data: found {kind_of(examples)} ({examples.origin}); wanted {_wanted(wants)}"
+    )
 
 
 def numbers_of(labels: Iterable[Any]) -> list[float] | None:
@@ -83,10 +88,9 @@ def _wanted(wants: Sequence[Kind]) -> str:
 
 
 def _is(kind: Kind, examples: Examples) -> bool:
-    """Whether examples are of a kind; triplets are pairs as well."""
+    """Whether examples are of a kind; triplets are pairs too, and labelled inputs are inputs."""
     name = type(examples).__name__
-    of = KINDS[kind].of
-    if name != of and not (of == "Pairs" and name == "Triplets"):
+    if (name, KINDS[kind].of) not in _ALSO and name != KINDS[kind].of:
         return False
     sides = [field for field in ("input", "anchor", "positive") if field in examples.FIELDS]
     texts = [isinstance(examples.column(field)[0], str) for field in sides if len(examples)]
@@ -101,6 +105,8 @@ def _is(kind: Kind, examples: Examples) -> bool:
     return True
 
 
-def _found(examples: Examples) -> str:
-    kinds: list[Kind] = [kind for kind in KINDS if kind != "pairs" and _is(kind, examples)]
+def kind_of(examples: Examples) -> Kind:
+    """The one kind that says most of what examples are."""
+    own = [kind for kind in KINDS if KINDS[kind].of == type(examples).__name__]
+    kinds: list[Kind] = [kind for kind in own if kind != "pairs" and _is(kind, examples)]
     return kinds[0] if kinds else "pairs"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def locked(
-    encoder: Encoder, names: Sequence[str], examples: Examples, *, show_progress: bool = False
+    encoder: Encoder, names: Sequence[str], *examples: Examples, show_progress: bool = False
 ) -> Iterator[None]:
     """Inside, the encoder's weights whose name starts with one of `names` are not trained.
 
@@ -37,7 +37,7 @@ def locked(
     try:
         for role in ROLES if towers is not None else ():
             assert towers is not None
-            inputs = _inputs(examples, role)
+            inputs = [value for part in examples for value in _inputs(part, role)]
             if inputs and _is_still(tower := towers.tower(role)):
                 towers.stored[role] = Stored.of(tower, inputs, role, show_progress=show_progress)
         yield

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,17 +19,15 @@ from dipole.errors import InputError, RunError
 from dipole.kernels import using
 from dipole.kernels.draws import Rows, drawing
 from dipole.objectives.contract.base import Objective
-from dipole.sampling.known import KnownPairs
 from dipole.training.batch_norm import over_whole_batches
-from dipole.training.batches import ENCODED, Batch, ahead, collate, unique_keys
+from dipole.training.batches import ENCODED, Batch, ahead
 from dipole.training.config import Config
 from dipole.training.learnable import Gradient, small_batches
+from dipole.training.losses import Losses, terms
 from dipole.training.material import Material
 from dipole.training.optimizers import make_optimizer
-from dipole.training.parts import Part
 from dipole.training.parts.base import Setup
-from dipole.training.regrouping import Regrouped
-from dipole.training.rendering import SideView, render
+from dipole.training.reading import Reader
 from dipole.training.run import sharding
 from dipole.training.run.checkpoints import list_checkpoints, write_folder
 from dipole.training.run.interrupts import Interrupts
@@ -40,17 +37,14 @@ from dipole.training.run.progress import METRICS, Bar, Metrics
 from dipole.training.run.run import BEST, CHECKPOINTS
 from dipole.training.run.seeding import seed_step
 from dipole.training.run.state import Progress, State
-from dipole.training.samplers import make_sampler
 from dipole.training.schedule import decay_at, rate_at, share_done, warmup_steps
+from dipole.training.shares import batches_of
 from dipole.training.steps import Step
-from dipole.training.towers import Towers, inputs_of, masks_copies
-from dipole.training.validation import Validation
+from dipole.training.tasks import Task
+from dipole.training.towers import Learning, Towers
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-    from dipole.data import Examples
-    from dipole.views.base import View
 
 SECONDS_BETWEEN_CHECKPOINTS = 100.0
 
@@ -62,56 +56,49 @@ class InterruptedRunError(RunError):
 
 
 class Trainer:
-    """One training of `encoder` with `objective` on `examples`, in `folder`."""
+    """One training of `encoder` on `tasks`, in `folder`."""
 
     def __init__(
         self,
         config: Config,
         encoder: Encoder,
-        objective: torch.nn.Module,
-        examples: Examples,
+        tasks: Sequence[Task],
         folder: Path,
         accelerator: Accelerator,
-        validation: Validation | None = None,
         *,
-        views: Sequence[View] = (),
-        sides: Sequence[SideView] = (),
-        parts: Sequence[Part] = (),
         started: float,
         show_progress: bool = True,
     ) -> None:
         self.config = config
         self.encoder = encoder
-        self.examples = examples
+        self.tasks = list(tasks)
         self.folder = folder
         self.accelerator = accelerator
-        self.validation = validation
+        # Of the tasks that are measured the first decides which model is the best.
+        self.validation = next(filter(None, (task.validation for task in tasks)), None)
         self.show_progress = show_progress
-        assert config.batch_size is not None
-        self.known = KnownPairs(unique_keys(examples))
-        # Only listed and remembered negatives can be left out; a plan keeps the others apart.
-        self._leaves_out = bool(parts) or "negatives" in examples.FIELDS
-        self._masks_copies = masks_copies(objective)
-        self.material = Material(examples, encoder, config.batch_size, config.seed, show_progress)
-        self.material.known = self.known
-        self.sampler = make_sampler(config, self.material, folder)
+        self.materials = [_material(task, encoder, show_progress) for task in tasks]
+        self.plan = batches_of(tasks, self.materials, folder, config.seed)
         self.total = self._total_steps()
         self._gradient = Gradient(self.total)
         self._stalled: str | None = None
-        if isinstance(objective, Objective):
-            objective.bind(len(examples))
-        elif isinstance(objective, Step):
-            objective.begin(
-                Setup(encoder, examples, inputs_of(objective), parts=parts, seed=config.seed)
-            )
-        self.views = [view.to(accelerator.device) for view in views]
-        self.sides = [replace(one, view=one.view.to(accelerator.device)) for one in sides]
-        self._of_anchors = any("no_negative_anchors" in part.taken() for part in parts)
-        self.towers = Towers(encoder, objective, parts)
-        if isinstance(self.sampler, Regrouped):  # in the checkpoints
-            self.towers.sampler = self.sampler
+        for task in tasks:
+            self._bind(task)
+        self.readers = [
+            Reader(task, number, material, config, accelerator.device)
+            for number, (task, material) in enumerate(zip(tasks, self.materials, strict=True))
+        ]
+        first, *others = tasks
+        self.towers = Towers(
+            encoder,
+            first.objective,
+            first.parts,
+            [Learning(task.objective, task.parts) for task in others],
+        )
+        if self.plan.regrouped:  # in the checkpoints
+            self.towers.samplers = torch.nn.ModuleList(self.plan.regrouped)
         over_whole_batches(self.towers, config.chunk)
-        alike("the encoder and the data", lambda: _digest(encoder, examples, self.known))
+        alike("the encoder and the data", lambda: _digest(encoder, self.materials))
         if config.sharded:
             sharding.shard(self.towers.to(accelerator.device))
         optimizer = make_optimizer(config, self.towers)
@@ -121,6 +108,17 @@ class Trainer:
             self.model, self.optimizer = accelerator.prepare(self.towers, optimizer)
         self.state = State(config, self.towers, self.optimizer, folder, accelerator, started)
 
+    def _bind(self, task: Task) -> None:
+        """Tell an objective, or a step of one's own, what its examples are."""
+        objective = task.objective
+        if isinstance(objective, Objective):
+            objective.bind(len(task.examples))
+        elif isinstance(objective, Step):
+            seed = self.config.seed
+            objective.begin(
+                Setup(self.encoder, task.examples, task.inputs, parts=task.parts, seed=seed)
+            )
+
     @property
     def progress(self) -> Progress:
         return self.state.progress
@@ -129,32 +127,33 @@ class Trainer:
         """Train to the end, or raise `RunError` (`InterruptedRunError`) saying how to go on."""
         if self._is_out_of_patience():  # killed after its last step
             return self.progress
-        seen, losses, since = 0, [], time.monotonic()
+        seen, losses, since = 0, Losses(self.tasks), time.monotonic()
         saved_at = time.monotonic()
         metrics = Metrics(self.folder / METRICS, self.accelerator)
         with (
             Interrupts() as asked,
             Bar(self.total, self.progress.step, shown=self.show_progress) as bar,
         ):
-            size = self.config.batch_size or 1
-            for note in small_batches(len(self.examples), self.sampler.length(0), size):
-                bar.say(note)
+            for task, plan in zip(self.tasks, self.plan.first.plans, strict=True):
+                size = plan.batch_size
+                for note in small_batches(len(task.examples), plan.length(0), size):
+                    bar.say(note)
             for batch in self._batches(self.progress.step):
                 loss, norm = self._step(batch)
                 self.progress.step += 1
                 step = self.progress.step
                 if self._stalled:
                     bar.say(self._stalled)
-                losses.append(loss)
+                losses.add(batch.task, loss)
                 seen += len(batch.row_ids) * self.accelerator.num_processes
                 bar.update(step, loss, len(batch.row_ids) * self.accelerator.num_processes)
                 if step % self.config.log_every == 0 or step == self.total:
                     now = time.monotonic()
-                    mean, speed = sum(losses) / len(losses), seen / max(now - since, 1e-9)
-                    values = {"loss": mean, "learning_rate": self._rate(step - 1)}
-                    values |= self._parts() | ({} if norm is None else {"gradient_norm": norm})
+                    speed = seen / max(now - since, 1e-9)
+                    values = {**losses.means(), "learning_rate": self._rate(step - 1)}
+                    values |= terms(self.tasks) | ({} if norm is None else {"gradient_norm": norm})
                     metrics.write(step, values | {"examples_per_second": round(speed, 1)})
-                    seen, losses, since = 0, [], now
+                    seen, losses, since = 0, Losses(self.tasks), now
                 if self._validates_at(step):
                     self._validate(metrics, bar)
                     if self._is_out_of_patience():
@@ -194,14 +193,14 @@ class Trainer:
             (self.config.seed, self.progress.step), batch.start, len(batch.row_ids), batch.total
         )
         with drawing(rows):
-            columns = render(columns, self.views, self.config.chunk, self.sides)
+            columns = self.readers[batch.task].render(columns)
         # A batch that every process holds is no part of anything: nobody gathers.
         low = torch.autocast(
             self.accelerator.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"
         )
         with low, using(executor="tiled" if batch.replicated else None), drawing(rows):
             try:
-                loss = self.model(columns, tensors)
+                loss = self.model(columns, tensors, batch.task)
             except InputError as error:  # at the first step it is of the settings or the data
                 if self.progress.step == 0:
                     raise
@@ -228,69 +227,38 @@ class Trainer:
         return value, norm
 
     def _batches(self, start: int) -> Iterator[Batch]:
-        yield from ahead(self._read, self._rows(start))
-        while isinstance(self.sampler, Regrouped) and self.progress.step < self.total:
+        yield from ahead(self._read, self.plan.steps(start, self.total))
+        while self.plan.regrouped and self.progress.step < self.total:
             # Not before the step that the last batch was for: its weights find the groups.
             with sharding.whole(self.encoder):
-                self.sampler.regroup(self.progress.step)
-            yield from ahead(self._read, self._rows(self.progress.step))
+                self.plan.regroup(self.progress.step)
+            yield from ahead(self._read, self.plan.steps(self.progress.step, self.total))
 
     def _renew(self) -> None:
         """What parts make of all examples, before the steps at which they do."""
         step = self.progress.step
-        for part in self.towers.each_part():
-            every = part.renews_every()
-            if every is None:
-                continue
-            steps = max(round(every * self.sampler.length(0)), 1)
-            if step == 0 or (every and step % steps == 0):
-                with sharding.whole(self.encoder):
-                    found = together(lambda: part.renew(self.material))  # noqa: B023
-                for name, value in found.items():
-                    setattr(part, name, value.to(self.accelerator.device))
+        for task, material in enumerate(self.materials):
+            for part in self.towers.parts_of(task):
+                every = part.renews_every()
+                if every is None:
+                    continue
+                steps = max(round(every * self.plan.length(0)), 1)
+                if step == 0 or (every and step % steps == 0):
+                    with sharding.whole(self.encoder):
+                        found = together(lambda: part.renew(material))  # noqa: B023
+                    for name, value in found.items():
+                        setattr(part, name, value.to(self.accelerator.device))
 
     def _read(self, step_and_rows: tuple[int, np.ndarray]) -> Batch:
         """This process's part of a batch, or all of one that has no row for each process."""
         step, rows = step_and_rows
-        processes, rank = self.accelerator.num_processes, self.accelerator.process_index
-        replicated = 1 < processes > len(rows)
-        no_negatives = no_negative_anchors = None
-        if self._leaves_out and self.known.keys.shape[1] == 2:  # of all processes
-            own = not self._masks_copies
-            no_negatives = self.known.no_negatives(rows, own=own)
-            if self._of_anchors:
-                no_negative_anchors = self.known.no_negatives(rows, own=own, side=1)
-        shares = [rows] if replicated else np.array_split(rows, processes)
-        own_share = 0 if replicated else rank
-        return collate(
-            self.examples,
-            shares[own_share],
-            self.encoder,
-            chunk=self.config.chunk,
-            views=self.views,
-            sides=self.sides,
-            seed=(self.config.seed, step),
-            start=sum(map(len, shares[:own_share])),
-            total=len(rows),
-            replicated=replicated,
-            no_negatives=no_negatives,
-            no_negative_anchors=no_negative_anchors,
+        task = self.plan.first.plan_of(int(rows[0]))
+        return self.readers[task].read(
+            step,
+            rows - self.plan.first.starts[task],
+            self.accelerator.process_index,
+            self.accelerator.num_processes,
         )
-
-    def _rows(self, start: int) -> Iterator[tuple[int, np.ndarray]]:
-        """The row numbers of every step from `start` to the end, or to the next groups."""
-        if isinstance(self.sampler, Regrouped):
-            found = (one for one in self.sampler.steps() if start <= one[0] < self.total)
-            yield from found
-            return
-        step, epoch = 0, 0
-        while step < self.total:
-            length = self.sampler.length(epoch)
-            if step + length > start:
-                for index, rows in enumerate(self.sampler.epoch(epoch)[: self.total - step], step):
-                    if index >= start:
-                        yield index, rows
-            step, epoch = step + length, epoch + 1
 
     def _agreed(self, *flags: bool) -> list[bool]:
         """Each flag that any process raised: they must all do the same at the same step."""
@@ -304,9 +272,9 @@ class Trainer:
             return self.config.max_steps
         assert self.config.epochs is not None
         whole = int(self.config.epochs)
-        steps = sum(self.sampler.length(epoch) for epoch in range(whole))
+        steps = sum(self.plan.length(epoch) for epoch in range(whole))
         part = self.config.epochs - whole
-        return max(steps + round(part * self.sampler.length(whole)) if part else steps, 1)
+        return max(steps + round(part * self.plan.length(whole)) if part else steps, 1)
 
     def _rate(self, step: int) -> float:
         assert self.config.learning_rate is not None
@@ -316,13 +284,6 @@ class Trainer:
             step, total=self.total, warmup=warmup, schedule=self.config.schedule
         )
 
-    def _parts(self) -> dict[str, float]:
-        """The parts of a sum of objectives, by name."""
-        objective = self.towers.objective
-        name = "losses" if isinstance(objective, Step) else "parts"
-        parts = getattr(objective, name, None) or {}
-        return {f"loss/{name}": float(value) for name, value in parts.items()}
-
     def _check_finite(self, what: str, value: float, batch: Batch) -> None:
         if not np.isfinite(value):
             raise self._stopped(f"the {what} is {value}", batch)
@@ -331,9 +292,10 @@ class Trainer:
         found = list_checkpoints(self.folder / CHECKPOINTS)
         last = f"the last good checkpoint is {found[-1]}" if found else "no checkpoint yet"
         ids = ", ".join(batch.row_ids[:8]) + (", ..." if len(batch.row_ids) > 8 else "")
+        of = f" of {batch.source}" if batch.source else ""
         return RunError(
-            f"step {self.progress.step + 1}: {why}; batch of {len(batch.row_ids)} examples: {ids}; "
-            f"{last}"
+            f"step {self.progress.step + 1}: {why}; batch of {len(batch.row_ids)} examples{of}: "
+            f"{ids}; {last}"
         )
 
     @property
@@ -343,7 +305,7 @@ class Trainer:
     def _validates_at(self, step: int) -> bool:
         if self.validation is None:
             return False
-        every = self.config.validate_every or self.sampler.length(0)
+        every = self.config.validate_every or self.plan.length(0)
         return step % every == 0 or step == self.total
 
     def _validate(self, metrics: Metrics, bar: Bar) -> None:
@@ -354,7 +316,7 @@ class Trainer:
             value = together(lambda: float(measure(self.encoder)))
         step = self.progress.step
         validated(step, value)
-        metrics.write(step, {f"validation/{name}": value})
+        metrics.write(step, {f"validation/{name}": value} | self._beside())
         is_best = self.progress.best is None or value > self.progress.best
         bar.say(f"step {step}: validation {name} {value:.4f}{' (best)' if is_best else ''}")
         if not is_best:
@@ -365,11 +327,25 @@ class Trainer:
             together(lambda: write_folder(self.folder / BEST, self.save_model))
 
     def save_model(self, folder: Path) -> None:
-        """The encoder, and beside it the objective's head for pairs if it has one."""
+        """The encoder, and beside it the first head for pairs that an objective has."""
         save_encoder(self.encoder, folder)
-        if (head := head_of(self.towers.objective)) is not None:
-            first = next((f for f in ENCODED if f in self.examples.FIELDS), "second")
-            write_head(head, ENCODED[first][1], folder)
+        for task in self.tasks:
+            if (head := head_of(task.objective)) is not None:
+                first = next((f for f in ENCODED if f in task.examples.FIELDS), "second")
+                write_head(head, ENCODED[first][1], folder)
+                return
+
+    def _beside(self) -> dict[str, float]:
+        """What the tasks behind the one that decides are measured at."""
+        found: dict[str, float] = {}
+        for task in self.tasks:
+            if task.validation is None or task.validation is self.validation:
+                continue
+            name, measure = task.validation
+            with sharding.whole(self.encoder):
+                value = together(lambda: float(measure(self.encoder)))  # noqa: B023
+            found[f"validation/{task.name}/{name}"] = value
+        return found
 
     def _is_out_of_patience(self) -> bool:
         return self.config.patience is not None and self.progress.misses >= self.config.patience
@@ -382,9 +358,16 @@ class Trainer:
         return time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
 
 
-def _digest(encoder: Encoder, examples: Examples, known: KnownPairs) -> str:
+def _material(task: Task, encoder: Encoder, show_progress: bool) -> Material:
+    size, seed = task.config.batch_size, task.config.seed
+    assert size is not None
+    return Material(task.examples, encoder, size, seed, show_progress)
+
+
+def _digest(encoder: Encoder, materials: Sequence[Material]) -> str:
     """What must be the same on every process, or batches and weights would not fit together."""
     digest = sha256(json.dumps(encoder.settings(), sort_keys=True, default=str).encode())
-    digest.update(known.keys.tobytes())
+    for one in materials:
+        digest.update(one.known.keys.tobytes())
     shapes = [(name, tuple(x.shape)) for name, x in encoder.state_dict().items()]
-    return f"{digest.hexdigest()} {len(examples)} {shapes}"
+    return f"{digest.hexdigest()} {[len(one) for one in materials]} {shapes}"

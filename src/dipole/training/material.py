@@ -32,22 +32,27 @@ class Material:
         return len(self.examples)
 
     def vectors(self, model: str | None) -> tuple[np.ndarray, np.ndarray]:
-        """Unit vectors of anchors and positives (n, dim): of `model`, or of the run's encoder as it
-        is now. Examples without a partner give the same twice."""
-        encoder = self.encoder
-        if model is not None:
-            from dipole.encoders import load_encoder
-
-            encoder = load_encoder(model)
+        """Unit vectors of anchors and positives (n, dim): of `model` (then kept in the cache
+        folder), or of the run's encoder as it is now. Examples without a partner give the same
+        twice."""
         names = [n for n in self.examples.FIELDS if n in (*ENCODED, *VIEWED) and n not in LISTS]
         roles = [ENCODED[name][1] if name in ENCODED else "document" for name in names]
-        found = [
-            _unit(
-                encoder.encode(self.examples.column(name), role, show_progress=self.show_progress)
-            )
-            for name, role in zip(names[:2], roles, strict=False)
-        ]
-        return found[0], found[-1]
+        sides = list(zip(names[:2], roles, strict=False))
+        if model is None:
+            found = [
+                self.encoder.encode(self.examples.column(n), r, show_progress=self.show_progress)
+                for n, r in sides
+            ]
+        else:
+            from dipole.encoders import load_encoder
+            from dipole.training.parts.stored_teacher import stored_vectors
+
+            teacher = load_encoder(model)
+            found = [
+                stored_vectors(teacher, self.examples, n, r, show_progress=self.show_progress)
+                for n, r in sides
+            ]
+        return _unit(found[0]), _unit(found[-1])
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -66,8 +66,8 @@ class Recipe:
 
 
 def over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a recipe with those given before them; options of the recipe's own encoder,
-    objective ... are added to its, one by one.
+    """The settings of a recipe with those given before them, in its stages and kinds of data too;
+    options of the recipe's own encoder, objective ... are added to its, one by one.
 
     >>> over({"objective": "dcl", "objective_options": {"weighted": True}},
     ...      {"objective_options": {"sigma": 0.5}})["objective_options"]
@@ -77,6 +77,26 @@ def over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     for options, whose in _OPTIONS.items():
         if options in recipe and options in given and whose not in given:
             found[options] = {**recipe[options], **given[options]}
+    if "objective" in given and "by_kind" not in given:
+        found.pop("by_kind", None)
+    if recipe.get("stages") and "stages" not in given:
+        found["stages"] = [_in_stage(stage, given) for stage in recipe["stages"]]
+    if found.get("by_kind") and "by_kind" not in given:
+        found["by_kind"] = {
+            kind: own | {name: given[name] for name in own if name in given}
+            if isinstance(own, dict)
+            else own
+            for kind, own in found["by_kind"].items()
+        }
+    return found
+
+
+def _in_stage(stage: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a stage still says itself, but for its data; options of its own are added to."""
+    found = {name: value for name, value in stage.items() if name not in given or name == "data"}
+    for options, whose in _OPTIONS.items():
+        if options in stage and options in given and whose not in given:
+            found[options] = {**stage[options], **given[options]}
     return found
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 # What k-means or a graph found: a resumed run, or another process, must not find another.
 GROUPS = "sampler.npy"
+ALL_GROUPS = "sampler*.npy"  # of every task
 
 
 def unique(m: Material) -> Plan:
@@ -83,14 +84,26 @@ def _apart(m: Material, *, clusters: int | None = None, model: str | None = None
 
 def sources(m: Material, *, power: float = 1.0, key: str | None = None) -> Plan:
     """Batches of one source each; power: see `OneSource`; key: what in a row's metadata names its
-    source, where the data are no mixture."""
-    return OneSource(_sources(m, key), m.batch_size, power=power, keys=m.known, seed=m.seed)
+    source, where the data are no mixture. Data of one source are batches of any rows."""
+    found = _sources(m, key)
+    return OneSource(
+        np.zeros(len(m)) if found is None else found,
+        m.batch_size,
+        power=power,
+        keys=m.known,
+        seed=m.seed,
+    )
 
 
 def shares(m: Material, *, shares: Sequence[float] | None = None, key: str | None = None) -> Plan:
-    """Batches with exact shares of every source: of --data, then --more-data in their order; equal
+    """Batches with exact shares of every source: of --data, then --source in their order; equal
     ones if not given. key: as for `sources`, which are then in alphabetical order."""
     groups = _sources(m, key)
+    if groups is None:
+        raise InputError(
+            f"sampler: found one source, {m.examples.origin}; expected more data (--source), or "
+            "key, the name of the source in the rows' metadata"
+        )
     if key is None:  # in the order in which they stand
         names = list(dict.fromkeys(groups.tolist()))
         groups = np.array([names.index(name) for name in groups.tolist()])
@@ -115,16 +128,10 @@ def curriculum(m: Material, *, by: str = "length", start: float = 0.2, over: flo
     )
 
 
-def _sources(m: Material, key: str | None) -> np.ndarray:
-    found = m.examples.sources
-    if key is not None:
-        found = np.array([str(m.examples.metadata(i).get(key)) for i in range(len(m))])
-    if found is None:
-        raise InputError(
-            f"sampler: found one source, {m.examples.origin}; expected more data, or key, the "
-            "name of the source in the rows' metadata"
-        )
-    return found
+def _sources(m: Material, key: str | None) -> np.ndarray | None:
+    if key is None:
+        return m.examples.sources
+    return np.array([str(m.examples.metadata(i).get(key)) for i in range(len(m))])
 
 
 def classes(m: Material, *, per_class: int = 4) -> Plan:
@@ -158,8 +165,11 @@ def sampler_of(name: str) -> tuple[Callable[..., Plan], Callable[..., np.ndarray
     return look_up("sampler", name, dict.fromkeys(SAMPLERS, "")), None
 
 
-def make_sampler(config: Config, material: Material, folder: Path) -> Plan | Regrouped:
-    """The sampler a run asks for; groups found by vectors are kept in RUN/sampler.npy.
+def make_sampler(
+    config: Config, material: Material, folder: Path, task: int = 0
+) -> Plan | Regrouped:
+    """The sampler a run asks for; groups found by vectors are kept in RUN/sampler.npy, those of
+    later tasks (by their number) in files of their own.
 
     A sampler of groups also has the setting `every`: epochs after which they are found anew.
     """
@@ -173,7 +183,7 @@ def make_sampler(config: Config, material: Material, folder: Path) -> Plan | Reg
     if every is not None and every < 1:
         raise InputError(f"sampler option 'every': found {every}; expected 1 epoch or more")
     _check_options(group, config.sampler, options, ["every"])
-    path = folder / GROUPS
+    path = folder / (f"sampler-{task + 1}.npy" if task else GROUPS)
 
     def find() -> None:
         if not path.exists():

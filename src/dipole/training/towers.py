@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -17,29 +19,49 @@ from dipole.training.parts import Part
 from dipole.training.parts.names import encoded, passed
 from dipole.training.steps import Given, Step
 
+# Of views of sides that stand beside the data's own columns.
+VIEW_COLUMNS = {"anchor_view", "positive_view"}
+
+
+class Learning(nn.Module):
+    """What a task adds to the encoder: its objective, and the parts that stand before it."""
+
+    def __init__(self, objective: nn.Module, parts: Iterable[Part] = ()) -> None:
+        super().__init__()
+        self.objective = objective
+        self.parts = nn.ModuleList(parts)
+
 
 class Towers(nn.Module):
     """Features of all columns -> loss.
 
     The encoder of every column is the same one here; its `role` travels in the features. `parts`
-    stand between it and the objective. One module and one forward, because
-    DistributedDataParallel wants to see all of it.
+    stand between it and the objective; `others` are those of tasks behind the first. One module
+    and one forward, because DistributedDataParallel wants to see all of it.
     """
 
-    def __init__(self, encoder: Encoder, objective: nn.Module, parts: Iterable[Part] = ()) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        objective: nn.Module,
+        parts: Iterable[Part] = (),
+        others: Iterable[Learning] = (),
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.objective = objective
         self.parts = nn.ModuleList(parts)
-        taken = set(inputs_of(objective)).union(*(part.taken() for part in self.each_part()))
-        # Views beside the data's own columns, of which nobody wants the student's vectors.
-        self.unread = {"anchor_view", "positive_view"} - taken
+        self.others = nn.ModuleList(others)
 
-    def forward(self, columns: dict[str, list[Features]], tensors: dict[str, Tensor]) -> Tensor:
-        """The objective of a batch, or the losses of a step of one's own; a scalar."""
-        if isinstance(self.objective, Step):
-            return self.objective.total(Given(columns, tensors, self.encode, self.vectors))
-        loss = self.objective(**pick(self.objective, self.vectors(columns, tensors)))
+    def forward(
+        self, columns: dict[str, list[Features]], tensors: dict[str, Tensor], task: int = 0
+    ) -> Tensor:
+        """The objective of a batch of this task, or the losses of a step of one's own; a scalar."""
+        objective = self.objectives()[task]
+        if isinstance(objective, Step):
+            vectors = partial(self.vectors, task=task)
+            return objective.total(Given(columns, tensors, self.encode, vectors))
+        loss = objective(**pick(objective, self.vectors(columns, tensors, task)))
         if isinstance(loss, Tensor) and loss.numel() == 1 and loss.requires_grad:
             return loss
         if not isinstance(loss, Tensor):
@@ -49,19 +71,20 @@ class Towers(nn.Module):
         else:
             found = "a constant"
         raise InputError(
-            f"objective: {type(self.objective).__name__} gave {found}; expected a loss: a tensor "
+            f"objective: {type(objective).__name__} gave {found}; expected a loss: a tensor "
             "of one number that depends on the vectors"
         )
 
     def vectors(
-        self, columns: dict[str, list[Features]], tensors: dict[str, Tensor]
+        self, columns: dict[str, list[Features]], tensors: dict[str, Tensor], task: int = 0
     ) -> dict[str, Tensor]:
         """What the objective is given, by name."""
         batch = dict(tensors)
-        for part in self.each_part():
+        parts, unread = self.parts_of(task), self._unread(task)
+        for part in parts:
             batch |= encoded(part, columns)
         for name, pieces in columns.items():
-            if name not in batch and name not in self.unread:
+            if name not in batch and name not in unread:
                 batch[name] = self.encode(pieces)
         if "negative_ids" in batch and "negative" not in columns:
             # No row lists any. Other processes may have some and wait for these here: none, with
@@ -74,7 +97,7 @@ class Towers(nn.Module):
                 batch[name] = padded(batch[name], batch["mask"])
         if "relevance" in batch:  # a stored list of a teacher's scores
             batch.setdefault("teacher_scores", batch["relevance"])
-        for part in self.each_part():
+        for part in parts:
             batch = passed(part, batch)
         return batch
 
@@ -82,27 +105,44 @@ class Towers(nn.Module):
         """The vectors of one column."""
         return encode_chunks(self.encoder, pieces)
 
-    def each_part(self) -> Iterator[Part]:
-        """The parts, typed."""
-        for part in self.parts:
-            assert isinstance(part, Part)
-            yield part
+    def objectives(self) -> list[nn.Module]:
+        """The objective of every task."""
+        return [self.objective, *(other.objective for other in self._others())]
+
+    def parts_of(self, task: int) -> list[Part]:
+        """The parts of a task, typed."""
+        found = self.parts if task == 0 else self._others()[task - 1].parts
+        return [part for part in found if isinstance(part, Part)]
+
+    def each_part(self) -> list[Part]:
+        """The parts of all tasks."""
+        return [part for task in range(1 + len(self.others)) for part in self.parts_of(task)]
+
+    def _others(self) -> list[Learning]:
+        return [other for other in self.others if isinstance(other, Learning)]
+
+    def _unread(self, task: int) -> set[str]:
+        """Views beside the data's own columns, of which nobody wants the student's vectors."""
+        taken = set(inputs_of(self.objectives()[task]))
+        return VIEW_COLUMNS - taken.union(*(part.taken() for part in self.parts_of(task)))
 
     def at(self, done: float) -> None:
-        """Tell the objective and the parts which share of the training is done."""
-        if isinstance(self.objective, Objective | Step):
-            self.objective.at(done)
-        else:  # anyone's module, which may hold some
-            tell(self.objective, done)
+        """Tell the objectives and the parts which share of the training is done."""
+        for objective in self.objectives():
+            if isinstance(objective, Objective | Step):
+                objective.at(done)
+            else:  # anyone's module, which may hold some
+                tell(objective, done)
         for part in self.each_part():
             part.at(done)
 
     def after_step(self) -> None:
-        """Let the parts, and a step of one's own, follow a step of the optimiser."""
+        """Let the parts of all tasks, and steps of one's own, follow a step of the optimiser."""
         for part in self.each_part():
             part.after_step()
-        if isinstance(self.objective, Step):
-            self.objective.after_step()
+        for objective in self.objectives():
+            if isinstance(objective, Step):
+                objective.after_step()
 
     def take_turn(self, names: Sequence[str], step: int) -> None:
         """Drop the gradients of the weights whose turn it is not: their optimiser skips the step.
@@ -112,7 +152,7 @@ class Towers(nn.Module):
         """
         whose = {name: [] for name in names}  # type: dict[str, list[nn.Parameter]]
         for own, parameter in self.named_parameters():
-            short = own.removeprefix("encoder.")
+            short = re.sub(r"^(encoder|others\.\d+)\.", "", own)
             name = next((n for n in names if f"{short}.".startswith(f"{n.rstrip('.')}.")), names[0])
             whose[name].append(parameter)
         for name, parameters in whose.items():

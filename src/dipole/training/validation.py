@@ -21,6 +21,11 @@ TOGETHER = ("anchor", "positive", "first", "second", "input", "query")
 Validation = tuple[str, Callable[["Encoder"], float]]
 
 
+def can_be_measured(examples: Examples) -> bool:
+    """Whether there is a measure for examples of this kind."""
+    return isinstance(examples, Pairs | Triplets | Scored | Labeled)
+
+
 def make_validation(examples: Examples, training: Examples | None = None) -> Validation:
     """The name of the measure that fits `examples`, and the function that takes it.
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
-from dipole.data import Pairs
+from dipole.data import Examples, Pairs
 from dipole.encoders.base import Encoder
 from dipole.encoders.static_text import StaticText
 from dipole.sampling.plans import Plan
 from dipole.studies.data import QUICK_TEST, QUICK_TRAIN
-from dipole.studies.loops import descend
-from dipole.training.batches import content_ids, unique_keys
+from dipole.training.batches import unique_keys
+from dipole.training.recipe import Recipe
 
+# Of a training, beside its recipe.
+SETTINGS: dict[str, Any] = {
+    "learning_rate": 3e-3, "schedule": "constant", "warmup": 0.0, "weight_decay": 0.0,
+    "clip_norm": None,
+}  # fmt: skip
 # Characters of a code that are kept: a bag of its first words says what a function is about.
 CODE = 200
 # A bag of words of a third of a million numbers: 2 ms for a step of 32 pairs.
@@ -44,11 +50,10 @@ def short_code(part: str, quick: bool) -> Pairs:
 class Bags:
     """Bags of words trained on the same pairs again and again: they are split into words once."""
 
-    def __init__(self, pairs: Pairs) -> None:
+    def __init__(self, pairs: Examples) -> None:
         self.pairs = pairs
         self.anchors, self.positives = (list(pairs.column(x)) for x in ("anchor", "positive"))
         self.keys = unique_keys(pairs)
-        self.ids = content_ids(self.positives)
         self._base = StaticText.from_texts(self.anchors, self.positives, **TOWER)
         self._base.train().prepare([*self.anchors, *self.positives])
 
@@ -62,34 +67,21 @@ class Bags:
         return tower.train()
 
     def trained(
-        self,
-        objective: nn.Module,
-        plan: Plan,
-        seed: int,
-        *,
-        steps: int,
-        extra: Callable[[np.ndarray], Mapping[str, list[str]]] | None = None,
-    ) -> StaticText:
-        """A tower after `steps` batches of the plan.
+        self, seed: int, recipe: str | Recipe, *, data: Examples | None = None, **settings: Any
+    ) -> Encoder:
+        """A tower trained by a recipe, and on these pairs unless on other `data`."""
+        import dipole
 
-        extra: rows -> texts of `negative`, which everybody's anchors meet.
-        """
-        tower = self.fresh(seed)
-
-        def losses() -> Iterator[Tensor]:
-            for step, rows in enumerate(planned(plan, steps)):
-                if hasattr(objective, "progress"):
-                    setattr(objective, "progress", step / steps)  # noqa: B010
-                more = {}
-                for name, texts in (extra(rows) if extra else {}).items():
-                    more[name] = tower(tower.prepare(texts))
-                    more[f"{name}_ids"] = content_ids(texts)
-                anchor = tower(tower.prepare([self.anchors[i] for i in rows], "query"))
-                positive = tower(tower.prepare([self.positives[i] for i in rows]))
-                yield objective(anchor, positive, ids=self.ids[torch.from_numpy(rows)], **more)
-
-        descend(tower.parameters(), losses(), learning_rate=3e-3)
-        return tower.eval()
+        with tempfile.TemporaryDirectory() as folder:
+            return dipole.fit(
+                self.pairs if data is None else data,
+                self.fresh(seed),
+                out=Path(folder) / "run",
+                recipe=recipe,
+                seed=seed,
+                show_progress=False,
+                **(SETTINGS | settings),
+            ).encoder
 
 
 def planned(plan: Plan, steps: int) -> Iterator[np.ndarray]:

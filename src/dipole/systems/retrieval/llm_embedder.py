@@ -1,28 +1,52 @@
-"""LLM-Embedder: rewards distilled in the order of their ranks, batches of one task each."""
+"""LLM-Embedder: rewards distilled in the order of their ranks, batches of one task each.
+
+    dipole train --recipe llm-embedder --encoder FOLDER --data answers.jsonl \\
+        --source tools.csv --source chat.jsonl:objective=kl-listwise --out runs/llm
+
+Lists (columns query, candidates and relevance: how likely a language model is to say the right
+thing with the candidate) are distilled by `stable-distill`, pairs and triplets by contrast alone;
+every batch is of one source. As published, question answering and examples in context are lists,
+conversational search and tools are pairs, and chat and long texts are lists with a divergence at
+teacher temperature 0.1.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dipole.objectives import InfoNCE, KLListwise, StableDistill
-from dipole.sampling.grouped import OneSource
-from dipole.sampling.plans import Plan
-from dipole.sampling.unique import UniqueBatches
+from dipole.data import Examples, Ranked, Triplets
+from dipole.encoders.base import Encoder, Features, Role
+from dipole.studies.benches.pairs import SETTINGS
 from dipole.studies.claim import AtLeast, Claim
-from dipole.studies.loops import descend
 from dipole.systems.base import System
 from dipole.systems.text.gte import bags, per_source
+from dipole.training.recipe import Recipe
 
 STEPS, BATCH, TEMPERATURE, TASK_STEPS = 200, 64, 0.05, 400
 POOL, QUERIES, LIST = 600, 600, 8
 # Width of the learner's kernel (pixels are 0 to 1), and what it believes before it sees anything.
 WIDTH, PRIOR = 4.0, 0.1
-Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+# What is learnt of a kind of data: of a teacher's lists their order, of pairs the contrast.
+BY_KIND: dict[str, dict[str, Any]] = {
+    "lists": {
+        "objective": "stable-distill",
+        "objective_options": {"teacher_temperature": 1.0},
+        "temperature": 0.01,
+    },
+    "pairs": {
+        "objective": "infonce",
+        "objective_options": {"symmetric": False},
+        "temperature": 0.01,
+    },
+}
 
 
 class World(NamedTuple):
@@ -36,6 +60,7 @@ class World(NamedTuple):
     right: np.ndarray  # (tests, pool): the example has the label of the input
 
 
+@cache
 def world(seed: int) -> World:
     """The rewards are what a learner that was shown one example says of the right label."""
     from sklearn.datasets import load_digits
@@ -98,23 +123,47 @@ def lists(given: World, seed: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(chosen), torch.from_numpy(rewards).float()
 
 
-def losses_by_name() -> dict[str, Loss]:
-    """Arm -> loss of (anchors, candidates best first, rewards, what the candidates are)."""
-    best_only = InfoNCE(TEMPERATURE, symmetric=False)
-    stable = StableDistill(TEMPERATURE)
-    soft, sharp = (KLListwise(TEMPERATURE, t) for t in (1.0, 0.1))
+class Pixels(Encoder):
+    """A perceptron with one hidden layer, the same for queries and examples of a world; a text
+    says which: `pool 3`, `queries 7`."""
 
-    def contrastive(a: Tensor, c: Tensor, r: Tensor, ids: Tensor) -> Tensor:
-        rest = {"negative": c[:, 1:].flatten(0, 1), "negative_ids": ids[:, 1:].flatten()}
-        loss: Tensor = best_only(a, c[:, 0], ids=ids[:, 0], **rest)
-        return loss
+    dim = 64
 
-    return {
-        "contrastive": contrastive,
-        "kl 1": lambda a, c, r, ids: soft(a, c, r),
-        "kl 0.1": lambda a, c, r, ids: sharp(a, c, r),
-        "stable": lambda a, c, r, ids: stable(a, c, r, ids),
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.seed = seed
+        self.layers = nn.Sequential(nn.Linear(128, 256), nn.ReLU(), nn.Linear(256, self.dim))
+        self._tables = world(seed)
+
+    def prepare(self, inputs: Sequence[str], role: Role = "document") -> Features:
+        named = (text.split() for text in inputs)
+        return {"pixels": torch.stack([getattr(self._tables, t)[int(i)] for t, i in named])}
+
+    def forward(self, features: Features) -> Tensor:
+        vectors: Tensor = self.layers(features["pixels"])
+        return vectors
+
+
+def data_of(chosen: Tensor, rewards: Tensor) -> tuple[Ranked, Triplets]:
+    """Every query's list, and its best candidate as the positive with the others as negatives."""
+    queries = [f"queries {i}" for i in range(len(chosen))]
+    candidates = [[f"pool {i}" for i in row] for row in chosen.tolist()]
+    ranked = {"query": queries, "candidates": candidates, "relevance": rewards.tolist()}
+    best = {
+        "anchor": queries,
+        "positive": [row[0] for row in candidates],
+        "negatives": [row[1:] for row in candidates],
     }
+    return Ranked.from_columns(ranked), Triplets.from_columns(best)
+
+
+# Arm -> what differs from the recipe, whose objective of lists is the stable one.
+ARMS: dict[str, dict[str, Any]] = {
+    "contrastive": {},
+    "kl 1": {"objective": "kl-listwise", "objective_options": {"teacher_temperature": 1.0}},
+    "kl 0.1": {"objective": "kl-listwise", "objective_options": {"teacher_temperature": 0.1}},
+    "stable": {},
+}
 
 
 def experiment(seed: int, quick: bool) -> dict[str, np.ndarray]:
@@ -123,59 +172,62 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray]:
     chosen, rewards = lists(given, seed)
     outcome: dict[str, np.ndarray] = {}
     for scale, suffix in ((1.0, ""), (10.0, ", x10")):
-        for name, loss in losses_by_name().items():
-            steps = 3 if quick else STEPS
-            tower = trained(given, chosen, scale * rewards, loss, seed, steps=steps)
-            with torch.no_grad():
-                first = (unit(tower(given.tests)) @ unit(tower(given.pool)).T).argmax(1).numpy()
+        ranked, best = data_of(chosen, scale * rewards)
+        for name, arm in ARMS.items():
+            data = best if name == "contrastive" else ranked
+            tower = trained(data, seed, max_steps=3 if quick else STEPS, **arm)
+            asked, pool = (
+                tower.encode([f"{table} {i}" for i in range(len(getattr(given, table)))])
+                for table in ("tests", "pool")
+            )
+            first = (asked @ pool.T).argmax(1)
             rows = np.arange(len(first))
             outcome[f"label, {name}{suffix}"] = 100.0 * given.right[rows, first]
             outcome[f"reward, {name}{suffix}"] = given.test_rewards[rows, first]
     return outcome | batches_of_a_task(seed, quick)
 
 
+def trained(data: Examples, seed: int, **settings: Any) -> Encoder:
+    """A perceptron trained by the recipe, at the temperature of one that starts from scratch."""
+    import dipole
+
+    torch.manual_seed(seed)
+    if "objective" in settings:
+        settings["temperature"] = TEMPERATURE
+    else:
+        settings["by_kind"] = at(TEMPERATURE)
+    with tempfile.TemporaryDirectory() as folder:
+        return dipole.fit(
+            data, Pixels(seed), out=Path(folder) / "run", recipe="llm-embedder", batch_size=BATCH,
+            seed=seed, show_progress=False, **(SETTINGS | {"learning_rate": 1e-3} | settings),
+        ).encoder  # fmt: skip
+
+
+def at(temperature: float) -> dict[str, Any]:
+    """The objectives of the recipe at another temperature."""
+    return {kind: own | {"temperature": temperature} for kind, own in BY_KIND.items()}
+
+
 def batches_of_a_task(seed: int, quick: bool) -> dict[str, np.ndarray]:
     """MRR@10 per test pair of three tasks, among the test positives of the same task."""
-    towers, source = bags(quick)
-    plans: dict[str, Plan] = {
-        "one task": OneSource(source, 32, keys=towers.keys, seed=seed),
-        "tasks mixed": UniqueBatches(towers.keys, 32, seed=seed),
+    towers, _ = bags(quick)
+    arms: dict[str, dict[str, Any]] = {
+        "one task": {"sampler_options": {"key": "source"}},
+        "tasks mixed": {"sampler": "unique"},
     }
     outcome = {}
-    for name, plan in plans.items():
+    for name, arm in arms.items():
+        settings: dict[str, Any] = {"by_kind": at(TEMPERATURE), "batch_size": 32} | arm
         steps = 3 if quick else TASK_STEPS
-        tower = towers.trained(InfoNCE(TEMPERATURE, symmetric=False), plan, seed, steps=steps)
+        tower = towers.trained(seed, "llm-embedder", max_steps=steps, **settings)
         outcome[f"MRR@10, {name}"] = np.concatenate(per_source(tower, quick, "MRR@10"))
     return outcome
-
-
-def unit(x: Tensor) -> Tensor:
-    """Rows of length 1."""
-    return nn.functional.normalize(x, dim=-1)
-
-
-def trained(
-    given: World, chosen: Tensor, rewards: Tensor, loss: Loss, seed: int, *, steps: int
-) -> nn.Module:
-    """A perceptron with one hidden layer, the same for queries and examples."""
-    torch.manual_seed(seed)
-    tower = nn.Sequential(nn.Linear(128, 256), nn.ReLU(), nn.Linear(256, 64))
-    generator = torch.Generator().manual_seed(seed)
-
-    def losses() -> Iterator[Tensor]:
-        for _ in range(steps):
-            rows = torch.randperm(QUERIES, generator=generator)[:BATCH]
-            ids = chosen[rows]
-            keys = tower(given.pool[ids.flatten()]).view(*ids.shape, -1)
-            yield loss(tower(given.queries[rows]), keys, rewards[rows], ids)
-
-    descend(tower.parameters(), losses(), learning_rate=1e-3)
-    return tower.eval()
 
 
 SYSTEM = System(
     id="llm-embedder",
     paper="Zhang et al. 2023, Retrieve Anything To Augment Large Language Models, arXiv 2310.07554",
+    recipe=Recipe(wants=["lists", "pairs", "triplets"], by_kind=BY_KIND, sampler="sources"),
     claim=Claim(
         sentence=(
             "Rewards distilled by their ranks survive flat and huge rewards, where the best "

@@ -1,15 +1,19 @@
-"""PEG: hard pairs count more and more, which under noise is safer than from the start."""
+"""PEG: hard pairs count more and more, which under noise is safer than from the start.
+
+Batches are of one source each. The paper has 80,000 pairs in a batch and five mined negatives of
+each: `--batch-size` and `--chunk`, and triplets (docs/negatives.md).
+"""
 
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
 
 from dipole.data import Pairs
-from dipole.objectives import PEG, FocalInfoNCE, InfoNCE
-from dipole.sampling.unique import UniqueBatches
+from dipole.objectives import PEG, InfoNCE
 from dipole.studies.benches.pairs import Bags, found, short_code
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.systems.base import System
@@ -19,6 +23,15 @@ from dipole.training.recipe import Recipe
 NOISE = 0.15
 EPOCHS, BATCH, TEMPERATURE = 6, 64, 0.05
 SHUFFLED = 0
+# Arm -> what differs from the recipe.
+ARMS: dict[str, dict[str, Any]] = {
+    "uniform": {"objective": "infonce", "objective_options": {"symmetric": False}},
+    "focal": {
+        "objective": "focal-infonce",
+        "objective_options": {"gamma": 1.0, "detach": True, "symmetric": False},
+    },
+    "peg": {},
+}
 
 
 def noisy_code(part: str, quick: bool) -> Pairs:
@@ -49,14 +62,9 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
     for noise in (False, True):
         towers = bags(noise, quick)
         steps = 3 if quick else EPOCHS * len(towers.pairs) // BATCH
-        losses = {
-            "uniform": InfoNCE(TEMPERATURE, symmetric=False),
-            "focal": FocalInfoNCE(TEMPERATURE, gamma=1.0, detach=True, symmetric=False),
-            "peg": PEG(TEMPERATURE, gamma=1.0),
-        }
-        for name, loss in losses.items():
-            plan = UniqueBatches(towers.keys, BATCH, seed=seed)
-            tower = towers.trained(loss, plan, seed, steps=steps)
+        for name, arm in ARMS.items():
+            settings = {"temperature": TEMPERATURE, "batch_size": BATCH, "max_steps": steps} | arm
+            tower = towers.trained(seed, "peg", **settings)
             outcome[f"{name}, {'noise' if noise else 'clean'}"] = found(tower, test)
     return outcome
 
@@ -75,7 +83,12 @@ SYSTEM = System(
     paper=(
         "Wu et al. 2023, Towards Robust Text Retrieval with Progressive Learning, arXiv 2311.11691"
     ),
-    recipe=Recipe(wants=["pairs", "triplets"], objective="peg"),
+    recipe=Recipe(
+        wants=["pairs", "triplets"],
+        objective="peg",
+        objective_options={"gamma": 1.0},
+        sampler="sources",
+    ),
     claim=Claim(
         sentence=(
             "Attention that moves to hard pairs as training goes on costs nothing on clean data, "

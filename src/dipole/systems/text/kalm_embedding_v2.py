@@ -1,75 +1,94 @@
-"""KaLM-Embedding-V2: hard negatives are mixed into harder ones, hard pairs count more."""
+"""KaLM-Embedding-V2: hard negatives are mixed into harder ones, hard pairs count more.
+
+    dipole train --recipe kalm-embedding-v2 --encoder FOLDER --data weak.csv \\
+        --source good.csv:stage=2 --out runs/kalm
+
+First weak pairs, then pairs with hard negatives (docs/negatives.md) and mixtures of them; several
+trainings are then merged (docs/merging.md). Gamma, the number of mixtures and how they are drawn
+are our reading: the paper's text has the ideas, not the constants.
+"""
 
 from __future__ import annotations
 
 from functools import cache
+from typing import Annotated, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from dipole.data import Pairs
+from dipole.data import Triplets
+from dipole.declared import Positive, Range
 from dipole.encoders.static_text import StaticText
 from dipole.objectives import FocalInfoNCE, InfoNCE
 from dipole.sampling.mixed_lists import mixed_lists
-from dipole.sampling.unique import UniqueBatches
 from dipole.studies.benches.pairs import Bags, found, short_code
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.systems.base import System
+from dipole.training.parts import Part
 from dipole.training.recipe import Recipe
 
 STEPS, BATCH, TEMPERATURE = 300, 16, 0.05
-# Mined negatives of a pair, whether they are mixed, and the exponent of the focal weight.
-ARMS: dict[str, tuple[int, bool, float]] = {
-    "7 negatives": (7, False, 0.0),
-    "7 negatives, mixed": (7, True, 0.0),
-    "3 negatives": (3, False, 0.0),
-    "3 negatives, mixed": (3, True, 0.0),
-    "7 negatives, focal": (7, False, 0.5),
+# Mined negatives of a pair, and what differs from the recipe: no mixtures, no focal weight.
+FLAT = {"objective_options": {"gamma": 0.0, "detach": True, "symmetric": False}}
+ARMS: dict[str, tuple[int, dict[str, Any]]] = {
+    "7 negatives": (7, {"parts": [], **FLAT}),
+    "7 negatives, mixed": (7, FLAT),
+    "3 negatives": (3, {"parts": [], **FLAT}),
+    "3 negatives, mixed": (3, FLAT),
+    "7 negatives, focal": (7, {"parts": []}),
 }
 
 
+class OwnMixtures(Part):
+    """Mixtures of each anchor's own listed negatives as its own `candidates` (`mixed_lists`): of
+    `pairs` pairs of them and of all. An anchor that lists fewer than two has none."""
+
+    takes = ("anchor", "rows")
+    may_take = ("negative", "negative_rows")
+    gives = ("candidates", "mask")
+
+    pairs: Annotated[int, Range(0)] = 4
+    temperature: Positive = 0.1
+    concentration: Positive = 2.0
+
+    def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        if "negative_rows" not in batch:
+            return batch
+        own = batch["rows"][:, None] == batch["negative_rows"]
+        count = own.sum(1, keepdim=True)
+        longest = int(count.max()) if own.numel() else 0
+        if longest < 2:
+            return batch
+        order = own.int().argsort(dim=1, descending=True, stable=True)[:, :longest]
+        there = torch.arange(longest, device=order.device) < count
+        made = mixed_lists(batch["anchor"], batch["negative"][order], mask=there, **self.settings())
+        return batch | {"candidates": made, "mask": (count >= 2).expand(-1, made.shape[1])}
+
+
 @cache
-def mined(quick: bool) -> tuple[Pairs, list[list[str]]]:
+def mined(quick: bool) -> Triplets:
     """Training pairs and seven negatives of each by BM25, past the three nearest."""
     from dipole.sampling.mining import mine_negatives
 
-    pairs = short_code("train", quick)
-    triplets = mine_negatives(pairs, "bm25", negatives=7, skip=3)
+    triplets = mine_negatives(short_code("train", quick), "bm25", negatives=7, skip=3)
     rows = [i for i, row in enumerate(triplets.column("negatives")) if len(row) == 7]
-    return pairs.select(rows), [triplets[i]["negatives"] for i in rows]
+    return triplets.select(rows)
+
+
+@cache
+def first(negatives: int, quick: bool) -> Triplets:
+    """The same with fewer negatives."""
+    triplets = mined(quick)
+    columns = {name: list(triplets.column(name)) for name in triplets.FIELDS}
+    lists = [row[:negatives] for row in columns.pop("negatives")]
+    return Triplets.from_columns(columns | {"negatives": lists})
 
 
 @cache
 def bags(quick: bool) -> Bags:
     """Towers for the pairs, whose positives are all the negatives there are."""
-    return Bags(mined(quick)[0])
-
-
-def trained(seed: int, quick: bool, *, negatives: int, mixed: bool, gamma: float) -> StaticText:
-    """A bag of words trained on pairs, everybody's negatives, and own mixtures."""
-    towers, (_, lists) = bags(quick), mined(quick)
-    plan = UniqueBatches(towers.keys, BATCH, seed=seed)
-    return towers.trained(
-        Mixing(gamma, mixed), plan, seed, steps=3 if quick else STEPS,
-        extra=lambda rows: {"negative": [text for i in rows for text in lists[i][:negatives]]},
-    )  # fmt: skip
-
-
-class Mixing(nn.Module):
-    """The system's loss; where asked, each anchor's own negatives are mixed into more."""
-
-    def __init__(self, gamma: float, mixed: bool) -> None:
-        super().__init__()
-        self.objective = FocalInfoNCE(TEMPERATURE, gamma=gamma, detach=True, symmetric=False)
-        self.mixed = mixed
-
-    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor, **ids: Tensor) -> Tensor:
-        """negative: as many for each anchor, one anchor after the other."""
-        own = mixed_lists(anchor, negative.view(len(anchor), -1, anchor.shape[1]))
-        more = {"candidates": own} if self.mixed else {}
-        loss: Tensor = self.objective(anchor, positive, negative, **ids, **more)
-        return loss
+    return Bags(mined(quick))
 
 
 @cache
@@ -88,8 +107,12 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
     """Recall@1 per test pair, of all and of the hardest quarter; and what mixtures are."""
     test = short_code("test", quick)
     outcome: dict[str, np.ndarray | float] = {}
-    for name, (negatives, mixed, gamma) in ARMS.items():
-        encoder = trained(seed, quick, negatives=negatives, mixed=mixed, gamma=gamma)
+    for name, (negatives, arm) in ARMS.items():
+        settings = {"temperature": TEMPERATURE, "batch_size": BATCH, "stages": []} | arm
+        encoder = bags(quick).trained(
+            seed, "kalm-embedding-v2", data=first(negatives, quick),
+            max_steps=3 if quick else STEPS, **settings,
+        )  # fmt: skip
         outcome[name] = right = found(encoder, test, "Recall@1")
         outcome[f"hardest quarter, {name}"] = right[hardest(quick)]
     return outcome | identities(seed)
@@ -123,6 +146,9 @@ SYSTEM = System(
         objective="focal-infonce",
         objective_options={"gamma": 0.5, "detach": True, "symmetric": False},
         temperature=0.01,
+        parts=[{"dipole.systems.text.kalm_embedding_v2:OwnMixtures": {"pairs": 4}}],
+        stages=[{"parts": []}, {}],
+        sampler="sources",
     ),
     claim=Claim(
         sentence=(

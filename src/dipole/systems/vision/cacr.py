@@ -33,7 +33,12 @@ def long_tailed(part: str, quick: bool = False, *, turned: bool = False) -> Labe
 
 
 LONG_TAILED = {"data": "dipole.systems.vision.cacr:long_tailed"}
-INFONCE = {"objective": "modalities", "objective_options": {"within": True}, "temperature": 0.2}
+RECIPE = Recipe(wants=["images"], encoder="conv", view=["simclr*4"], objective="cacr")
+OWN = RECIPE.settings | {"wants": []}  # images of a bench have classes
+INFONCE = OWN | {
+    "objective": "modalities", "objective_options": {"within": True}, "temperature": 0.2,
+}  # fmt: skip
+
 
 SYSTEM = System(
     id="cacr",
@@ -41,24 +46,23 @@ SYSTEM = System(
         "Zheng et al. 2021, Contrastive Attraction and Contrastive Repulsion for Representation "
         "Learning, arXiv 2105.03746"
     ),
-    recipe=Recipe(wants=["images"], encoder="conv", view=["simclr*3"], objective="cacr"),
+    recipe=RECIPE,
     claim=Claim(
         sentence=(
             "Attraction that favours far positives and repulsion that favours near negatives "
             "lose less than InfoNCE where the training data are not balanced."
         ),
         data="fashion-mnist-14",
-        settings={"encoder": "conv", "view": ["simclr*4"], "batch_size": 64},
+        settings={"batch_size": 64},
         arms={
-            "cacr": {"objective": "cacr"},
+            "cacr": OWN,
             "infonce": INFONCE,
-            "cacr, long tail": {"objective": "cacr", **LONG_TAILED},
-            "infonce, long tail": {**INFONCE, **LONG_TAILED},
-            "cacr, uniform weights": {
-                "objective": "cacr",
-                "objective_options": {"t_positive": 1e-6, "t_negative": 1e-6},
-            },
-            "align-uniform": {"objective": "align-uniform", "view": ["simclr"], "batch_size": 128},
+            "cacr, long tail": OWN | LONG_TAILED,
+            "infonce, long tail": INFONCE | LONG_TAILED,
+            "cacr, uniform weights": OWN
+            | {"objective_options": {"t_positive": 1e-6, "t_negative": 1e-6}},
+            "align-uniform": OWN
+            | {"objective": "align-uniform", "view": ["simclr"], "batch_size": 128},
         },
         measures=["knn"],
         budget="200steps",

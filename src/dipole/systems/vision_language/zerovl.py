@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,14 +13,12 @@ from torch import Tensor, nn
 
 from dipole.data import Pairs
 from dipole.objectives import InfoNCE
-from dipole.sampling.grouped import OneSource
-from dipole.sampling.plans import Plan
-from dipole.sampling.unique import UniqueBatches
 from dipole.studies.benches.pairs import Bags, found, short_code
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.studies.loops import descend
 from dipole.systems.base import System
 from dipole.training.gradient_cache import encode_chunks
+from dipole.training.recipe import Recipe
 from dipole.views.mixup import Mixup, draw_mixup
 
 # Modules of Python's library with fewer pairs are no source.
@@ -54,14 +53,14 @@ def one_source(seed: int, quick: bool) -> dict[str, np.ndarray]:
     towers, test = bags(quick), modules("test", quick)
     names = names_of(test)
     rows = [np.flatnonzero(names == name) for name in np.unique(names)]
-    plans: dict[str, Plan] = {
-        "one source": OneSource(names_of(towers.pairs), PAIRS, keys=towers.keys, seed=seed),
-        "sources mixed": UniqueBatches(towers.keys, PAIRS, seed=seed),
+    arms: dict[str, dict[str, Any]] = {
+        "one source": {"sampler": "sources", "sampler_options": {"key": "module"}},
+        "sources mixed": {},
     }
     outcome = {}
-    for name, plan in plans.items():
-        steps = 3 if quick else PAIR_STEPS
-        tower = towers.trained(InfoNCE(TEMPERATURE), plan, seed, steps=steps)
+    for name, arm in arms.items():
+        recipe = Recipe(temperature=TEMPERATURE, batch_size=PAIRS, **arm)
+        tower = towers.trained(seed, recipe, max_steps=3 if quick else PAIR_STEPS)
         each = [found(tower, test.select(chosen), "Recall@1") for chosen in rows]
         outcome[f"Recall@1, {name}"] = np.concatenate(each)
     return outcome

@@ -121,4 +121,5 @@ class Part(Declared):
         return {}
 
     def after_step(self) -> None:
-        """Called when the optimiser has taken its step, on every process."""
+        """Called when the optimiser has taken its step, on every process; where a training has
+        several tasks, also after a batch of another one, which `before` has not seen."""

@@ -80,7 +80,8 @@ class Centroids(Part):
         return batch | more | {"labels": nearest}
 
     def after_step(self) -> None:
-        assert self._arriving is not None
+        if self._arriving is None:  # the step was another task's
+            return
         anchors, ids = (everywhere(x) for x in self._arriving)
         self._arriving = None
         if len(self.vectors):

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import copy
 import inspect
-import re
 from collections.abc import Iterable, Mapping
 from types import NoneType
 from typing import Any, TypeVar
-
-import yaml
 
 from dipole.data.options import check_types
 from dipole.declared import Declared
 from dipole.errors import InputError
 from dipole.lookup import find, nearest
 from dipole.training.config import PYTHON
+from dipole.training.naming import read_named
 from dipole.training.parts.base import Part
-from dipole.training.yaml_loading import load_yaml
 
 # Name -> module:class of this package.
 PARTS = {
@@ -40,9 +37,6 @@ OTHERWISE = {
 }
 PACKAGE = "dipole.training.parts"
 OWN = "one of your own, as file.py:Class"
-_SETTINGS = re.compile(r"(?P<name>[^=]+?):(?P<settings>[^:=]+=.*)", re.DOTALL)
-_COMMA = re.compile(r",(?=\s*[A-Za-z_]\w*=)")
-
 _PLAIN = (str, int, float, bool, NoneType, list, dict)
 
 M = TypeVar("M", bound=Declared)
@@ -143,34 +137,12 @@ def _entry(given: Any) -> Entry:
 
 
 def read(
-    part: Any, kind: str = "parts", example: str = "queue:size=160"
+    given: Any, setting: str = "parts", example: str = "queue:size=160"
 ) -> tuple[str, dict[str, Any]]:
     """(name, settings) of one part, or a step, however it was written."""
-    if isinstance(part, str):
-        if part.startswith(PYTHON):
-            return part, {}
-        split = _SETTINGS.fullmatch(part)
-        return (split["name"], _values(split["settings"], part)) if split else (part, {})
-    if isinstance(part, dict) and len(part) == 1:
-        ((name, settings),) = part.items()
-        if isinstance(name, str) and isinstance(settings, dict | None):
-            return name, settings or {}
-    raise InputError(
-        f"{kind}: found {part!r}; expected a name, as {example}, or {{NAME: {{KEY: VALUE}}}}"
-    )
-
-
-def _values(text: str, part: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for pair in _COMMA.split(text):
-        key, _, value = (word.strip() for word in pair.partition("="))
-        if key in found:
-            raise InputError(f"--part {part}: found {key!r} twice; expected every key once")
-        try:
-            found[key] = load_yaml(value)
-        except yaml.YAMLError:
-            raise InputError(f"--part {part}: {key}: the value is not valid yaml") from None
-    return found
+    if isinstance(given, str) and given.startswith(PYTHON):
+        return given, {}
+    return read_named(given, setting, example)
 
 
 def shown(part: Declared) -> str:

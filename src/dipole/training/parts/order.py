@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dipole.errors import InputError
 from dipole.training.batches import tensor_names
@@ -12,6 +13,9 @@ from dipole.training.parts.layers import Layers
 from dipole.training.parts.lists import Lists, Scores
 from dipole.training.parts.names import given_by, name_in_batch, shown
 from dipole.training.parts.naming import name_of
+
+if TYPE_CHECKING:
+    from dipole.data import Examples
 
 # Those that an objective brings along.
 FOLLOWING: tuple[type[Part], ...] = (Layers, Lists, Scores)
@@ -44,6 +48,28 @@ def bound(parts: Sequence[Part], setup: Setup) -> list[Part]:
                 f"name={tensor}"
             )
     return ordered
+
+
+def useful(
+    parts: Sequence[Part],
+    inputs: Mapping[str, bool],
+    examples: Examples,
+    views: Collection[str] = (),
+) -> list[Part]:
+    """Those whose tensors an objective, or another of them, takes, and that have what they need."""
+    data = tensor_names(examples) | set(views)
+    kept = list(parts)
+    while True:
+        there = data | given(kept)
+        more = [kind() for kind in FOLLOWING if kind.follows(inputs, there)]
+        found = [
+            part
+            for part in kept
+            if not _wrong(part, [o for o in (*kept, *more) if o is not part], inputs, data)
+        ]
+        if len(found) == len(kept):
+            return kept
+        kept = found
 
 
 def given(parts: Collection[Part]) -> set[str]:
@@ -99,18 +125,26 @@ def _check(
     part: Part, others: Sequence[Part], inputs: Mapping[str, bool], data: Collection[str]
 ) -> None:
     """Nothing that the part takes is missing, and something that it gives is taken."""
+    if wrong := _wrong(part, others, inputs, data):
+        raise InputError(f"part {name_of(part)}: {wrong}")
+
+
+def _wrong(
+    part: Part, others: Sequence[Part], inputs: Mapping[str, bool], data: Collection[str]
+) -> str:
     for name in sorted(part.needed()):
         if name not in data and name not in given(others):
-            raise InputError(
-                f"part {name_of(part)}: takes {name}, which neither the data nor another part "
-                "gives; expected data or a part that do"
+            return (
+                f"takes {name}, which neither the data nor another part gives; expected data or a "
+                "part that do"
             )
     taken = set(inputs).union(*(other.taken() for other in others))
     if "views" in inputs:
         taken |= {"anchor", "positive"}
     if part.gives and not taken & given_by(part):
         named = [name_in_batch(part, name) for name in part.gives]
-        raise InputError(
-            f"part {name_of(part)}: gives {', '.join(named)}, and neither the objective nor "
-            "another part takes any; expected an objective that does, or no such part"
+        return (
+            f"gives {', '.join(named)}, and neither the objective nor another part takes any; "
+            "expected an objective that does, or no such part"
         )
+    return ""

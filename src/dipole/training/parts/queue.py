@@ -142,7 +142,8 @@ class Queue(Part):
         self.keys = torch.full((self.size,), -1, device=like.device)
 
     def after_step(self) -> None:
-        assert self._arriving is not None
+        if self._arriving is None:  # the step was another task's
+            return
         vectors, keys = (everywhere(x) for x in self._arriving)
         if not len(self.vectors):
             self.vectors = vectors[:0]

@@ -93,6 +93,14 @@ def _starts(examples: Examples, field: str) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
 
+def stored_vectors(
+    teacher: Encoder, examples: Examples, field: str, role: Role, *, show_progress: bool = False
+) -> np.ndarray:
+    """The vectors of a field of examples, made once and kept in the cache folder."""
+    setup = Setup(teacher, examples, {}, show_progress=show_progress)
+    return _stored(teacher, fingerprint(teacher), setup, field, role)
+
+
 def _stored(teacher: Encoder, fingerprint: str, setup: Setup, field: str, role: Role) -> np.ndarray:
     """The memory-mapped vectors of a field, made if nobody has."""
     made_of = fingerprint, role, _digest(setup.examples, field)

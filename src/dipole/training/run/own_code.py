@@ -12,8 +12,8 @@ from dipole.lookup import is_loaded, is_place
 
 # The settings that may name code.
 FIELDS = (
-    "data", "more_data", "validation", "encoder", "encoder_options", "objective", "step", "view",
-    "sampler", "parts", "mine", "optimizer",
+    "data", "sources", "by_kind", "validation", "encoder", "encoder_options", "objective", "step",
+    "view", "sampler", "parts", "mine", "optimizer",
 )  # fmt: skip
 
 

@@ -16,27 +16,24 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dipole.data import Examples
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.files import remove_folder, replaced, sweep, write_text
-from dipole.training.build import build_parts, build_side_views, build_views, is_made_of_data
+from dipole.training.build import is_made_of_data
 from dipole.training.config import Config, write_config
 from dipole.training.run.checkpoints import drop_checkpoints, recover_folder, write_folder
-from dipole.training.run.origin import DATA, check_teacher, read_data, write_data
+from dipole.training.run.origin import DATA, check_teachers, read_data, write_data
 from dipole.training.run.processes import together
 from dipole.training.run.progress import METRICS
 
 if TYPE_CHECKING:
-    from torch import nn
-
-    from dipole.training.validation import Validation
+    from dipole.training.tasks import Task
 
 RESULT = "result.json"
 CONFIG = "config.yaml"
@@ -59,9 +56,7 @@ class Run:
 def train(
     config: Config,
     encoder: Encoder,
-    objective: nn.Module,
-    examples: Examples,
-    held: Examples | None,
+    tasks: Sequence[Task],
     folder: Path,
     *,
     origin: dict[str, Any],
@@ -81,17 +76,10 @@ def train(
     from dipole.training.locking import locked
     from dipole.training.loop import Trainer
     from dipole.training.run.sharding import whole
-    from dipole.training.towers import inputs_of
-    from dipole.training.validation import make_validation
 
-    inputs = inputs_of(objective)
-    views = build_views(config, examples, inputs)
-    parts = build_parts(config, encoder, examples, objective, show_progress=show_progress)
-    sides = build_side_views(config, examples, inputs, parts)
-    for made_of in filter(None, (part.made_of() for part in parts)):
-        origin = together(
-            lambda: check_teacher(folder, origin, *made_of, accept=changed_data)  # noqa: B023
-        )
+    made_of = [part.made_of() for task in tasks for part in task.parts]
+    teachers = list(dict.fromkeys(filter(None, made_of)))
+    origin = together(lambda: check_teachers(folder, origin, teachers, accept=changed_data))
     accelerator = Accelerator(
         # Without this accelerate overlooks several processes on CPUs.
         cpu=not torch.accelerator.is_available(),
@@ -99,28 +87,28 @@ def train(
         mixed_precision="no",
         log_with=list(config.track) or None,
         project_dir=str(folder),
-        # Queues, teachers and per-example state are the same everywhere: nothing to send.
-        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+        # Queues, teachers and per-example state are the same everywhere: nothing to send. Of
+        # several tasks a step uses the objective of one.
+        kwargs_handlers=[
+            DistributedDataParallelKwargs(
+                broadcast_buffers=False, find_unused_parameters=len(tasks) > 1
+            )
+        ],
     )
     together(lambda: _begin(config, folder, origin))
     if config.track:
         accelerator.init_trackers(folder.name, config=_flat(config))
-    validation: Validation | None = None if held is None else make_validation(held, examples)
     encoder.to(accelerator.device)
     shown = show_progress and accelerator.is_main_process
     started = time.monotonic()
-    with locked(encoder, config.locked, examples, show_progress=shown):
+    every = [task.examples for task in tasks]
+    with locked(encoder, config.locked, *every, show_progress=shown):
         trainer = Trainer(
             config,
             encoder,
-            objective,
-            examples,
+            tasks,
             folder,
             accelerator,
-            validation,
-            views=views,
-            sides=sides,
-            parts=parts,
             started=started,
             show_progress=shown,
         )
@@ -134,8 +122,8 @@ def train(
                 accelerator.end_training()
         trainer.state.save(is_last=True)  # from which it can be lengthened
     result = asdict(progress) | {
-        "measure": validation[0] if validation else None,
-        "examples": len(examples),
+        "measure": trainer.validation[0] if trainer.validation else None,
+        "examples": sum(map(len, every)),
         "seconds": round(progress.seconds, 3),
     }
 
@@ -160,23 +148,26 @@ def _begin(config: Config, folder: Path, origin: dict[str, Any]) -> None:
         write_data(folder, origin)
         write_config(config, folder / CONFIG)
     elif origin != read_data(folder) and origin["changed"]:
-        from dipole.training.samplers import GROUPS
+        from dipole.training.samplers import ALL_GROUPS
 
-        (folder / GROUPS).unlink(missing_ok=True)  # of other rows
+        for path in folder.glob(ALL_GROUPS):  # of other rows
+            path.unlink()
 
 
 @contextmanager
 def refused(folder: Path) -> Iterator[None]:
     """A new run that is refused (InputError) leaves nothing: its name is free for the next try."""
     from dipole.training.mined import forget
-    from dipole.training.samplers import GROUPS
+    from dipole.training.samplers import ALL_GROUPS
 
     try:
         yield
     except InputError:
         if os.environ.get("RANK", "0") == "0" and not any(folder.glob(f"{CHECKPOINTS}/*")):
-            for name in (CONFIG, DATA, GROUPS, METRICS):
+            for name in (CONFIG, DATA, METRICS):
                 (folder / name).unlink(missing_ok=True)
+            for path in folder.glob(ALL_GROUPS):
+                path.unlink()
             remove_folder(folder / START)
             forget(folder)
         raise

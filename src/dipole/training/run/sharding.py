@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -31,7 +32,8 @@ def shard(towers: nn.Module) -> None:
     may encode different numbers of pieces. An objective's own few weights stay whole.
     """
     if dist.is_initialized() and dist.get_world_size() > 1:
-        kept = {p for n, p in towers.named_parameters() if n.startswith("objective.")}
+        objectives = re.compile(r"(others\.\d+\.)?objective\.")
+        kept = {p for n, p in towers.named_parameters() if objectives.match(n)}
         kept |= {p for p in towers.parameters() if p.dim() == 0}
         fully_shard(towers, ignored_params=kept)
 
