@@ -10,6 +10,9 @@ from dipole.data.arrays import array_of, arrays_of, as_array, common_dtype, is_l
 from dipole.data.rows import BadValueError, join_title, negatives_of, text_of, texts_of
 from dipole.data.sample import ARRAY_LISTS, ARRAYS, Sample
 
+# Columns that hold a list of positives in every row.
+_PLURAL = ("pos", "positives")
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -38,15 +41,18 @@ class Reading:
             return text_of(value, self.column)
         return array_of(value, self.column, self.dtype)
 
-    def several(self, row: Mapping[str, Any]) -> list[Any]:
+    def several(self, row: Mapping[str, Any], beside: Any) -> list[Any]:
         """One or more of a row: a text or a list of them; an array is one, a list of arrays of
-        different shapes is several."""
+        different shapes is several, as are those in a column `pos` or `positives` with one axis
+        more than `beside`."""
         value = with_title(row, self.column, self.body)
         if self.dtype is None:
             return texts_of(value, self.column)
         if as_array(value) is None and is_list_of_arrays(value):
             return arrays_of(value, self.column, self.dtype, axes=-1)
-        return [array_of(value, self.column, self.dtype)]
+        array = array_of(value, self.column, self.dtype)
+        is_list = self.column.lower() in _PLURAL and array.ndim == getattr(beside, "ndim", -1) + 1
+        return list(array) if is_list else [array]
 
     def each(self, row: Mapping[str, Any], *, may_be_empty: bool = False) -> list[Any]:
         """All of a list in a row: texts, or the arrays along the first axis."""

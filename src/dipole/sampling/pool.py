@@ -107,7 +107,7 @@ def folded_keys(texts: Sequence[str]) -> np.ndarray:
     """(n,) uint64 content hashes that do not see case either."""
     from dipole.data import content_key
 
-    keys = (content_key(text.casefold()) for text in texts)
+    keys = (content_key(t.casefold() if isinstance(t, str) else t) for t in texts)
     return np.fromiter(keys, np.uint64, len(texts))
 
 
