@@ -115,8 +115,9 @@ def _trained(name: str) -> dict[str, float]:
             settings["encoder_options"] = {"dim": 16} | settings.get("encoder_options", {})
         if "per_class" in settings.get("sampler_options", {}):  # of 4 rows
             settings |= {"sampler_options": {"per_class": 4}, "batch_size": 16}
+        if name == "proto-triplet-icnn":
             settings["parts"] = [
-                {name: {"shots": 1}} for part in settings["parts"] for name in part
+                {part: {"shots": 1}} for parts in settings["parts"] for part in parts
             ]
         run = dipole.fit(data, out=Path(folder) / "run", show_progress=False, **settings)
         return {k: float(v.double().norm()) for k, v in sorted(run.encoder.weights().items())}

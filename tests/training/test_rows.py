@@ -18,6 +18,7 @@ from support import distributed
 
 STATIC = {"encoder": "static", "encoder_options": {"dim": 16, "buckets": 64}}
 IMAGES = {"encoder": "conv", "encoder_options": {"widths": [8]}, "objective": "ntxent"}
+DENOISING = {"view": ["same"], "step": "dipole.systems.vision.g_simclr:Denoise:noise=0.3"}
 TEXTS = [" ".join(f"word{(i * k) % 17}" for k in range(2, 9)) for i in range(1, 23)]
 
 SIDES = STATIC | {
@@ -78,6 +79,8 @@ RUNS = {
         {"encoder": "conv", "objective": "ntxent", "view": ["weak"]}
         | {"encoder_options": {"widths": [8], "head": {"out": 4, "hidden": 8, "batch_norm": True}}},
     ),
+    "denoising": ("images", IMAGES | DENOISING),
+    "denoising in pieces": ("images", IMAGES | DENOISING | {"chunk": 3}),
     "teacher beside": (
         "pairs",
         STATIC | {"objective": "sct", "parts": ["teacher", "queue:size=16"]},
@@ -121,6 +124,7 @@ RUNS["whole"] = KILL
 KILLED = (2, 1)  # processes that go on
 COMMON = {"batch_size": 8, "epochs": 2}
 SAME = {"chunk": "default", "words in pieces": "words", "images in pieces": "images"}
+SAME |= {"denoising in pieces": "denoising"}
 SAME |= {"views of sides in pieces": "views of sides"}
 
 
