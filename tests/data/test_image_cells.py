@@ -145,3 +145,25 @@ def test_what_looks_like_images():
     assert not are_images(["a.png", "the file a", "no"])
     assert are_images([b"\x89PNG\r\n"])
     assert not are_images([])
+
+
+def test_a_table_in_memory_names_files_from_the_current_folder(table, monkeypatch):
+    monkeypatch.chdir(table.parent)
+    lines = [line.split(",") for line in table.read_text().splitlines()[1:]]
+    rows = [{"image": path, "caption": text} for path, text in lines]
+    pairs = load_pairs(rows)
+    assert pairs[0]["anchor"].shape == (16, 16, 3)
+    assert load_pairs(rows, resize=8)[0]["anchor"].shape == (8, 8, 3)
+
+
+def test_bundles_of_images_and_texts(table, tmp_path):
+    from dipole.data import Bundles, load_bundles
+
+    (tmp_path / "x").mkdir()
+    bundles = load_bundles(kinds.write("modalities", tmp_path / "x"), "caption")
+    assert isinstance(bundles, Bundles)
+    assert list(bundles.FIELDS) == ["caption", "image", "sound"]
+    assert bundles[3]["image"].shape == (16, 16, 3)
+    assert list(bundles.select([1, 2]).FIELDS) == list(bundles.FIELDS)
+    with pytest.raises(InputError, match="expected two or more that belong together"):
+        load_bundles(kinds.write("texts", tmp_path))

@@ -36,11 +36,11 @@ def _is_image(value: Any) -> bool:
 class Pictures:
     """One column of images on its way into a table: every cell decoded once and checked, none kept.
 
-    folders: where paths are looked for, in this order.
+    folders: where paths are looked for, in this order; the current one if there are none.
     """
 
     def __init__(self, folders: Sequence[Path], resize: int | str | Sequence[int] | None) -> None:
-        self.folders = folders
+        self.folders = folders or [Path()]
         self.size = target_size(resize)
         self.shapes: set[tuple[int, int]] = set()
         self.grey = self.coloured = self.animated = 0
@@ -70,10 +70,9 @@ class Pictures:
         for folder in self.folders:
             if (place := folder / path.strip()).is_file():
                 return {"path": str(place.absolute()), "bytes": None}
-        where = self.folders[0] if self.folders else "the file"
         raise BadValueError(
             f"column '{column}': found no file {shown(path)}; expected an image, its path from "
-            f"{where}"
+            f"{self.folders[0]}"
         )
 
     def about(self, name: str) -> dict[str, Any]:
