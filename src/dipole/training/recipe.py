@@ -84,10 +84,27 @@ def over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
             for stage in recipe["stages"]
         ]
     if "by_kind" in recipe and "by_kind" not in given:
-        found["by_kind"] = {} if "objective" in given else {
-            kind: {n: given.get(n, v) for n, v in own.items()} if isinstance(own, dict) else own
-            for kind, own in recipe["by_kind"].items()
-        }  # fmt: skip
+        found["by_kind"] = _by_kind(recipe["by_kind"], given) if "objective" not in given else {}
+        options = given.get("objective_options", {})
+        of_kinds = [own for own in recipe["by_kind"].values() if isinstance(own, dict)]
+        known = {key for own in of_kinds for key in own.get("objective_options", {})}
+        if "objective" not in given and options and options.keys() <= known:
+            del found["objective_options"]  # they are where they belong
+    return found
+
+
+def _by_kind(by_kind: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings by kind of data, with those that are given in the place of those that a kind
+    has; an option of the objective where a kind has one of this name."""
+    found: dict[str, Any] = {}
+    for kind, own in by_kind.items():
+        if not isinstance(own, dict):
+            found[kind] = own
+            continue
+        found[kind] = {key: given.get(key, value) for key, value in own.items()}
+        if options := own.get("objective_options"):
+            named = given.get("objective_options", {})
+            found[kind]["objective_options"] = {k: named.get(k, v) for k, v in options.items()}
     return found
 
 
