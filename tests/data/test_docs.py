@@ -17,7 +17,7 @@ def test_the_examples_of_the_page_run_one_after_the_other(
     names: dict[str, object] = {}
     for block in blocks:
         exec(block, names)
-    assert len(blocks) == 8
+    assert len(blocks) == 12
     printed = capsys.readouterr().out
     assert "\nfaq.csv: anchor 'question', positive 'answer'\n" in printed
     assert "1 (\"bad.csv, row 3: column 'answer': found empty text; expected text\",)" in printed

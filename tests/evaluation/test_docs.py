@@ -17,7 +17,7 @@ DOCS = Path(__file__).parents[2] / "docs"
         ("plots.md", 4, ["curves", "leaderboard", "map", "own", "paired", "plane", "similarities",
                          "spectrum"]),
         ("geometry.md", 5, ["lens"]),
-        ("evaluation.md", 13, []),
+        ("evaluation.md", 14, []),
     ],
 )  # fmt: skip
 def test_page(page, blocks, pictures, tmp_path, monkeypatch, capsys):

@@ -10,7 +10,11 @@ def test_the_summary_in_the_package_is_current():
     assert PATH.read_text(encoding="utf-8") == summary()
 
 
-def test_every_fixture_is_in_it_once_and_is_of_a_system():
+def test_every_fixture_of_a_system_is_in_it_once():
     systems = json.loads(PATH.read_text(encoding="utf-8"))["systems"]
-    assert sorted(row[0] for rows in systems.values() for row in rows) == sorted(FIXTURES)
+    found = [row[0] for rows in systems.values() for row in rows]
+    assert len(found) == len(set(found))
+    left_out = set(FIXTURES) - set(found)
+    assert left_out
+    assert {name.partition("-")[0] for name in left_out} == {"evaluation", "bm25"}
     assert set(systems) <= set(entries())

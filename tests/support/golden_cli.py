@@ -15,7 +15,8 @@ from support.kinds import ROWS
 TRAINED = "--max-steps 3 --batch-size 8 --precision fp32 --encoder-option dim=16"
 COMMANDS = (
     f"train --data pairs.csv --out run {TRAINED} --validation 0.25",
-    f"train --recipe dcl --data pairs.csv --anchor positive --positive anchor --out dcl {TRAINED}",
+    f"train --recipe grad-cache --data pairs.csv --anchor positive --positive anchor --out swapped "
+    f"{TRAINED}",
     f"train --recipe simcse --data pairs.csv --anchor anchor --out texts {TRAINED}",
     "train --resume --out run",
     "train --data pairs.csv --out run",

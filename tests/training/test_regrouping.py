@@ -147,10 +147,34 @@ def test_other_data_have_other_groups(tiny_encoder, tmp_path, monkeypatch):
 
 def test_the_first_groups_decide_how_long_it_is():
     from dipole.sampling.grouped import GroupsApart
+    from dipole.training.shares import Batches
 
     first, later = np.arange(8) % 4, np.zeros(8, np.int64)
-    plan = Regrouped(first, lambda g: GroupsApart(g, 4), lambda: later, 1)
-    assert [len(rows) for _, rows in plan.steps()] == [4, 4]
+    plan = Batches([Regrouped(first, lambda g: GroupsApart(g, 4), lambda: later, 1)], [8], [None])
+    assert [len(rows) for _, rows in plan.steps(0, 99)] == [4, 4]
     plan.regroup(2)
-    assert [step for step, _ in plan.steps()] == list(range(2, 10))
+    assert [step for step, _ in plan.steps(2, 99)] == list(range(2, 10))
     assert plan.length(1) == 2
+
+
+@pytest.mark.parametrize("shares", [[None, None], [None, 0.5]])
+def test_of_several_tasks_each_has_its_groups_found_anew_in_its_time(shares):
+    from dipole.sampling.grouped import GroupsTogether
+    from dipole.training.shares import Batches
+
+    found = []
+
+    def regrouped(number, every):
+        def find():
+            found.append(number)
+            return np.arange(8) // 4
+
+        return Regrouped(np.arange(8) % 2, lambda g: GroupsTogether(g, 4), find, every)
+
+    plan = Batches([regrouped(0, 1), regrouped(1, 2)], [8, 8], shares)
+    steps = list(plan.steps(0, 14))
+    while len(steps) < 14:
+        plan.regroup(len(steps))
+        steps += plan.steps(len(steps), 14)
+    assert [step for step, _ in steps] == list(range(14))
+    assert found == [0, 0, 1, 0]

@@ -38,7 +38,8 @@ Shared = create_model(  # type: ignore[call-overload]
 @with_options(Shared)
 def compare(
     data: Annotated[
-        str, typer.Option(help="What to train on; its test split is measured.")
+        str,
+        typer.Option(help="What to train on, as of dipole train; its test split is measured."),
     ] = "stdlib-code",
     objectives: Annotated[
         str | None, typer.Option(help="Names with commas between.", show_default="eight of them")

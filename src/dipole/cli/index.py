@@ -34,7 +34,8 @@ def index(
     corpus: Annotated[
         str | None,
         typer.Option(
-            help="Documents: a file (jsonl, csv, tsv, parquet), a BEIR folder, or stdlib-code."
+            help="Documents: a file (jsonl, csv, tsv, parquet, npz), a BEIR folder, stdlib-code, "
+            "or a function of your own, file.py:name."
         ),
     ] = None,
     text: Annotated[

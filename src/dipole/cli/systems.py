@@ -53,8 +53,9 @@ def systems(
 ) -> None:
     """List the systems dipole means to have, and how far each is.
 
-    missing; built: its parts are there; holds, does not hold, undecided: its claim was run; stale:
-    its code has changed since. Verdicts of your own dipole prove are shown beside these.
+    missing; built: its parts are there; holds, does not hold, undecided: its
+    claim was run; stale: its code has changed since. Verdicts of your own
+    dipole prove are shown beside these.
 
     Example: dipole systems --group vision --state holds
     """
@@ -117,7 +118,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
 
     rows: dict[str, list[str]] = {
         "run": found["run"],
-        "data": [f"{w['kind']}: {w['holds']} ({', '.join(w['columns'])})" for w in found["wants"]],
+        "data": [f"{w['kind']}: {w['holds']} ({w['option']})" for w in found["wants"]],
         "settings": Recipe(**found["settings"]).yaml().splitlines(),
         "objective": found["objectives"],
         "parity": found["parity"]

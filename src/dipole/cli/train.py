@@ -20,7 +20,8 @@ def train(
         typer.Option(
             "--recipe",
             "--config",
-            help="Settings to start from: the name of a system (dipole systems), or a yaml file.",
+            help="Settings to start from: the name of a system (dipole systems), a yaml file, or "
+            "a Recipe of your own, file.py:NAME.",
         ),
     ] = None,
     resume: Annotated[
@@ -40,9 +41,17 @@ def train(
     trust_code: TrustCode = False,
     **settings: Any,
 ) -> None:
-    """Train an encoder on pairs.
+    """Train an encoder.
 
-    Example: dipole train --data pairs.csv --anchor question --positive answer --out runs/first
+    Pairs of a file: dipole train --data pairs.csv --anchor question --positive answer --out runs/a
+
+    Texts alone, by a published method: dipole train --recipe simcse --data texts.csv --out runs/b
+
+    Images: dipole train --data photos --encoder conv --view simclr --out runs/c
+
+    Arrays, an encoder of your own: dipole train --data a.npz --encoder mlp.py:MLP --out runs/d
+
+    What a function of yours gives: dipole train --data rows.py:pairs --out runs/e
     """
     from dipole.training.fit import fit
 

@@ -36,7 +36,7 @@ _HEADS = {"learning_rate": "rate", "batch_size": "batch"}
 
 @with_options(Shared)
 def tune(
-    data: Annotated[str, typer.Option(help="What to train on.")],
+    data: Annotated[str, typer.Option(help="What to train on, as of dipole train.")],
     out: Annotated[Path, typer.Option(help="Folder of the search; the same command goes on.")],
     trials: Annotated[int, typer.Option(min=1, help="Trainings, stopped ones included.")] = 20,
     validation: Annotated[

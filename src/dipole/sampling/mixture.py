@@ -50,6 +50,8 @@ class Mixture(Plan):
         return sum(plan.length(epoch if self.weights is None else 0) for plan in self.plans)
 
     def _plan_of(self, epoch: int) -> list[np.ndarray]:
+        if len(self.plans) == 1:
+            return self.plans[0].epoch(epoch)
         if self.weights is None:
             each = [plan.epoch(epoch) for plan in self.plans]
         else:

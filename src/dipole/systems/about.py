@@ -87,12 +87,15 @@ def _paper(loss: str) -> str:
 
 
 def _wants(recipe: Recipe) -> list[dict[str, Any]]:
-    """The kinds of data: what is in a row, and which columns that are."""
+    """The kinds of data: what is in a row, which columns that are or how they are named."""
     wanted: Sequence[Kind] = recipe.settings.get("wants", ())
     return [
-        {"kind": kind, "holds": KINDS[kind].holds, "columns": list(KINDS[kind].columns)}
+        {
+            "kind": kind, "holds": KINDS[kind].holds, "columns": list(KINDS[kind].columns),
+            "option": KINDS[kind].option,
+        }
         for kind in wanted
-    ]
+    ]  # fmt: skip
 
 
 def _settings(own: System | None) -> Mapping[str, Any]:
@@ -101,24 +104,27 @@ def _settings(own: System | None) -> Mapping[str, Any]:
 
 
 def _run(id: str, own: System | None, losses: Sequence[str]) -> list[str]:
-    """The commands, or the import, that do it."""
+    """The commands and the import that do it."""
+    lines: list[str] = []
     if own is not None and own.recipe is not None:
         wanted: Sequence[Kind] = own.recipe.settings.get("wants", ()) or ("pairs",)
         towers = "encoder" in own.recipe.settings
-        return list(dict.fromkeys(_command(f"--recipe {id}", kind, towers) for kind in wanted))
+        lines += dict.fromkeys(_command(f"--recipe {id}", kind, towers) for kind in wanted)
     if own is not None and own.place:
         module, _, name = own.place.partition(":")
-        return [f"from {module} import {name}"]
-    if losses:
-        return [f"dipole train --objective {losses[0]} --data FILE --out RUN"]
-    return [f"dipole prove {id}"]
+        lines.append(f"from {module} import {name}")
+    if not lines and losses:
+        lines.append(f"dipole train --objective {losses[0]} --data FILE --out RUN")
+    return lines or [f"dipole prove {id}"]
 
 
 def _command(what: str, kind: Kind, has_tower: bool) -> str:
     """The command that trains on data of a kind; images need a tower for images."""
     form = KINDS[kind]
-    tower = " --encoder conv" if kind == "images" and not has_tower else ""
-    by_name = kind not in ("images", "lists")
-    columns = "".join(f" --{name} COLUMN" for name in form.columns) if by_name else ""
-    data = "FOLDER" if kind == "images" else "FILE"
-    return f"dipole train {what} --data {data}{columns}{tower} --out RUN"
+    data = "FOLDER" if "folder" in form.option else "FILE"
+    if form.option.startswith("--"):
+        several = "COLUMN,COLUMN" if form.of == "Bundles" else "COLUMN"
+        marks = {"positive": several}
+        data += "".join(f" --{name} {marks.get(name, 'COLUMN')}" for name in form.columns)
+    tower = " --encoder conv" if kind.endswith("images") and not has_tower else ""
+    return f"dipole train {what} --data {data}{tower} --out RUN"

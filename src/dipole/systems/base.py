@@ -19,8 +19,8 @@ class System:
         paper: authors, year, title, arXiv number.
         recipe: settings that `dipole train --recipe ID` runs on anyone's data.
         claim: what the paper promises, as `dipole prove ID` checks it.
-        place: `module:name` of the function that it is, where it is no training: a measure, a
-            bound, a decoder.
+        place: `module:name` of the function that it is, where it is no training or not only one: a
+            measure, a bound, a decoder.
     """
 
     id: str

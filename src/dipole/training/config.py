@@ -33,7 +33,8 @@ class Config(Settings):
     model_config = ConfigDict(validate_assignment=True)
 
     data: str = Field(
-        description="File (jsonl, csv, tsv, parquet), folder, data set name or hub id."
+        description="File (jsonl, csv, tsv, parquet, npz), folder, data set name, hub id, or a "
+        "function of your own, file.py:name."
     )
     sources: list[Any] = Field(
         default_factory=list,
@@ -51,7 +52,9 @@ class Config(Settings):
         0, ge=0, description="Seed of the split, for a data set that is split by chance."
     )
     anchor: str | None = Field(None, description="Column of the anchors.")
-    positive: str | None = Field(None, description="Column of the positives.")
+    positive: str | None = Field(
+        None, description="Column of the positives; several with commas (--wants modalities)."
+    )
     negative: list[str] | None = Field(None, description="Column of hard negatives; repeatable.")
     score: str | None = Field(
         None, description="Column of scores, for graded pairs (a CoSENT-like objective)."
@@ -64,9 +67,9 @@ class Config(Settings):
     )
     wants: list[Kind] = Field(
         default_factory=list,
-        description="Kind of data: texts, images, pairs, image-text, triplets, graded, labelled, "
-        "labelled-images, numbered, lists; repeatable where several will do. Found out if not "
-        "given.",
+        description="Kind of data: texts, images, pairs, image-text, modalities, triplets, "
+        "graded, labelled, labelled-images, numbered, lists; repeatable where several will do. "
+        "Found out if not given.",
     )
 
     prompts: dict[Literal["query", "document"], str] = Field(
@@ -77,8 +80,9 @@ class Config(Settings):
 
     encoder: str = Field(
         "static",
-        description="static (trained from scratch), a model folder, a hub id, or a class of your "
-        "own, file.py:Class.",
+        description="static (texts), conv, resnet, vit (images), all trained from scratch; towers "
+        "(one per modality: --encoder-option text=ENCODER); a model folder, a hub id, or a class "
+        "of your own, file.py:Class. Found out from the data: static, conv or towers.",
     )
     encoder_options: dict[str, Any] = Field(
         default_factory=dict, description="Setting of the encoder, KEY=VALUE; repeatable."
@@ -95,15 +99,15 @@ class Config(Settings):
         description="Name of the objective, a sum: infonce + 0.1 * vicreg, or a class of your own, "
         "file.py:Class.",
     )
-    by_kind: dict[str, Any] = Field(
-        default_factory=dict,
-        description="Objective by kind of data, for --data and every --source that names none: "
-        "graded=cosent, or settings, 'graded={objective: cosent, temperature: 0.05}'; repeatable.",
-    )
     step: str | Any | None = Field(
         None,
         description="A step of your own in the objective's place, file.py:Class, with settings "
         "file.py:Class:KEY=VALUE,...",
+    )
+    by_kind: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Objective by kind of data, for --data and every --source that names none: "
+        "graded=cosent, or settings, 'graded={objective: cosent, temperature: 0.05}'; repeatable.",
     )
     combine: Literal["weights", "uncertainty", "mgda"] = Field(
         "weights",
@@ -131,7 +135,7 @@ class Config(Settings):
     view: list[str] = Field(
         default_factory=list,
         description="View of examples without a partner, by name or file.py:Class; repeatable, "
-        "NAME*4 is four of them, one alone is drawn twice.",
+        "NAME*4 is four of them, one alone is drawn twice. Of pairs: anchor=NAME, positive=NAME.",
     )
     view_options: dict[str, Any] = Field(
         default_factory=dict, description="Setting of the views, KEY=VALUE; repeatable."
@@ -167,8 +171,8 @@ class Config(Settings):
 
     locked: list[str] = Field(
         default_factory=list,
-        description="Weights to freeze, by name prefix; `document` of two-towers: its vectors are "
-        "computed once. Repeatable.",
+        description="Weights to freeze, by name prefix; a whole tower (document, image): its "
+        "vectors are computed once. Repeatable.",
     )
     alternate: list[str] = Field(
         default_factory=list,
@@ -228,7 +232,9 @@ class Config(Settings):
     seed: int = Field(0, ge=0, description="Seed of everything random.")
 
     validation: str | None = Field(
-        None, description="A file, a split of the data set, or a fraction of the rows held out."
+        None,
+        description="A file, a split of the data set, a fraction of the rows held out, or a "
+        "function of your own, file.py:name.",
     )
     validate_every: int | None = Field(
         None, ge=1, description="Steps between validations; once per epoch if not given."
@@ -270,6 +276,27 @@ class Config(Settings):
 
         return described(value)
 
+    @field_validator("step", mode="before")
+    @classmethod
+    def _of_a_place(cls, value: Any) -> Any:
+        if value is None:
+            return None
+        from dipole.training.parts.naming import read
+        from dipole.training.steps import Step
+
+        if isinstance(value, Step):
+            return value
+        name, settings = read(value, "step", "file.py:Class:KEY=VALUE")
+        return {name: settings}
+
+    @field_serializer("step")
+    def _step_as_recipe(self, value: Any) -> Any:
+        if value is None or isinstance(value, dict):
+            return value
+        from dipole.training.parts.naming import shown
+
+        return PYTHON + shown(value)
+
     @field_validator("sources", mode="before")
     @classmethod
     def _with_own_settings(cls, value: Any) -> Any:
@@ -295,27 +322,6 @@ class Config(Settings):
         from dipole.training.sources import check_kinds
 
         return check_kinds(value)
-
-    @field_validator("step", mode="before")
-    @classmethod
-    def _of_a_place(cls, value: Any) -> Any:
-        if value is None:
-            return None
-        from dipole.training.parts.naming import read
-        from dipole.training.steps import Step
-
-        if isinstance(value, Step):
-            return value
-        name, settings = read(value, "step", "file.py:Class:KEY=VALUE")
-        return {name: settings}
-
-    @field_serializer("step")
-    def _step_as_recipe(self, value: Any) -> Any:
-        if value is None or isinstance(value, dict):
-            return value
-        from dipole.training.parts.naming import shown
-
-        return PYTHON + shown(value)
 
     @field_validator("sampler")
     @classmethod

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +17,10 @@ from dipole.encoders.own import check_saves
 from dipole.encoders.registry import encoder_class, is_own
 from dipole.errors import InputError
 from dipole.lock import LOCK
-from dipole.showing import counted, say
-from dipole.training.build import build_encoder, load_validation
+from dipole.training.build import build_encoder, default_encoder, of_what
 from dipole.training.config import PYTHON, Config, make_config, read_config
-from dipole.training.examples import check_examples, own_lists, unused
 from dipole.training.formats import is_former, translated
-from dipole.training.kinds import check_kind
-from dipole.training.mined import check_mine, mined
+from dipole.training.preparing import build_tasks, check_tasks, complete_tasks, note
 from dipole.training.recipe import Recipe, over, read_recipe
 from dipole.training.run.origin import check_data, parts_of
 from dipole.training.run.own_code import check_code
@@ -45,10 +41,9 @@ from dipole.training.sources import check_stages, of_source, sources_of
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from torch.nn import Module
+    from torch import nn
 
     from dipole.training.keywords import FitSettings
-    from dipole.training.tasks import Task
 
 # A setting -> the one without which it does nothing.
 _NEEDS = {"view_options": "view", "patience": "validation", "validate_every": "validation"}
@@ -59,7 +54,7 @@ _LENGTH = ("epochs", "max_steps")
 def fit(
     data: str | Path | Examples | Table | None = None,
     encoder: str | Encoder | None = None,
-    objective: str | Module | None = None,
+    objective: str | nn.Module | None = None,
     *,
     out: str | Path,
     recipe: str | Path | Recipe | None = None,
@@ -171,7 +166,8 @@ def fit_one(
     """`fit` with its settings checked: one training."""
     from torch import nn
 
-    from dipole.training.learnable import check_learnable, check_partners, check_words
+    from dipole.training.learnable import check_partners, check_words
+    from dipole.training.locking import untrained
     from dipole.training.optimizers import check_optimizer
     from dipole.training.tasks import load_tasks
 
@@ -183,26 +179,9 @@ def fit_one(
     check_trackers(config.track)
     check_optimizer(config)
     tasks = load_tasks(config, data, objective if isinstance(objective, nn.Module) else None)
-    notes, is_mined = [], False
-    for task in tasks:
-        with of_source(task.name):
-            is_mined = check_mine(task.config, task.inputs, task.examples)
-            if is_mined and len(tasks) > 1:
-                raise InputError("mine: found several data sets; expected one, or no --mine")
-            if is_mined:
-                check_kind(task.config.wants, task.examples)  # what is mined is checked then
-            else:
-                check_examples(task.config, task.inputs, task.examples)
-            _hold_out(task, tasks, data, validation)
-            if show_progress and os.environ.get("RANK", "0") == "0":
-                _announce("training", task.examples)
-                if task.held is not None:
-                    _announce("validation", task.held)
-                _note(unused(task.inputs, task.examples))
-            if not is_mined:
-                notes += check_learnable(task.config, task.examples, task.inputs)
+    notes = check_tasks(tasks, validation, show_progress=show_progress)
     origin = together(lambda: check_data(folder, parts_of(tasks), accept=changed_data))
-    if origin["changed"] and config.sampler_options.get("every"):
+    if origin["changed"] and any(task.config.sampler_options.get("every") for task in tasks):
         raise InputError(
             "sampler: its groups of the old rows are no groups of the new ones; expected a run "
             "without the sampler option every, or a new one"
@@ -212,20 +191,16 @@ def fit_one(
             notes += _trained_on(task.held, origin)
         task.add_prompts()
     if not isinstance(encoder, Encoder):
+        every_examples = [task.examples for task in tasks]
+        name = default_encoder(config, *every_examples)
+        if name != config.encoder and show_progress and os.environ.get("RANK", "0") == "0":
+            note(f"encoder: {name}, as the data are {of_what(*every_examples)}")
+        config = config.model_copy(update={"encoder": name})
         kept = together(lambda: kept_encoder(config, folder)) if origin["changed"] else None
-        encoder = build_encoder(config, *(task.examples for task in tasks), kept=kept)
+        encoder = build_encoder(config, *every_examples, kept=kept)
+        notes += untrained(encoder, config) if config.locked else []
     together(lambda: check_saves(encoder, folder))
-    for task in tasks:
-        with of_source(task.name):
-            task.know(encoder)
-            own, inputs = task.config, task.inputs
-            if is_mined:
-                task.examples = mined(
-                    own, inputs, task.examples, encoder, folder, show_progress=show_progress
-                )
-                check_examples(own.model_copy(update={"wants": []}), inputs, task.examples)
-                notes += check_learnable(own, task.examples, inputs)
-            task.examples = own_lists(own, inputs, task.examples)
+    notes += complete_tasks(tasks, encoder, folder, show_progress=show_progress)
     _settle_precision()
     config = _with_defaults(config, encoder)
     for task in tasks:
@@ -234,8 +209,9 @@ def fit_one(
             notes += check_words(encoder, task.examples)
             notes += check_partners(task.config, encoder, task.examples, task.inputs)
     if show_progress and os.environ.get("RANK", "0") == "0":
-        for note in notes:
-            _note(note)
+        for line in notes:
+            note(line)
+    build_tasks(tasks, encoder, show_progress=show_progress)
     return train(
         config,
         encoder,
@@ -247,25 +223,6 @@ def fit_one(
         show_progress=show_progress,
         keep_encoder=keep_encoder,
     )
-
-
-def _hold_out(task: Task, tasks: Sequence[Task], data: Any, validation: Any) -> None:
-    """What a task is validated on: the first one on what `fit` was given, others, where there is a
-    measure, on the fraction that is held out of each or on what was said for them."""
-    from dipole.training.validation import can_be_measured
-
-    is_first = task is tasks[0]
-    if is_first and isinstance(validation, Examples):
-        task.held = validation
-    elif is_first or "validation" in task.own or can_be_measured(task.examples):
-        asked = None if isinstance(validation, (int, float)) or not is_first else validation
-        task.examples, task.held = load_validation(
-            task.config,
-            task.examples,
-            task.inputs,
-            data=data if is_first else None,
-            validation=asked,
-        )
 
 
 def _describe(**arguments: Any) -> dict[str, Any]:
@@ -331,7 +288,7 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
             f"{before}: of format 1, from an older dipole, with which alone the run could go on; "
             "expected a new run in another folder (docs/migration.md)"
         )
-    for name in ("parts", "sources", "step"):  # objects of Python among them
+    for name in ("parts", "step", "sources"):  # objects of Python among them
         if name in given:
             settings[name] = given[name]
     if other:  # one that is asked for replaces both
@@ -348,19 +305,6 @@ def _trained_on(held: Examples, origin: dict[str, Any]) -> list[str]:
         f"warning: {count:,} of {len(held):,} rows of the validation are trained on: of these it "
         "says how well they are remembered"
     ]
-
-
-def _announce(purpose: str, examples: Examples) -> None:
-    """Which rows and columns were taken, and what was left out: it may not be what was meant."""
-    _note(f"{purpose}: {counted(len(examples), 'example')} from {examples.origin}")
-    if examples.skipped:
-        first = examples.skipped.messages[0]
-        _note(f"skipped {counted(examples.skipped.count, 'row')}; the first: {first}")
-
-
-def _note(line: str) -> None:
-    if line:
-        say(line, error=True)
 
 
 def _with_defaults(config: Config, encoder: Encoder) -> Config:

@@ -29,8 +29,8 @@ class FitSettings(TypedDict, total=False):
     encoder_options: dict[str, Any]
     adapter: Literal["lora", "prefix", "prompt", "bottleneck"] | None
     adapter_options: dict[str, Any]
-    by_kind: dict[str, Any]
     step: str | Any | None
+    by_kind: dict[str, Any]
     combine: Literal["weights", "uncertainty", "mgda"]
     temperature: str | float | None
     objective_options: dict[str, Any]

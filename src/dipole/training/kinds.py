@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from dipole.data import Examples
 
 Kind = Literal[
-    "texts", "images", "pairs", "image-text", "triplets", "graded", "labelled", "labelled-images",
-    "numbered", "lists",
+    "texts", "images", "pairs", "image-text", "modalities", "triplets", "graded", "labelled",
+    "labelled-images", "numbered", "lists",
 ]  # fmt: skip
 
 
@@ -34,6 +34,10 @@ KINDS: dict[Kind, Form] = {
     ),
     "image-text": Form(
         "Pairs", "an image and its text", "--anchor and --positive", ("anchor", "positive")
+    ),
+    "modalities": Form(
+        "Bundles", "several that belong together", "--anchor A --positive B,C",
+        ("anchor", "positive"),
     ),
     "triplets": Form(
         "Triplets", "two that belong together, and hard negatives", "--negative COLUMN",
@@ -56,6 +60,9 @@ KINDS: dict[Kind, Form] = {
         ("anchor", "positive", "score"),
     ),
 }  # fmt: skip
+
+# Examples of a class that are also those of another.
+_ALSO = (("Triplets", "Pairs"), ("Labeled", "Inputs"))
 
 
 def check_kind(wants: Sequence[Kind], examples: Examples) -> None:
@@ -85,10 +92,9 @@ def _wanted(wants: Sequence[Kind]) -> str:
 
 
 def _is(kind: Kind, examples: Examples) -> bool:
-    """Whether examples are of a kind; triplets are pairs as well."""
+    """Whether examples are of a kind; triplets are pairs too, and labelled inputs are inputs."""
     name = type(examples).__name__
-    of = KINDS[kind].of
-    if name != of and not (of == "Pairs" and name == "Triplets"):
+    if (name, KINDS[kind].of) not in _ALSO and name != KINDS[kind].of:
         return False
     sides = [field for field in ("input", "anchor", "positive") if field in examples.FIELDS]
     texts = [isinstance(examples.column(field)[0], str) for field in sides if len(examples)]
@@ -105,5 +111,6 @@ def _is(kind: Kind, examples: Examples) -> bool:
 
 def kind_of(examples: Examples) -> Kind:
     """The one kind that says most of what examples are."""
-    kinds: list[Kind] = [kind for kind in KINDS if kind != "pairs" and _is(kind, examples)]
+    own = [kind for kind in KINDS if KINDS[kind].of == type(examples).__name__]
+    kinds: list[Kind] = [kind for kind in own if kind != "pairs" and _is(kind, examples)]
     return kinds[0] if kinds else "pairs"

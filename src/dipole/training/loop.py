@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,16 +19,15 @@ from dipole.errors import InputError, RunError
 from dipole.kernels import using
 from dipole.kernels.draws import Rows, drawing
 from dipole.objectives.contract.base import Objective
-from dipole.sampling.mixture import Mixture
 from dipole.training.batch_norm import over_whole_batches
-from dipole.training.batches import ENCODED, Batch, ahead, collate
+from dipole.training.batches import ENCODED, Batch, ahead
 from dipole.training.config import Config
 from dipole.training.learnable import Gradient, small_batches
+from dipole.training.losses import Losses, terms
 from dipole.training.material import Material
 from dipole.training.optimizers import make_optimizer
 from dipole.training.parts.base import Setup
-from dipole.training.regrouping import Regrouped
-from dipole.training.rendering import render
+from dipole.training.reading import Reader
 from dipole.training.run import sharding
 from dipole.training.run.checkpoints import list_checkpoints, write_folder
 from dipole.training.run.interrupts import Interrupts
@@ -40,10 +38,10 @@ from dipole.training.run.run import BEST, CHECKPOINTS
 from dipole.training.run.seeding import seed_step
 from dipole.training.run.state import Progress, State
 from dipole.training.schedule import decay_at, rate_at, share_done, warmup_steps
-from dipole.training.shares import plan_of
+from dipole.training.shares import batches_of
 from dipole.training.steps import Step
 from dipole.training.tasks import Task
-from dipole.training.towers import Learning, Towers, masks_copies
+from dipole.training.towers import Learning, Towers
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -79,32 +77,17 @@ class Trainer:
         # Of the tasks that are measured the first decides which model is the best.
         self.validation = next(filter(None, (task.validation for task in tasks)), None)
         self.show_progress = show_progress
-        self.materials = [
-            Material(t.examples, encoder, t.config.batch_size or 1, config.seed, show_progress)
-            for t in tasks
-        ]
-        # Only listed and remembered negatives can be left out; a plan keeps the others apart.
-        self._leaves_out = [
-            bool(task.parts) or "negatives" in task.examples.FIELDS for task in tasks
-        ]
-        self._masks_copies = [masks_copies(task.objective) for task in tasks]
-        self._of_anchors = [
-            any("no_negative_anchors" in part.taken() for part in task.parts) for task in tasks
-        ]
-        self.sampler = plan_of(tasks, self.materials, folder, seed=config.seed)
+        self.materials = [_material(task, encoder, show_progress) for task in tasks]
+        self.plan = batches_of(tasks, self.materials, folder, config.seed)
         self.total = self._total_steps()
         self._gradient = Gradient(self.total)
         self._stalled: str | None = None
         for task in tasks:
-            if isinstance(task.objective, Objective):
-                task.objective.bind(len(task.examples))
-            elif isinstance(task.objective, Step):
-                task.objective.begin(
-                    Setup(encoder, task.examples, task.inputs, parts=task.parts, seed=config.seed)
-                )
-        at = accelerator.device
-        self.views = [[view.to(at) for view in task.views] for task in tasks]
-        self.sides = [[replace(one, view=one.view.to(at)) for one in t.sides] for t in tasks]
+            self._bind(task)
+        self.readers = [
+            Reader(task, number, material, config, accelerator.device)
+            for number, (task, material) in enumerate(zip(tasks, self.materials, strict=True))
+        ]
         first, *others = tasks
         self.towers = Towers(
             encoder,
@@ -112,8 +95,8 @@ class Trainer:
             first.parts,
             [Learning(task.objective, task.parts) for task in others],
         )
-        if isinstance(self.sampler, Regrouped):  # in the checkpoints
-            self.towers.sampler = self.sampler
+        if self.plan.regrouped:  # in the checkpoints
+            self.towers.samplers = torch.nn.ModuleList(self.plan.regrouped)
         over_whole_batches(self.towers, config.chunk)
         alike("the encoder and the data", lambda: _digest(encoder, self.materials))
         if config.sharded:
@@ -124,6 +107,17 @@ class Trainer:
         if not config.sharded:
             self.model, self.optimizer = accelerator.prepare(self.towers, optimizer)
         self.state = State(config, self.towers, self.optimizer, folder, accelerator, started)
+
+    def _bind(self, task: Task) -> None:
+        """Tell an objective, or a step of one's own, what its examples are."""
+        objective = task.objective
+        if isinstance(objective, Objective):
+            objective.bind(len(task.examples))
+        elif isinstance(objective, Step):
+            seed = self.config.seed
+            objective.begin(
+                Setup(self.encoder, task.examples, task.inputs, parts=task.parts, seed=seed)
+            )
 
     @property
     def progress(self) -> Progress:
@@ -140,9 +134,9 @@ class Trainer:
             Interrupts() as asked,
             Bar(self.total, self.progress.step, shown=self.show_progress) as bar,
         ):
-            plans = self.sampler.plans if isinstance(self.sampler, Mixture) else [self.sampler]
-            for material, plan in zip(self.materials, plans, strict=True):
-                for note in small_batches(len(material), plan.length(0), material.batch_size):
+            for task, plan in zip(self.tasks, self.plan.first.plans, strict=True):
+                size = plan.batch_size
+                for note in small_batches(len(task.examples), plan.length(0), size):
                     bar.say(note)
             for batch in self._batches(self.progress.step):
                 loss, norm = self._step(batch)
@@ -157,7 +151,7 @@ class Trainer:
                     now = time.monotonic()
                     speed = seen / max(now - since, 1e-9)
                     values = {**losses.means(), "learning_rate": self._rate(step - 1)}
-                    values |= self._parts() | ({} if norm is None else {"gradient_norm": norm})
+                    values |= terms(self.tasks) | ({} if norm is None else {"gradient_norm": norm})
                     metrics.write(step, values | {"examples_per_second": round(speed, 1)})
                     seen, losses, since = 0, Losses(self.tasks), now
                 if self._validates_at(step):
@@ -199,8 +193,7 @@ class Trainer:
             (self.config.seed, self.progress.step), batch.start, len(batch.row_ids), batch.total
         )
         with drawing(rows):
-            views, sides = self.views[batch.task], self.sides[batch.task]
-            columns = render(columns, views, self.config.chunk, sides)
+            columns = self.readers[batch.task].render(columns)
         # A batch that every process holds is no part of anything: nobody gathers.
         low = torch.autocast(
             self.accelerator.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"
@@ -234,12 +227,12 @@ class Trainer:
         return value, norm
 
     def _batches(self, start: int) -> Iterator[Batch]:
-        yield from ahead(self._read, self._rows(start))
-        while isinstance(self.sampler, Regrouped) and self.progress.step < self.total:
+        yield from ahead(self._read, self.plan.steps(start, self.total))
+        while self.plan.regrouped and self.progress.step < self.total:
             # Not before the step that the last batch was for: its weights find the groups.
             with sharding.whole(self.encoder):
-                self.sampler.regroup(self.progress.step)
-            yield from ahead(self._read, self._rows(self.progress.step))
+                self.plan.regroup(self.progress.step)
+            yield from ahead(self._read, self.plan.steps(self.progress.step, self.total))
 
     def _renew(self) -> None:
         """What parts make of all examples, before the steps at which they do."""
@@ -249,7 +242,7 @@ class Trainer:
                 every = part.renews_every()
                 if every is None:
                     continue
-                steps = max(round(every * self.sampler.length(0)), 1)
+                steps = max(round(every * self.plan.length(0)), 1)
                 if step == 0 or (every and step % steps == 0):
                     with sharding.whole(self.encoder):
                         found = together(lambda: part.renew(material))  # noqa: B023
@@ -259,51 +252,13 @@ class Trainer:
     def _read(self, step_and_rows: tuple[int, np.ndarray]) -> Batch:
         """This process's part of a batch, or all of one that has no row for each process."""
         step, rows = step_and_rows
-        task = 0
-        if isinstance(self.sampler, Mixture):
-            task = self.sampler.plan_of(int(rows[0]))
-            rows = rows - self.sampler.starts[task]
-        known = self.materials[task].known
-        processes, rank = self.accelerator.num_processes, self.accelerator.process_index
-        replicated = 1 < processes > len(rows)
-        no_negatives = no_negative_anchors = None
-        if self._leaves_out[task] and known.keys.shape[1] == 2:  # of all processes
-            own = not self._masks_copies[task]
-            no_negatives = known.no_negatives(rows, own=own)
-            if self._of_anchors[task]:
-                no_negative_anchors = known.no_negatives(rows, own=own, side=1)
-        shares = [rows] if replicated else np.array_split(rows, processes)
-        own_share = 0 if replicated else rank
-        batch = collate(
-            self.tasks[task].examples,
-            shares[own_share],
-            self.encoder,
-            chunk=self.config.chunk,
-            views=self.views[task],
-            sides=self.sides[task],
-            seed=(self.config.seed, step),
-            start=sum(map(len, shares[:own_share])),
-            total=len(rows),
-            replicated=replicated,
-            no_negatives=no_negatives,
-            no_negative_anchors=no_negative_anchors,
+        task = self.plan.first.plan_of(int(rows[0]))
+        return self.readers[task].read(
+            step,
+            rows - self.plan.first.starts[task],
+            self.accelerator.process_index,
+            self.accelerator.num_processes,
         )
-        return replace(batch, task=task, source=self.tasks[task].name)
-
-    def _rows(self, start: int) -> Iterator[tuple[int, np.ndarray]]:
-        """The row numbers of every step from `start` to the end, or to the next groups."""
-        if isinstance(self.sampler, Regrouped):
-            found = (one for one in self.sampler.steps() if start <= one[0] < self.total)
-            yield from found
-            return
-        step, epoch = 0, 0
-        while step < self.total:
-            length = self.sampler.length(epoch)
-            if step + length > start:
-                for index, rows in enumerate(self.sampler.epoch(epoch)[: self.total - step], step):
-                    if index >= start:
-                        yield index, rows
-            step, epoch = step + length, epoch + 1
 
     def _agreed(self, *flags: bool) -> list[bool]:
         """Each flag that any process raised: they must all do the same at the same step."""
@@ -317,9 +272,9 @@ class Trainer:
             return self.config.max_steps
         assert self.config.epochs is not None
         whole = int(self.config.epochs)
-        steps = sum(self.sampler.length(epoch) for epoch in range(whole))
+        steps = sum(self.plan.length(epoch) for epoch in range(whole))
         part = self.config.epochs - whole
-        return max(steps + round(part * self.sampler.length(whole)) if part else steps, 1)
+        return max(steps + round(part * self.plan.length(whole)) if part else steps, 1)
 
     def _rate(self, step: int) -> float:
         assert self.config.learning_rate is not None
@@ -328,16 +283,6 @@ class Trainer:
         return self.config.learning_rate * rate_at(
             step, total=self.total, warmup=warmup, schedule=self.config.schedule
         )
-
-    def _parts(self) -> dict[str, float]:
-        """The parts of a sum of objectives, by name."""
-        found: dict[str, float] = {}
-        for task, objective in zip(self.tasks, self.towers.objectives(), strict=True):
-            name = "losses" if isinstance(objective, Step) else "parts"
-            parts = getattr(objective, name, None) or {}
-            of = f"{task.name}/" if task.name else ""
-            found |= {f"loss/{of}{name}": float(value) for name, value in parts.items()}
-        return found
 
     def _check_finite(self, what: str, value: float, batch: Batch) -> None:
         if not np.isfinite(value):
@@ -360,7 +305,7 @@ class Trainer:
     def _validates_at(self, step: int) -> bool:
         if self.validation is None:
             return False
-        every = self.config.validate_every or self.sampler.length(0)
+        every = self.config.validate_every or self.plan.length(0)
         return step % every == 0 or step == self.total
 
     def _validate(self, metrics: Metrics, bar: Bar) -> None:
@@ -381,6 +326,15 @@ class Trainer:
         with sharding.whole(self.encoder):
             together(lambda: write_folder(self.folder / BEST, self.save_model))
 
+    def save_model(self, folder: Path) -> None:
+        """The encoder, and beside it the first head for pairs that an objective has."""
+        save_encoder(self.encoder, folder)
+        for task in self.tasks:
+            if (head := head_of(task.objective)) is not None:
+                first = next((f for f in ENCODED if f in task.examples.FIELDS), "second")
+                write_head(head, ENCODED[first][1], folder)
+                return
+
     def _beside(self) -> dict[str, float]:
         """What the tasks behind the one that decides are measured at."""
         found: dict[str, float] = {}
@@ -393,15 +347,6 @@ class Trainer:
             found[f"validation/{task.name}/{name}"] = value
         return found
 
-    def save_model(self, folder: Path) -> None:
-        """The encoder, and beside it the head for pairs of the first objective that has one."""
-        save_encoder(self.encoder, folder)
-        for task, objective in zip(self.tasks, self.towers.objectives(), strict=True):
-            if (head := head_of(objective)) is not None:
-                first = next((f for f in ENCODED if f in task.examples.FIELDS), "second")
-                write_head(head, ENCODED[first][1], folder)
-                break
-
     def _is_out_of_patience(self) -> bool:
         return self.config.patience is not None and self.progress.misses >= self.config.patience
 
@@ -413,31 +358,16 @@ class Trainer:
         return time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
 
 
-class Losses:
-    """The losses since the last line of the log."""
-
-    def __init__(self, tasks: Sequence[Task]) -> None:
-        self.names = [task.name for task in tasks]
-        self.found: list[list[float]] = [[] for _ in tasks]
-
-    def add(self, task: int, loss: float) -> None:
-        """One more step is done."""
-        self.found[task].append(loss)
-
-    def means(self) -> dict[str, float]:
-        """The mean of all steps, and of those of each task where there are several."""
-        every = [loss for found in self.found for loss in found]
-        means = {"loss": sum(every) / len(every)}
-        for name, found in zip(self.names, self.found, strict=True):
-            if name and found:
-                means[f"loss/{name}"] = sum(found) / len(found)
-        return means
+def _material(task: Task, encoder: Encoder, show_progress: bool) -> Material:
+    size, seed = task.config.batch_size, task.config.seed
+    assert size is not None
+    return Material(task.examples, encoder, size, seed, show_progress)
 
 
 def _digest(encoder: Encoder, materials: Sequence[Material]) -> str:
     """What must be the same on every process, or batches and weights would not fit together."""
     digest = sha256(json.dumps(encoder.settings(), sort_keys=True, default=str).encode())
-    for material in materials:
-        digest.update(material.known.keys.tobytes())
+    for one in materials:
+        digest.update(one.known.keys.tobytes())
     shapes = [(name, tuple(x.shape)) for name, x in encoder.state_dict().items()]
-    return f"{digest.hexdigest()} {list(map(len, materials))} {shapes}"
+    return f"{digest.hexdigest()} {[len(one) for one in materials]} {shapes}"

@@ -8,9 +8,10 @@ from functools import cached_property
 import numpy as np
 
 from dipole.data import Examples
+from dipole.data.bundles import Bundles
 from dipole.encoders.base import Encoder
 from dipole.sampling.known import KnownPairs
-from dipole.training.batches import ENCODED, LISTS, VIEWED, unique_keys
+from dipole.training.batches import ENCODED, LISTS, VIEWED, role_of, unique_keys
 
 
 @dataclass
@@ -36,13 +37,14 @@ class Material:
         folder), or of the run's encoder as it is now. Examples without a partner give the same
         twice."""
         names = [n for n in self.examples.FIELDS if n in (*ENCODED, *VIEWED) and n not in LISTS]
-        roles = [ENCODED[name][1] if name in ENCODED else "document" for name in names]
+        if isinstance(self.examples, Bundles):
+            names = list(self.examples.FIELDS)
+        roles = [role_of(name, self.encoder) for name in names]
         sides = list(zip(names[:2], roles, strict=False))
-        shown = self.show_progress
         if model is None:
             found = [
-                self.encoder.encode(self.examples.column(name), role, show_progress=shown)
-                for name, role in sides
+                self.encoder.encode(self.examples.column(n), r, show_progress=self.show_progress)
+                for n, r in sides
             ]
         else:
             from dipole.encoders import load_encoder
@@ -50,8 +52,8 @@ class Material:
 
             teacher = load_encoder(model)
             found = [
-                stored_vectors(teacher, self.examples, name, role, show_progress=shown)
-                for name, role in sides
+                stored_vectors(teacher, self.examples, n, r, show_progress=self.show_progress)
+                for n, r in sides
             ]
         return _unit(found[0]), _unit(found[-1])
 

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dipole.data import Examples, Pairs, Ranked, Triplets, load_pairs, load_ranked
+import torch
+
+from dipole.data import Examples, Pairs, Ranked, Scored, Triplets, load_pairs, load_ranked
 from dipole.data.cache import digest
 from dipole.data.fingerprint import fingerprint as contents
 from dipole.data.options import check_names, check_types, keywords
@@ -27,6 +29,15 @@ if TYPE_CHECKING:
 
 # Of a run: what was mined, and what it was made of.
 MINED, MADE_OF = "mined.jsonl", "mined.json"
+
+
+def takes_mined(config: Config, inputs: Mapping[str, bool], examples: Examples) -> bool:
+    """Whether one of several tasks has a use for what is mined."""
+    if not config.mine or isinstance(examples, Triplets | Ranked):
+        return False
+    if is_place(str(config.mine.get("source"))):
+        return not isinstance(examples, Scored)
+    return isinstance(examples, Pairs) and bool({"negative", "candidates"} & inputs.keys())
 
 
 def check_mine(config: Config, inputs: Mapping[str, bool], examples: Examples) -> bool:
@@ -70,17 +81,20 @@ def mined(
     examples: Examples,
     encoder: Encoder,
     folder: Path,
+    number: int = 0,
     *,
     show_progress: bool,
 ) -> Examples:
-    """The examples with what was mined for them: triplets, lists where the objective compares
-    lists, or what a function of one's own makes of them.
+    """The examples of a task with what was mined for them: triplets, lists where the objective
+    compares lists, or what a function of one's own makes of them.
 
     It is kept in the run's folder, and made anew only if data, settings or the model are others.
     """
     source = str(config.mine.get("source", "encoder"))
+    if (device := torch.accelerator.current_accelerator()) is not None:
+        encoder.to(device)  # it is to train there
     made_of = digest(config.mine, config.seed, contents(examples)["digest"], fingerprint(encoder))
-    path, note = folder / MINED, folder / MADE_OF
+    path, note = (folder / _numbered(name, number) for name in (MINED, MADE_OF))
 
     def make() -> None:
         before = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
@@ -108,8 +122,20 @@ def forget(folder: Path) -> None:
     from dipole.sampling.mining_file import working_folder
 
     for name in (MINED, MADE_OF):
+        for path in folder.glob(_numbered(name, "*")):
+            path.unlink()
         (folder / name).unlink(missing_ok=True)
+    for path in folder.glob(working_folder(folder / _numbered(MINED, "*")).name):
+        shutil.rmtree(path, ignore_errors=True)
     shutil.rmtree(working_folder(folder / MINED), ignore_errors=True)
+
+
+def _numbered(name: str, number: int | str) -> str:
+    """The file of a task: mined.jsonl of the first, mined-2.jsonl of the next."""
+    if number == 0:
+        return name
+    stem, _, end = name.partition(".")
+    return f"{stem}-{number + 1 if isinstance(number, int) else number}.{end}"
 
 
 def _by_search(

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from dipole.data.examples import Examples, arrow
-from dipole.encoders.base import Role
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED
 
 
-def prompted(examples: Examples, prompts: Mapping[Role, str]) -> Examples:
+def prompted(examples: Examples, prompts: Mapping[Any, str]) -> Examples:
     """The same examples, `prompts["query"]` in front of what is encoded as a query and
     `prompts["document"]` of everything else.
 
@@ -28,7 +27,7 @@ def prompted(examples: Examples, prompts: Mapping[Role, str]) -> Examples:
     for field in examples.FIELDS:
         if field not in ENCODED and field not in VIEWED:
             continue
-        role: Role = ENCODED[field][1] if field in ENCODED else "document"
+        role = ENCODED[field][1] if field in ENCODED else "document"
         if prompt := prompts.get(role, ""):
             place = table.column_names.index(field)
             column = table.column(field)

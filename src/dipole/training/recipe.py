@@ -66,9 +66,8 @@ class Recipe:
 
 
 def over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a recipe with those given before them, in each of its stages and in its
-    settings by kind of data too; options of the recipe's own encoder, objective ... are added to
-    its, one by one.
+    """The settings of a recipe with those given before them, in its stages and kinds of data too;
+    options of the recipe's own encoder, objective ... are added to its, one by one.
 
     >>> over({"objective": "dcl", "objective_options": {"weighted": True}},
     ...      {"objective_options": {"sigma": 0.5}})["objective_options"]
@@ -79,10 +78,7 @@ def over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         if options in recipe and options in given and whose not in given:
             found[options] = {**recipe[options], **given[options]}
     if "stages" in recipe and "stages" not in given:
-        found["stages"] = [
-            {name: value for name, value in stage.items() if name not in given}
-            for stage in recipe["stages"]
-        ]
+        found["stages"] = [_in_stage(stage, given) for stage in recipe["stages"]]
     if "by_kind" in recipe and "by_kind" not in given:
         found["by_kind"] = _by_kind(recipe["by_kind"], given) if "objective" not in given else {}
         options = given.get("objective_options", {})
@@ -105,6 +101,15 @@ def _by_kind(by_kind: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, 
         if options := own.get("objective_options"):
             named = given.get("objective_options", {})
             found[kind]["objective_options"] = {k: named.get(k, v) for k, v in options.items()}
+    return found
+
+
+def _in_stage(stage: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a stage still says itself, but for its data; options of its own are added to."""
+    found = {name: value for name, value in stage.items() if name not in given or name == "data"}
+    for options, whose in _OPTIONS.items():
+        if options in stage and options in given and whose not in given:
+            found[options] = {**stage[options], **given[options]}
     return found
 
 
@@ -133,29 +138,3 @@ def read_recipe(recipe: str | Path | Recipe) -> dict[str, Any]:
         others = "a yaml file or file.py:NAME"
         raise InputError(f"recipe: found no {str(recipe)!r}; {nearest(str(recipe), known, others)}")
     return dict(known[str(recipe)].settings)
-
-
-def beside(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a recipe with those that are given, which go before: in each of its stages
-    and in its settings by kind of data too.
-
-    Example:
-        >>> beside({"stages": [{"batch_size": 64}, {}]}, {"batch_size": 8})
-        {'stages': [{}, {}], 'batch_size': 8}
-    """
-    found = dict(recipe)
-    if "stages" in found:
-        found["stages"] = [
-            {name: value for name, value in stage.items() if name not in given}
-            for stage in found["stages"]
-        ]
-    if "by_kind" in found:
-        found["by_kind"] = {
-            kind: own | {name: given[name] for name in own if name in given}
-            if isinstance(own, dict)
-            else own
-            for kind, own in found["by_kind"].items()
-        }
-        if "objective" in given:
-            del found["by_kind"]
-    return found | dict(given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ class Regrouped(nn.Module):
 
     The groups, and the epoch and step from which they hold, are buffers: a checkpoint has them, so
     a run that goes on in the middle of an epoch has the groups that it had. How many steps a
-    training has is decided by the first groups.
+    training has is decided by the first groups (`shares.Batches`).
     """
 
     def __init__(
@@ -33,22 +33,18 @@ class Regrouped(nn.Module):
         self.register_buffer("groups", torch.from_numpy(first.astype(np.int64)))
         self.register_buffer("since", torch.zeros(2, dtype=torch.int64))  # epoch, step
         self._make, self._find, self.every = make, find, every
-        self._first = make(first)
+        self.first = make(first)
 
-    def length(self, epoch: int) -> int:
-        """The number of batches of an epoch, as the first groups have it."""
-        return self._first.length(epoch)
+    def plan(self) -> Plan:
+        """The batches of the present groups."""
+        return self._make(self.groups.cpu().numpy())
 
-    def steps(self) -> Iterator[tuple[int, np.ndarray]]:
-        """The row numbers of every step for which the present groups hold."""
-        plan = self._make(self.groups.cpu().numpy())
-        epoch, step = self.since.tolist()
-        for number in range(epoch, epoch + self.every):
-            batches = plan.epoch(number)
-            yield from enumerate(batches, step)
-            step += len(batches)
+    @property
+    def end(self) -> int:
+        """The epoch from which on they no longer hold."""
+        return int(self.since[0]) + self.every
 
     def regroup(self, step: int) -> None:
         """Find the groups that hold from `step` on; every process calls it together."""
         self.groups = torch.from_numpy(together(self._find).astype(np.int64)).to(self.groups)
-        self.since = torch.tensor([int(self.since[0]) + self.every, step]).to(self.since)
+        self.since = torch.tensor([self.end, step]).to(self.since)

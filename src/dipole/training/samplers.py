@@ -86,8 +86,13 @@ def sources(m: Material, *, power: float = 1.0, key: str | None = None) -> Plan:
     """Batches of one source each; power: see `OneSource`; key: what in a row's metadata names its
     source, where the data are no mixture. Data of one source are batches of any rows."""
     found = _sources(m, key)
-    groups = np.zeros(len(m)) if found is None else found
-    return OneSource(groups, m.batch_size, power=power, keys=m.known, seed=m.seed)
+    return OneSource(
+        np.zeros(len(m)) if found is None else found,
+        m.batch_size,
+        power=power,
+        keys=m.known,
+        seed=m.seed,
+    )
 
 
 def shares(m: Material, *, shares: Sequence[float] | None = None, key: str | None = None) -> Plan:
@@ -164,7 +169,7 @@ def make_sampler(
     config: Config, material: Material, folder: Path, task: int = 0
 ) -> Plan | Regrouped:
     """The sampler a run asks for; groups found by vectors are kept in RUN/sampler.npy, those of
-    another task than the first beside it.
+    later tasks (by their number) in files of their own.
 
     A sampler of groups also has the setting `every`: epochs after which they are found anew.
     """

@@ -2,41 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dipole.errors import InputError
+import numpy as np
+
 from dipole.sampling.grouped import OneSource
 from dipole.sampling.mixture import Mixture
 from dipole.sampling.plans import Plan
-from dipole.training.material import Material
 from dipole.training.regrouping import Regrouped
 from dipole.training.samplers import make_sampler
 from dipole.training.sources import of_source
 
 if TYPE_CHECKING:
+    from dipole.training.material import Material
     from dipole.training.tasks import Task
 
 
-def plan_of(
-    tasks: Sequence[Task], materials: Sequence[Material], folder: Path, *, seed: int = 0
-) -> Plan | Regrouped:
-    """The batches of all tasks, each from its own sampler; rows are numbered through the tasks."""
-    plans: list[Plan] = []
+class Batches:
+    """The batches of all tasks, each from its own sampler; rows are numbered through the tasks.
+
+    An epoch is one of the whole training, also where groups are found anew after some of them.
+    """
+
+    def __init__(
+        self,
+        plans: Sequence[Plan | Regrouped],
+        sizes: Sequence[int],
+        shares: Sequence[float | None],
+        *,
+        seed: int = 0,
+    ) -> None:
+        self._plans, self._sizes, self._shares, self._seed = plans, sizes, shares, seed
+        self.regrouped = [plan for plan in plans if isinstance(plan, Regrouped)]
+        self.first = self._mixed([p.first if isinstance(p, Regrouped) else p for p in plans])
+
+    def length(self, epoch: int) -> int:
+        """The number of batches of an epoch, as the first groups have it."""
+        return self.first.length(epoch)
+
+    def steps(self, start: int, total: int) -> Iterator[tuple[int, np.ndarray]]:
+        """The row numbers of every step from `start` to `total`, or to the next groups."""
+        plan = self.first
+        if self.regrouped:
+            plan = self._mixed([p.plan() if isinstance(p, Regrouped) else p for p in self._plans])
+        epoch, step = max((one.since.tolist() for one in self.regrouped), default=(0, 0))
+        end = min((one.end for one in self.regrouped), default=None)
+        while step < total and (end is None or epoch < end):
+            length = plan.length(epoch)
+            if step + length > start:
+                for index, rows in enumerate(plan.epoch(epoch)[: total - step], step):
+                    if index >= start:
+                        yield index, rows
+            step, epoch = step + length, epoch + 1
+
+    def regroup(self, step: int) -> None:
+        """Find the groups anew that end before `step`; every process calls it together."""
+        end = min(one.end for one in self.regrouped)
+        for one in self.regrouped:
+            if one.end == end:
+                one.regroup(step)
+
+    def _mixed(self, plans: Sequence[Plan]) -> Mixture:
+        shares = weights(plans, self._sizes, self._shares)
+        return Mixture(plans, self._sizes, shares, seed=self._seed)
+
+
+def batches_of(
+    tasks: Sequence[Task], materials: Sequence[Material], folder: Path, seed: int
+) -> Batches:
+    """The batches of a training."""
+    plans = []
     for number, (task, material) in enumerate(zip(tasks, materials, strict=True)):
         with of_source(task.name):
-            plan = make_sampler(task.config, material, folder, number)
-            if len(tasks) == 1:
-                return plan
-            if isinstance(plan, Regrouped):
-                raise InputError(
-                    "sampler: found groups that are found anew (every) beside other tasks; "
-                    "expected data of one task, or no such option"
-                )
-            plans.append(plan)
+            plans.append(make_sampler(task.config, material, folder, number))
     sizes = [len(task.examples) for task in tasks]
-    return Mixture(plans, sizes, weights(plans, sizes, [t.share for t in tasks]), seed=seed)
+    return Batches(plans, sizes, [task.share for task in tasks], seed=seed)
 
 
 def weights(
@@ -48,7 +90,7 @@ def weights(
     n^power over their sources where their sampler is `sources` of such a power.
     """
     powers = [plan.power if isinstance(plan, OneSource) else 1.0 for plan in plans]
-    if not any(shares) and all(power == 1 for power in powers):
+    if len(plans) == 1 or (not any(shares) and all(power == 1 for power in powers)):
         return None
     by_size = [
         float(plan.weights.sum()) if isinstance(plan, OneSource) else float(size)

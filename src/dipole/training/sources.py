@@ -3,6 +3,7 @@
 sts.csv:objective=cosent,share=0.3                 on the command line, as --source
 {sts.csv: {objective: cosent, share: 0.3}}         in a recipe
 {examples: {"objective": "cosent"}}                in Python, or the examples alone
+(table, {"objective": "cosent"})                   a table in memory, or it alone
 """
 
 from __future__ import annotations
@@ -13,25 +14,28 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dipole.data import Examples
+from dipole.data.memory import Held, is_readable, is_table, table_name
 from dipole.data.options import check_names
+from dipole.declared import Declared
 from dipole.errors import InputError
 from dipole.training.config import PYTHON, Config, make_config
 from dipole.training.kinds import KINDS, Kind
 from dipole.training.naming import read_named
 
-# A source as `Config` keeps it: {file or examples: its settings}.
-Entry = dict[str | Examples, dict[str, Any]]
+# A source as `Config` keeps it: {file, function, examples or table: its settings}.
+Name = str | Examples | Held
+Entry = dict[Name, dict[str, Any]]
 
 # How a data set is read: its own, or the defaults.
 COLUMNS = (
     "anchor", "positive", "negative", "score", "label", "split", "view", "view_options",
 )  # fmt: skip
 # Those that go with an objective: a source that names one has none of the others' of them.
-LEARNT = ("objective", "objective_options", "temperature", "combine", "wants")
+LEARNT = ("objective", "objective_options", "temperature", "combine", "step", "wants")
 # Those that are the training's unless a source says else.
 SHARED = (
-    "prompts", "parts", "sampler", "sampler_options", "batch_size", "validation", "on_bad_row",
-    "resize",
+    "prompts", "parts", "mine", "sampler", "sampler_options", "batch_size", "validation",
+    "on_bad_row", "resize",
 )  # fmt: skip
 SETTINGS = (*COLUMNS, *LEARNT, *SHARED, "share", "stage")
 
@@ -51,13 +55,20 @@ def entries(value: Any) -> list[Entry]:
     return found
 
 
-def read(source: Any) -> tuple[str | Examples, dict[str, Any]]:
-    """(file or examples, settings) of one source, however it was written."""
-    if isinstance(source, Examples):
+def read(source: Any) -> tuple[Name, dict[str, Any]]:
+    """(file, examples or table, settings) of one source, however it was written."""
+    if isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], dict | None):
+        name, settings = source
+        if not is_table(name):
+            return read({name: settings})
+        return read(name)[0], settings or {}
+    if isinstance(source, Examples | Held):
         return source, {}
+    if not (isinstance(source, dict) and len(source) == 1) and is_readable(source):
+        return Held(table_name(source), source), {}
     if isinstance(source, dict) and len(source) == 1:
         ((name, settings),) = source.items()
-        if isinstance(name, Examples) and isinstance(settings, dict | None):
+        if isinstance(name, Examples | Held) and isinstance(settings, dict | None):
             return name, settings or {}
         if isinstance(name, Path):
             source = {str(name): settings}
@@ -71,19 +82,32 @@ def described(sources: Sequence[Entry]) -> list[Any]:
     found: list[Any] = []
     for source in sources:
         ((name, settings),) = source.items()
-        said = PYTHON + shown(name) if isinstance(name, Examples) else name
-        parts = settings.get("parts")
-        if parts is not None:
-            from dipole.training.parts import naming
-
-            settings = settings | {"parts": naming.described(naming.entries(parts))}
-        found.append({said: settings})
+        found.append({_said(name): _plain(settings)})
     return found
 
 
-def shown(name: str | Examples) -> str:
+def _plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a source in which objects of Python are named."""
+    from dipole.training.parts import naming
+
+    found = dict(settings)
+    if found.get("parts") is not None:
+        found["parts"] = naming.described(naming.entries(found["parts"]))
+    if isinstance(found.get("step"), Declared):
+        found["step"] = PYTHON + naming.shown(found["step"])
+    return found
+
+
+def shown(name: Any) -> str:
     """How messages call a source."""
-    return repr(name) if isinstance(name, Examples) else name
+    if isinstance(name, str | Examples):
+        return name if isinstance(name, str) else repr(name)
+    return name.name if isinstance(name, Held) else table_name(name)
+
+
+def _said(name: Name) -> str:
+    """What config.yaml calls a source."""
+    return name if isinstance(name, str) else PYTHON + shown(name)
 
 
 class Source(NamedTuple):
@@ -100,22 +124,23 @@ class Source(NamedTuple):
 
 
 def sources_of(config: Config, data: Any = None) -> list[Source]:
-    """--data (or `data`, examples or a table) and every source behind it."""
-    name = repr(data) if isinstance(data, Examples) else config.data
-    found = [Source(name, config.model_copy(update={"sources": []}), given=data)]
+    """--data (`data`, if it is in memory) and every source behind it."""
+    given = data if is_table(data) else None
+    name = config.data if given is None else shown(given)
+    found = [Source(name, config.model_copy(update={"sources": []}), given=given)]
     for source in config.sources:
         ((name, settings),) = source.items()
         with of_source(shown(name)):
-            examples = name if isinstance(name, Examples) else None
             own, share = _config(config, name, settings)
-            found.append(Source(shown(name), own, share, settings.keys(), examples))
+            given = None if isinstance(name, str) else name
+            found.append(Source(shown(name), own, share, settings.keys(), given))
     _check_shares([source.share for source in found])
     return found
 
 
-def of_stage(config: Config, number: int) -> tuple[Config, Examples | None]:
+def of_stage(config: Config, number: int) -> tuple[Config, Any]:
     """The settings of a stage, on the sources that are marked for it (`stage=2`) where there are
-    such: the first of them in the place of --data, with its examples if it was given as such.
+    such: the first of them in the place of --data, with what is in memory if it was given so.
 
     Others are not trained on then; where none is marked, all that are not are.
     """
@@ -136,8 +161,8 @@ def of_stage(config: Config, number: int) -> tuple[Config, Examples | None]:
     ((name, settings),) = marked[0].items()
     with of_source(shown(name)):
         own, _ = _config(config, name, settings)
-    examples = name if isinstance(name, Examples) else None
-    return own.model_copy(update={"sources": marked[1:]}), examples
+    given = None if isinstance(name, str) else name
+    return own.model_copy(update={"sources": marked[1:]}), given
 
 
 def check_stages(config: Config) -> None:
@@ -152,9 +177,7 @@ def check_stages(config: Config) -> None:
             )
 
 
-def _config(
-    config: Config, name: str | Examples, settings: dict[str, Any]
-) -> tuple[Config, float | None]:
+def _config(config: Config, name: Name, settings: dict[str, Any]) -> tuple[Config, float | None]:
     """The settings of a training on one source, and its share of the batches."""
     own = dict(settings)
     share, _ = own.pop("share", None), own.pop("stage", None)
@@ -168,7 +191,7 @@ def _config(
         if key in own and not isinstance(own[key], list):
             own[key] = [own[key]]
     fields = Config.model_fields
-    common = config.model_dump() | {"parts": config.parts, "step": config.step, "sources": []}
+    common = dict(config) | {"sources": []}
     common |= {key: fields[key].get_default(call_default_factory=True) for key in COLUMNS}
     if not _is_fraction(config.validation):
         common["validation"] = None
@@ -176,8 +199,7 @@ def _config(
         common = without_objective(common)
     elif "wants" in own:  # what a recipe wants holds for its own objective
         common |= {"wants": []}
-    said = PYTHON + shown(name) if isinstance(name, Examples) else name
-    return make_config(**(common | own | {"data": said})), share
+    return make_config(**(common | own | {"data": _said(name)})), share
 
 
 def without_objective(settings: dict[str, Any]) -> dict[str, Any]:
@@ -195,8 +217,7 @@ def of_kind(config: Config, kind: Kind) -> Config:
     if found is None:
         return config.model_copy(update={"by_kind": {}})
     own = {"objective": found} if isinstance(found, str) else dict(found)
-    common = config.model_dump() | {"parts": config.parts, "step": config.step}
-    common |= {"by_kind": {}, "sources": []}
+    common = dict(config) | {"by_kind": {}, "sources": []}
     if "objective" in own:
         common = without_objective(common) | {"wants": config.wants}
     return make_config(**(common | own))

@@ -17,12 +17,11 @@ from typing import Any
 
 import torch
 
-from dipole.data import Examples
 from dipole.data.fingerprint import joined_fingerprint
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.files import replaced, write_text
-from dipole.training.build import build_encoder
+from dipole.training.build import build_encoder, default_encoder
 from dipole.training.config import Config, make_config, write_config
 from dipole.training.run.origin import read_data, write_data
 from dipole.training.run.processes import together
@@ -47,6 +46,8 @@ SHARED = ("encoder", "encoder_options", "stages")
 # A stage that begins with the encoder as it was before the first one.
 FRESH, START = "fresh", "start.pt"
 _STAGE = re.compile(r"stage:\d+")
+# Where a `model` may be said.
+_NAME_MODELS = ("sampler_options", "parts", "sources", "by_kind")
 
 
 def fit_stages(
@@ -62,16 +63,17 @@ def fit_stages(
     from dipole.training.fit import fit_one
     from dipole.training.loop import InterruptedRunError
 
-    stages, marked = stages_of(config)
+    stages, given_data = stages_of(config)
     if not isinstance(encoder, Encoder):
         with in_stage(1):
             data, objective = (
                 None if name in config.stages[0] else given[name] for name in ("data", "objective")
             )
-            data = data if stages[0].data == config.data else marked[0]
-            encoder = _first_encoder(
-                stages[0], data, objective, folder / STAGES / "1", changed_data
+            data = data if stages[0].data == config.data else given_data[0]
+            config, encoder = _first_encoder(
+                config, stages[0], data, objective, folder / STAGES / "1", changed_data
             )
+        stages, given_data = stages_of(config)
 
     def begin() -> list[bool]:
         folder.mkdir(parents=True, exist_ok=True)
@@ -95,7 +97,7 @@ def fit_stages(
         stage = _with_models(stage, folder)
         objects = {name: None if name in own else value for name, value in given.items()}
         if stage.data != config.data:  # a source that is marked for it
-            objects["data"] = marked[number - 1]
+            objects["data"] = given_data[number - 1]
         try:
             with in_stage(number):
                 fit_one(
@@ -116,11 +118,10 @@ def fit_stages(
     return finished(folder)
 
 
-def stages_of(config: Config) -> tuple[list[Config], list[Examples | None]]:
+def stages_of(config: Config) -> tuple[list[Config], list[Any]]:
     """The settings of every stage: those of the run, and on top what the stage says itself; and the
-    examples it trains on in the place of --data, if a source that is marked for it has such."""
-    common = config.model_dump() | {"stages": [], "parts": config.parts, "step": config.step}
-    common["sources"] = config.sources
+    data it trains on in the place of --data, if a source that is marked for it has such."""
+    common = dict(config) | {"stages": []}
     found = []
     for number, stage in enumerate(config.stages, 1):
         with in_stage(number):
@@ -129,39 +130,42 @@ def stages_of(config: Config) -> tuple[list[Config], list[Examples | None]]:
                     raise InputError(f"{name}: expected for the whole run, not for a stage")
             if not isinstance(fresh := stage.get(FRESH, False), bool) or (fresh and number == 1):
                 raise InputError(f"fresh: found {fresh!r}; expected true, of a later stage")
+            stage = {name: value for name, value in stage.items() if name != FRESH}
             if "objective" in stage:  # it goes before those by kind of data
                 stage = {"by_kind": {}} | stage
-            own = make_config(**(common | {k: v for k, v in stage.items() if k != FRESH}))
+            own = make_config(**(common | stage))
             found.append((own, None) if "data" in stage else of_stage(own, number))
-            for name in _models(own):
+            for name in _models([getattr(found[-1][0], key) for key in _NAME_MODELS]):
                 if _STAGE.fullmatch(name) and not 1 <= int(name.removeprefix("stage:")) < number:
                     raise InputError(f"model: found {name!r}; expected an earlier stage")
-    configs, examples = zip(*found, strict=True)
-    return list(configs), list(examples)
+    configs, data = zip(*found, strict=True)
+    return list(configs), list(data)
 
 
-def _models(config: Config) -> list[str]:
-    """The models that samplers and parts name."""
-    parts = [
-        settings for part in config.parts if isinstance(part, dict) for settings in part.values()
-    ]
-    return [str(one["model"]) for one in (config.sampler_options, *parts) if one.get("model")]
+def _models(settings: Any) -> Iterator[str]:
+    """The models that samplers and parts name, those of sources too."""
+    if isinstance(settings, dict):
+        if isinstance(model := settings.get("model"), str):
+            yield model
+        settings = list(settings.values())
+    for inner in settings if isinstance(settings, list) else []:
+        yield from _models(inner)
 
 
 def _with_models(config: Config, folder: Path) -> Config:
     """Settings in which `stage:1` is the folder of that stage."""
 
-    def of(options: dict[str, Any]) -> dict[str, Any]:
-        name = str(options.get("model"))
-        if not _STAGE.fullmatch(name):
-            return options
-        return options | {"model": str(folder / STAGES / name.removeprefix("stage:"))}
+    def of(settings: Any) -> Any:
+        if isinstance(settings, list):
+            return [of(inner) for inner in settings]
+        if not isinstance(settings, dict):
+            return settings
+        found = {name: of(inner) for name, inner in settings.items()}
+        if isinstance(name := found.get("model"), str) and _STAGE.fullmatch(name):
+            found["model"] = str(folder / STAGES / name.removeprefix("stage:"))
+        return found
 
-    parts = [
-        {name: of(settings) for name, settings in part.items()} if isinstance(part, dict) else part
-        for part in config.parts
-    ]
-    return config.model_copy(update={"sampler_options": of(config.sampler_options), "parts": parts})
+    return config.model_copy(update={name: of(getattr(config, name)) for name in _NAME_MODELS})
 
 
 def _keep(encoder: Encoder, path: Path) -> None:
@@ -180,19 +184,22 @@ def in_stage(number: int) -> Iterator[None]:
 
 
 def _first_encoder(
-    stage: Config, data: Any, objective: Any, folder: Path, changed_data: bool
-) -> Encoder:
-    """Made for the examples of the first stage."""
+    config: Config, stage: Config, data: Any, objective: Any, folder: Path, changed_data: bool
+) -> tuple[Config, Encoder]:
+    """Made for the examples of the first stage, and the settings that name it."""
     from dipole.training.tasks import load_tasks
 
     is_done = (folder / RESULT).exists()  # its data are not looked at any more
     is_changed = changed_data or (read_data(folder) or {}).get("changed", False)
     kept = kept_encoder(stage, folder) if is_done or is_changed else None
-    given = objective if isinstance(objective, torch.nn.Module) else None
-    tasks = load_tasks(stage, data, given)
+    tasks = load_tasks(stage, data, objective if isinstance(objective, torch.nn.Module) else None)
     for task in tasks:
         task.add_prompts()
-    return build_encoder(stage, *(task.examples for task in tasks), kept=kept)
+    examples = [task.examples for task in tasks]
+    named = {"encoder": default_encoder(config, *examples)}
+    return config.model_copy(update=named), build_encoder(
+        stage.model_copy(update=named), *examples, kept=kept
+    )
 
 
 def _join(folder: Path, count: int) -> None:

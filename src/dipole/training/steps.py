@@ -95,7 +95,8 @@ class Step(Declared):
         tell(self, done)
 
     def after_step(self) -> None:
-        """Called when the optimiser has taken its step, on every process."""
+        """Called when the optimiser has taken its step, on every process; where a training has
+        several tasks, also after a batch of another one."""
 
     def total(self, batch: Given) -> Tensor:
         """The sum of the losses, each of them kept for the metrics as loss/NAME."""

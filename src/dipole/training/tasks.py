@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import nn
 
-from dipole.data import Examples
+from dipole.data import Examples, Pairs
 from dipole.errors import InputError
 from dipole.training.build import build_objective
 from dipole.training.config import Config
@@ -18,6 +18,7 @@ from dipole.training.kinds import KINDS, Kind, kind_of
 from dipole.training.known import known_settings
 from dipole.training.prompts import prompted
 from dipole.training.sources import COLUMNS, Source, of_kind, of_source, sources_of
+from dipole.training.steps import Step, make_step
 from dipole.training.towers import inputs_of
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class Task:
 
     config: the settings of a training on this task alone. name: of its sources, "" of the only
     task. share: of the batches; by its size if not given. own: settings that were said for it.
-    is_named: the objective is made of the settings.
+    given: examples or a table in memory that it was read from. is_named: whether the settings name
+    its objective. is_mined: whether its examples are still to be mined.
     """
 
     name: str
@@ -46,18 +48,14 @@ class Task:
     objective: nn.Module
     share: float | None = None
     own: frozenset[str] = frozenset()
+    given: Any = None
+    is_named: bool = True
+    is_mined: bool = False
     held: Examples | None = None
-    is_named: bool = False
     validation: Validation | None = None
     views: Sequence[View] = field(default_factory=list)
     sides: Sequence[SideView] = field(default_factory=list)
     parts: Sequence[Part] = field(default_factory=list)
-
-    def know(self, encoder: Encoder) -> None:
-        """Give a named objective what the tower and the data say of its settings."""
-        if self.is_named:
-            known = known_settings(encoder, self.examples)
-            self.objective = objective_of(self.config, build_objective(self.config, known))
 
     def add_prompts(self) -> None:
         """From here on its texts have their prompts."""
@@ -66,18 +64,29 @@ class Task:
             if self.held is not None:
                 self.held = prompted(self.held, self.config.prompts)
 
+    def settle(self, encoder: Encoder) -> None:
+        """Make an objective that the settings name anew: with what the tower and the data know."""
+        if not self.is_named:
+            return
+        objective = build_objective(self.config, known_settings(encoder, self.examples))
+        if isinstance(self.objective, Step):
+            self.objective.over(objective)
+        else:
+            self.objective = objective
+
     @property
     def inputs(self) -> Mapping[str, bool]:
         """The tensors that the objective takes, by name."""
         return inputs_of(self.objective)
 
 
-def objective_of(config: Config, objective: nn.Module) -> nn.Module:
-    """The objective, or the step of one's own around it."""
-    from dipole.training.steps import make_step
+class _Loaded(NamedTuple):
+    """A source with its examples and its objective; is_named: by the settings."""
 
-    step = make_step(config)
-    return objective if step is None else step.over(objective)
+    source: Source
+    examples: Examples
+    objective: nn.Module
+    is_named: bool
 
 
 def load_tasks(config: Config, data: Any = None, objective: nn.Module | None = None) -> list[Task]:
@@ -94,31 +103,25 @@ def load_tasks(config: Config, data: Any = None, objective: nn.Module | None = N
             f"split_seed: found {config.split_seed}, and {config.data} is not split by chance; "
             "expected none"
         )
-    loaded: list[list[tuple[Source, Examples, nn.Module]]] = []
+    loaded: list[list[_Loaded]] = []
     for source in sources:
         with of_source(source.name if len(sources) > 1 else ""):
-            found = _loaded(source, None if "objective" in source.own else objective)
+            own = None if "objective" in source.own else objective
+            found = _loaded(source, copy.deepcopy(own) if loaded else own)  # it may remember
         group = next((group for group in loaded if _is_one(group[0], found)), None)
         if group is None:
             loaded.append([found])
         else:
             group.append(found)
     _check_used(config, [source for group in loaded for source, *_ in group], objective)
-    tasks = []
-    for group in loaded:
-        is_named = objective is None or "objective" in group[0][0].own
-        tasks.append(_task(group, alone=len(loaded) == 1, is_named=is_named))
-    for number, task in enumerate(tasks):
-        if any(task.objective is other.objective for other in tasks[:number]):
-            task.objective = copy.deepcopy(task.objective)  # it may remember its examples
-    return tasks
+    return [_task(group, alone=len(loaded) == 1) for group in loaded]
 
 
-def _loaded(source: Source, objective: nn.Module | None) -> tuple[Source, Examples, nn.Module]:
+def _loaded(source: Source, objective: nn.Module | None) -> _Loaded:
     """A source with its examples and its objective, whichever of the two decides the other."""
-    config = source.config
-    examples = source.given if isinstance(source.given, Examples) else None
-    place = config.data if source.given is None else source.given  # or a table
+    config, is_named = source.config, objective is None
+    place = config.data if source.given is None else source.given
+    examples = place if isinstance(place, Examples) else None
     if examples is not None:
         check_no_columns(config)
     if config.by_kind and objective is None:
@@ -127,10 +130,13 @@ def _loaded(source: Source, objective: nn.Module | None) -> tuple[Source, Exampl
             examples = load_examples(config, place, config.split, _any_input(config))
             kind = kind_of(examples)
         config = of_kind(config, kind)
-    objective = objective_of(config, objective or build_objective(config))
+    if objective is None:
+        objective = build_objective(config)
+    if (step := make_step(config)) is not None:
+        objective = step.over(objective)
     if examples is None:
         examples = load_examples(config, place, config.split, inputs_of(objective))
-    return source._replace(config=config), examples, objective
+    return _Loaded(source._replace(config=config), examples, objective, is_named)
 
 
 def _named_kind(config: Config) -> Kind | None:
@@ -152,28 +158,26 @@ def _any_input(config: Config) -> dict[str, bool]:
     return found
 
 
-def _is_one(
-    one: tuple[Source, Examples, nn.Module], other: tuple[Source, Examples, nn.Module]
-) -> bool:
+def _is_one(one: _Loaded, other: _Loaded) -> bool:
     """Whether two sources are one task."""
-    (first, examples, _), (second, others, _) = one, other
+    (first, examples, *_), (second, others, *_) = one, other
     if type(examples) is not type(others) or first.share or second.share:
         return False
     if "validation" in second.own or second.config.sampler == "neighbours":  # B3's, of one source
         return False
+    if second.config.mine and isinstance(examples, Pairs):  # each among its own
+        return False
     return first.config.model_dump(exclude=_READ) == second.config.model_dump(exclude=_READ)
 
 
-def _task(
-    group: Sequence[tuple[Source, Examples, nn.Module]], *, alone: bool, is_named: bool
-) -> Task:
+def _task(group: Sequence[_Loaded], *, alone: bool) -> Task:
     from dipole.data.joining import joined
 
-    source, examples, objective = group[0]
+    source, examples, objective, is_named = group[0]
     names = [source.name for source, *_ in group]
     if len(group) > 1:
         names = [n if n not in names[:i] else f"{n} ({i + 1})" for i, n in enumerate(names)]
-        examples = joined([examples for _, examples, _ in group], names)
+        examples = joined([loaded.examples for loaded in group], names)
     return Task(
         name="" if alone else " + ".join(names),
         config=source.config,
@@ -181,6 +185,7 @@ def _task(
         objective=objective,
         share=source.share,
         own=frozenset(source.own),
+        given=source.given,
         is_named=is_named,
     )
 
@@ -189,7 +194,7 @@ def _check_used(config: Config, sources: Sequence[Source], objective: nn.Module 
     """What was said of the objective holds for some source."""
     if objective is not None or not config.by_kind:
         return
-    for name in ("temperature", "objective_options"):
+    for name in ("temperature", "objective_options", "step"):
         value = getattr(config, name)
         if value and not any(getattr(source.config, name) == value for source in sources):
             raise InputError(

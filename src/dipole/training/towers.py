@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,9 +15,13 @@ from dipole.errors import InputError
 from dipole.objectives.contract.base import Objective, forward_inputs, tell
 from dipole.training.batches import padded
 from dipole.training.gradient_cache import encode_chunks
+from dipole.training.outputs import Asked, asked_of, encode_outputs, no_rows
 from dipole.training.parts import Part
 from dipole.training.parts.names import encoded, passed
 from dipole.training.steps import Given, Step
+
+# Of views of sides that stand beside the data's own columns.
+VIEW_COLUMNS = {"anchor_view", "positive_view"}
 
 
 class Learning(nn.Module):
@@ -54,10 +58,11 @@ class Towers(nn.Module):
         self, columns: dict[str, list[Features]], tensors: dict[str, Tensor], task: int = 0
     ) -> Tensor:
         """The objective of a batch of this task, or the losses of a step of one's own; a scalar."""
-        objective, vectors = self.objectives()[task], partial(self.vectors, task=task)
+        objective = self.objectives()[task]
         if isinstance(objective, Step):
+            vectors = partial(self.vectors, task=task)
             return objective.total(Given(columns, tensors, self.encode, vectors))
-        loss = objective(**pick(objective, vectors(columns, tensors)))
+        loss = objective(**pick(objective, self.vectors(columns, tensors, task)))
         if isinstance(loss, Tensor) and loss.numel() == 1 and loss.requires_grad:
             return loss
         if not isinstance(loss, Tensor):
@@ -74,20 +79,21 @@ class Towers(nn.Module):
     def vectors(
         self, columns: dict[str, list[Features]], tensors: dict[str, Tensor], task: int = 0
     ) -> dict[str, Tensor]:
-        """What the objective of a task is given, by name."""
-        batch, parts = dict(tensors), self.parts_of(task)
+        """What the objective is given, by name."""
+        batch = dict(tensors)
+        parts, unread, asked = self.parts_of(task), self._unread(task), self._asked(task)
         for part in parts:
             batch |= encoded(part, columns)
-        taken = set(inputs_of(self.objectives()[task])).union(*(part.taken() for part in parts))
-        # Views beside the data's own columns, of which nobody wants the student's vectors.
-        unread = {"anchor_view", "positive_view"} - taken
         for name, pieces in columns.items():
-            if name not in batch and name not in unread:
+            if name in asked and name not in batch:
+                batch |= encode_outputs(self.encoder, name, pieces, asked[name])
+            elif name not in batch and name not in unread:
                 batch[name] = self.encode(pieces)
         if "negative_ids" in batch and "negative" not in columns:
             # No row lists any. Other processes may have some and wait for these here: none, with
             # a place in the graph, because the backward gathers too.
             batch["negative"] = batch["anchor"][:0]
+            batch |= no_rows("negative", batch, asked.get("negative", ()))
             if "teacher_anchor" in batch:
                 batch["teacher_negative"] = batch["teacher_anchor"][:0]
         for name in ("candidates", "teacher_candidates"):
@@ -112,13 +118,22 @@ class Towers(nn.Module):
         found = self.parts if task == 0 else self._others()[task - 1].parts
         return [part for part in found if isinstance(part, Part)]
 
+    def each_part(self) -> list[Part]:
+        """The parts of all tasks."""
+        return [part for task in range(1 + len(self.others)) for part in self.parts_of(task)]
+
     def _others(self) -> list[Learning]:
         return [other for other in self.others if isinstance(other, Learning)]
 
-    def each_part(self) -> Iterator[Part]:
-        """The parts of all tasks."""
-        for task in range(1 + len(self.others)):
-            yield from self.parts_of(task)
+    def _asked(self, task: int) -> Asked:
+        """What a task's objective and parts take of the encoder beside vectors."""
+        taken = {name for part in self.parts_of(task) for name in part.taken()}
+        return asked_of(self.objectives()[task], taken)
+
+    def _unread(self, task: int) -> set[str]:
+        """Views beside the data's own columns, of which nobody wants the student's vectors."""
+        taken = set(inputs_of(self.objectives()[task]))
+        return VIEW_COLUMNS - taken.union(*(part.taken() for part in self.parts_of(task)))
 
     def at(self, done: float) -> None:
         """Tell the objectives and the parts which share of the training is done."""
@@ -131,7 +146,7 @@ class Towers(nn.Module):
             part.at(done)
 
     def after_step(self) -> None:
-        """Let the parts, and a step of one's own, follow a step of the optimiser."""
+        """Let the parts of all tasks, and steps of one's own, follow a step of the optimiser."""
         for part in self.each_part():
             part.after_step()
         for objective in self.objectives():

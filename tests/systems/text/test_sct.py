@@ -8,10 +8,7 @@ from dipole.data import Inputs
 from dipole.encoders import StaticText
 from dipole.errors import InputError
 from dipole.systems.text.sct import HERE, RECIPE, banks, distilled, terms
-from dipole.training.batches import collate
-from dipole.training.build import build_objective, build_parts, build_views
-from dipole.training.config import make_config
-from dipole.training.towers import Towers, inputs_of
+from support.steps import gradient
 from support.tiny import TinyEncoder
 
 TEXTS = ["open a file and read it", "add two numbers", "sort rows by the first", "close the door"]
@@ -20,21 +17,13 @@ SMALL = banks(32, "anchor", "positive")
 MAP = {f"{HERE}:Projections": {}}
 
 
+def encoder():
+    return StaticText.from_texts(TEXTS, TEXTS, dim=8, dropout=0.0)
+
+
 def trained(**settings):
     """Gradient of the encoder after one batch has entered the banks, and the towers."""
-    torch.manual_seed(0)
-    encoder = StaticText.from_texts(TEXTS, TEXTS, dim=8, dropout=0.0)
-    config = make_config(data="x", **(RECIPE.settings | {"parts": [*SMALL, MAP]} | settings))
-    objective = build_objective(config)
-    towers = Towers(encoder, objective, build_parts(config, encoder, INPUTS, objective))
-    views = build_views(config, INPUTS, inputs_of(objective))
-    for step in range(2):
-        batch = collate(INPUTS, np.arange(4), encoder, views=views, seed=(0, step))
-        loss = towers(batch.columns, batch.tensors)
-        if not step:
-            towers.after_step()
-    loss.backward()
-    return torch.cat([p.grad.flatten() for p in encoder.parameters() if p.grad is not None]), towers
+    return gradient(RECIPE, INPUTS, encoder, **({"parts": [*SMALL, MAP]} | settings))
 
 
 @pytest.mark.parametrize(
@@ -76,8 +65,8 @@ def test_into_a_larger_teacher_no_cosine_changes(tmp_path, monkeypatch):
     monkeypatch.setenv("DIPOLE_CACHE", str(tmp_path))
     teacher = Wide()
     teacher.dim = 24
-    gradient, towers = trained(**distilled(teacher, size=16))
-    assert gradient.norm() > 0
+    found, towers = trained(**distilled(teacher, size=16))
+    assert found.norm() > 0
     (into,) = (part for part in towers.parts if hasattr(part, "map"))
     x = torch.randn(5, 8)
     assert into.map(x).shape == (5, 24)

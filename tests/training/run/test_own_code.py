@@ -21,6 +21,9 @@ CONFIG = Path("run/config.yaml")
         {"sampler": "not_there.py:x"},
         {"parts": [{"queue": {"size": 2}}, {"not_there.py:X": {"factor": 2}}]},
         {"stages": [{"data": "a.csv"}, {"objective": "not_there.py:X"}]},
+        {"data": "not_there.py:x"},
+        {"sources": [{"data": "a.csv"}, {"data": "not_there:x"}]},
+        {"stages": [{"data": "not_there.py:x"}]},
     ],
 )
 def test_code_of_a_folder_needs_a_word(settings):
@@ -33,12 +36,13 @@ def test_code_of_a_folder_needs_a_word(settings):
 
 def test_what_is_no_code_or_is_there_needs_none():
     settings = {
-        "data": "not_there.py:X",
+        "data": "owner/name:x",
+        "validation": "rows/a.csv",
         "encoder": f"{__name__}:X",
         "encoder_options": {"prompts": {"query": "q:x"}, "dim": 3},
         "objective": "infonce + dipole.objectives.pairs.dcl:DCL",
-        "parts": [{"queue": {"size": 2, "holds": "a:b"}}],
-        "stages": [{"data": "stsb:dev"}],
+        "parts": [{"queue": {"size": 2, "holds": "a b"}}],
+        "stages": [{"data": "stsb"}],
     }
     check_code(settings, {}, CONFIG)
     check_code({"encoder": "python: MyTower", "parts": ["python: Queue(size=2)"]}, {}, CONFIG)

@@ -158,9 +158,9 @@ def test_a_refused_run_leaves_its_name_free(train, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"data": [("a", "b")]}, "data: found a list; expected a path, a name, or examples"),
+        ({"data": 3}, "data: found an int; expected a path, a name, examples"),
         ({"encoder": 5}, "encoder: found an int; expected a path, a name, or an encoder"),
-        ({"validation": {"a": 1}}, "validation: found a dict; expected a path"),
+        ({"validation": {"a"}}, "validation: found a set; expected a path"),
         ({"objective": dict}, r"objective: found the class dict; expected dict\(\)"),
         ({"out": None}, "out: found None; expected the folder of the run"),
     ],

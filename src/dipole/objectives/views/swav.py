@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dipole.declared import Count, Positive
+from dipole.declared import Count, Positive, Share
 from dipole.errors import InputError
 from dipole.kernels.sinkhorn import sinkhorn
 from dipole.objectives.contract.base import Objective, Temperature
@@ -36,8 +36,8 @@ class SwAV(Objective):
     The prototypes are learnt. As in the authors' code they are the weight of a linear layer, put
     back to unit length before every training step; their length is a constant for the gradient, so
     that it is not only the part along the sphere. `seed` draws the first ones, so that every
-    process starts with the same. The paper holds them still in the first epoch:
-    `objective.prototypes.requires_grad_(False)`.
+    process starts with the same. They stand `still` for the first share of a training, the paper's
+    first epoch.
 
     Keeps the scores of a view, (n, K), as a classifier does: Sinkhorn scales each of them.
     Shapes: views (v, n, d), v of 2 or more; queue (m, d), earlier vectors.
@@ -56,13 +56,20 @@ class SwAV(Objective):
     iterations: Count = 3
     assign: Count = 2
     seed: int = 0
+    still: Share = 0.0
 
     def make(self) -> None:
         """The first prototypes."""
+        self.stands = self.still > 0
         assert isinstance(self.prototypes, int)
         generator = torch.Generator().manual_seed(self.seed)
         first = torch.randn(self.prototypes, self.dim, generator=generator)
         self.prototypes = nn.Parameter(unit(first))
+
+    def at(self, done: float) -> None:
+        """The prototypes stand still at first."""
+        self.stands = done < self.still
+        super().at(done)
 
     def forward(self, views: Tensor, queue: Tensor | None = None) -> Tensor:
         assert isinstance(self.prototypes, Tensor)
@@ -84,6 +91,8 @@ class SwAV(Objective):
         c = self.prototypes.to(z.dtype)
         length = torch.linalg.vector_norm(c.detach(), dim=-1, keepdim=True)
         c = c / length.masked_fill(length == 0, 1)
+        if self.stands:
+            c = c.detach() + 0 * c  # a gradient of 0, which processes can share
         scores = z @ c.T
         with torch.no_grad():
             earlier = scores[0, :0] if queue is None else unit(queue) @ c.T

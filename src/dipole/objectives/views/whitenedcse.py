@@ -38,7 +38,8 @@ class WhitenedCSE(Objective):
     about 1e-5). Every view is whitened alone, as in the paper. The authors' code means to, but
     cuts rows that are interleaved by view into thirds by their place, so that what it whitens
     together are all views of a third of the sentences.
-    Groups of well under n dimensions; 128 groups are those of 768 dimensions.
+    Groups of well under n dimensions; 128 groups are those of 768 dimensions, and None the groups
+    of as many (6 at most) where there are other dimensions.
 
     Given `dim`, the dimension of the vectors, a learnt layer and tanh stand behind the whitening,
     as in the authors' code: the encoder then needs no head of its own, whose place would be before
@@ -52,7 +53,7 @@ class WhitenedCSE(Objective):
         torch.Size([])
     """
 
-    groups: Count = 128
+    groups: Count | None = 128
     temperature: Temperature = Temperature(0.05)
     epsilon: NotNegative = 1e-5
     through: bool = False
@@ -65,7 +66,7 @@ class WhitenedCSE(Objective):
 
     def permutations(self, views: int, dim: int) -> Tensor:
         """Those of this step, (views, dim)."""
-        generator = torch.Generator().manual_seed((self.seed << 32) + int(self.steps))
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + int(self.steps))
         return torch.stack([torch.randperm(dim, generator=generator) for _ in range(views)])
 
     def forward(self, views: Tensor, ids: Tensor | None = None) -> Tensor:
@@ -73,16 +74,15 @@ class WhitenedCSE(Objective):
         v, n, d = views.shape
         if self.dim not in (None, d):
             raise InputError(f"views: found shape {(v, n, d)}, expected (v, n, {self.dim})")
-        if d % self.groups:
+        groups = self.groups or _groups(d)
+        if d % groups:
             raise InputError(
-                f"views: found shape {(v, n, d)}, expected d a multiple of {self.groups} groups"
+                f"views: found shape {(v, n, d)}, expected d a multiple of {groups} groups"
             )
         orders = self.permutations(v, d).to(views.device)
         first, *rest = (
             self.head(
-                group_whiten(
-                    wide(view), self.groups, order, epsilon=self.epsilon, through=self.through
-                )
+                group_whiten(wide(view), groups, order, epsilon=self.epsilon, through=self.through)
             )
             for view, order in zip(views, orders, strict=True)
         )
@@ -94,6 +94,11 @@ class WhitenedCSE(Objective):
         if self.training:
             self.steps += 1
         return torch.stack(losses).sum(0)
+
+
+def _groups(dim: int) -> int:
+    """The fewest groups of at most 6 dimensions."""
+    return next(groups for groups in range(-(-dim // 6), dim + 1) if dim % groups == 0)
 
 
 def _layer(dim: int, seed: int) -> nn.Module:

@@ -97,7 +97,6 @@ SYSTEM = System(
         "Gao et al. 2021, Scaling Deep Contrastive Learning Batch Size under Memory Limited "
         "Setup, arXiv 2101.06983"
     ),
-    place="dipole.training.gradient_cache:encode_chunks",
     # As the paper trains a retriever on one GPU: batches of 128 pairs in pieces of 16.
     recipe=Recipe(
         wants=["pairs", "triplets"],

@@ -110,13 +110,15 @@ SYSTEM = System(
         "Deng et al. 2023, Clustering-Aware Negative Sampling for Unsupervised Sentence "
         "Representation, arXiv 2305.09892"
     ),
-    # second-nearest centroids as negatives, a band in a cluster
+    # second-nearest centroids as negatives, a band in a cluster; centroids follow every batch (128
+    # of them for batches of 256), as published, and are not computed anew
     recipe=Recipe(
         wants=["texts"],
         view=["same"],
         objective="infonce + 0.001 * bidirectional-margin",
         objective_options={"infonce.symmetric": False, "infonce.temperature": 0.05},
-        parts=[{"centroids": {"count": 128}}],
+        parts=[{"centroids": {"count": 128, "start": 0.4, "rate": 0.001}}],
+        batch_size=256,
     ),
     claim=Claim(
         sentence=(

@@ -103,6 +103,7 @@ SYSTEM = System(
         "Schopf et al. 2023, Efficient Domain Adaptation of Sentence Embeddings Using Adapters, "
         "arXiv 2307.03104"
     ),
+    place="dipole.encoders.bottleneck:Bottleneck",
     recipe=Recipe(
         wants=["pairs"],
         adapter="bottleneck",

@@ -96,7 +96,6 @@ RECIPE = Recipe(
 SYSTEM = System(
     id="matryoshka-2d",
     paper="Li et al. 2024, 2D Matryoshka Sentence Embeddings, arXiv 2402.14776",
-    place="dipole.training.parts.layers:Layers",
     recipe=RECIPE,
     claim=Claim(
         sentence=(

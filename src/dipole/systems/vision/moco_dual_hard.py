@@ -40,11 +40,16 @@ def shares(outcome: Outcome) -> Mapping[str, np.ndarray]:
     return {metric: values for metric, values in found if metric.startswith("false negatives")}
 
 
-def arm(objective: str, **options: int) -> dict[str, Any]:
-    """Settings of an objective with options, beside a queue and a teacher."""
-    found: dict[str, Any] = {"objective": objective}
-    found |= {"parts": [{"queue": {"size": QUEUE}}, {"teacher": {"decay": 0.99}}]}
-    return found | ({"objective_options": options} if options else {})
+RECIPE = Recipe(
+    wants=["images"],
+    encoder="conv",
+    view=["simclr"],
+    objective="dual-queue",
+    objective_options={"hardest": HARDEST},
+    parts=[{"queue": {"size": QUEUE}}, {"teacher": {"decay": 0.99}}],
+)
+OWN: dict[str, Any] = RECIPE.settings | {"wants": []}  # images of a bench have classes
+WHOLE: dict[str, Any] = {"objective_options": {}}
 
 
 SYSTEM = System(
@@ -53,26 +58,19 @@ SYSTEM = System(
         "Hoang et al. 2025, Momentum Contrastive Learning with Enhanced Negative Sampling and "
         "Hard Negative Filtering, arXiv 2501.16360"
     ),
-    recipe=Recipe(
-        wants=["images"],
-        encoder="conv",
-        view=["simclr"],
-        objective="dual-queue",
-        objective_options={"hardest": 128},
-        parts=[{"queue": {"size": 1024}}, {"teacher": {"decay": 0.99}}],
-    ),
+    recipe=RECIPE,
     claim=Claim(
         sentence=(
             "With a loss for both views, and only the nearest of the queue as negatives, momentum "
             "contrast learns more."
         ),
         data="fashion-mnist-14",
-        settings={"encoder": "conv", "view": ["simclr"], "batch_size": 128},
+        settings={"batch_size": 128},
         arms={
-            "moco": arm("queue-infonce"),
-            "hardest": arm("queue-infonce", hardest=HARDEST),
-            "dual": arm("dual-queue"),
-            "dual, hardest": arm("dual-queue", hardest=HARDEST),
+            "moco": OWN | {"objective": "queue-infonce"} | WHOLE,
+            "hardest": OWN | {"objective": "queue-infonce"},
+            "dual": OWN | WHOLE,
+            "dual, hardest": OWN,
         },
         measures=["knn", "dipole.systems.vision.moco_dual_hard:false_negatives"],
         derive=shares,

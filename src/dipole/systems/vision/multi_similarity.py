@@ -10,6 +10,7 @@ from dipole.data import Labeled
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.studies.measures import Trained
 from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
 HERE = "dipole.systems.vision.multi_similarity"
 
@@ -35,32 +36,38 @@ def right(vectors: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.asarray(labels[scores.argmax(1)] == labels)
 
 
+# 16 classes of 5 examples
+RECIPE = Recipe(
+    wants=["labelled"],
+    view=["same*1"],
+    objective="multi-similarity",
+    sampler="classes",
+    sampler_options={"per_class": 5},
+    batch_size=80,
+)
+# Of images a weak view, twice; a batch has all five classes of the bench.
+OWN = RECIPE.settings | {"view": ["weak"], "sampler_options": {}}
+
 SYSTEM = System(
     id="multi-similarity",
     paper=(
         "Wang et al. 2019, Multi-Similarity Loss with General Pair Weighting for Deep Metric "
         "Learning, arXiv 1904.06627"
     ),
+    recipe=RECIPE,
     claim=Claim(
         sentence=(
             "Weighing a pair by its own similarity and by those of its neighbours retrieves "
             "unseen classes better than the contrastive and the triplet loss; its miner helps."
         ),
         data=f"{HERE}:unseen_classes",
-        settings={
-            "encoder": "conv",
-            "view": ["weak"],
-            "sampler": "classes",
-            "batch_size": 80,
-        },
+        settings={"encoder": "conv"},
         arms={
-            "multi-similarity": {"objective": "multi-similarity"},
-            "without miner": {
-                "objective": "multi-similarity",
-                "objective_options": {"epsilon": None},
-            },
-            "contrastive": {"objective": "contrastive-batch"},
-            "triplet": {"objective": "triplet-batch", "objective_options": {"mining": "semi-hard"}},
+            "multi-similarity": OWN,
+            "without miner": OWN | {"objective_options": {"epsilon": None}},
+            "contrastive": OWN | {"objective": "contrastive-batch"},
+            "triplet": OWN
+            | {"objective": "triplet-batch", "objective_options": {"mining": "semi-hard"}},
         },
         measures=[f"{HERE}:nearest"],
         budget="8epochs",

@@ -9,6 +9,10 @@ from dipole.systems.base import System
 from dipole.training.recipe import Recipe
 
 PASSES = 16  # encoded images per example of the training set
+RECIPE = Recipe(
+    wants=["images"], encoder="conv", view=["simclr*8"], objective="poly-view", temperature=0.1
+)
+OWN = RECIPE.settings | {"wants": []}  # images of a bench have classes
 
 
 def shaped(views: int) -> dict[str, object]:
@@ -46,21 +50,16 @@ def experiment(seed: int, quick: bool) -> dict[str, float]:
 SYSTEM = System(
     id="poly-view",
     paper="Shidani et al. 2024, Poly-View Contrastive Learning, arXiv 2403.05490",
-    recipe=Recipe(wants=["images"], encoder="conv", view=["simclr*8"], objective="poly-view"),
+    recipe=RECIPE,
     claim=Claim(
         sentence="At a fixed number of encoded images it is better to have more views of fewer "
         "examples in a batch.",
         data="fashion-mnist-14",
-        settings={"encoder": "conv", "temperature": 0.1},
         arms={
-            "ntxent, 128 x 2": {"objective": "ntxent", **shaped(2)},
-            "geometric, 64 x 4": {"objective": "poly-view", **shaped(4)},
-            "geometric, 32 x 8": {"objective": "poly-view", **shaped(8)},
-            "sufficient, 32 x 8": {
-                "objective": "poly-view",
-                "objective_options": {"mode": "sufficient"},
-                **shaped(8),
-            },
+            "ntxent, 128 x 2": OWN | {"objective": "ntxent"} | shaped(2),
+            "geometric, 64 x 4": OWN | shaped(4),
+            "geometric, 32 x 8": OWN | shaped(8),
+            "sufficient, 32 x 8": OWN | {"objective_options": {"mode": "sufficient"}} | shaped(8),
         },
         measures=["knn"],
         experiment=experiment,

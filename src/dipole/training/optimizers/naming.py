@@ -47,7 +47,10 @@ def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
 
 def check_optimizer(config: Config) -> None:
     """Raise InputError, before anything is loaded, at settings that the optimiser does not take."""
-    cls, options = optimizer_class(config.optimizer), config.optimizer_options
+    options = config.optimizer_options
+    if config.optimizer == "adamw" and not options:
+        return
+    cls = optimizer_class(config.optimizer)
     known = [name for name in _arguments(cls) if name not in _NOT_OPTIONS]
     check_names(options, known, "optimizer option", config.optimizer)
     check_types(cls.__init__, options, "optimizer option")

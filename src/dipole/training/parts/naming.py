@@ -137,12 +137,12 @@ def _entry(given: Any) -> Entry:
 
 
 def read(
-    part: Any, kind: str = "parts", example: str = "queue:size=160"
+    given: Any, setting: str = "parts", example: str = "queue:size=160"
 ) -> tuple[str, dict[str, Any]]:
     """(name, settings) of one part, or a step, however it was written."""
-    if isinstance(part, str) and part.startswith(PYTHON):
-        return part, {}
-    return read_named(part, kind, example)
+    if isinstance(given, str) and given.startswith(PYTHON):
+        return given, {}
+    return read_named(given, setting, example)
 
 
 def shown(part: Declared) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dipole.errors import InputError
 from dipole.training.batches import tensor_names
@@ -12,6 +13,9 @@ from dipole.training.parts.layers import Layers
 from dipole.training.parts.lists import Lists, Scores
 from dipole.training.parts.names import given_by, name_in_batch, shown
 from dipole.training.parts.naming import name_of
+
+if TYPE_CHECKING:
+    from dipole.data import Examples
 
 # Those that an objective brings along.
 FOLLOWING: tuple[type[Part], ...] = (Layers, Lists, Scores)
@@ -46,18 +50,22 @@ def bound(parts: Sequence[Part], setup: Setup) -> list[Part]:
     return ordered
 
 
-def useful(parts: Sequence[Part], setup: Setup) -> list[Part]:
-    """Those whose tensors the objective, or another of them, takes, and that have what they need:
-    of the parts of a training with several tasks those for this one."""
-    data = tensor_names(setup.examples) | set(setup.views)
+def useful(
+    parts: Sequence[Part],
+    inputs: Mapping[str, bool],
+    examples: Examples,
+    views: Collection[str] = (),
+) -> list[Part]:
+    """Those whose tensors an objective, or another of them, takes, and that have what they need."""
+    data = tensor_names(examples) | set(views)
     kept = list(parts)
     while True:
         there = data | given(kept)
-        more = [kind() for kind in FOLLOWING if kind.follows(setup.inputs, there)]
+        more = [kind() for kind in FOLLOWING if kind.follows(inputs, there)]
         found = [
             part
             for part in kept
-            if not _wrong(part, [o for o in (*kept, *more) if o is not part], setup.inputs, data)
+            if not _wrong(part, [o for o in (*kept, *more) if o is not part], inputs, data)
         ]
         if len(found) == len(kept):
             return kept

@@ -16,6 +16,7 @@ from dipole.errors import InputError
 from dipole.files import write_text
 
 if TYPE_CHECKING:
+    from dipole.training.config import Config
     from dipole.training.tasks import Task
 
 DATA = "data.json"
@@ -39,20 +40,25 @@ def parts_of(tasks: Sequence[Task]) -> list[NamedRows]:
     """Every source of a training, and what it is validated on."""
     parts = []
     for task in tasks:
-        data, validation = task.config.data, task.config.validation
+        data = _name(task.config.data)
         if (sources := task.examples.sources) is None:
-            parts.append(NamedRows(_name(data), "training", task.examples))
+            parts.append(NamedRows(data, "training", task.examples))
         else:
             for source in dict.fromkeys(sources.tolist()):
                 rows = np.flatnonzero(sources == source)
                 parts.append(NamedRows(_name(source), "training", task.examples.select(rows)))
         if task.held is not None:
-            name = _name(validation or "")
-            is_whole = name != validation or is_function(name) or Path(name).is_file()
-            if not is_whole:  # a fraction or a split
-                name = f"validation ({name} of {_name(data)})"
-            parts.append(NamedRows(name, "validation", task.held))
+            parts.append(NamedRows(_held_name(task.config, data), "validation", task.held))
     return parts
+
+
+def _held_name(config: Config, data: str) -> str:
+    name = _name(config.validation or "")
+    if name != (config.validation or ""):  # an object of Python
+        return f"validation ({name})"
+    if is_function(name) or Path(name).is_file():
+        return name
+    return f"validation ({name} of {data})"  # a fraction or a split
 
 
 def check_data(folder: Path, parts: Sequence[NamedRows], *, accept: bool) -> dict[str, Any]:
@@ -82,17 +88,26 @@ def check_data(folder: Path, parts: Sequence[NamedRows], *, accept: bool) -> dic
     }
 
 
-def check_teacher(
-    folder: Path, origin: Mapping[str, Any], name: str, made_of: str, *, accept: bool
+def check_teachers(
+    folder: Path, origin: Mapping[str, Any], teachers: Sequence[tuple[str, str]], *, accept: bool
 ) -> dict[str, Any]:
-    """`origin` with the fingerprint of the model that teaches, which may not change either."""
-    before = (read_data(folder) or {}).get("teacher", made_of)
-    if before != made_of and not accept:
-        raise ChangedDataError(
-            f"{name}: another model than the teacher this run began with; expected the one of "
-            f"before, or {_OPTION}"
-        )
-    return {**origin, "teacher": made_of}
+    """`origin` with the fingerprints of the models that teach, which may not change either.
+
+    teachers: (name, fingerprint) of each.
+    """
+    now = [made_of for _, made_of in teachers]
+    before = (read_data(folder) or {}).get("teacher", now)
+    for (name, made_of), then in zip(
+        teachers, [before] if isinstance(before, str) else before, strict=False
+    ):
+        if made_of != then and not accept:
+            raise ChangedDataError(
+                f"{name}: another model than the teacher this run began with; expected the one of "
+                f"before, or {_OPTION}"
+            )
+    if not now:
+        return dict(origin)
+    return {**origin, "teacher": now[0] if len(now) == 1 else now}
 
 
 def read_data(folder: Path) -> dict[str, Any] | None:

@@ -25,19 +25,13 @@ from typing import TYPE_CHECKING, Any
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.files import remove_folder, replaced, sweep, write_text
-from dipole.training.build import (
-    build_parts,
-    build_side_views,
-    build_views,
-    is_made_of_data,
-    parts_by_task,
-)
+from dipole.training.build import is_made_of_data
 from dipole.training.config import Config, write_config
+from dipole.training.examples import of_sides
 from dipole.training.run.checkpoints import drop_checkpoints, recover_folder, write_folder
-from dipole.training.run.origin import DATA, check_teacher, read_data, write_data
+from dipole.training.run.origin import DATA, check_teachers, read_data, write_data
 from dipole.training.run.processes import together
 from dipole.training.run.progress import METRICS
-from dipole.training.sources import of_source
 
 if TYPE_CHECKING:
     from dipole.training.tasks import Task
@@ -82,24 +76,15 @@ def train(
 
     from dipole.training.locking import locked
     from dipole.training.loop import Trainer
+    from dipole.training.outputs import asked_of, check_outputs
     from dipole.training.run.sharding import whole
-    from dipole.training.validation import make_validation
 
-    for task, named in zip(tasks, parts_by_task(tasks, encoder), strict=True):
-        with of_source(task.name):
-            own = task.config.model_copy(update={"parts": named})
-            task.views = build_views(own, task.examples, task.inputs)
-            task.parts = build_parts(
-                own, encoder, task.examples, task.objective, show_progress=show_progress
-            )
-            task.sides = build_side_views(own, task.examples, task.inputs, task.parts)
-            if task.held is not None:
-                task.validation = make_validation(task.held, task.examples)
-    parts = [part for task in tasks for part in task.parts]
-    for made_of in dict.fromkeys(filter(None, (part.made_of() for part in parts))):
-        origin = together(
-            lambda: check_teacher(folder, origin, *made_of, accept=changed_data)  # noqa: B023
-        )
+    asked = [asked_of(task.objective) for task in tasks]
+    for names, task in zip(asked, tasks, strict=True):
+        check_outputs(names, encoder, task.config.objective)
+    made_of = [part.made_of() for task in tasks for part in task.parts]
+    teachers = list(dict.fromkeys(filter(None, made_of)))
+    origin = together(lambda: check_teachers(folder, origin, teachers, accept=changed_data))
     accelerator = Accelerator(
         # Without this accelerate overlooks several processes on CPUs.
         cpu=not torch.accelerator.is_available(),
@@ -122,7 +107,10 @@ def train(
     shown = show_progress and accelerator.is_main_process
     started = time.monotonic()
     every = [task.examples for task in tasks]
-    with locked(encoder, config.locked, *every, show_progress=shown):
+    # What views change is not the same twice.
+    sides = [of_sides(task.config.view, several=True)[0] for task in tasks]
+    store = not any(asked) and not any(sides)
+    with locked(encoder, config.locked, *every, store=store, show_progress=shown):
         trainer = Trainer(
             config,
             encoder,

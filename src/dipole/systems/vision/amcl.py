@@ -1,0 +1,49 @@
+"""AMCL: several heads judge every pair, each at a temperature that it predicts from the pair."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from dipole.declared import Count
+from dipole.systems.base import System
+from dipole.training.parts import Part, Setup
+from dipole.training.recipe import Recipe
+
+
+class Heads(Part):
+    """`count` projections d -> d -> `dim` with a ReLU between, of both views: their vectors side by
+    side stand in for the encoder's, which alone is kept after training."""
+
+    takes = ("anchor", "positive")
+    gives = ("anchor", "positive")
+
+    count: Count = 3
+    dim: Count = 128
+
+    def bind(self, setup: Setup) -> None:
+        d = setup.encoder.dim
+        with torch.random.fork_rng():
+            torch.manual_seed(setup.seed)
+            self.heads = nn.ModuleList(
+                nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Linear(d, self.dim))
+                for _ in range(self.count)
+            )
+
+    def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        made = {name: [head(batch[name]) for head in self.heads] for name in self.takes}
+        return batch | {name: torch.cat(heads, dim=1) for name, heads in made.items()}
+
+
+SYSTEM = System(
+    id="amcl",
+    paper="Wang et al. 2023, Adaptive Multi-head Contrastive Learning, arXiv 2310.05615",
+    recipe=Recipe(
+        wants=["images"],
+        encoder="conv",
+        encoder_options={"head": None},
+        view=["strong"],
+        objective="amcl",
+        parts=[{"dipole.systems.vision.amcl:Heads": {}}],
+    ),
+)
