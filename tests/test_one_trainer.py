@@ -18,7 +18,6 @@ NOT_YET = {
     "systems/retrieval/grad_cache.py",
     "systems/retrieval/peg.py",
     "systems/retrieval/topic_moo.py",
-    "systems/text/moe_sentence_similarity.py",
     "systems/vision_language/cwcl.py",
     "systems/vision_language/diht.py",
     "systems/vision_language/zerovl.py",

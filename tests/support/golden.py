@@ -85,7 +85,9 @@ def recipes() -> dict[str, Any]:
 
 
 def _is_plain(settings: Any) -> bool:
-    is_made = settings.get("encoder") != "layers" and "adapter" not in settings
+    encoder = settings.get("encoder", "")
+    is_pretrained = encoder == "layers" or encoder.endswith(":DomainExperts")
+    is_made = not is_pretrained and "adapter" not in settings
     return is_made and {"stages", "matryoshka_layers"}.isdisjoint(settings)
 
 
