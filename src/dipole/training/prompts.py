@@ -27,7 +27,7 @@ def prompted(examples: Examples, prompts: Mapping[Any, str]) -> Examples:
     for field in examples.FIELDS:
         if field not in ENCODED and field not in VIEWED:
             continue
-        role: Role = ENCODED[field][1] if field in ENCODED else "document"
+        role = ENCODED[field][1] if field in ENCODED else "document"
         if prompt := prompts.get(role, ""):
             place = table.column_names.index(field)
             column = table.column(field)
