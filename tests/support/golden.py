@@ -86,8 +86,7 @@ def recipes() -> dict[str, Any]:
 
 def _is_plain(settings: Any) -> bool:
     is_made = settings.get("encoder") != "layers" and "adapter" not in settings
-    has_pooling = "pooling" in settings.get("encoder_options", {})
-    return is_made and not has_pooling and {"stages", "matryoshka_layers"}.isdisjoint(settings)
+    return is_made and {"stages", "matryoshka_layers"}.isdisjoint(settings)
 
 
 def _trained(name: str) -> dict[str, float]:

@@ -30,7 +30,7 @@ def evaluate(
         str,
         typer.Option(
             help="retrieval, sts, reranking, pair-classification, knn, probe, few-shot, zero-shot, "
-            "clustering, bitext, duplicates, geometry, or one of your own (file.py:NAME)."
+            "clustering, bitext, duplicates, geometry or file.py:NAME, one of your own."
         ),
     ] = "retrieval",
     data: Annotated[

@@ -104,7 +104,7 @@ def plan_pairs(
 
     def parse(row: dict[str, Any]) -> Parsed:
         fields: dict[str, Any] = {"anchor": one_side.one(row)}
-        positives = other.several(row)
+        positives = other.several(row, fields["anchor"])
         if listed:
             fields["negatives"] = [
                 value for each in listed for value in each.negatives(row, positives[0])

@@ -15,6 +15,9 @@ from dipole.errors import InputError
 
 Resize = int | str | Sequence[int] | None
 
+# Columns that hold a list of positives in every row.
+_PLURAL = ("pos", "positives")
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -67,9 +70,10 @@ class Reading:
             return text_of(value, self.column)
         return array_of(value, self.column, self.dtype)
 
-    def several(self, row: Mapping[str, Any]) -> list[Any]:
+    def several(self, row: Mapping[str, Any], beside: Any) -> list[Any]:
         """One or more of a row: a text or a list of them; an array is one, a list of arrays of
-        different shapes is several; an image is one."""
+        different shapes is several, as are those in a column `pos` or `positives` with one axis
+        more than `beside`; an image is one."""
         if self.pictures is not None:
             return [self.one(row)]
         value = with_title(row, self.column, self.body)
@@ -77,7 +81,9 @@ class Reading:
             return texts_of(value, self.column)
         if as_array(value) is None and is_list_of_arrays(value):
             return arrays_of(value, self.column, self.dtype, axes=-1)
-        return [array_of(value, self.column, self.dtype)]
+        array = array_of(value, self.column, self.dtype)
+        is_list = self.column.lower() in _PLURAL and array.ndim == getattr(beside, "ndim", -1) + 1
+        return list(array) if is_list else [array]
 
     def each(self, row: Mapping[str, Any], *, may_be_empty: bool = False) -> list[Any]:
         """All of a list in a row: texts, or the arrays along the first axis."""

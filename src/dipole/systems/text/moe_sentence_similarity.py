@@ -124,7 +124,7 @@ class DomainExperts(TransformerText):
             setattr(self.transformer.get_submodule(parent), last, made)
 
     @classmethod
-    def from_inputs(  # type: ignore[override]
+    def from_inputs(
         cls,
         *inputs: Sequence[str],
         base: str,
