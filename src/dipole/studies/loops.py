@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -25,15 +24,3 @@ def descend(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-
-
-def classes_of(
-    labels: np.ndarray, steps: int, *, classes: int, each: int, seed: int
-) -> Iterator[np.ndarray]:
-    """Row numbers of `steps` batches: `each` rows of `classes` classes, class by class."""
-    rng = np.random.default_rng(seed)
-    names = np.unique(labels)
-    rows = {name: np.flatnonzero(labels == name) for name in names}
-    for _ in range(steps):
-        chosen = rng.choice(names, min(classes, len(names)), replace=False)
-        yield np.concatenate([rng.choice(rows[name], each, replace=False) for name in chosen])
