@@ -82,6 +82,8 @@ def nearest(word: str, known: Iterable[str], others: str = "") -> str:
     known = list(known)
     if close := close_to(word, known):
         return f"did you mean {' or '.join(map(repr, close))}?"
+    if not known:
+        return f"expected {others}"
     return f"expected one of {', '.join(known)}" + (f", or {others}" if others else "")
 
 
@@ -94,7 +96,7 @@ def close_to(word: str, known: Iterable[str]) -> list[str]:
 
 def plugins(kind: str) -> dict[str, EntryPoint]:
     """Name -> what an installed package gives under the entry points of `dipole.<kind>s`."""
-    group = "dipole.data" if kind == "data" else f"dipole.{kind}s"
+    group = f"dipole.{kind}" if kind == "data" else f"dipole.{kind}s"
     return {point.name: point for point in entry_points(group=group)}
 
 

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 import dipole
 from dipole.cli import app
+from dipole.data import load_pairs, load_ranked
 from dipole.encoders import StaticText, load_encoder, trusting_code
 from dipole.errors import InputError
 from dipole.evaluation import evaluate_knn, evaluate_retrieval
@@ -187,11 +188,23 @@ def test_a_tower_that_reads_something_else_is_named() -> None:
     images = {"image": np.zeros((4, 8, 8), np.uint8), "label": [0, 1, 0, 1]}
     with pytest.raises(InputError, match="is read by conv, resnet, vit or an encoder of your own"):
         dipole.fit(images, "static", "supcon", out="b", anchor="image", label="label", **QUIET)
-    with pytest.raises(InputError, match=r"ConvImage reads images .*found text, .* by static, a"):
+    with pytest.raises(InputError, match=r"ConvImage reads images .*found text, .* by static, "):
         dipole.fit(texts(), "conv", out="c", **QUIET)
     with pytest.raises(InputError, match=r"^encoder: StaticText reads texts; found an array of u"):
         StaticText.from_texts(["a b"], ["c"]).encode(images["image"])
     assert not any(Path(name).exists() for name in "abc")
+
+
+def test_hard_negatives_of_arrays_are_mined_and_trained_on() -> None:
+    run = dipole.fit({"anchor": ANCHORS, "positive": POSITIVES}, MLP, out="run", **QUIET)
+    np.savez("pairs.npz", anchor=ANCHORS, positive=POSITIVES)
+    mine = ["mine", str(run.folder), "--data", "pairs.npz", "--negatives", "2", "--out", "m.jsonl"]
+    assert CliRunner().invoke(app, mine, catch_exceptions=False).exit_code == 0
+    mined = load_pairs("m.jsonl")
+    np.testing.assert_array_equal(mined[3]["positive"], POSITIVES[3])
+    assert [value.shape for value in mined[3]["negatives"]] == [(6,), (6,)]
+    assert load_ranked("m.jsonl")[3]["candidates"][0].shape == (6,)
+    assert dipole.fit("m.jsonl", MLP, out="again", **QUIET).result["examples"] == 48
 
 
 @pytest.mark.parametrize("data", [3, b"rows", {"a"}, object(), 2.5])

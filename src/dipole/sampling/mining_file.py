@@ -105,12 +105,17 @@ def _line(row: dict[str, Any]) -> dict[str, Any]:
     positive, *negatives = row["scores"]
     return {
         "id": row["id"],
-        "query": row["anchor"],
-        "pos": [row["positive"]],
-        "neg": row["negatives"],
+        "query": _plain(row["anchor"]),
+        "pos": [_plain(row["positive"])],
+        "neg": [_plain(value) for value in row["negatives"]],
         "pos_scores": [positive],
         "neg_scores": negatives,
     }
+
+
+def _plain(value: Any) -> Any:
+    """A text, or an array as lists of numbers."""
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _read(path: Path) -> str | None:

@@ -22,7 +22,7 @@ CONFIG = Path("run/config.yaml")
         {"parts": [{"queue": {"size": 2}}, {"not_there.py:X": {"factor": 2}}]},
         {"stages": [{"data": "a.csv"}, {"objective": "not_there.py:X"}]},
         {"data": "not_there.py:x"},
-        {"more_data": ["a.csv", "not_there:x"]},
+        {"sources": [{"data": "a.csv"}, {"data": "not_there:x"}]},
         {"stages": [{"data": "not_there.py:x"}]},
     ],
 )
@@ -41,7 +41,7 @@ def test_what_is_no_code_or_is_there_needs_none():
         "encoder": f"{__name__}:X",
         "encoder_options": {"prompts": {"query": "q:x"}, "dim": 3},
         "objective": "infonce + dipole.objectives.pairs.dcl:DCL",
-        "parts": [{"queue": {"size": 2, "holds": "a:b"}}],
+        "parts": [{"queue": {"size": 2, "holds": "a b"}}],
         "stages": [{"data": "stsb"}],
     }
     check_code(settings, {}, CONFIG)
