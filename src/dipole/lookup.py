@@ -82,6 +82,8 @@ def nearest(word: str, known: Iterable[str], others: str = "") -> str:
     known = list(known)
     if close := close_to(word, known):
         return f"did you mean {' or '.join(map(repr, close))}?"
+    if not known:
+        return f"expected {others}"
     return f"expected one of {', '.join(known)}" + (f", or {others}" if others else "")
 
 
