@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from dipole.cli import app
 from dipole.errors import InputError
-from dipole.systems import code_of_system, recipes
+from dipole.systems import code_of_system, files, recipes
 from dipole.systems.catalogue import entries
 from dipole.systems.results import Result, write_result
 from dipole.training.recipe import read_recipe
@@ -118,11 +118,12 @@ def test_a_recipe_that_is_printed_is_the_recipe(name, tmp_path):
     assert read_recipe(path) == read_recipe(name)
 
 
-def test_a_system_that_is_an_objective_and_no_file():
-    output = show("whitenedcse").output
-    assert "dipole train --objective whitenedcse --data FILE --out RUN" in output
-    with pytest.raises(InputError, match="yaml: whitenedcse has no recipe"):
-        show("whitenedcse", "--yaml")
+def test_a_system_that_is_an_objective_and_no_file(monkeypatch):
+    monkeypatch.delitem(files(), "dcl")
+    output = show("dcl").output
+    assert "dipole train --objective dcl --data FILE --out RUN" in output
+    with pytest.raises(InputError, match="yaml: dcl has no recipe; to run it: dipole train"):
+        show("dcl", "--yaml")
 
 
 def test_what_is_not_there():

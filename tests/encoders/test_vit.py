@@ -79,3 +79,26 @@ def test_a_dimension_that_heads_do_not_divide_is_refused() -> None:
         vit(heads=3)
     with pytest.raises(InputError, match="patch: found 3 for images of 8x8 pixels"):
         vit(patch=3)
+
+
+def test_cropped_positions_place_the_patches_of_every_image_in_a_box():
+    """In training only; drawn by row; the box of everything is the plain grid."""
+    from dipole.encoders.vit import _boxes, _sines
+
+    torch.manual_seed(0)
+    image = np.random.default_rng(0).integers(0, 256, (8, 8), dtype=np.uint8)
+    encoder = ViTImage.from_images([image], patch=2, dim=8, depth=1, cropped_positions=True)
+    features = encoder.keyed(encoder.prepare([image] * 4), torch.arange(4))
+    plain = encoder.eval()(features)
+    assert torch.allclose(plain[0], plain[1])
+    cropped = encoder.train()(features)
+    assert not torch.allclose(cropped[0], cropped[1], atol=1e-4)
+    torch.testing.assert_close(cropped[2:], encoder({k: v[2:] for k, v in features.items()}))
+    whole = _sines(4, 4, 8, torch.device("cpu"), torch.tensor([[0.0, 0, 1, 1]]))[0]
+    torch.testing.assert_close(whole, _sines(4, 4, 8, torch.device("cpu")))
+    boxes = _boxes(torch.arange(1000), 1000, torch.device("cpu"))
+    area = boxes[:, 2] * boxes[:, 3]
+    assert 0.05 < area.min() < 0.15
+    assert area.max() > 0.9
+    assert (boxes[:, :2] >= 0).all()
+    assert (boxes[:, :2] + boxes[:, 2:] <= 1 + 1e-6).all()

@@ -86,8 +86,7 @@ def recipes() -> dict[str, Any]:
 
 def _is_plain(settings: Any) -> bool:
     is_made = settings.get("encoder") != "layers" and "adapter" not in settings
-    has_pooling = "pooling" in settings.get("encoder_options", {})
-    return is_made and not has_pooling and {"stages", "matryoshka_layers"}.isdisjoint(settings)
+    return is_made and {"stages", "matryoshka_layers"}.isdisjoint(settings)
 
 
 def _trained(name: str) -> dict[str, float]:
@@ -98,19 +97,26 @@ def _trained(name: str) -> dict[str, float]:
     kind = settings["wants"][0]
     with tempfile.TemporaryDirectory() as folder:
         data: str | Path = "digits"
-        if "encoder" in settings and kind not in ("texts", "pairs"):
+        of_two = kind in ("image-text", "modalities") and "pairs" not in settings["wants"]
+        if settings.get("sampler") == "sources":
+            (Path(folder) / "more").mkdir()
+            settings["sources"] = [str(kinds.write("pairs", Path(folder) / "more"))]
+        if of_two:
+            data = kinds.write(kind, Path(folder))
+        elif "encoder" in settings and kind not in ("texts", "pairs"):
             settings["wants"] = []  # nobody asked for their classes
         elif kind in ("texts", "pairs", "image-text"):
             data = Path(folder) / "data.csv"
             data.write_text(_table(one_sided=kind == "texts"), encoding="utf-8")
         else:
             data = kinds.write(kind, Path(folder))
-        if "encoder" not in settings:
+        if "encoder" not in settings and not of_two:
             settings["encoder_options"] = {"dim": 16} | settings.get("encoder_options", {})
         if "per_class" in settings.get("sampler_options", {}):  # of 4 rows
             settings |= {"sampler_options": {"per_class": 4}, "batch_size": 16}
+        if name == "proto-triplet-icnn":
             settings["parts"] = [
-                {name: {"shots": 1}} for part in settings["parts"] for name in part
+                {part: {"shots": 1}} for parts in settings["parts"] for part in parts
             ]
         run = dipole.fit(data, out=Path(folder) / "run", show_progress=False, **settings)
         return {k: float(v.double().norm()) for k, v in sorted(run.encoder.weights().items())}

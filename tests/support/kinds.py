@@ -80,6 +80,12 @@ def _image_text(folder: Path) -> Path:
     return _table(folder, ["image", "caption"], rows)
 
 
+def _modalities(folder: Path) -> Path:
+    pictures = sorted(_pngs(folder / "images").iterdir())
+    rows = [[f"images/{path.name}", *texts] for path, texts in zip(pictures, ROWS, strict=True)]
+    return _table(folder, ["image", "caption", "sound"], rows)
+
+
 def _pngs(folder: Path) -> Path:
     from PIL import Image
 

@@ -12,7 +12,7 @@ from dipole.training.recipe import read_recipe
 
 def trained(name: str, examples: Examples, out: Path, **given: Any) -> dict[str, torch.Tensor]:
     """The weights after three steps (or `max_steps`) of a recipe with other settings, in small
-    batches at a constant rate.
+    batches without a warm-up.
 
     None takes a setting of the recipe away.
     """

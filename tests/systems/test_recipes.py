@@ -16,6 +16,7 @@ CASES = [(name, kind) for name, found in recipes().items() for kind in found.set
 TRANSFORMERS = {"matryoshka-2d": ["--matryoshka", "8,16"]}
 # Towers of texts start small.
 SMALL = ["--encoder-option", "dim=8", "--encoder-option", "buckets=64"]
+SMALL_TEXT = ["--encoder-option", "text_options={buckets: 64}"]
 # Of recipes for more data than the small files have.
 FEWER = {
     "multi-similarity": ["--sampler-option", "per_class=4"],
@@ -34,32 +35,55 @@ def test_a_recipe_is_of_a_system_and_says_which_data_it_wants(name):
     assert read_recipe(name)["wants"]
 
 
+def beside(settings, folder):
+    """What a user of a recipe has to say beside the data: a transformer to adapt, its domains."""
+    words, front = [], ""
+    encoder = settings.get("encoder", "")
+    if "adapter" in settings or encoder.endswith(":DomainExperts"):
+        bert = save_tiny_bert(folder / "bert", [text for row in kinds.ROWS for text in row])
+        words = ["--encoder", bert]
+    if encoder.endswith(":DomainExperts"):
+        front = "[a] "
+        words = ["--encoder-option", f"base={bert}", "--encoder-option", "domains=[a, b]"]
+        words += ["--prompt", f'query="{front}"', "--prompt", f'document="{front}"']
+    return words, front
+
+
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
     """Two steps on a file or folder of the kind it wants; the model is loaded and encodes."""
     data, settings = kinds.write(kind, tmp_path), read_recipe(name)
     command = ["train", "--recipe", name, "--data", data, "--out", tmp_path / "run"]
     command += ["--max-steps", "2", "--batch-size", "8"]
+    if settings.get("sampler") == "sources":
+        (tmp_path / "more").mkdir()
+        command += ["--source", kinds.write(kind, tmp_path / "more")]
     if kind.endswith("images") and "encoder" not in settings:
         command += ["--encoder", "conv"]
+    elif kind in ("image-text", "modalities"):
+        command += SMALL_TEXT
     elif transformer := _transformer(settings, tmp_path):
         command += transformer
     elif name in TRANSFORMERS:
         folder = save_tiny_bert(tmp_path / "bert", [text for row in kinds.ROWS for text in row])
         command += ["--encoder", folder, *TRANSFORMERS[name]]
-    elif not kind.endswith("images") and "encoder" not in settings:
+    elif not kind.endswith("images") and not {"encoder", "adapter"} & settings.keys():
         command += SMALL
     command += FEWER.get(name, [])
-    done = CliRunner().invoke(app, [str(word) for word in command])
+    more, front = beside(settings, tmp_path)
+    done = CliRunner().invoke(app, [str(word) for word in [*command, *more]])
     assert done.exit_code == 0, done.output + repr(done.exception)
-    vectors = load_encoder(tmp_path / "run").encode(kinds.sample(kind))
-    assert len(vectors) == 2
+    encoder = load_encoder(tmp_path / "run")
+    inputs = [front + text if front else text for text in kinds.sample(kind)]
+    assert len(encoder.encode(inputs)) == 2
+    if kind in ("image-text", "modalities"):  # the images were read as images
+        assert len(encoder.encode(kinds.sample("images"), role="image")) == 2
 
 
 def _transformer(settings, folder):
     """The options that name a small one, of a recipe that is for a transformer."""
     is_layers = settings.get("encoder") == "layers"
-    if not (is_layers or "adapter" in settings or "pooling" in settings.get("encoder_options", {})):
+    if not is_layers and "adapter" not in settings:
         return []
     texts = [text for row in kinds.ROWS for text in row]
     place = save_tiny_bert(folder / "bert", texts)

@@ -84,7 +84,7 @@ def weights(name, kind, difference, folder):
         settings["encoder_options"] = options | {
             "model": transformer(), "last": min(options["last"], 2)
         }  # fmt: skip
-    elif "adapter" in settings or name == "clear":
+    elif "adapter" in settings:
         settings["encoder"] = transformer()
     elif "encoder" not in settings:
         settings["encoder_options"] = {"dim": 8, "buckets": 64}

@@ -84,6 +84,14 @@ RUNS = {
         "parts": ["queue:size=9", "teacher:decay=0.5"],
         "chunk": 3,
     },
+    "sources with all there is": {
+        "graded": {"objective": "pearson"},
+        "step": f"{__file__}:Spelling",
+        "sampler": "clusters",
+        "sampler_options": {"clusters": 5, "every": 1},
+        "mine": {"source": "encoder", "negatives": 2},
+        "parts": ["queue:size=20"],
+    },
     "sharded sources": {"graded": {"objective": "pearson"}, "sharded": True, "chunk": 2},
     "stages": {
         "stages": [

@@ -33,5 +33,5 @@ def test_every_option_of_the_page_is_one_of_the_command():
     known = {name.replace("_", "-") for name in Config.model_fields}
     known |= {"encoder-option", "objective-option", "sampler-option", "view-option"}
     known |= {"out", "recipe", "resume", "changed-data", "help", "nproc-per-node", "part"}
-    known |= {"optimizer-option"}
+    known |= {"optimizer-option", "source"}
     assert options - known - {"nproc"} == set()

@@ -52,7 +52,7 @@ def test_a_config_says_its_format(tmp_path):
     write_config(make_config(data="x", parts="queue:size=3"), path)
     assert path.read_text().startswith("format: 2\n")
     assert read_config(path)["parts"] == [
-        {"queue": {"size": 3, "holds": "positive", "starts": "empty"}}
+        {"queue": {"size": 3, "holds": "positive", "starts": "empty", "after": 0.0}}
     ]
     path.write_text("format: 3\ndata: x\n")
     with pytest.raises(InputError, match="format: found 3; expected 2, or a newer dipole"):

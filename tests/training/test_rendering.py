@@ -1,8 +1,10 @@
 """Views become columns by their number; the size of a piece changes none of them."""
 
+import numpy as np
 import pytest
 import torch
 
+from dipole.data import Pairs
 from dipole.errors import InputError
 from dipole.kernels.draws import RowGenerator
 from dipole.training.rendering import cut, prepare_views, render, view_name
@@ -101,3 +103,47 @@ def test_views_of_inputs_draw_from_seed_and_number():
 def test_features_that_cannot_be_cut_are_named():
     with pytest.raises(InputError, match="tokens 5, offsets 3"):
         cut({"tokens": torch.zeros(5), "offsets": torch.zeros(3)}, 2)
+
+
+def test_views_of_both_sides_of_pairs():
+    """Those of anchors first, each side in its role; views of features see a tower's own names."""
+    from dipole.encoders import NamedTowers
+    from dipole.training.batches import collate
+    from dipole.training.build import build_views
+    from dipole.training.config import make_config
+
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8), dtype=np.uint8)
+    texts = [f"one two three {i}" for i in range(4)]
+    pairs = Pairs.from_columns({"anchor": images, "positive": texts})
+    options = {"text_options": {"buckets": 64}, "image_options": {"widths": [4]}}
+    towers = NamedTowers.from_columns({"query": list(images), "document": texts}, options)
+    names = ["positive=same", "positive=word-deletion", "anchor=weak*2"]
+    views = build_views(make_config(data="x", view=names), pairs, {"views": True})
+    assert [view.of_side for view in views] == ["anchor", "anchor", "positive", "positive"]
+    batch = collate(pairs, np.arange(4), towers, views=views)
+    columns = render(batch.columns, views, None)
+    assert list(columns) == ["anchor", "positive", "view_2", "view_3"]
+    assert [next(iter(pieces[0])) for pieces in columns.values()] == [
+        "image.image", "image.image", "text.tokens", "text.tokens",
+    ]  # fmt: skip
+    plain = towers.prepare(list(images))["image.image"]
+    assert not torch.equal(columns["anchor"][0]["image.image"], plain)
+    assert {"ids", "rows"} <= batch.tensors.keys()
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["anchor=weak"], "found none of the positives"),
+        (["image=weak", "positive=same"], "found image=weak beside positive"),
+        (["anchor=multi-crop", "positive=same"], "several renderings in one for anchor"),
+        (["anchor=wek", "positive=same"], "did you mean 'weak'"),
+    ],
+)
+def test_wrong_views_of_sides_are_said(names, message):
+    from dipole.training.build import build_views
+    from dipole.training.config import make_config
+
+    pairs = Pairs.from_columns({"anchor": ["a"], "positive": ["b"]})
+    with pytest.raises(InputError, match=message):
+        build_views(make_config(data="x", view=names), pairs, {"views": True})

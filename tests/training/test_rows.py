@@ -10,7 +10,7 @@ import torch.distributed as dist
 
 import dipole
 import dipole.encoders.loading
-from dipole.data import Inputs, Labeled, Pairs
+from dipole.data import Bundles, Inputs, Labeled, Pairs, Triplets
 from dipole.encoders import StaticText
 from dipole.training import loop
 from dipole.training.run import sharding
@@ -18,6 +18,7 @@ from support import distributed
 
 STATIC = {"encoder": "static", "encoder_options": {"dim": 16, "buckets": 64}}
 IMAGES = {"encoder": "conv", "encoder_options": {"widths": [8]}, "objective": "ntxent"}
+DENOISING = {"view": ["same"], "step": "dipole.systems.vision.g_simclr:Denoise:noise=0.3"}
 TEXTS = [" ".join(f"word{(i * k) % 17}" for k in range(2, 9)) for i in range(1, 23)]
 
 SIDES = STATIC | {
@@ -36,11 +37,50 @@ RUNS = {
     "code": ("inputs", STATIC | {"view": ["soft-code"]}),
     "images": ("images", IMAGES | {"view": ["strong"]}),
     "images in pieces": ("images", IMAGES | {"view": ["strong"], "chunk": 3}),
+    "coin mixup": (
+        "pairs",
+        STATIC | {"parts": ["dipole.systems.vision_language.zerovl:CoinMixup:concentration=0.5"]},
+    ),
+    "coin mixup of images": (
+        "image and text",
+        {"encoder": "towers", "chunk": 3}
+        | {"encoder_options": {"dim": 8, "image_options": {"widths": [8]}}}
+        | {"parts": ["dipole.systems.vision_language.zerovl:CoinMixup:concentration=0.5"]},
+    ),
+    "views of both sides": (
+        "image and text",
+        {"encoder": "towers", "objective": "clip-rocket", "chunk": 3}
+        | {"encoder_options": {"image_options": {"widths": [8]}, "text_options": {"buckets": 64}}}
+        | {"view": ["anchor=weak", "anchor=strong", "positive=same", "positive=word-deletion"]},
+    ),
+    "bundles": (
+        "bundle",
+        {"encoder": "towers", "objective": "gram", "chunk": 3}
+        | {
+            "encoder_options": {
+                "a": "conv",
+                "b": "conv",
+                "dim": 8,
+                "text_options": {"buckets": 64, "dim": 8},
+                "a_options": {"widths": [8]},
+                "b_options": {"widths": [8]},
+            }
+        },
+    ),
+    "own negatives": (
+        "listed",
+        STATIC
+        | {"objective": "degla"}
+        | {"parts": ["teacher:decay=0.5", "dipole.systems.vision_language.degla:OwnNegatives"]},
+    ),
+    "tokens": ("pairs", STATIC | {"objective": "infonce + 0.5 * clrcmd"}),
     "batch norm": (
         "images",
         {"encoder": "conv", "objective": "ntxent", "view": ["weak"]}
         | {"encoder_options": {"widths": [8], "head": {"out": 4, "hidden": 8, "batch_norm": True}}},
     ),
+    "denoising": ("images", IMAGES | DENOISING),
+    "denoising in pieces": ("images", IMAGES | DENOISING | {"chunk": 3}),
     "teacher beside": (
         "pairs",
         STATIC | {"objective": "sct", "parts": ["teacher", "queue:size=16"]},
@@ -67,6 +107,15 @@ GRADIENTS = {
     "gradient, siglip": ("pairs", STATIC | {"objective": "siglip"}),
     "gradient, ntxent": ("inputs", STATIC | {"objective": "ntxent", "view": ["word-deletion"]}),
     "gradient, supcon": ("images", IMAGES | {"objective": "supcon", "view": ["weak"]}),
+    "gradient, cropped positions": (
+        "images",
+        {"encoder": "vit", "objective": "ntxent", "view": ["weak"], "chunk": 3}
+        | {"encoder_options": {"dim": 8, "depth": 1, "cropped_positions": True}},
+    ),
+    "gradient, tokens": ("pairs", STATIC | {"objective": "clrcmd"}),
+    # Gradients, not weights: words repeat, and which of two equal tokens is the best match is
+    # rounding, which Adam makes large over many steps.
+    "gradient, tokens in pieces": ("pairs", STATIC | {"objective": "clrcmd", "chunk": 2}),
     "gradient, queue": ("pairs", STATIC | {"parts": ["queue:size=12"], "chunk": 2}),
     "gradient, teacher": ("pairs", STATIC | {"parts": ["queue:size=12", "teacher"]}),
 }
@@ -75,6 +124,7 @@ RUNS["whole"] = KILL
 KILLED = (2, 1)  # processes that go on
 COMMON = {"batch_size": 8, "epochs": 2}
 SAME = {"chunk": "default", "words in pieces": "words", "images in pieces": "images"}
+SAME |= {"denoising in pieces": "denoising"}
 SAME |= {"views of sides in pieces": "views of sides"}
 
 
@@ -85,6 +135,14 @@ def data(kind):
     if kind == "inputs":
         return Inputs.from_columns({"input": TEXTS})
     pixels = rng.integers(0, 256, (22, 8, 8, 3), dtype=np.uint8)
+    if kind == "bundle":
+        return Bundles.from_columns({"a": pixels, "b": pixels[:, ::-1], "text": TEXTS})
+    if kind == "image and text":
+        return Pairs.from_columns({"anchor": pixels, "positive": TEXTS})
+    if kind == "listed":  # a process may have a part without any
+        columns = {"anchor": TEXTS, "positive": [t[::-1] for t in TEXTS]}
+        lists = [[f"far {i}", f"off {i}"] if i % 3 == 0 else [] for i in range(len(TEXTS))]
+        return Triplets.from_columns({**columns, "negatives": lists})
     return Labeled.from_columns({"input": pixels, "label": [0, 1] * 11})
 
 

@@ -26,7 +26,6 @@ assert_type(fingerprint(encoder), str)
 assert_type(StaticText.from_texts(["a"], ["b"]), StaticText)
 assert_type(TwoTowers(encoder, encoder, dim=8).tower("query"), Encoder)
 assert_type(ConvImage.load("runs/images"), ConvImage)
-encoder.encode(["a"], role="answer")  # type: ignore[arg-type]
 load_encoder(3)  # type: ignore[arg-type]
 
 result = evaluate_sts(encoder, [("a", "b", 0.5)])

@@ -12,7 +12,7 @@ import typer
 from dipole.cli.evaluated import Asked, Measured, cut_offs, measure, split_seed, systems_of
 from dipole.cli.options import TrustCode
 from dipole.cli.outputs import check_file, write_all
-from dipole.cli.trained import check_bad_rows, choose_columns, columns_of
+from dipole.cli.trained import check_bad_rows, choose_columns, columns_of, settings_of
 from dipole.errors import InputError
 from dipole.showing import print_json, terminal
 
@@ -211,7 +211,9 @@ def evaluate(
     if split is not None and _is_table(data):
         raise InputError(f"--split {split}: {data} is a file, which has no splits; expected none")
     seed = split_seed(systems, data, seed)
-    wanted = Wanted(data, split, train, columns, seed, bad_rows, resize)
+    sizes = [settings_of(system).get("resize") for system in systems]  # as it was trained
+    size = resize or next((str(size) for size in sizes if size and task != "reranking"), None)
+    wanted = Wanted(data, split, train, columns, seed, bad_rows, size)
     fields = _fields(task, columns, systems)
     columns, notes = choose_columns(fields, columns, systems, data, wanted.part)
     wanted = replace(wanted, columns=columns)
@@ -321,8 +323,8 @@ def _check_options(
     if train is not None and task_of(task).data != "train and test":
         others = tasks_that(lambda t: t.data == "train and test")
         raise InputError(f"--train: {task} learns nothing; expected --task {others}")
-    if resize is not None and "label" not in DATA[task_of(task).data].fields:
-        others = tasks_that(lambda t: "label" in DATA[t.data].fields)
+    if resize is not None and task_of(task).data == "ranked":
+        others = tasks_that(lambda t: t.data != "ranked")
         raise InputError(f"--resize: of images; expected --task {others}")
     if role is not None:
         if role not in ("query", "document"):

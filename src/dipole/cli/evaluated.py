@@ -151,8 +151,15 @@ def _seen(system: str, data: Examples | RetrievalData, wanted: Wanted) -> str | 
         return None
     from dipole.data import RetrievalData
 
+    if isinstance(data, RetrievalData) and not _are_texts(data):
+        return None  # images that were read: which file each came from is not known any more
     rows = judged_pairs(data) if isinstance(data, RetrievalData) else data
     return seen_note(system, rows, wanted.data, wanted.part)
+
+
+def _are_texts(data: RetrievalData) -> bool:
+    sides = (data.queries, data.corpus)
+    return all(isinstance(side[name], str) for side in sides for name in list(side)[:1])
 
 
 def judged_pairs(data: RetrievalData) -> Examples:

@@ -118,7 +118,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
 
     rows: dict[str, list[str]] = {
         "run": found["run"],
-        "data": [f"{w['kind']}: {w['holds']} ({', '.join(w['columns'])})" for w in found["wants"]],
+        "data": [f"{w['kind']}: {w['holds']} ({w['option']})" for w in found["wants"]],
         "settings": Recipe(**found["settings"]).yaml().splitlines(),
         "objective": found["objectives"],
         "parity": found["parity"]

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dipole.data.bundles import Bundles
     from dipole.data.examples import (
         Column,
         Examples,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         Triplets,
     )
     from dipole.data.loading import (
+        load_bundles,
         load_inputs,
         load_labeled,
         load_pairs,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from dipole.data.trec import read_qrels, read_run, write_qrels, write_run
 
 _NAMES = {
+    "Bundles": "bundles",
     "Column": "examples",
     "Examples": "examples",
     "Inputs": "examples",
@@ -48,6 +51,7 @@ _NAMES = {
     "Triplets": "examples",
     "content_key": "same",
     "data_sets": "named",
+    "load_bundles": "loading",
     "load_inputs": "loading",
     "load_labeled": "loading",
     "load_pairs": "loading",
@@ -61,6 +65,7 @@ _NAMES = {
 }
 
 __all__ = [
+    "Bundles",
     "Column",
     "Examples",
     "Inputs",
@@ -74,6 +79,7 @@ __all__ = [
     "Triplets",
     "content_key",
     "data_sets",
+    "load_bundles",
     "load_inputs",
     "load_labeled",
     "load_pairs",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Literal, NoReturn
 
@@ -110,7 +110,7 @@ def convert(
         table, about = entry
         skipped = Skipped(about["skipped"], tuple(about["messages"]))
         table = _whole_numbers(table, about["whole"])
-        return plan.kind(table, origin=_origin(source, plan), skipped=skipped, columns=plan.columns)
+        return _examples(source, plan, table, skipped, about.get("images", {}))
     pa = arrow()
     kinds = plan.kinds or plan.kind.FIELDS
     schema = pa.schema([("id", pa.string()), *((n, arrow_type(kind)) for n, kind in kinds.items())])
@@ -127,6 +127,7 @@ def convert(
                 "skipped": bad_row.count,
                 "messages": bad_row.messages,
                 "whole": sorted(whole),
+                "images": _images(source, plan),
             },
         )
     else:  # the rows are in memory already
@@ -134,9 +135,28 @@ def convert(
     if table.num_rows == 0:
         _no_rows(source, bad_row)
     table = _whole_numbers(table, sorted(whole))
-    return plan.kind(
-        table, origin=_origin(source, plan), skipped=bad_row.skipped, columns=plan.columns
-    )
+    return _examples(source, plan, table, bad_row.skipped, _images(source, plan))
+
+
+def _images(source: Source, plan: Plan) -> dict[str, dict[str, Any]]:
+    """How the images of each field that has some are read."""
+    return {field: pictures.about(source.name) for field, pictures in plan.images.items()}
+
+
+def _examples(
+    source: Source,
+    plan: Plan,
+    table: Any,
+    skipped: Skipped,
+    images: Mapping[str, Mapping[str, Any]],
+) -> Examples:
+    notes = [note for about in images.values() for note in about["notes"]]
+    if images:
+        from dipole.data.image_type import as_images
+
+        table = as_images(table, images)
+    origin = _origin(source, plan) + (f" ({'; '.join(notes)})" if notes else "")
+    return plan.kind(table, origin=origin, skipped=skipped, columns=plan.columns)
 
 
 def _head(rows: Iterator[Row], bad_row: BadRows) -> list[Row]:
@@ -234,4 +254,7 @@ def _size(value: Any) -> int:
         return len(value)
     if isinstance(value, np.ndarray):
         return value.nbytes
-    return sum(map(_size, value)) if isinstance(value, list) else 8
+    if isinstance(value, (bytes, list, dict)):
+        parts = value.values() if isinstance(value, dict) else value
+        return len(value) if isinstance(value, bytes) else sum(map(_size, parts))
+    return 8

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from dipole.data.fields import ANY, NUMBER, NUMBERS, VALUE, VALUES, arrow, values_of
+from dipole.data.fields import ANY, NUMBER, NUMBERS, VALUE, VALUES, arrow, is_of_images, values_of
 from dipole.data.inputs import batch_of, check_texts
 from dipole.data.same import content_key, exact_key
 from dipole.data.values import as_arrow, as_json
@@ -42,6 +42,7 @@ class Column(Sequence[Any]):
         self._rows = rows
         lengths = [len(chunk) for chunk in column.chunks]
         self._starts = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+        self._block = 64 if is_of_images(column) else 4096  # values read at once
 
     def __len__(self) -> int:
         return len(self._column) if self._rows is None else len(self._rows)
@@ -54,11 +55,11 @@ class Column(Sequence[Any]):
     def __iter__(self) -> Iterator[Any]:
         if self._rows is None:
             for chunk in self._column.chunks:
-                for start in range(0, len(chunk), 4096):
-                    yield from values_of(chunk.slice(start, 4096))
+                for start in range(0, len(chunk), self._block):
+                    yield from values_of(chunk.slice(start, self._block))
         else:
-            for start in range(0, len(self._rows), 4096):
-                yield from self.take(np.arange(start, min(start + 4096, len(self._rows))))
+            for start in range(0, len(self._rows), self._block):
+                yield from self.take(np.arange(start, min(start + self._block, len(self._rows))))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         values = list(self)
@@ -81,11 +82,22 @@ class Column(Sequence[Any]):
 
     def take(self, indices: np.ndarray) -> list[Any]:
         """The values of these rows, in this order."""
+        return self._take(indices, values_of)
+
+    def contents(self, indices: np.ndarray | None = None) -> Iterable[Any]:
+        """What tells the values of these rows (all, if None) apart: the values themselves, of
+        images in files the paths."""
+        if not is_of_images(self._column):
+            return self if indices is None else self.take(indices)
+        rows = np.arange(len(self)) if indices is None else indices
+        return self._take(rows, lambda array: list(array.type.contents(array)))
+
+    def _take(self, indices: np.ndarray, read: Callable[[Any], list[Any]]) -> list[Any]:
         indices = _checked(indices, len(self))
         if self._rows is not None:
             indices = self._rows[indices]
         if self._column.num_chunks == 1:
-            return values_of(self._column.chunk(0).take(arrow().array(indices)))
+            return read(self._column.chunk(0).take(arrow().array(indices)))
         # Chunk by chunk: taking from the whole would first join the chunks in memory.
         chunk_of = np.searchsorted(self._starts, indices, side="right") - 1
         order = np.argsort(chunk_of, kind="stable")
@@ -94,7 +106,7 @@ class Column(Sequence[Any]):
             if len(group):
                 chunk = int(chunk_of[group[0]])
                 local = arrow().array(indices[group] - self._starts[chunk])
-                values = values_of(self._column.chunk(chunk).take(local))
+                values = read(self._column.chunk(chunk).take(local))
                 for place, value in zip(group, values, strict=True):
                     out[place] = value
         return out
@@ -258,7 +270,7 @@ class Examples:
         """
         column = self.column(field)
         key = exact_key if exact else content_key
-        return np.fromiter(map(key, column), np.uint64, len(column))
+        return np.fromiter(map(key, column.contents()), np.uint64, len(column))
 
     def metadata(self, index: int) -> dict[str, Any]:
         """What is known of a row beyond its fields (for code: file, line, name)."""

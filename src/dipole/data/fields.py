@@ -18,6 +18,8 @@ TEXT, TEXTS, NUMBER, NUMBERS, WHOLE = "text", "texts", "number", "numbers", "who
 VALUE, VALUES, ANY = "value", "values", "any"
 # Arrays of a dtype, as kinds: "array float32".
 ARRAY, ARRAYS = "array", "arrays"
+# The path of an image file, or its bytes; becomes an `ImageType` when all of them are known.
+IMAGE = "image"
 
 
 def arrow() -> Any:
@@ -45,6 +47,7 @@ def arrow_type(kind: str) -> Any:
         NUMBERS: pa.list_(pa.float64()),
         WHOLE: pa.int64(),
         ANY: None,
+        IMAGE: pa.struct({"path": pa.string(), "bytes": pa.binary()}),
     }[kind]
 
 
@@ -55,8 +58,15 @@ def as_stored(value: Any) -> Any:
     return [as_stored(part) for part in value] if isinstance(value, list) else value
 
 
+def is_of_images(array: Any) -> bool:
+    """Whether an array's images are read from files where it is touched."""
+    return getattr(array.type, "extension_name", "") == "dipole.image"
+
+
 def values_of(array: pa.Array) -> list[Any]:
     """Python values of an Arrow array; arrays come as those of numpy."""
+    if is_of_images(array):
+        return list(array.type.decoded(array))
     if hasattr(array, "to_numpy_ndarray"):
         return list(array.to_numpy_ndarray()) if len(array) else []
     if is_array_type(array.type):

@@ -120,7 +120,7 @@ def row_hashes(
         rows = np.arange(start, min(start + _BLOCK, len(examples)))
         hashes = np.zeros(len(rows), np.uint64)
         for column in columns:
-            keys = np.fromiter(map(key, column.take(rows)), np.uint64, len(rows))
+            keys = np.fromiter(map(key, column.contents(rows)), np.uint64, len(rows))
             hashes = splitmix64(hashes ^ keys)  # (a, b) and (b, a) are two rows
         yield hashes
 

@@ -113,7 +113,8 @@ def folder_source(
         return " ".join(what for what, _ in states), " ".join(how for _, how in states)
 
     notes = list(dict.fromkeys(note for source in sources for note in source.notes))
-    return Source(f"{folder} ({'+'.join(chosen)})", rows, state, notes=notes)
+    folders = list(dict.fromkeys([folder, *(place for s in sources for place in s.folders)]))
+    return Source(f"{folder} ({'+'.join(chosen)})", rows, state, notes=notes, folders=folders)
 
 
 def _files_by_split(folder: Path) -> dict[str, list[Path]] | None:
@@ -141,7 +142,8 @@ def rows_source(name: str, parts: dict[str, Any]) -> Source:
         yield from arrow_rows(chain.from_iterable(batches), first=1)
 
     state = (f"datasets {name}", " ".join(part._fingerprint for part in parts.values()))
-    return Source(f"{name} ({'+'.join(parts)})", rows, lambda: state)
+    folders = [Path(name)] if Path(name).is_dir() else []
+    return Source(f"{name} ({'+'.join(parts)})", rows, lambda: state, folders=folders)
 
 
 def chosen_parts(

@@ -16,6 +16,7 @@ import numpy as np
 
 from dipole.data.converting import BadRows, OnBadRow
 from dipole.data.examples import Inputs, Labeled
+from dipole.data.image_captions import is_captioned
 from dipole.data.image_decoding import decoded, one_size, target_size
 from dipole.data.image_files import class_folders
 from dipole.data.rows import BadValueError
@@ -62,7 +63,7 @@ def is_image_source(source: Any) -> bool:
         return place.suffix.lower() == ".zip"
     if is_idx_folder(place):
         return True
-    if is_beir(place) or is_cranfield(place) or is_datasets_folder(place):
+    if is_beir(place) or is_cranfield(place) or is_captioned(place) or is_datasets_folder(place):
         return False
     with class_folders(place) as found:
         return bool(found.files)

@@ -30,7 +30,7 @@ def joined(parts: Sequence[Examples], names: Sequence[str]) -> Examples:
         )
     if len(set(names)) != len(names):
         raise InputError(f"data: found {', '.join(names)}; expected every source once")
-    fields = ["id", *type(parts[0]).FIELDS]
+    fields = ["id", *parts[0].FIELDS]
     if all("metadata" in part.table.column_names for part in parts):
         fields.append("metadata")
     tables = []

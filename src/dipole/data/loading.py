@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from dipole.data.beir import beir_pairs, is_beir, read_beir
+from dipole.data.bundles import Bundles, plan_bundles
 from dipole.data.converting import OnBadRow, convert
 from dipole.data.cranfield import is_cranfield, read_cranfield
 from dipole.data.examples import Examples, Inputs, Labeled, Pairs, Ranked, Scored, Triplets
@@ -19,6 +20,7 @@ from dipole.data.hub import (
     parts_from_hub,
     rows_source,
 )
+from dipole.data.image_captions import captioned_source, is_captioned
 from dipole.data.images import (
     from_class_folders,
     from_datasets,
@@ -59,6 +61,7 @@ def load_pairs(
     split: str = "train",
     on_bad_row: OnBadRow = "error",
     seed: int = 0,
+    resize: int | str | Sequence[int] | None = None,
 ) -> Pairs | Triplets:
     """Pairs, or Triplets where there are negatives.
 
@@ -74,6 +77,12 @@ def load_pairs(
         split: which part of a source that has parts ("all": every part).
         on_bad_row: "error" stops at the first bad row; "skip" leaves them out, see `.skipped`.
         seed: decides the split of `stdlib-code`.
+        resize: pixels of images, 64 or (height, width): scaled to cover it and cropped in the
+            middle; not given: they must be of one size.
+
+    A column of paths of image files (from the table's folder) or of their bytes is one of images,
+    read when a row is; a folder of images with a text file of the same name beside each is pairs of
+    image and text.
 
     Raises:
         InputError: one line that says file, row, what was found and what was expected; also where
@@ -83,12 +92,15 @@ def load_pairs(
     named = {"anchor": anchor, "positive": positive, "negative": negative}
 
     def plan(rows: Source, sample: Sample) -> Plan:
-        return plan_pairs(rows, sample, anchor, positive, negative)
+        return plan_pairs(rows, sample, anchor, positive, negative, resize)
 
     if (held := in_memory(source, split)) is not None:
         found = _of_held(held, split, plan, on_bad_row, named, Pairs, Triplets)
         return cast(Pairs | Triplets, found)
     place = locate(source)
+    is_texts = place in NAMED or (isinstance(place, Path) and place.is_dir() and is_beir(place))
+    if resize is not None and is_texts:
+        raise InputError(f"resize: found pairs of texts in {place}; expected images, or no resize")
     if place == "stdlib-code":
         from dipole.data.stdlib_code import stdlib_code
 
@@ -110,6 +122,7 @@ def load_scored(
     score: str | None = None,
     split: str = "test",
     on_bad_row: OnBadRow = "error",
+    resize: int | str | Sequence[int] | None = None,
 ) -> Scored:
     """Pairs of texts with a score.
 
@@ -119,7 +132,7 @@ def load_scored(
     named = {"first": first, "second": second, "score": score}
 
     def plan(rows: Source, sample: Sample) -> Plan:
-        return plan_scored(rows, sample, first, second, score)
+        return plan_scored(rows, sample, first, second, score, resize)
 
     if (held := in_memory(source, split, whole=_SCORED)) is not None:
         found = _of_held(held, split, plan, on_bad_row, named, Scored, whole=_SCORED)
@@ -156,7 +169,7 @@ def load_labeled(
     """
 
     def plan(rows: Source, sample: Sample) -> Plan:
-        return plan_labeled(rows, sample, input, label, numbers)
+        return plan_labeled(rows, sample, input, label, numbers, resize)
 
     found = _load_inputs(source, input, label, split, on_bad_row, seed, resize, plan)
     return cast(Labeled, found)
@@ -177,7 +190,7 @@ def load_inputs(
     """
 
     def plan(rows: Source, sample: Sample) -> Plan:
-        return plan_inputs(rows, sample, input)
+        return plan_inputs(rows, sample, input, resize)
 
     found = _load_inputs(
         source, input, None, split, on_bad_row, seed, resize, plan, with_labels=False
@@ -198,8 +211,6 @@ def _load_inputs(
 ) -> Examples:
     columns = {"input": input, "label": label}
     if (held := in_memory(source, split)) is not None:
-        if resize is not None:
-            raise InputError(f"data: found resize={resize!r} for a table; expected none")
         kinds = (Labeled,) if with_labels else (Inputs, Labeled)
         return _of_held(held, split, plan, on_bad_row, columns, *kinds)
     place = locate(source)
@@ -221,8 +232,6 @@ def _load_inputs(
     elif place.is_dir() or place.suffix.lower() == ".zip":
         _no_columns(place, columns)
         return from_class_folders(place, split, on_bad_row, resize, with_labels=with_labels)
-    if resize is not None:
-        raise InputError(f"{place}: found resize={resize!r} for texts; expected none")
     return _load(place, split, plan, [input, label], on_bad_row)
 
 
@@ -252,6 +261,30 @@ def load_ranked(
     return cast(Ranked, _load(place, split, plan, [query, candidates, relevance], on_bad_row))
 
 
+def load_bundles(
+    source: Any,
+    first: str | None = None,
+    others: Sequence[str] = (),
+    split: str = "train",
+    on_bad_row: OnBadRow = "error",
+    resize: int | str | Sequence[int] | None = None,
+) -> Bundles:
+    """Rows of several things that belong together (texts, images, arrays), a column for each.
+
+    Not named: every such column, in the source's order, `first` before the others.
+    """
+
+    def plan(rows: Source, sample: Sample) -> Plan:
+        return plan_bundles(rows, sample, first, others, resize)
+
+    if (held := in_memory(source, split)) is not None:
+        return cast(Bundles, _of_held(held, split, plan, on_bad_row, {}, Bundles))
+    place = locate(source)
+    if place in NAMED:
+        raise wrong_kind(str(place), "modalities")
+    return cast(Bundles, _load(place, split, plan, [first, *others], on_bad_row))
+
+
 def load_retrieval(
     source: Any,
     split: str = "test",
@@ -259,6 +292,7 @@ def load_retrieval(
     on_bad_row: OnBadRow = "error",
     anchor: str | None = None,
     positive: str | None = None,
+    resize: int | str | Sequence[int] | None = None,
 ) -> RetrievalData:
     """Corpus, queries and judgements of a split.
 
@@ -272,7 +306,7 @@ def load_retrieval(
         if isinstance(held, RetrievalData):
             return held
         return retrieval_from_pairs(
-            load_pairs(held, anchor, positive, split=part, on_bad_row=on_bad_row)
+            load_pairs(held, anchor, positive, split=part, on_bad_row=on_bad_row, resize=resize)
         )
     place = locate(source)
     is_folder = (
@@ -290,7 +324,13 @@ def load_retrieval(
     if split == "test" and not has_splits(place):
         split = "all"  # as a test set all of it is meant
     pairs = load_pairs(
-        place, anchor=anchor, positive=positive, split=split, on_bad_row=on_bad_row, seed=seed
+        place,
+        anchor=anchor,
+        positive=positive,
+        split=split,
+        on_bad_row=on_bad_row,
+        seed=seed,
+        resize=resize,
     )
     return retrieval_from_pairs(pairs)
 
@@ -341,6 +381,8 @@ def _load(
     on_bad_row: OnBadRow,
     whole: tuple[str, ...] = WHOLE,
 ) -> Examples:
+    if isinstance(place, Path) and is_captioned(place):
+        return convert(captioned_source(place, split, whole), plan, on_bad_row)
     if isinstance(place, str) or place.is_dir():
         if isinstance(place, Path) and not is_datasets_folder(place):
             raise InputError(

@@ -56,7 +56,7 @@ def is_held(source: Any) -> bool:
     return is_table(source) or is_function(source)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Held:
     """Values in memory under the name they were asked for by."""
 

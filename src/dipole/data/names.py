@@ -24,6 +24,8 @@ PAIRS = (
     ("question1", "question2"),
     ("premise", "hypothesis"),
     ("first", "second"),
+    ("image", "caption"),
+    ("image", "text"),
     ("source", "target"),
     ("src", "tgt"),
 )

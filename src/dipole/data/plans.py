@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dipole.data.columns import (
@@ -30,8 +30,9 @@ from dipole.data.examples import (
     Triplets,
 )
 from dipole.data.fields import NUMBER, NUMBERS, TEXT, kind_of
+from dipole.data.image_cells import Pictures
 from dipole.data.names import INPUTS, POSITIVES, is_negative
-from dipole.data.reading import Reading, get
+from dipole.data.reading import Reading, Resize, check_resize, get, no_images, pictures_of
 from dipole.data.rows import (
     BadValueError,
     Source,
@@ -41,7 +42,7 @@ from dipole.data.rows import (
     numbers_of,
     text_of,
 )
-from dipole.data.sample import ARRAY_LISTS, ARRAYS, CLASSES, LISTS, Sample
+from dipole.data.sample import ARRAY_LISTS, ARRAYS, CLASSES, IMAGES, LISTS, Sample
 from dipole.data.sample import NUMBERS as NUMERIC
 from dipole.data.sample import TEXT as TEXTUAL
 
@@ -59,6 +60,7 @@ class Plan:
     metadata: bool = False  # whether rows carry more than the fields of their type
     kinds: dict[str, str] | None = None  # of the fields, where the type leaves them open
     columns: dict[str, str] | None = None  # field -> the column it is read from
+    images: Mapping[str, Pictures] = field(default_factory=dict)  # of the fields that are images
 
 
 def plan_pairs(
@@ -67,12 +69,13 @@ def plan_pairs(
     anchor: str | None = None,
     positive: str | None = None,
     negative: str | Sequence[str] | None = None,
+    resize: Resize = None,
 ) -> Plan:
     """Pairs, or Triplets where there are negatives.
 
     Not named: columns whose names settle it (`anchor` and `positive`, `query` and `pos`, `question`
-    and `answer`, ...), else the only two columns of text; then `negative`, `negative_1`, ... are
-    taken too, and a `title` goes before the text it belongs to.
+    and `answer`, ...), else the only two columns of text or images, images first; then `negative`,
+    `negative_1`, ... are taken too, and a `title` goes before the text it belongs to.
     """
     negatives = [negative] if isinstance(negative, str) else list(negative or [])
     named = [("--anchor", anchor), ("--positive", positive)]
@@ -84,6 +87,8 @@ def plan_pairs(
         check_pairs(source, sample, texts if one is None else [one, *texts])
         if one is None:
             anchor, positive = choose_pair(source, sample, texts, ("--anchor", "--positive"))
+            if sample.kind(positive) == IMAGES and sample.kind(anchor) != IMAGES:
+                anchor, positive = positive, anchor  # an image and its text, in this order
             negatives = negatives or _negatives(sample)
         elif positive is None:
             positive = _beside(source, sample, one, texts, "--positive")
@@ -91,8 +96,11 @@ def plan_pairs(
             anchor = _beside(source, sample, one, texts, "--anchor")
     assert anchor is not None
     assert positive is not None
-    one_side, other = Reading.of(sample, anchor, body), Reading.of(sample, positive, body)
-    listed = [replace(other, column=name, body=None) for name in negatives]
+    no_images(source, sample, negatives)
+    one_side = Reading.of(sample, anchor, body, source=source, resize=resize)
+    other = Reading.of(sample, positive, body, source=source, resize=resize)
+    check_resize(source, resize, one_side, other)
+    listed = [replace(other, column=name, body=None, pictures=None) for name in negatives]
 
     def parse(row: dict[str, Any]) -> Parsed:
         fields: dict[str, Any] = {"anchor": one_side.one(row)}
@@ -104,17 +112,20 @@ def plan_pairs(
         return [{**fields, "positive": value} for value in positives]
 
     taken = f"anchor {one_side.quoted}, positive {other.quoted}"
-    kinds = {"anchor": kind_of(one_side.dtype), "positive": kind_of(other.dtype)}
+    kinds = {"anchor": one_side.kind, "positive": other.kind}
     if negatives:
         kinds["negatives"] = kind_of(other.dtype, several=True)
         taken += f", negatives {', '.join(repr(name) for name in negatives)}"
     kind = Triplets if negatives else Pairs
     named_columns = {"anchor": anchor, "positive": positive}
-    return Plan(kind, parse, taken, id_column(sample), kinds=kinds, columns=named_columns)
+    images = pictures_of(anchor=one_side, positive=other)
+    return Plan(
+        kind, parse, taken, id_column(sample), kinds=kinds, columns=named_columns, images=images
+    )
 
 
 def _negatives(sample: Sample) -> list[str]:
-    held = (TEXTUAL, LISTS, CLASSES, ARRAYS, ARRAY_LISTS)
+    held = (TEXTUAL, LISTS, CLASSES, ARRAYS, ARRAY_LISTS, IMAGES)  # images are then refused
     return [name for name in sample if is_negative(name) and sample.kind(name) in held]
 
 
@@ -138,6 +149,7 @@ def plan_scored(
     first: str | None = None,
     second: str | None = None,
     score: str | None = None,
+    resize: Resize = None,
 ) -> Plan:
     """Two texts and a score: `score`, `label`, `similarity`, ..., else the only numbers."""
     check_named(source, sample, [("--first", first), ("--second", second), ("--score", score)])
@@ -152,16 +164,19 @@ def plan_scored(
         texts, body = texts_and_body(sample, [one, score])
         other = _beside(source, sample, one, texts, "--first" if first is None else "--second")
         first, second = first or other, second or other
-    left, right, number = Reading.of(sample, first, body), Reading.of(sample, second, body), score
+    left = Reading.of(sample, first, body, source=source, resize=resize)
+    right, number = Reading.of(sample, second, body, source=source, resize=resize), score
+    check_resize(source, resize, left, right)
 
     def parse(row: dict[str, Any]) -> Parsed:
         worth = number_of(get(row, number), number)
         return [{"first": left.one(row), "second": right.one(row), "score": worth}]
 
     taken = f"first {left.quoted}, second {right.quoted}, score '{score}'"
-    kinds = {"first": kind_of(left.dtype), "second": kind_of(right.dtype), "score": NUMBER}
+    kinds = {"first": left.kind, "second": right.kind, "score": NUMBER}
     named = {"first": first, "second": second, "score": score}
-    return Plan(Scored, parse, taken, id_column(sample), kinds=kinds, columns=named)
+    images = pictures_of(first=left, second=right)
+    return Plan(Scored, parse, taken, id_column(sample), kinds=kinds, columns=named, images=images)
 
 
 def plan_labeled(
@@ -170,6 +185,7 @@ def plan_labeled(
     input: str | None = None,
     label: str | None = None,
     numbers: bool = False,
+    resize: Resize = None,
 ) -> Plan:
     """A text and its class: `label`, `class` or `category`, else the last of two columns; with
     `numbers` a number in the place of the class."""
@@ -182,7 +198,8 @@ def plan_labeled(
             f"{source.name}: found numbers with fractions in '{label}', scores and no classes; "
             "expected whole numbers or names (or name the column: --label)"
         )
-    read, name = Reading.of(sample, column, body), label
+    read, name = Reading.of(sample, column, body, source=source, resize=resize), label
+    check_resize(source, resize, read)
 
     def parse(row: dict[str, Any]) -> Parsed:
         value = class_of(get(row, name), name)
@@ -190,24 +207,31 @@ def plan_labeled(
 
     # Classes are kept as texts, and become whole numbers at the end where every one of them is one.
     taken = f"input {read.quoted}, label '{label}'"
-    kinds = {"input": kind_of(read.dtype), "label": TEXT}
+    kinds = {"input": read.kind, "label": TEXT}
     named = {"input": column, "label": label}
-    return Plan(Labeled, parse, taken, id_column(sample), kinds=kinds, columns=named)
+    images = pictures_of(input=read)
+    return Plan(Labeled, parse, taken, id_column(sample), kinds=kinds, columns=named, images=images)
 
 
-def plan_inputs(source: Source, sample: Sample, input: str | None = None) -> Plan:
+def plan_inputs(
+    source: Source, sample: Sample, input: str | None = None, resize: Resize = None
+) -> Plan:
     """A text, with its class where the source has a column of that name."""
     label = label_column(sample, [input])
     if label is not None:
-        return plan_labeled(source, sample, input, label)
+        return plan_labeled(source, sample, input, label, resize=resize)
     check_named(source, sample, [("--input", input)])
-    read = Reading.of(sample, *_input(source, sample, input, None))
+    column, body = _input(source, sample, input, None)
+    read = Reading.of(sample, column, body, source=source, resize=resize)
+    check_resize(source, resize, read)
 
     def parse(row: dict[str, Any]) -> Parsed:
         return [{"input": read.one(row)}]
 
-    kinds = {"input": kind_of(read.dtype)}
-    return Plan(Inputs, parse, f"input {read.quoted}", id_column(sample), kinds=kinds)
+    kinds, images = {"input": read.kind}, pictures_of(input=read)
+    return Plan(
+        Inputs, parse, f"input {read.quoted}", id_column(sample), kinds=kinds, images=images
+    )
 
 
 def _input(
@@ -250,6 +274,7 @@ def plan_ranked(
                 "candidates and relevance, or query, pos and neg"
             )
 
+    no_images(source, sample, names[:3] if lists else names[:2])
     question = Reading.of(sample, asked)
     offer = Reading.of(sample, "pos" if lists else texts)
 

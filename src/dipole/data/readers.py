@@ -53,21 +53,24 @@ def file_source(path: Path, columns: Sequence[str | None] = ()) -> Source:
         status = path.stat()
         return str(path.resolve()), f"{status.st_size} {status.st_mtime_ns}"
 
+    beside = (path.parent,)
     if kind == "jsonl":
-        return Source(str(path), lambda: read_jsonl(path), state)
+        return Source(str(path), lambda: read_jsonl(path), state, folders=beside)
     if kind == "json":
-        return Source(str(path), lambda: read_json(path), state)
+        return Source(str(path), lambda: read_json(path), state, folders=beside)
     if kind == "parquet":
-        return Source(str(path), lambda: read_parquet(path), state)
+        return Source(str(path), lambda: read_parquet(path), state, folders=beside)
     if kind == "npz":
-        return Source(str(path), lambda: read_npz(path), state)
+        return Source(str(path), lambda: read_npz(path), state, folders=beside)
     header = read_header(path, kind, [column for column in columns if column is not None])
     notes = []
     if not header.in_file:
         notes.append("no header line, columns by number")
     if kind == "csv" and header.delimiter != ",":
         notes.append(f"separated by {header.delimiter!r}")
-    return Source(str(path), lambda: read_table(path, kind, header), state, notes=notes)
+    return Source(
+        str(path), lambda: read_table(path, kind, header), state, notes=notes, folders=beside
+    )
 
 
 def read_parquet(path: Path) -> Iterator[Row]:

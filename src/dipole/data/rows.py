@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from dipole.data.inputs import described
@@ -39,6 +40,7 @@ class Source:
     notes: list[str] = field(default_factory=list)  # what the reader guessed, for `origin`
     row: str = "row"  # what messages call a row
     is_kept: bool = True  # whether a large table goes to the cache, for the next time
+    folders: Sequence[Path] = ()  # where files are that a row names by relative paths
 
 
 def shown(value: Any) -> str:

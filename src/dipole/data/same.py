@@ -48,6 +48,8 @@ def _key(value: Any, of_part: Any) -> int:
     # The first bytes of what is no text are none of UTF-8: 1 and "1" differ.
     if isinstance(value, str):
         content = value.encode("utf-8", "surrogatepass")
+    elif isinstance(value, bytes):
+        content = b"\xfc" + value
     elif isinstance(value, np.ndarray):
         content = b"\xfd" + repr((value.shape, value.dtype.str)).encode() + value.tobytes()
     elif isinstance(value, (bool, int, float, np.generic)):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dipole.data.arrays import as_array, is_list_of_arrays
+from dipole.data.image_cells import are_images
 from dipole.data.names import is_negative, is_no_text, is_text
 from dipole.data.rows import BadValueError, is_number
 
@@ -15,9 +16,9 @@ ROWS = 1000
 CHARACTERS = 2**22
 
 # What a column holds.
-TEXT, LISTS, NUMBERS, CLASSES, ARRAYS, ARRAY_LISTS, OTHER, NOTHING = (
-    "text", "lists of texts", "numbers", "classes", "arrays", "lists of arrays", "other values",
-    "nothing",
+TEXT, LISTS, NUMBERS, CLASSES, ARRAYS, ARRAY_LISTS, IMAGES, OTHER, NOTHING = (
+    "text", "lists of texts", "numbers", "classes", "arrays", "lists of arrays", "images",
+    "other values", "nothing",
 )  # fmt: skip
 
 # Texts that are none to compare, whatever the column is called.
@@ -65,7 +66,7 @@ class Sample:
         return [v for v in found if v is not None and not (isinstance(v, str) and v == "")]
 
     def texts(self, without: Sequence[str | None] = ()) -> list[str]:
-        """Columns that may be texts to compare: by their names and by what they hold.
+        """Columns that may be compared, texts and images: by their names and by what they hold.
 
         Those that are filled in one row of ten, or hold classes or addresses, are none.
         """
@@ -73,9 +74,8 @@ class Sample:
             name
             for name in self.columns
             if name not in without
-            and not is_no_text(name)
             and not is_negative(name)
-            and self._may_be_text(name)
+            and (self.kind(name) == IMAGES or (not is_no_text(name) and self._may_be_text(name)))
         ]
 
     def arrays(self, without: Sequence[str | None] = ()) -> list[str]:
@@ -99,6 +99,8 @@ class Sample:
 def _kind(values: Sequence[Any]) -> str:
     if not values:
         return NOTHING
+    if are_images(values):
+        return IMAGES
     shapes = [_shape(value) for value in values]
     kind = max(dict.fromkeys(shapes), key=lambda shape: (shapes.count(shape), shape == TEXT))
     if kind != TEXT:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "ConvImage": "dipole.encoders.conv",
     "Encoder": "dipole.encoders.base",
+    "NamedTowers": "dipole.encoders.named_towers",
     "ResNetImage": "dipole.encoders.resnet",
     "ViTImage": "dipole.encoders.vit",
     "fingerprint": "dipole.encoders.base",

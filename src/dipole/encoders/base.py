@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -25,7 +25,12 @@ from dipole.encoders.threads import alone
 from dipole.errors import InputError
 from dipole.progress import counting
 
-Role = Literal["query", "document"]
+# "query" or "document"; of named towers also a column or a tower.
+Role = str
+SIDES: tuple[Role, Role] = ("query", "document")
+# What an encoder may give beside its vectors: tokens (n, t, d), which of them are there (n, t),
+# the tokens of every layer (n, layers + 1, t, d), what they attend to (n, layers, heads, t, t).
+OUTPUTS = ("tokens", "mask", "hidden", "attention")
 Features = dict[str, Tensor]
 
 
@@ -41,6 +46,10 @@ class Encoder(nn.Module):
     """
 
     dim: int
+    # What `encode` may be asked for.
+    roles: tuple[Role, ...] = SIDES
+    # The `OUTPUTS` that `outputs` gives.
+    shows: tuple[str, ...] = ()
     # Precision of `encode`; a subclass whose time goes into matrix products sets "auto".
     dtype: Precision = "float32"
     # What it reads, in words; not given: nothing is known.
@@ -79,6 +88,10 @@ class Encoder(nn.Module):
 
     def forward(self, features: Features) -> Tensor:
         """One L2-normalised vector per input, (n, dim)."""
+        raise NotImplementedError
+
+    def outputs(self, features: Features, names: Sequence[str]) -> dict[str, Tensor]:
+        """`vectors` as `forward` gives them, and those of `OUTPUTS` that are named, of one pass."""
         raise NotImplementedError
 
     def check(self, inputs: Sequence[Any], role: Role) -> None:
@@ -162,8 +175,10 @@ class Encoder(nn.Module):
             >>> encoder.encode(["how to open a file"], role="query").shape
             (1, 384)
         """
-        if role not in ("query", "document"):
-            raise InputError(f"encode: role is {role!r}; expected 'query' or 'document'")
+        if role not in self.roles:
+            raise InputError(
+                f"encode: role is {role!r}; expected {' or '.join(map(repr, self.roles))}"
+            )
         inputs = batch_of(inputs, "encode: inputs")
         check_reads(self.side(role), inputs)
         self.check(inputs, role)

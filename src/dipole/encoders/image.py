@@ -40,6 +40,7 @@ class ImageEncoder(Encoder):
         "learning_rate": 1e-3,
         "schedule": "cosine",
     }
+    shows: tuple[str, ...] = ("tokens", "mask")
     mean: Tensor
     std: Tensor
 
@@ -95,9 +96,17 @@ class ImageEncoder(Encoder):
         """`maps` as a sequence, row by row: (n, places, dim)."""
         return self.maps(features).flatten(2).transpose(1, 2)
 
+    def outputs(self, features: Features, names: Sequence[str]) -> dict[str, Tensor]:
+        """Vectors and the tokens they are the mean of; every place is there."""
+        tokens = self.tokens(features)
+        there = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+        return {"vectors": self._finished(tokens.mean(1)), "tokens": tokens, "mask": there}
+
     def forward(self, features: Features) -> Tensor:
         """Unit vectors (n, dim); in training mode through the head, if there is one."""
-        vectors = self.maps(features).mean((2, 3))
+        return self._finished(self.maps(features).mean((2, 3)))
+
+    def _finished(self, vectors: Tensor) -> Tensor:
         if self.head is not None and self.training:
             vectors = self.head(vectors).float()
         return nn.functional.normalize(vectors, dim=-1)

@@ -13,6 +13,7 @@ from dipole.data.inputs import whole_number
 from dipole.encoders.base import Features
 from dipole.encoders.dropout import CheapDropout
 from dipole.encoders.folder import read_json, require, write_json
+from dipole.encoders.heads import make_head
 from dipole.encoders.pooling import pool
 from dipole.encoders.transformer_text import TransformerText
 from dipole.errors import InputError
@@ -46,12 +47,15 @@ class LayersText(TransformerText):
         pooling: str | None = None,
         max_length: int | None = None,
         normalize: bool | None = None,
+        head: int | dict[str, Any] | None = None,
     ) -> LayersText:
-        """Over the transformer of a folder or a hub id."""
+        """Over the transformer of a folder or a hub id; `head` as of any encoder."""
         base = TransformerText.load(
             model, pooling=pooling, max_length=max_length, normalize=normalize
         )
-        return cls.over(base, last, join)
+        self = cls.over(base, last, join)
+        self.head = None if head is None else make_head(self.backbone_dim, head)
+        return self
 
     @classmethod
     def over(

@@ -57,6 +57,11 @@ def make(
     cls: type[Encoder], queries: Sequence[Any], documents: Sequence[Any], options: dict[str, Any]
 ) -> Encoder:
     """A new encoder of this class for these inputs; options are checked against its arguments."""
+    if "from_columns" in vars(cls):  # whose options are names of its own
+        found: Encoder = vars(cls)["from_columns"].__func__(
+            cls, {"query": queries, "document": documents}, options
+        )
+        return found
     if cls.from_inputs.__func__ is _base().from_inputs.__func__:  # type: ignore[attr-defined]
         function: Callable[..., Any] = cls.__init__
         known = arguments(cls)

@@ -19,7 +19,9 @@ NEW = {
     "conv": "conv:ConvImage",
     "resnet": "resnet:ResNetImage",
     "vit": "vit:ViTImage",
+    "perceptron": "perceptron:PerceptronImage",
     "two-towers": "two_towers:TwoTowers",
+    "towers": "named_towers:NamedTowers",
     "layers": "layers_text:LayersText",
 }
 # The class that a saved folder's config.json names -> module:class; it has `load(folder)`.
@@ -31,7 +33,9 @@ SAVED = {
     "ConvImage": "conv:ConvImage",
     "ResNetImage": "resnet:ResNetImage",
     "ViTImage": "vit:ViTImage",
+    "PerceptronImage": "perceptron:PerceptronImage",
     "TwoTowers": "two_towers:TwoTowers",
+    "NamedTowers": "named_towers:NamedTowers",
 }
 
 

@@ -67,6 +67,7 @@ class StaticText(Encoder):
         "learning_rate": 3e-3,
         "schedule": "linear",
     }
+    shows = ("tokens", "mask")
     # Few numbers that every text touches may move faster than the many vectors.
     rate_factors: ClassVar[dict[str, float]] = {"token_weights": 2.0, "place_weights": 4.0}
 
@@ -238,8 +239,39 @@ class StaticText(Encoder):
                 self._bags[inputs[i]] = bag
         return [bag for bag in bags if bag is not None]
 
+    def outputs(self, features: Features, names: Sequence[str]) -> dict[str, Tensor]:
+        """Vectors, and the weighted vectors of tokens that they are the sums of; of a text without
+        any one token, zero."""
+        weights = self._weights(features)
+        flat = self.vectors[features["tokens"]] * weights[:, None]
+        ends = torch.cat([features["offsets"], weights.new_tensor([len(weights)]).long()])
+        lengths = ends.diff()
+        places = torch.arange(max(int(lengths.max()), 1), device=flat.device)
+        there = places < lengths[:, None]
+        tokens = flat.new_zeros(*there.shape, self.dim)
+        tokens[there] = flat
+        stays = torch.zeros_like(there)
+        stays[there] = weights != 0  # those that dropout leaves out are none
+        stays[:, 0] |= ~stays.any(1)
+        return {"vectors": self._unit(tokens.sum(1)), "tokens": tokens, "mask": stays}
+
     def forward(self, features: Features) -> Tensor:
         """One unit vector per text, (n, dim); zero for a text without tokens."""
+        summed = nn.functional.embedding_bag(
+            features["tokens"],
+            self.vectors,
+            features["offsets"],
+            mode="sum",
+            per_sample_weights=self._weights(features),
+        )
+        return self._unit(summed)
+
+    def _unit(self, summed: Tensor) -> Tensor:
+        norm = torch.linalg.vector_norm(summed, dim=-1, keepdim=True)
+        return summed / norm.masked_fill(norm == 0, 1.0)
+
+    def _weights(self, features: Features) -> Tensor:
+        """The weight of every token of every text, one text after the other, (t,)."""
         role, tokens, counts = features["role"], features["tokens"], features["counts"]
         weights = self.token_weights[role][tokens]
         if self.pooling == "sublinear":
@@ -247,12 +279,8 @@ class StaticText(Encoder):
             counts = torch.log1p(counts)
         if self.training and self.dropout:
             counts = counts * self._kept(features)
-        weights = weights * counts
-        summed = nn.functional.embedding_bag(
-            tokens, self.vectors, features["offsets"], mode="sum", per_sample_weights=weights
-        )
-        norm = torch.linalg.vector_norm(summed, dim=-1, keepdim=True)
-        return summed / norm.masked_fill(norm == 0, 1.0)
+        found: Tensor = weights * counts
+        return found
 
     def keyed(self, features: Features, keys: Tensor) -> Features:
         """With the numbers that decide which tokens of a text are left out."""

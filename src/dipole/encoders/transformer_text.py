@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from dipole.data.inputs import check_texts, whole_number
-from dipole.encoders.base import Encoder, Features, Role
+from dipole.encoders.base import OUTPUTS, Encoder, Features, Role
 from dipole.encoders.batching import pack
 from dipole.encoders.dropout import CheapDropout
 from dipole.encoders.embedding_cuts import as_cut
@@ -57,6 +57,7 @@ class TransformerText(Encoder):
     dtype: Precision = "auto"
     reads: ClassVar[str] = "texts"
     training_defaults: ClassVar[dict[str, Any]] = Encoder.training_defaults | {"precision": "auto"}
+    shows = OUTPUTS
     # In training mode the vectors of this layer follow the last one's, (n, 2 dim).
     shallow: int | None = None
     # Texts tokenised at once by `encode`, so that their exact lengths are known.
@@ -219,6 +220,30 @@ class TransformerText(Encoder):
             return pool(found.last_hidden_state, mask, self.pooling)
         both = (found.last_hidden_state, found.hidden_states[self.shallow])
         return torch.cat([pool(tokens, mask, self.pooling) for tokens in both], 1)
+
+    def outputs(self, features: Features, names: Sequence[str]) -> dict[str, Tensor]:
+        """Vectors, and of the same pass tokens (special ones too, through the modules behind the
+        pooling), hidden states and attention."""
+        mask = features["attention_mask"]
+        if "attention" in names and self.transformer.config._attn_implementation != "eager":
+            self.transformer.set_attn_implementation("eager")  # the others do not tell
+        with CheapDropout() if self.training else nullcontext():
+            found = self.transformer(
+                **features,
+                output_hidden_states="hidden" in names,
+                output_attentions="attention" in names,
+            )
+        tokens = found.last_hidden_state
+        shown = {
+            "vectors": self._finished(pool(tokens, mask, self.pooling)),
+            "tokens": (self.after(tokens) if len(self.after) else tokens).float(),
+            "mask": mask.bool(),
+        }
+        if "hidden" in names:
+            shown["hidden"] = torch.stack(found.hidden_states, 1)
+        if "attention" in names:
+            shown["attention"] = torch.stack(found.attentions, 1)
+        return shown
 
     @property
     def layers(self) -> int:

@@ -20,9 +20,9 @@ from dipole.data.named import NAMED, locate
 from dipole.data.names import DOCUMENTS, find
 from dipole.data.plans import Parsed, Plan
 from dipole.data.readers import file_source
-from dipole.data.reading import Reading
+from dipole.data.reading import Reading, no_images
 from dipole.data.rows import Source
-from dipole.data.sample import Sample
+from dipole.data.sample import IMAGES, Sample
 from dipole.errors import InputError
 from dipole.retrieval.documents import Document
 
@@ -129,10 +129,12 @@ def _plan(source: Source, sample: Sample, text: str | None, id: str | None) -> P
     body = None
     if text is None:
         texts, body = texts_and_body(sample, [id])
+        texts = [name for name in texts if sample.kind(name) != IMAGES]
         text = choose_text(source, sample, texts, TEXTS, "--text")
     column = text
     identity = id or find((name for name in sample if name != column), IDS)
 
+    no_images(source, sample, [column])
     read = Reading.of(sample, column, body)
 
     def parse(row: dict[str, Any]) -> Parsed:

@@ -106,7 +106,8 @@ class Miner:
         self.filters = filters
         if judge is not None and filters.margin is None and filters.share is None:
             self.filters = filters.model_copy(update={"margin": 0.0})
-        self.anchors: Sequence[str] = examples.column("anchor")
+        self.anchors: Any = examples.column("anchor")
+        _check_written(examples, source)
         self.pool = Pool(examples.column("positive"), corpus)
         self.known = Known(self.pool, self.anchors)
         self.counts = Counts()
@@ -174,13 +175,14 @@ class Miner:
     ) -> list[dict[str, Any]]:
         ids = take(self.examples.column("id"), rows)
         positives = take(self.examples.column("positive"), rows)
+        names = list(self.anchors.contents(rows))  # of images the paths
         out = []
         for i, taken in enumerate(columns):
             taken = taken[taken >= 0]
             out.append(
                 {
                     "id": ids[i],
-                    "anchor": anchors[i],
+                    "anchor": names[i],
                     "positive": positives[i],
                     "negatives": self.pool.take(documents[i, taken]),
                     "scores": [_short(positive[i]), *map(_short, scores[i, taken])],
@@ -192,6 +194,21 @@ class Miner:
         self.counts.rows += len(rows)
         self.counts.positive_score += float(positive.sum())
         return out
+
+
+def _check_written(examples: Pairs | Triplets, source: Encoder | str) -> None:
+    """Anchors may be images in files, of which the paths are written; what is mined is texts."""
+    sides = {field: examples.column(field) for field in ("anchor", "positive") if len(examples)}
+    images = [field for field, column in sides.items() if not isinstance(column[0], str)]
+    if "positive" in images:
+        raise InputError("mining: found images as positives, and negatives are texts; expected "
+                         "texts there (--anchor and --positive the other way round)")  # fmt: skip
+    if images and isinstance(source, str):
+        raise InputError(f"mining: found images as anchors, and {source} reads words; expected a "
+                         "model of images and texts")  # fmt: skip
+    if images and not isinstance(next(iter(sides["anchor"].contents(np.array([0])))), str):
+        raise InputError("mining: found images without files, which triplets in a file cannot "
+                         "name; expected a table with their paths")  # fmt: skip
 
 
 def mine_negatives(

@@ -105,9 +105,10 @@ class Known:
 
 def folded_keys(texts: Sequence[str]) -> np.ndarray:
     """(n,) uint64 content hashes that do not see case either."""
-    from dipole.data import content_key
+    from dipole.data import Column, content_key
 
-    keys = (content_key(t.casefold() if isinstance(t, str) else t) for t in texts)
+    contents = texts.contents() if isinstance(texts, Column) else texts  # images by their paths
+    keys = (content_key(x.casefold() if isinstance(x, str) else x) for x in contents)
     return np.fromiter(keys, np.uint64, len(texts))
 
 

@@ -87,12 +87,15 @@ def _paper(loss: str) -> str:
 
 
 def _wants(recipe: Recipe) -> list[dict[str, Any]]:
-    """The kinds of data: what is in a row, and which columns that are."""
+    """The kinds of data: what is in a row, which columns that are or how they are named."""
     wanted: Sequence[Kind] = recipe.settings.get("wants", ())
     return [
-        {"kind": kind, "holds": KINDS[kind].holds, "columns": list(KINDS[kind].columns)}
+        {
+            "kind": kind, "holds": KINDS[kind].holds, "columns": list(KINDS[kind].columns),
+            "option": KINDS[kind].option,
+        }
         for kind in wanted
-    ]
+    ]  # fmt: skip
 
 
 def _settings(own: System | None) -> Mapping[str, Any]:
@@ -118,8 +121,10 @@ def _run(id: str, own: System | None, losses: Sequence[str]) -> list[str]:
 def _command(what: str, kind: Kind, has_tower: bool) -> str:
     """The command that trains on data of a kind; images need a tower for images."""
     form = KINDS[kind]
-    tower = " --encoder conv" if kind == "images" and not has_tower else ""
-    by_name = kind not in ("images", "lists")
-    columns = "".join(f" --{name} COLUMN" for name in form.columns) if by_name else ""
-    data = "FOLDER" if kind == "images" else "FILE"
-    return f"dipole train {what} --data {data}{columns}{tower} --out RUN"
+    data = "FOLDER" if "folder" in form.option else "FILE"
+    if form.option.startswith("--"):
+        several = "COLUMN,COLUMN" if form.of == "Bundles" else "COLUMN"
+        marks = {"positive": several}
+        data += "".join(f" --{name} {marks.get(name, 'COLUMN')}" for name in form.columns)
+    tower = " --encoder conv" if kind.endswith("images") and not has_tower else ""
+    return f"dipole train {what} --data {data}{tower} --out RUN"

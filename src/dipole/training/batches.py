@@ -13,11 +13,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dipole.data.bundles import Bundles
 from dipole.data.same import content_key, exact_key
-from dipole.encoders.base import Encoder, Features, Role
+from dipole.encoders.base import SIDES, Encoder, Features, Role
 from dipole.kernels.draws import keys
 from dipole.training.kinds import numbers_of
-from dipole.training.rendering import SideView, prepare, prepare_side, prepare_views
+from dipole.training.rendering import (
+    SideView,
+    prepare,
+    prepare_side,
+    prepare_sides,
+    prepare_views,
+    view_name,
+)
 
 if TYPE_CHECKING:
     from dipole.data import Examples
@@ -69,8 +77,15 @@ class Batch:
 
 def unique_keys(examples: Examples) -> np.ndarray:
     """Content hashes that must not repeat in a batch, (n, k) uint64; k = 0 where all may meet."""
-    keys = [examples.keys(field) for field in UNIQUE if field in examples.FIELDS]
+    fields = examples.FIELDS if isinstance(examples, Bundles) else UNIQUE
+    keys = [examples.keys(field) for field in fields if field in examples.FIELDS]
     return np.stack(keys, axis=1) if keys else np.zeros((len(examples), 0), dtype=np.uint64)
+
+
+def role_of(field: str, encoder: Encoder) -> Role:
+    """The role in which a field of examples is encoded; of bundles their own name, if it has a
+    tower."""
+    return ENCODED[field][1] if field in ENCODED else field if field in encoder.roles else SIDES[1]
 
 
 def tensor_names(examples: Examples) -> set[str]:
@@ -78,6 +93,8 @@ def tensor_names(examples: Examples) -> set[str]:
     fields = examples.FIELDS
     found = {"rows", *(argument for field, (argument, _) in ENCODED.items() if field in fields)}
     found |= {"anchor", "positive"} if any(field in fields for field in VIEWED) else set()
+    if isinstance(examples, Bundles):
+        found |= {"ids", *(view_name(number) for number in range(len(fields)))}
     found |= {IDS[name] for name in found & IDS.keys()}
     found |= {"negative_rows"} if "negative" in found else set()
     found |= {"mask"} if "candidates" in found else set()
@@ -123,6 +140,10 @@ def collate(
         tensors["no_negative_anchors"] = found
     places = start + np.arange(len(rows))
     # In this order: it decides which random numbers a column draws.
+    seen = UNIQUE if any(view.of_side for view in views) else ()  # by their views alone
+    if seen:
+        both = {side: taken[side] for side in seen}
+        columns |= prepare_sides(encoder, both, views, chunk=chunk, seed=seed, start=start)
     for number, (field, (argument, role)) in enumerate(ENCODED.items()):
         inputs, drawn = taken.get(field, []), (*seed, number)
         if field in LISTS:
@@ -139,7 +160,7 @@ def collate(
             if no_negatives is not None:
                 inputs = _without_positives(inputs, tensors)
                 numbers = None if numbers is None else numbers[tensors["negative_there"]]
-        if inputs and argument not in {side.column for side in sides}:
+        if inputs and argument not in (*seen, *(side.column for side in sides)):
             assert numbers is not None
             columns[argument] = prepare(encoder, inputs, role, chunk, numbers)
         for side in sides:
@@ -150,6 +171,19 @@ def collate(
         if argument == "candidates" and inputs:
             tensors["mask"] = mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
             tensors["candidate_ids"] = padded(tensors["candidate_ids"], mask)
+    if isinstance(examples, Bundles):
+        tensors["ids"] = content_ids(taken[list(examples.FIELDS)[1]])
+        for number, field in enumerate(examples.FIELDS):
+            columns[view_name(number)] = prepare(
+                encoder,
+                taken[field],
+                role_of(field, encoder),
+                chunk,
+                keys((*seed, number), places),
+            )
+        return Batch(
+            taken["id"], columns, tensors, start, len(rows) if total is None else total, replicated
+        )
     for field in (field for field in VIEWED if field in taken):
         tensors["ids"] = tensors["anchor_ids"] = content_ids(taken[field])
         columns |= prepare_views(encoder, taken[field], views, chunk=chunk, seed=seed, start=start)

@@ -7,14 +7,15 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dipole.data import Examples
+from dipole.data import Examples, Pairs
+from dipole.data.bundles import Bundles
 from dipole.data.functions import is_function
 from dipole.data.memory import is_table
-from dipole.encoders.base import Encoder
+from dipole.encoders.base import SIDES, Encoder
 from dipole.errors import InputError
-from dipole.training.batches import ENCODED, LISTS, VIEWED
+from dipole.training.batches import ENCODED, LISTS, UNIQUE, VIEWED
 from dipole.training.config import Config
-from dipole.training.examples import load_examples, of_sides
+from dipole.training.examples import are_one_thing, load_examples, of_sides
 from dipole.training.known import completed
 from dipole.training.run.seeding import seed_step
 
@@ -32,6 +33,8 @@ def build_views(config: Config, examples: Examples, inputs: Mapping[str, bool]) 
     """The views of examples without a partner: those named, or the inputs as they are, twice."""
     from dipole.views import build_views
 
+    if are_one_thing(config.view, inputs):
+        return _views_of_sides(config, examples)
     sides, plain = of_sides(config.view)
     if not any(field in examples.FIELDS for field in VIEWED):
         if plain:
@@ -56,6 +59,30 @@ def build_views(config: Config, examples: Examples, inputs: Mapping[str, bool]) 
     return views
 
 
+def _views_of_sides(config: Config, examples: Examples) -> list[View]:
+    """Views of anchors, then of positives; each knows of which it is."""
+    from dipole.views import build_views
+
+    if not isinstance(examples, Pairs):
+        raise InputError(
+            f"view: found views of two sides for {type(examples).__name__}; expected pairs"
+        )
+    of_sides(config.view, several=True)  # none without a side
+    views: list[View] = []
+    split = [name.partition("=") for name in config.view]
+    for side in UNIQUE:
+        names = [name if "*" in name else f"{name}*1" for own, _, name in split if own == side]
+        if not names:
+            raise InputError(f"view: found none of the {side}s; expected {side}=VIEW too")
+        made = build_views(names, **config.view_options)
+        if any(view.count > 1 for view in made):
+            raise InputError(f"view: found several renderings in one for {side}; expected one")
+        for view in made:
+            view.of_side = side
+        views += made
+    return views
+
+
 def build_side_views(
     config: Config, examples: Examples, inputs: Mapping[str, bool], parts: Sequence[Part]
 ) -> list[SideView]:
@@ -64,6 +91,8 @@ def build_side_views(
     from dipole.training.rendering import SideView
     from dipole.views import build_views
 
+    if are_one_thing(config.view, inputs):
+        return []  # `build_views` makes them
     sides, _ = of_sides(config.view)
     fields = (field for field in examples.FIELDS if field in ENCODED and field not in LISTS)
     there = {ENCODED[field][0] for field in fields}
@@ -107,7 +136,7 @@ def build_parts(
         examples,
         inputs_of(objective),
         roles=roles_of(objective),
-        views=[f"{side}_view" for side in of_sides(config.view)[0]],
+        views=[f"{side}_view" for side in of_sides(config.view, several=True)[0]],
         objective=objective,
         seed=config.seed,
         show_progress=show_progress,
@@ -197,11 +226,18 @@ def build_encoder(config: Config, *examples: Examples, kept: Path | None = None)
         if is_own(config.encoder):
             encoder_class(config.encoder)  # it is named by the run's settings, not by `kept` alone
         return load_encoder(kept)
-    each = [sides(part) for part in examples]
-    queries, documents = each[0]
-    if len(each) > 1:
-        queries, documents = (list(chain(*side)) for side in zip(*each, strict=True))
-    encoder = make_encoder(config.encoder, queries, documents, **config.encoder_options)
+    if config.encoder == "towers":
+        from dipole.encoders.named_towers import NamedTowers
+
+        encoder: Encoder = NamedTowers.from_columns(
+            columns_of(*examples), config.encoder_options, _names(examples[0])
+        )
+    else:
+        each = [sides(part) for part in examples]
+        queries, documents = each[0]
+        if len(each) > 1:
+            queries, documents = (list(chain(*side)) for side in zip(*each, strict=True))
+        encoder = make_encoder(config.encoder, queries, documents, **config.encoder_options)
     if config.adapter is None:
         if config.adapter_options:
             raise InputError("adapter-option: found no adapter; expected --adapter too")
@@ -221,12 +257,52 @@ def is_made_of_data(name: str) -> bool:
     """Whether an encoder is made of the examples: made of others it would be another one."""
     from dipole.encoders.registry import is_own
 
-    return name in ("static", "two-towers") or is_own(name)
+    return name in ("static", "two-towers", "towers") or is_own(name)
+
+
+def default_encoder(config: Config, *examples: Examples) -> str:
+    """The encoder that was asked for, or the one that the data need: static for texts, conv for
+    images, towers for both."""
+    if "encoder" in config.model_fields_set:
+        return config.encoder
+    of = {"images": "conv", "images and texts": "towers"}
+    return of.get(of_what(*examples), config.encoder)
+
+
+def of_what(*examples: Examples) -> str:
+    """What the inputs of examples are, in words."""
+    from dipole.encoders.named_towers import modality
+
+    kinds = {modality(column) for part in examples for column in columns_of(part).values()}
+    return " and ".join(f"{kind}s" for kind in sorted(kinds) if kind)
+
+
+def columns_of(*examples: Examples) -> dict[str, Sequence[Any]]:
+    """The inputs by the role of each, of all examples: both sides, or the columns of bundles."""
+    found: dict[str, list[Sequence[Any]]] = {}
+    for part in examples:
+        roles = part.FIELDS if isinstance(part, Bundles) else SIDES
+        columns = map(part.column, part.FIELDS) if isinstance(part, Bundles) else sides(part)
+        for role, column in zip(roles, columns, strict=True):
+            found.setdefault(role, []).append(column)
+    return {role: each[0] if len(each) == 1 else list(chain(*each)) for role, each in found.items()}
+
+
+def _names(examples: Examples) -> dict[str, str]:
+    """Role -> the column it is read from, where the data have columns of their own."""
+    fields = [field for field in examples.FIELDS if field in (*ENCODED, *VIEWED)]
+    return {
+        role: examples.columns[field]
+        for role, field in zip(SIDES, fields[:2], strict=False)
+        if field in examples.columns
+    }
 
 
 def sides(examples: Examples) -> tuple[Sequence[Any], Sequence[Any]]:
     """The inputs of the query side and of the document side; where there is one, it is both."""
     fields = [field for field in examples.FIELDS if field in (*ENCODED, *VIEWED)]
+    if isinstance(examples, Bundles):
+        fields = list(examples.FIELDS)
     query, document = examples.column(fields[0]), examples.column(fields[:2][-1])
     if fields[:2][-1] in LISTS:
         return query, [text for texts in document for text in texts]

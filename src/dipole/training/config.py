@@ -52,7 +52,9 @@ class Config(Settings):
         0, ge=0, description="Seed of the split, for a data set that is split by chance."
     )
     anchor: str | None = Field(None, description="Column of the anchors.")
-    positive: str | None = Field(None, description="Column of the positives.")
+    positive: str | None = Field(
+        None, description="Column of the positives; several with commas (--wants modalities)."
+    )
     negative: list[str] | None = Field(None, description="Column of hard negatives; repeatable.")
     score: str | None = Field(
         None, description="Column of scores, for graded pairs (a CoSENT-like objective)."
@@ -65,9 +67,9 @@ class Config(Settings):
     )
     wants: list[Kind] = Field(
         default_factory=list,
-        description="Kind of data: texts, images, pairs, image-text, triplets, graded, labelled, "
-        "labelled-images, numbered, lists; repeatable where several will do. Found out if not "
-        "given.",
+        description="Kind of data: texts, images, pairs, image-text, modalities, triplets, "
+        "graded, labelled, labelled-images, numbered, lists; repeatable where several will do. "
+        "Found out if not given.",
     )
 
     prompts: dict[Literal["query", "document"], str] = Field(
@@ -78,8 +80,9 @@ class Config(Settings):
 
     encoder: str = Field(
         "static",
-        description="static (trained from scratch), a model folder, a hub id, or a class of your "
-        "own, file.py:Class.",
+        description="static (texts), conv, resnet, vit (images), all trained from scratch; towers "
+        "(one per modality: --encoder-option text=ENCODER); a model folder, a hub id, or a class "
+        "of your own, file.py:Class. Found out from the data: static, conv or towers.",
     )
     encoder_options: dict[str, Any] = Field(
         default_factory=dict, description="Setting of the encoder, KEY=VALUE; repeatable."
@@ -132,7 +135,7 @@ class Config(Settings):
     view: list[str] = Field(
         default_factory=list,
         description="View of examples without a partner, by name or file.py:Class; repeatable, "
-        "NAME*4 is four of them, one alone is drawn twice.",
+        "NAME*4 is four of them, one alone is drawn twice. Of pairs: anchor=NAME, positive=NAME.",
     )
     view_options: dict[str, Any] = Field(
         default_factory=dict, description="Setting of the views, KEY=VALUE; repeatable."
@@ -168,8 +171,8 @@ class Config(Settings):
 
     locked: list[str] = Field(
         default_factory=list,
-        description="Weights to freeze, by name prefix; `document` of two-towers: its vectors are "
-        "computed once. Repeatable.",
+        description="Weights to freeze, by name prefix; a whole tower (document, image): its "
+        "vectors are computed once. Repeatable.",
     )
     alternate: list[str] = Field(
         default_factory=list,

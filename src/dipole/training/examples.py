@@ -26,8 +26,17 @@ _OPTIONS = {
 _ALWAYS = {"anchor", "positive", "views", "rows", "ids"}
 
 
-def of_sides(view: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+def are_one_thing(view: Sequence[str], inputs: Mapping[str, bool]) -> bool:
+    """Whether views of the sides of pairs are views of one thing, of either side any number: for an
+    objective that takes `views` alone."""
+    are_of_sides = any(name.startswith(("anchor=", "positive=")) for name in view)
+    return are_of_sides and "views" in inputs and "anchor" not in inputs
+
+
+def of_sides(view: Sequence[str], *, several: bool = False) -> tuple[dict[str, str], list[str]]:
     """The views of sides of pairs, by side, and those of examples without a partner.
+
+    several: a side may have more than one, of which the last is given.
 
     >>> of_sides(["anchor=word-deletion", "positive=soft-code"])
     ({'anchor': 'word-deletion', 'positive': 'soft-code'}, [])
@@ -38,7 +47,7 @@ def of_sides(view: Sequence[str]) -> tuple[dict[str, str], list[str]]:
         side, _, own = name.partition("=")
         if not own or side not in ("anchor", "positive"):
             plain.append(name)
-        elif side in sides:
+        elif side in sides and not several:
             raise InputError(f"view: found two for the {side}; expected one of a side")
         else:
             sides[side] = own
@@ -80,24 +89,35 @@ def load_examples(
 
 
 def _load(config: Config, source: Any, split: str, inputs: Mapping[str, bool]) -> Examples:
-    from dipole.data import load_inputs, load_labeled, load_pairs, load_ranked, load_scored
+    from dipole.data import (
+        load_bundles,
+        load_inputs,
+        load_labeled,
+        load_pairs,
+        load_ranked,
+        load_scored,
+    )
     from dipole.data.columns import ColumnsError
 
     only = config.wants[0] if len(config.wants) == 1 else None  # then nothing is found out
     rows: dict[str, Any] = {"split": split, "on_bad_row": config.on_bad_row}
     inputs_too = rows | {"seed": config.split_seed, "resize": config.resize}
-    scored = {"first": config.anchor, "second": config.positive, "score": config.score, **rows}
+    sized = rows | {"resize": config.resize}
+    scored = {"first": config.anchor, "second": config.positive, "score": config.score, **sized}
     labelled = {"input": config.anchor, "label": config.label, **inputs_too}
     labelled["numbers"] = "numbers" in inputs
     if config.label is not None or only in ("labelled", "labelled-images", "numbered"):
         return load_labeled(source, **labelled)
-    _, views = of_sides(config.view)
+    if only == "modalities":
+        others = [name.strip() for name in (config.positive or "").split(",") if name.strip()]
+        return load_bundles(source, first=config.anchor, others=others, **sized)
+    _, views = of_sides(config.view, several=are_one_thing(config.view, inputs))
     is_one_sided = config.positive is None and bool(views or _is_labelled(source))
     if only in ("texts", "images") or (only is None and is_one_sided):
         return load_inputs(source, input=config.anchor, **inputs_too)
-    if config.resize is not None:
-        raise InputError("resize: found pairs of texts; expected images (--view or --label)")
     if only == "lists" or (only is None and _wants_lists(config, inputs)):
+        if config.resize is not None:
+            raise InputError("resize: found lists of texts; expected images, or no --resize")
         lists: dict[str, Any] = {
             "query": config.anchor,
             "candidates": config.positive,
@@ -120,7 +140,7 @@ def _load(config: Config, source: Any, split: str, inputs: Mapping[str, bool]) -
             positive=config.positive,
             negative=config.negative,
             seed=config.split_seed,
-            **rows,
+            **sized,
         )
     except ColumnsError as error:
         if only is not None:
@@ -152,7 +172,9 @@ def check_columns(config: Config, inputs: Mapping[str, bool]) -> None:
         ("view", ("negative", "score"), "views are made of inputs without a partner"),
     ):
         for other in others:
-            is_there = of_sides(config.view)[1] if one == "view" else getattr(config, one)
+            several = are_one_thing(config.view, inputs)
+            plain = of_sides(config.view, several=several)[1]
+            is_there = plain if one == "view" else getattr(config, one)
             if is_there and getattr(config, other):
                 raise InputError(
                     f"{other}: found beside --{one}, and {why}; expected one of the two"
@@ -219,6 +241,11 @@ def check_examples(config: Config, inputs: Mapping[str, bool], examples: Example
         )
     elif "negative" in needed and "negatives" not in fields:
         missing = "hard negatives; expected triplets (--negative COLUMN)"
+    if type(examples).__name__ == "Bundles" and "views" not in inputs and len(fields) > 2:
+        raise InputError(
+            f"data: found {found}, {len(fields)} that belong together, and {config.objective} "
+            "takes two; expected an objective that takes any number, as gram, modalities"
+        )
     if missing:
         raise InputError(f"data: found {found}; {config.objective} needs {missing}")
     if "score" in fields and "scores" not in inputs:

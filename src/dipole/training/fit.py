@@ -17,7 +17,7 @@ from dipole.encoders.own import check_saves
 from dipole.encoders.registry import encoder_class, is_own
 from dipole.errors import InputError
 from dipole.lock import LOCK
-from dipole.training.build import build_encoder
+from dipole.training.build import build_encoder, default_encoder, of_what
 from dipole.training.config import PYTHON, Config, make_config, read_config
 from dipole.training.formats import is_former, translated
 from dipole.training.preparing import build_tasks, check_tasks, complete_tasks, note
@@ -167,6 +167,7 @@ def fit_one(
     from torch import nn
 
     from dipole.training.learnable import check_partners, check_words
+    from dipole.training.locking import untrained
     from dipole.training.optimizers import check_optimizer
     from dipole.training.tasks import load_tasks
 
@@ -190,8 +191,14 @@ def fit_one(
             notes += _trained_on(task.held, origin)
         task.add_prompts()
     if not isinstance(encoder, Encoder):
+        every_examples = [task.examples for task in tasks]
+        name = default_encoder(config, *every_examples)
+        if name != config.encoder and show_progress and os.environ.get("RANK", "0") == "0":
+            note(f"encoder: {name}, as the data are {of_what(*every_examples)}")
+        config = config.model_copy(update={"encoder": name})
         kept = together(lambda: kept_encoder(config, folder)) if origin["changed"] else None
-        encoder = build_encoder(config, *(task.examples for task in tasks), kept=kept)
+        encoder = build_encoder(config, *every_examples, kept=kept)
+        notes += untrained(encoder, config) if config.locked else []
     together(lambda: check_saves(encoder, folder))
     notes += complete_tasks(tasks, encoder, folder, show_progress=show_progress)
     _settle_precision()

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from dipole.data import Examples
 
 Kind = Literal[
-    "texts", "images", "pairs", "image-text", "triplets", "graded", "labelled", "labelled-images",
-    "numbered", "lists",
+    "texts", "images", "pairs", "image-text", "modalities", "triplets", "graded", "labelled",
+    "labelled-images", "numbered", "lists",
 ]  # fmt: skip
 
 
@@ -34,6 +34,10 @@ KINDS: dict[Kind, Form] = {
     ),
     "image-text": Form(
         "Pairs", "an image and its text", "--anchor and --positive", ("anchor", "positive")
+    ),
+    "modalities": Form(
+        "Bundles", "several that belong together", "--anchor A --positive B,C",
+        ("anchor", "positive"),
     ),
     "triplets": Form(
         "Triplets", "two that belong together, and hard negatives", "--negative COLUMN",

@@ -9,8 +9,10 @@ import numpy as np
 from torch import nn
 
 from dipole.data import Examples, Labeled, Pairs, Ranked, Scored, Triplets
+from dipole.data.bundles import Bundles
 from dipole.data.examples import Inputs
 from dipole.data.same import content_key
+from dipole.encoders.base import SIDES
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED
 from dipole.training.examples import given_by_parts
@@ -54,6 +56,11 @@ def check_learnable(config: Config, examples: Examples, inputs: Mapping[str, boo
         return []
     if isinstance(examples, Triplets) and any(examples.column("negatives")):
         return _sides(examples) + _negatives(examples)
+    if isinstance(examples, Bundles):
+        for field in examples.FIELDS:
+            if _is_one(examples.column(field)):
+                raise _nothing(examples, field, "several: those of one row have no negatives")
+        return []
     if isinstance(examples, Pairs | Triplets):
         for field in ("anchor", "positive"):
             if _is_one(examples.column(field)):
@@ -71,15 +78,19 @@ def check_words(encoder: Encoder, examples: Examples) -> list[str]:
     Of each side `SAMPLE` texts are looked at. Raises InputError where these are all, and none holds
     anything.
     """
+    from dipole.encoders.named_towers import NamedTowers
     from dipole.encoders.static_text import StaticText
     from dipole.encoders.transformer_text import TransformerText
-    from dipole.encoders.two_towers import TwoTowers
+    from dipole.training.batches import role_of
 
     said: list[str] = []
-    sides = [f for f in examples.FIELDS if f in (*ENCODED, *VIEWED) and f not in LISTS]
+    is_side = {*ENCODED, *VIEWED} | ({*examples.FIELDS} if isinstance(examples, Bundles) else set())
+    sides = [f for f in examples.FIELDS if f in is_side and f not in LISTS]
     for field in sides:
-        role = ENCODED[field][1] if field in ENCODED else "document"
-        tower = encoder.tower(role) if isinstance(encoder, TwoTowers) else encoder
+        role, tower = role_of(field, encoder), encoder
+        if isinstance(encoder, NamedTowers):
+            tower = encoder.tower(encoder.name_of(role, examples.column(field)[:1]))
+            role = role if role in SIDES else "document"
         if not isinstance(tower, StaticText | TransformerText):
             continue
         column = examples.column(field)

@@ -8,9 +8,10 @@ from functools import cached_property
 import numpy as np
 
 from dipole.data import Examples
+from dipole.data.bundles import Bundles
 from dipole.encoders.base import Encoder
 from dipole.sampling.known import KnownPairs
-from dipole.training.batches import ENCODED, LISTS, VIEWED, unique_keys
+from dipole.training.batches import ENCODED, LISTS, VIEWED, role_of, unique_keys
 
 
 @dataclass
@@ -36,7 +37,9 @@ class Material:
         folder), or of the run's encoder as it is now. Examples without a partner give the same
         twice."""
         names = [n for n in self.examples.FIELDS if n in (*ENCODED, *VIEWED) and n not in LISTS]
-        roles = [ENCODED[name][1] if name in ENCODED else "document" for name in names]
+        if isinstance(self.examples, Bundles):
+            names = list(self.examples.FIELDS)
+        roles = [role_of(name, self.encoder) for name in names]
         sides = list(zip(names[:2], roles, strict=False))
         if model is None:
             found = [

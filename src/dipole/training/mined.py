@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from dipole.data import Examples, Pairs, Ranked, Scored, Triplets, load_pairs, load_ranked
 from dipole.data.cache import digest
 from dipole.data.fingerprint import fingerprint as contents
@@ -89,6 +91,8 @@ def mined(
     It is kept in the run's folder, and made anew only if data, settings or the model are others.
     """
     source = str(config.mine.get("source", "encoder"))
+    if (device := torch.accelerator.current_accelerator()) is not None:
+        encoder.to(device)  # it is to train there
     made_of = digest(config.mine, config.seed, contents(examples)["digest"], fingerprint(encoder))
     path, note = (folder / _numbered(name, number) for name in (MINED, MADE_OF))
 

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from dipole.data.examples import Examples, arrow
-from dipole.encoders.base import Role
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED
 
 
-def prompted(examples: Examples, prompts: Mapping[Role, str]) -> Examples:
+def prompted(examples: Examples, prompts: Mapping[Any, str]) -> Examples:
     """The same examples, `prompts["query"]` in front of what is encoded as a query and
     `prompts["document"]` of everything else.
 

@@ -77,17 +77,15 @@ def over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     for options, whose in _OPTIONS.items():
         if options in recipe and options in given and whose not in given:
             found[options] = {**recipe[options], **given[options]}
-    if "objective" in given and "by_kind" not in given:
-        found.pop("by_kind", None)
     if recipe.get("stages") and "stages" not in given:
         found["stages"] = [_in_stage(stage, given) for stage in recipe["stages"]]
-    if found.get("by_kind") and "by_kind" not in given:
-        found["by_kind"] = {
-            kind: own | {name: given[name] for name in own if name in given}
-            if isinstance(own, dict)
-            else own
-            for kind, own in found["by_kind"].items()
-        }
+    if recipe.get("by_kind") and "by_kind" not in given:
+        found["by_kind"] = _by_kind(recipe["by_kind"], given) if "objective" not in given else {}
+        options = given.get("objective_options", {})
+        of_kinds = [own for own in recipe["by_kind"].values() if isinstance(own, dict)]
+        known = {key for own in of_kinds for key in own.get("objective_options", {})}
+        if "objective" not in given and options and options.keys() <= known:
+            del found["objective_options"]  # they are where they belong
     return found
 
 
@@ -97,6 +95,21 @@ def _in_stage(stage: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
     for options, whose in _OPTIONS.items():
         if options in stage and options in given and whose not in given:
             found[options] = {**stage[options], **given[options]}
+    return found
+
+
+def _by_kind(by_kind: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings by kind of data, with those that are given in the place of those that a kind
+    has; an option of the objective where a kind has one of this name."""
+    found: dict[str, Any] = {}
+    for kind, own in by_kind.items():
+        if not isinstance(own, dict):
+            found[kind] = own
+            continue
+        found[kind] = {key: given.get(key, value) for key, value in own.items()}
+        if options := own.get("objective_options"):
+            named = given.get("objective_options", {})
+            found[kind]["objective_options"] = {k: named.get(k, v) for k, v in options.items()}
     return found
 
 

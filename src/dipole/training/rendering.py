@@ -7,7 +7,7 @@ view: it is the side, or stands beside it as `anchor_view` or `positive_view`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ from dipole.kernels.draws import RowGenerator, keys
 from dipole.views.base import View
 
 Columns = dict[str, list[Features]]
+# The side of a pair -> the role it is encoded in.
+ROLES: dict[str, Role] = {"": "document", "anchor": "query", "positive": "document"}
 
 
 def view_name(index: int) -> str:
@@ -60,17 +62,32 @@ def prepare_views(
     What a view draws of raw inputs, and what the encoder draws, is a function of (seed, number of
     the view, row); `start`: the place of the first row in the batch of all processes.
     """
+    return prepare_sides(encoder, {"": inputs}, views, chunk=chunk, seed=seed, start=start)
+
+
+def prepare_sides(
+    encoder: Encoder,
+    sides: Mapping[str, list[Any]],
+    views: Sequence[View],
+    *,
+    chunk: int | None,
+    seed: tuple[int, ...],
+    start: int = 0,
+) -> Columns:
+    """The same of the inputs of the side that each view is of."""
     columns: Columns = {}
-    plain: Features | None = None
-    rows = start + np.arange(len(inputs))
+    plains: dict[str, Features] = {}
     for index, view in enumerate(views):
+        inputs, role = sides[view.of_side], ROLES[view.of_side]
+        rows = start + np.arange(len(inputs))
         name, drawn = view_name(index), keys((*seed, index, 1), rows)
         if view.on == "inputs":
             rendered = view(inputs, RowGenerator((*seed, index), start))
-            columns[name] = prepare(encoder, rendered, "document", chunk, drawn)
+            columns[name] = prepare(encoder, rendered, role, chunk, drawn)
         else:
-            plain = plain or encoder.prepare(inputs, "document")
-            columns[name] = [encoder.keyed(plain, drawn)]
+            if view.of_side not in plains:
+                plains[view.of_side] = encoder.prepare(inputs, role)
+            columns[name] = [encoder.keyed(plains[view.of_side], drawn)]
     return columns
 
 
@@ -119,13 +136,7 @@ def render(
 
 def _of_tower(view: View, features: Features) -> Features:
     """The view of features that a role's tower may have marked, `query.image`."""
-    marks = {name.rpartition(".")[0] for name in features}
-    if len(marks) != 1:
-        found: Features = view(features)
-        return found
-    (mark,) = marks
-    start = f"{mark}." if mark else ""
-    plain = {name.removeprefix(start): tensor for name, tensor in features.items()}
+    start, plain = _without_tower(features)
     return {start + name: tensor for name, tensor in view(plain).items()}
 
 
@@ -134,9 +145,18 @@ def _drawn(view: View, pieces: list[Features], chunk: int | None) -> Iterator[li
         yield pieces
         return
     (whole,) = pieces
-    found = view(whole)
+    tower, plain = _without_tower(whole)
+    found = view(plain)
     for features in found if isinstance(found, list) else [found]:
-        yield cut(features, chunk)
+        yield cut({tower + name: x for name, x in features.items()}, chunk)
+
+
+def _without_tower(features: Features) -> tuple[str, Features]:
+    """What stands before the names of features of one tower among several, and they without it."""
+    first = {name.rpartition(".")[0] for name in features}
+    (tower,) = first if len(first) == 1 else {""}
+    cut_off = f"{tower}." if tower else ""
+    return cut_off, {name.removeprefix(cut_off): x for name, x in features.items()}
 
 
 def cut(features: Features, chunk: int | None) -> list[Features]:

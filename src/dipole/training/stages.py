@@ -21,7 +21,7 @@ from dipole.data.fingerprint import joined_fingerprint
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.files import replaced, write_text
-from dipole.training.build import build_encoder
+from dipole.training.build import build_encoder, default_encoder
 from dipole.training.config import Config, make_config, write_config
 from dipole.training.run.origin import read_data, write_data
 from dipole.training.run.processes import together
@@ -70,9 +70,10 @@ def fit_stages(
                 None if name in config.stages[0] else given[name] for name in ("data", "objective")
             )
             data = data if stages[0].data == config.data else given_data[0]
-            encoder = _first_encoder(
-                stages[0], data, objective, folder / STAGES / "1", changed_data
+            config, encoder = _first_encoder(
+                config, stages[0], data, objective, folder / STAGES / "1", changed_data
             )
+        stages, given_data = stages_of(config)
 
     def begin() -> list[bool]:
         folder.mkdir(parents=True, exist_ok=True)
@@ -183,9 +184,9 @@ def in_stage(number: int) -> Iterator[None]:
 
 
 def _first_encoder(
-    stage: Config, data: Any, objective: Any, folder: Path, changed_data: bool
-) -> Encoder:
-    """Made for the examples of the first stage."""
+    config: Config, stage: Config, data: Any, objective: Any, folder: Path, changed_data: bool
+) -> tuple[Config, Encoder]:
+    """Made for the examples of the first stage, and the settings that name it."""
     from dipole.training.tasks import load_tasks
 
     is_done = (folder / RESULT).exists()  # its data are not looked at any more
@@ -195,7 +196,10 @@ def _first_encoder(
     for task in tasks:
         task.add_prompts()
     examples = [task.examples for task in tasks]
-    return build_encoder(stage, *examples, kept=kept)
+    named = {"encoder": default_encoder(config, *examples)}
+    return config.model_copy(update=named), build_encoder(
+        stage.model_copy(update=named), *examples, kept=kept
+    )
 
 
 def _join(folder: Path, count: int) -> None:

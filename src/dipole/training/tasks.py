@@ -194,7 +194,7 @@ def _check_used(config: Config, sources: Sequence[Source], objective: nn.Module 
     """What was said of the objective holds for some source."""
     if objective is not None or not config.by_kind:
         return
-    for name in ("temperature", "objective_options"):
+    for name in ("temperature", "objective_options", "step"):
         value = getattr(config, name)
         if value and not any(getattr(source.config, name) == value for source in sources):
             raise InputError(

@@ -15,6 +15,7 @@ from dipole.errors import InputError
 from dipole.objectives.contract.base import Objective, forward_inputs, tell
 from dipole.training.batches import padded
 from dipole.training.gradient_cache import encode_chunks
+from dipole.training.outputs import Asked, asked_of, encode_outputs, no_rows
 from dipole.training.parts import Part
 from dipole.training.parts.names import encoded, passed
 from dipole.training.steps import Given, Step
@@ -80,16 +81,19 @@ class Towers(nn.Module):
     ) -> dict[str, Tensor]:
         """What the objective is given, by name."""
         batch = dict(tensors)
-        parts, unread = self.parts_of(task), self._unread(task)
+        parts, unread, asked = self.parts_of(task), self._unread(task), self._asked(task)
         for part in parts:
             batch |= encoded(part, columns)
         for name, pieces in columns.items():
-            if name not in batch and name not in unread:
+            if name in asked and name not in batch:
+                batch |= encode_outputs(self.encoder, name, pieces, asked[name])
+            elif name not in batch and name not in unread:
                 batch[name] = self.encode(pieces)
         if "negative_ids" in batch and "negative" not in columns:
             # No row lists any. Other processes may have some and wait for these here: none, with
             # a place in the graph, because the backward gathers too.
             batch["negative"] = batch["anchor"][:0]
+            batch |= no_rows("negative", batch, asked.get("negative", ()))
             if "teacher_anchor" in batch:
                 batch["teacher_negative"] = batch["teacher_anchor"][:0]
         for name in ("candidates", "teacher_candidates"):
@@ -120,6 +124,11 @@ class Towers(nn.Module):
 
     def _others(self) -> list[Learning]:
         return [other for other in self.others if isinstance(other, Learning)]
+
+    def _asked(self, task: int) -> Asked:
+        """What a task's objective and parts take of the encoder beside vectors."""
+        taken = {name for part in self.parts_of(task) for name in part.taken()}
+        return asked_of(self.objectives()[task], taken)
 
     def _unread(self, task: int) -> set[str]:
         """Views beside the data's own columns, of which nobody wants the student's vectors."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from dipole.data import Examples, Labeled, Pairs, Ranked, Scored, Triplets, content_key
+from dipole.data.bundles import Bundles
 from dipole.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def make_validation(examples: Examples, training: Examples | None = None) -> Val
 
         data = retrieval_from_pairs(examples)
         return "MRR@10", lambda encoder: evaluate_retrieval(encoder, data).value("MRR@10")
+    if isinstance(examples, Bundles):
+        return f"MRR@10 from {next(iter(examples.FIELDS))}", lambda encoder: _mrr(examples, encoder)
     if isinstance(examples, Scored):
         return "Spearman", lambda encoder: _spearman(examples, encoder)
     if isinstance(examples, Labeled) and isinstance(training, Labeled):
@@ -46,6 +49,23 @@ def make_validation(examples: Examples, training: Examples | None = None) -> Val
     raise InputError(
         f"validation: {type(examples).__name__}; expected pairs, scored pairs or labelled inputs"
     )
+
+
+def _mrr(examples: Bundles, encoder: Encoder) -> float:
+    """MRR@10 of finding a row's own from its first column, the mean over the other columns."""
+    from dipole.training.batches import role_of
+
+    first, *others = (
+        encoder.encode(examples.column(field), role_of(field, encoder)) for field in examples.FIELDS
+    )
+    found = []
+    for other in others:
+        for start in range(0, len(first), 1024):
+            scores = first[start : start + 1024] @ other.T
+            own = np.take_along_axis(scores, np.arange(start, start + len(scores))[:, None], 1)
+            rank = (scores > own).sum(1)
+            found.append(np.where(rank < 10, 1 / (rank + 1), 0))
+    return float(np.concatenate(found).mean())
 
 
 def hold_out(
@@ -72,7 +92,8 @@ def hold_out(
             "together by texts they share, and no text may be on both sides; expected a file of "
             f"its own (--{part} FILE), a split or a smaller fraction"
         )
-    field = next(f for f in ("positive", "second", "input", "query") if f in examples.FIELDS)
+    wanted = ("positive", "second", "input", "query", *list(examples.FIELDS)[1:])
+    field = next(f for f in wanted if f in examples.FIELDS)
     key = np.full(len(sizes), np.iinfo(np.uint64).max)
     np.minimum.at(key, labels, examples.keys(field))
     # The hashes are not spread evenly enough to compare with a threshold: multiply, take the top.
@@ -94,7 +115,8 @@ def _components(examples: Examples) -> tuple[np.ndarray, np.ndarray]:
     from scipy.sparse.csgraph import connected_components
 
     n = len(examples)
-    fields = [f for f in TOGETHER if f in examples.FIELDS]
+    fields = list(examples.FIELDS) if isinstance(examples, Bundles) else TOGETHER
+    fields = [f for f in fields if f in examples.FIELDS]
     keys = [examples.keys(field) for field in fields]
     rows = [np.arange(n)] * len(fields)
     if isinstance(examples, Ranked):

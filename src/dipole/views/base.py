@@ -27,6 +27,8 @@ class View(nn.Module):
 
     on: ClassVar[Literal["inputs", "features"]] = "features"
     count: int = 1
+    # Of which side of a pair it is a view.
+    of_side: str = ""
 
     def forward(self, *args: Any) -> Any:
         raise NotImplementedError

@@ -156,7 +156,7 @@ def test_names_on_the_command_line(tiny_encoder):
         parts=["queue:size=3,name=past"],
     )
     assert config.model_dump()["parts"] == [
-        {"queue": {"name": "past", "size": 3, "holds": "positive", "starts": "empty"}}
+        {"queue": {"name": "past", "size": 3, "holds": "positive", "starts": "empty", "after": 0.0}}
     ]
     from dipole.training.build import build_objective
 

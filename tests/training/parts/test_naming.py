@@ -34,7 +34,9 @@ class Other: ...
     ],
 )
 def test_one_part_in_each_spelling(spelling):
-    assert entries(spelling) == [{"queue": {"size": 160, "holds": "anchor", "starts": "empty"}}]
+    assert entries(spelling) == [
+        {"queue": {"size": 160, "holds": "anchor", "starts": "empty", "after": 0.0}}
+    ]
     (queue,) = made(entries(spelling))
     assert (type(queue), queue.size, queue.holds) == (Queue, 160, "anchor")
 
@@ -42,8 +44,8 @@ def test_one_part_in_each_spelling(spelling):
 def test_defaults_are_written_out():
     assert entries(["teacher", {"queue": {"size": 3}}, {"mixed": None}]) == [
         {"teacher": {"kind": "ema", "decay": 0.999, "makes": "positives"}},
-        {"queue": {"size": 3, "holds": "positive", "starts": "empty"}},
-        {"mixed": {"hardest": 1024, "mixes": 1024, "with_anchor": 128}},
+        {"queue": {"size": 3, "holds": "positive", "starts": "empty", "after": 0.0}},
+        {"mixed": {"hardest": 1024, "mixes": 1024, "with_anchor": 128, "after": 0.0}},
     ]
 
 
@@ -118,7 +120,8 @@ def test_an_object_is_kept_said_and_copied():
     config = make_config(data="x", parts=[queue, "teacher"])
     assert config.parts[0] is queue
     assert (
-        config.model_dump()["parts"][0] == "python: Queue(size=4, holds='positive', starts='empty')"
+        config.model_dump()["parts"][0]
+        == "python: Queue(size=4, holds='positive', starts='empty', after=0.0)"
     )
     copied, _ = made(config.parts)
     assert copied is not queue

@@ -131,4 +131,4 @@ def test_stages_have_parts_of_their_own(table):
         for n in "12"
     )
     assert first == ["python: Spy()"]
-    assert second == [{"queue": {"size": 4, "holds": "positive", "starts": "empty"}}]
+    assert second == [{"queue": {"size": 4, "holds": "positive", "starts": "empty", "after": 0.0}}]

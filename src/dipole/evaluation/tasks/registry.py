@@ -77,13 +77,13 @@ class Task:
 def _retrieval(wanted: Wanted) -> tuple[Any, ...]:
     from dipole.data import load_retrieval
 
-    return wanted.loaded(load_retrieval, seed=wanted.seed)
+    return wanted.loaded(load_retrieval, seed=wanted.seed, resize=wanted.resize)
 
 
 def _scored(wanted: Wanted) -> tuple[Any, ...]:
     from dipole.data import load_scored
 
-    return wanted.loaded(load_scored)
+    return wanted.loaded(load_scored, resize=wanted.resize)
 
 
 def _ranked(wanted: Wanted) -> tuple[Any, ...]:
@@ -95,7 +95,7 @@ def _ranked(wanted: Wanted) -> tuple[Any, ...]:
 def _pairs(wanted: Wanted) -> tuple[Any, ...]:
     from dipole.data import load_pairs
 
-    return wanted.loaded(load_pairs, seed=wanted.seed)
+    return wanted.loaded(load_pairs, seed=wanted.seed, resize=wanted.resize)
 
 
 def _labeled(wanted: Wanted) -> tuple[Any, ...]:

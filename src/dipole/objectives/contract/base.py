@@ -81,6 +81,20 @@ class Objective(Declared):
         """The tensors `forward` takes, by name: True where it cannot do without."""
         return forward_inputs(type(self).forward)
 
+    def asks(self) -> set[str]:
+        """What it takes of an encoder beside vectors: `anchor_tokens`, `anchor_mask`, ..., as
+        arguments of `forward`, or of a column that is one of tokens by its shape."""
+        names = self.inputs()
+        ends = ("_tokens", "_mask", "_hidden", "_attention")
+        found = {name for name in names if name.endswith(ends)}
+        return found | {tokens for name in names if (tokens := self._tokens(name))}
+
+    def _tokens(self, name: str) -> str:
+        """The name of the tokens that a column is given, where its shape says that it has some."""
+        is_column = name in ("anchor", "positive", "negative")
+        is_of_tokens = is_column and len(self.shapes.get(name, "").split()) == 3
+        return f"{name}_tokens" if is_of_tokens else ""
+
     def bind(self, examples: int) -> None:
         """Told once, before training, how many examples there are.
 
@@ -105,6 +119,7 @@ class Objective(Declared):
         """
         found = {key: value for key, value in batch.items() if value is not None}
         wanted = self.inputs()
+        found |= {key: found[x] for key in wanted if (x := self._tokens(key)) in found}
         if "views" in wanted and "views" not in found and "anchor" in found:
             more = sum(key.startswith("view_") for key in found)
             names = ["anchor", "positive", *(f"view_{i + 2}" for i in range(more))]
@@ -169,6 +184,15 @@ class Sum(Objective):
             for key, needed in term.inputs().items():
                 merged[key] = merged.get(key, False) or needed
         return merged
+
+    def asks(self) -> set[str]:
+        """What all parts ask."""
+        return {name for term in self.terms for name in term.asks()}  # type: ignore[operator]
+
+    def pick(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """What the parts take, tokens beside the vectors of the same column."""
+        found = super().pick(batch)
+        return found | {name: batch[name] for name in self.asks() if name in batch}
 
     def forward(self, *args: Tensor, **inputs: Tensor | None) -> Tensor:
         """Positional arguments are named as in the first part."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import torch
 from dipole.data import Examples, Pairs
 from dipole.encoders.base import Encoder
 from dipole.encoders.static_text import StaticText
-from dipole.sampling.plans import Plan
 from dipole.studies.data import QUICK_TEST, QUICK_TRAIN
 from dipole.training.batches import unique_keys
 from dipole.training.recipe import Recipe
@@ -82,16 +80,6 @@ class Bags:
                 show_progress=False,
                 **(SETTINGS | settings),
             ).encoder
-
-
-def planned(plan: Plan, steps: int) -> Iterator[np.ndarray]:
-    """The first batches of a plan, epoch after epoch."""
-    done = epoch = 0
-    while done < steps:
-        for rows in plan.epoch(epoch)[: steps - done]:
-            yield rows
-            done += 1
-        epoch += 1
 
 
 def found(encoder: Encoder, test: Pairs, metric: str = "MRR@10") -> np.ndarray:

@@ -2,60 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dipole.data import Bundles
+from dipole.objectives.contract.base import Objective, Temperature
 from dipole.studies.claim import AtLeast, Claim
-from dipole.studies.loops import descend
 from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
 STEPS, BATCH = 400, 128
+QUADRANTS = ("upper_left", "upper_right", "lower_left", "lower_right")
+TOWER = {"dim": 32, "hidden": 256}
 
 
-class Summed(nn.Module):
+class Summed(Objective):
     """InfoNCE on the sum of the cosines of the first modality with every other one."""
 
-    def __init__(self, temperature: float = 0.07) -> None:
-        super().__init__()
-        self.log_temperature = nn.Parameter(torch.tensor(float(np.log(temperature))))
+    temperature: Temperature = Temperature(0.07)
+    learn_temperature: bool = True
 
     def forward(self, views: Tensor) -> Tensor:
-        logits = sum(views[0] @ other.T for other in views[1:]) / self.log_temperature.exp()
-        target = torch.arange(len(logits))
+        views = nn.functional.normalize(views, dim=-1)
+        logits = views[0] @ views[1:].sum(0).T / self.temperature()
+        target = torch.arange(len(logits), device=logits.device)
         cross_entropy = nn.functional.cross_entropy
         return (cross_entropy(logits, target) + cross_entropy(logits.T, target)) / 2
 
 
-def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
-    """Per arm: is the bundle of three quadrants found from the fourth? Per test image."""
+ARMS: dict[str, dict[str, Any]] = {
+    "gram": {},
+    "pairs": {
+        "objective": "modalities",
+        "objective_options": {"learn_temperature": True, "centre": True},
+    },
+    "summed": {"objective": "dipole.systems.domains.gram:Summed"},
+}
+
+
+def digits(rows: slice) -> Bundles:
+    """The four quadrants of scikit-learn's digits, 4 x 4 pixels each, as modalities."""
     from sklearn.datasets import load_digits
 
-    from dipole.objectives import GRAM, Modalities
+    pixels = np.rint(load_digits().images[rows] * (255 / 16)).astype(np.uint8)
+    parts = [pixels[:, i : i + 4, j : j + 4] for i in (0, 4) for j in (0, 4)]
+    return Bundles.from_columns(dict(zip(QUADRANTS, parts, strict=True)))
 
-    pixels = torch.from_numpy(load_digits().images / 16.0).float()
-    quarters = [pixels[:, i : i + 4, j : j + 4].flatten(1) for i in (0, 4) for j in (0, 4)]
-    train = [x[:1300] for x in quarters]
-    test = [x[1300:] for x in quarters]
-    arms = {
-        "gram": GRAM(),
-        "pairs": Modalities(learn_temperature=True, centre=True),
-        "summed": Summed(),
-    }
+
+def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
+    """Per arm: is the bundle of three quadrants found from the fourth? Per test image."""
+    import dipole
+
+    train, test = digits(slice(1300)), digits(slice(1300, None))
+    towers = dict.fromkeys(QUADRANTS, "perceptron")
+    options = towers | {f"{name}_options": TOWER for name in QUADRANTS}
     found: dict[str, np.ndarray | float] = {}
-    for name, objective in arms.items():
-        towers = trained(train, objective, seed, steps=3 if quick else STEPS)
-        with torch.no_grad():
-            views = torch.stack([unit(tower(x)) for tower, x in zip(towers, test, strict=True)])
-        if name == "gram":
-            scores = -volumes(views).numpy()
-        else:
-            scores = sum(views[0] @ other.T for other in views[1:]).numpy()
-        rank = (scores > np.diag(scores)[:, None]).sum(1)
-        found[f"Recall@1, {name}"] = 100.0 * (rank < 1)
-        found[f"Recall@10, {name}"] = 100.0 * (rank < 10)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, other in ARMS.items():
+            run = dipole.fit(
+                train, out=f"{folder}/{name}", recipe=RECIPE | other, encoder_options=options,
+                batch_size=BATCH, max_steps=3 if quick else STEPS, learning_rate=2e-3,
+                schedule="constant", warmup=0, weight_decay=0.0, clip_norm=None, seed=seed,
+                show_progress=False,
+            )  # fmt: skip
+            views = torch.stack(
+                [torch.from_numpy(run.encoder.encode(test.column(q), q)) for q in QUADRANTS]
+            )
+            if name == "gram":
+                scores = -volumes(views).numpy()
+            else:
+                scores = sum(views[0] @ other.T for other in views[1:]).numpy()
+            rank = (scores > np.diag(scores)[:, None]).sum(1)
+            found[f"Recall@1, {name}"] = 100.0 * (rank < 1)
+            found[f"Recall@10, {name}"] = 100.0 * (rank < 10)
     return found
 
 
@@ -68,27 +91,14 @@ def volumes(views: Tensor) -> Tensor:
     return torch.linalg.det(x @ x.mT).clamp(min=0).sqrt()
 
 
-def unit(x: Tensor) -> Tensor:
-    """Rows of length 1."""
-    return nn.functional.normalize(x, dim=-1)
-
-
-def trained(train: list[Tensor], objective: nn.Module, seed: int, *, steps: int) -> nn.ModuleList:
-    """A perceptron with one hidden layer per modality, to 32 dimensions."""
-    torch.manual_seed(seed)
-    layers = [nn.Sequential(nn.Linear(16, 256), nn.ReLU(), nn.Linear(256, 32)) for _ in train]
-    towers = nn.ModuleList(layers)
-    generator = torch.Generator().manual_seed(seed)
-
-    def losses() -> Iterator[Tensor]:
-        for _ in range(steps):
-            rows = torch.randperm(len(train[0]), generator=generator)[:BATCH]
-            vectors = [unit(tower(x[rows])) for tower, x in zip(towers, train, strict=True)]
-            yield objective(torch.stack(vectors))
-
-    descend([*towers.parameters(), *objective.parameters()], losses())
-    return towers
-
+# The matching head of the paper, a cross-encoder of all modalities beside this loss, needs one;
+# what is here is its contrast, from a temperature of 0.07 that is learnt.
+RECIPE = Recipe(
+    wants=["modalities"],
+    encoder="towers",
+    objective="gram",
+    temperature=0.07,
+)
 
 SYSTEM = System(
     id="gram",
@@ -96,6 +106,7 @@ SYSTEM = System(
         "Cicchetti et al. 2024, Gramian Multimodal Representation Learning and Alignment, "
         "arXiv 2412.11959"
     ),
+    recipe=RECIPE,
     claim=Claim(
         sentence=(
             "Aligning all modalities at once, by the volume they span, retrieves better than "

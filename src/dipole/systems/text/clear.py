@@ -3,7 +3,8 @@
 The paper's combination of words left out and spans in another order, at its rates (from memory:
 70 % of the words; 5 pairs of spans of 5 %). Runs of words that are left out are one "[DEL]". Spans
 left out (5 of 5 %) are `DeletedSpans`; its near synonyms need a thesaurus and are not built.
-Temperature 0.1 is our reading. For a transformer, of random weights or not: --encoder FOLDER.
+Temperature 0.1 is our reading. For a transformer, of random weights or not: --encoder-option
+model=FOLDER.
 """
 
 from __future__ import annotations
@@ -170,7 +171,8 @@ SYSTEM = System(
     "2012.15466",
     recipe=Recipe(
         wants=["texts"],
-        encoder_options={"pooling": "cls", "head": {"out": 128, "hidden": 256}},
+        encoder="layers",
+        encoder_options={"last": 1, "pooling": "cls", "head": {"out": 128, "hidden": 256}},
         view=[f"{__name__}:DeletedAndReordered"],
         objective=f"ntxent + {__name__}:Masked",
         objective_options={"ntxent.temperature": 0.1},

@@ -158,6 +158,7 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
     asked, scored = retrieval(m), graded(m)
     size = {"batch_size": 32 if quick else BATCH}
     own: dict[str, Any] = {"recipe": "codiemb", "temperature": TEMPERATURE} | size
+    alone = {"recipe": "codiemb", **size}
     both = {"sources": [{scored: {"share": 0.5}}], **own}
     towers = {
         "infonce": trained(start(m, seed), asked, seed, steps, sources=[{alike(m): {"share": 0.5}}],
@@ -172,7 +173,7 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
     base = towers["codiemb"]
     branches = [  # on retrieval, on scored pairs, on both
         trained(copy.deepcopy(base), data, seed + 1000, branch, **settings)
-        for data, settings in ((asked, own), (scored, own), (asked, both))
+        for data, settings in ((asked, own), (scored, alone), (asked, both))
     ]
     towers |= {
         "uniform merge": merge(branches, "uniform"),

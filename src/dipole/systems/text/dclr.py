@@ -98,15 +98,15 @@ def debiased(teacher: dict[str, Any] | Part) -> dict[str, Any]:
     }
 
 
-# The first model is SimCSE's, and a frozen copy of it the judge of what goes on from it (the paper
-# begins again from the pretrained model, as `debiased({"teacher": {"model": FOLDER}})` does).
+# The first model is SimCSE's; it judges a second that begins where it began.
 RECIPE = Recipe(
     wants=["texts"],
     view=["same"],
     temperature=0.05,
+    batch_size=128,
     stages=[
         {"objective": "infonce", "objective_options": {"symmetric": False}},
-        debiased({"teacher": {"kind": "frozen"}}),
+        {"fresh": True} | debiased({"teacher": {"model": "stage:1"}}),
     ],
 )
 

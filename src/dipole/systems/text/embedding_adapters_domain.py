@@ -1,4 +1,9 @@
-"""Domain adapters: a frozen encoder, and for each domain a few parameters beside it."""
+"""Domain adapters: a frozen encoder, and for each domain a few parameters beside it.
+
+    dipole train --recipe embedding-adapters-domain --encoder FOLDER --data law.csv --out runs/law
+
+A run for each domain; what is saved is the adapter and the name of its base.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +21,13 @@ from dipole.encoders.transformer_text import TransformerText
 from dipole.studies.benches.texts import debian, docstrings, minilm
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
 DOMAINS = ("code", "german")
 BATCH, STEPS, TEST = 32, 12, 300
 ARMS: dict[str, dict[str, Any]] = {
-    "full": {"learning_rate": 1e-4},
-    "adapter": {"adapter": "bottleneck", "learning_rate": 1e-3},
+    "full": {"adapter": None, "adapter_options": {}},
+    "adapter": {"learning_rate": 1e-3},
 }
 
 
@@ -55,10 +61,10 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
             found[f"{name}, base"] = recall(base, tested[name])
             for arm, settings in ARMS.items():
                 run = dipole.fit(
-                    domain(name, seed, quick)[0], str(folder / "base"), "infonce",
-                    out=folder / f"{name}-{arm}", encoder_options={"max_length": base.max_length},
-                    batch_size=BATCH, max_steps=3 if quick else STEPS, seed=seed,
-                    show_progress=False, **settings,
+                    domain(name, seed, quick)[0], str(folder / "base"),
+                    recipe="embedding-adapters-domain", out=folder / f"{name}-{arm}",
+                    encoder_options={"max_length": base.max_length}, batch_size=BATCH,
+                    max_steps=3 if quick else STEPS, seed=seed, show_progress=False, **settings,
                 )  # fmt: skip
                 assert isinstance(run.encoder, TransformerText)
                 found[f"{name}, {arm}"] = recall(run.encoder, tested[name])
@@ -98,6 +104,14 @@ SYSTEM = System(
         "arXiv 2307.03104"
     ),
     place="dipole.encoders.bottleneck:Bottleneck",
+    recipe=Recipe(
+        wants=["pairs"],
+        adapter="bottleneck",
+        adapter_options={"reduction": 16, "placement": "both"},
+        learning_rate=1e-4,
+        objective="infonce",
+        temperature=0.05,
+    ),
     claim=Claim(
         sentence=(
             "A bottleneck adapter of a few percent of the parameters learns a domain nearly as "

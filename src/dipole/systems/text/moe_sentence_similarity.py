@@ -1,70 +1,191 @@
-"""Experts for domains: one encoder whose feed-forward map is another for each domain."""
+"""Experts for domains: one encoder whose feed-forward maps are others for each domain.
+
+    dipole train --recipe moe-sentence-similarity --encoder-option base=FOLDER \\
+        --encoder-option 'domains=[law, code]' --data law.csv --prompt 'query="[law] "' \\
+        --prompt 'document="[law] "' \\
+        --source 'code.csv:share=0.5,prompts={query: "[code] ", document: "[code] "}' --out runs/moe
+
+A text begins with its domain in brackets, in training and later: `encode(["[law] Who signs?"])`.
+Batches are of one domain, each domain with an equal share of them (`share`). The paper's pairs are
+papers that are cited together.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING
+import re
+import tempfile
+from collections.abc import Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dipole.encoders.heads import ExpertsHead, ProjectionHead
-from dipole.encoders.precision import at_precision
-from dipole.studies.benches.frozen import Frozen, mean, padded, unseen
+import dipole
+from dipole.data import Pairs
+from dipole.encoders.base import Features, Role
+from dipole.encoders.bottleneck import FEED_FORWARD
+from dipole.encoders.own import read_encoder, write_encoder
+from dipole.encoders.transformer_text import TransformerText
+from dipole.errors import InputError
+from dipole.studies.benches.pairs import SETTINGS
 from dipole.studies.benches.texts import WORDS, debian, docstrings, minilm
 from dipole.studies.claim import AtLeast, AtMost, Claim
-from dipole.studies.loops import descend
 from dipole.systems.base import System
-
-if TYPE_CHECKING:
-    from dipole.encoders.transformer_text import TransformerText
+from dipole.training.recipe import Recipe
 
 DOMAINS = ("code", "packages", "papers")
 TRAIN, TEST = 400, 250  # pairs of a domain
-BATCH, STEPS, RATE = 32, 15, 1e-4  # steps of a domain
+BATCH, STEPS, RATE, LENGTH = 32, 15, 1e-4, 24  # steps of a domain
 
 
-class LastLayer(nn.Module):
-    """The last layer of a BERT, from the states below it to vectors of length 1.
+# How the first map of a layer's feed-forward part ends, by architecture.
+FIRST = ("intermediate.dense", "ffn.lin1", "mlp.up_proj", "mlp.gate_proj", "mlp.Wi", "fc1")
+# The domains of the texts that are encoded now, (n,).
+_ROUTES: ContextVar[Tensor] = ContextVar("routes")
+_NAMED = re.compile(r"\s*\[([^\[\]]+)\]\s*")
 
-    Its attention and normalisations are those of all; with experts its feed-forward map is copied,
-    one for each domain, so that at first nothing has changed.
+
+class Routed(nn.Module):
+    """Copies of a map, one for each domain; a text goes through its own domain's alone."""
+
+    def __init__(self, dense: nn.Module, count: int) -> None:
+        super().__init__()
+        self.experts = nn.ModuleList(copy.deepcopy(dense) for _ in range(count))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, tokens, d) -> (n, tokens, out)."""
+        routes = _ROUTES.get()
+        rows, parts = [], []
+        for number, expert in enumerate(self.experts):
+            own = (routes == number).nonzero()[:, 0]
+            if len(own):
+                rows.append(own)
+                parts.append(expert(x[own]))
+        return torch.cat(parts)[torch.cat(rows).argsort()]
+
+
+class DomainExperts(TransformerText):
+    """A transformer whose feed-forward maps are copied, W_o act(W_i x) with an expert of its own
+    for each domain; at first all are the dense one, so nothing has changed.
+
+    base: a folder or hub id. domains: their names; a text begins with one in brackets. layers: how
+    many of the last layers have experts, 0 for all (the paper: one keeps most of the gain). tokens:
+    whether a domain is also a token behind the first one, which the transformer sees.
     """
 
-    def __init__(self, tower: TransformerText, experts: int = 0) -> None:
-        super().__init__()
-        layer = copy.deepcopy(tower.transformer.encoder.layer[-1]).eval()  # without dropout
-        first, last = layer.intermediate.dense, layer.output.dense
-        self.attention, self.norm = layer.attention, layer.output.LayerNorm
-        dense = ProjectionHead(first.in_features, last.out_features, hidden=first.out_features)
-        dense[0], dense[1], dense[2] = first, nn.GELU(), last
-        self.map = ExpertsHead(dense, experts=experts) if experts else dense
+    def __init__(
+        self,
+        base: str,
+        domains: list[str],
+        layers: int = 0,
+        tokens: bool = True,
+        max_length: int | None = None,
+    ) -> None:
+        plain = TransformerText.load(base, max_length=max_length)
+        self._number = {name: i for i, name in enumerate(domains)}
+        if len(self._number) < max(len(domains), 2):
+            raise InputError(f"domains: found {domains}; expected two or more, each once")
+        if tokens:
+            plain.tokenizer.add_special_tokens(
+                {"additional_special_tokens": [f"[{name}]" for name in domains]}
+            )
+            grown = len(plain.tokenizer)
+            if grown > plain.transformer.get_input_embeddings().num_embeddings:
+                plain.transformer.resize_token_embeddings(grown, mean_resizing=False)
+        number, options = self._number, plain.options_of()
+        super().__init__(plain.transformer, plain.tokenizer, **options)
+        self._number = number
+        self.base = str(Path(base).resolve()) if Path(base).exists() else base
+        self.domains, self.tokens = domains, tokens
+        self.expert_layers = layers
+        self._add_experts(layers)
 
-    def forward(self, states: Sequence[Tensor], domains: Sequence[int]) -> Tensor:
-        """(n, dim), of the states of n texts and the number of the domain of each."""
-        below, mask = padded(states)
-        found = self.attention(below, attention_mask=unseen(mask))
-        h = found[0] if isinstance(found, tuple) else found
-        tokens = h[mask]
-        if isinstance(self.map, ExpertsHead):
-            routes = torch.tensor(domains)[:, None].expand(mask.shape)[mask]
-            mapped = self.map(tokens, routes=routes)
-        else:
-            mapped = self.map(tokens)
-        h = h.masked_scatter(mask[:, :, None], self.norm(mapped + tokens))
-        return nn.functional.normalize(mean(h, mask), dim=-1)
+    def _add_experts(self, layers: int) -> None:
+        named = [
+            name
+            for name, _ in self.transformer.named_modules()
+            if name.endswith(FIRST) or (name.endswith(FEED_FORWARD) and ".attention." not in name)
+        ]
+        first = self.layers - layers if layers else 0
+        chosen = [n for n in named if int(next(filter(str.isdigit, n.split(".")), "0")) >= first]
+        if not chosen:
+            raise InputError(
+                f"{type(self.transformer).__name__}: found no feed-forward maps; expected the "
+                "names of BERT, DistilBERT, MPNet, ModernBERT or Llama"
+            )
+        for name in chosen:
+            parent, _, last = name.rpartition(".")
+            dense = self.transformer.get_submodule(name)
+            made = Routed(dense, len(self.domains))
+            setattr(self.transformer.get_submodule(parent), last, made)
 
+    @classmethod
+    def from_inputs(
+        cls,
+        *inputs: Sequence[str],
+        base: str,
+        domains: list[str],
+        layers: int = 0,
+        tokens: bool = True,
+        max_length: int | None = None,
+    ) -> DomainExperts:
+        """Upcycled from `base`, whatever the inputs."""
+        return cls(base, domains, layers, tokens, max_length)
 
-@dataclass(frozen=True)
-class Domain:
-    """Row numbers of the texts of pairs, (n, 2)."""
+    def settings(self) -> dict[str, Any]:
+        """The arguments of the constructor."""
+        return {
+            "base": self.base, "domains": self.domains, "layers": self.expert_layers,
+            "tokens": self.tokens, "max_length": self.max_length,
+        }  # fmt: skip
 
-    train: Tensor
-    test: Tensor
+    def save(self, folder: str | Path) -> None:
+        """Settings and weights; the base is read again for its structure and its tokens."""
+        write_encoder(self, folder)
+
+    def weights(self) -> dict[str, Tensor]:
+        """All that is trained."""
+        return dict(self.state_dict())
+
+    @classmethod
+    def load(cls, source: str | Path) -> DomainExperts:  # type: ignore[override]
+        """What `save` wrote."""
+        found: DomainExperts = read_encoder(cls, source)
+        return found
+
+    def _tokenise(self, inputs: Sequence[str], role: Role) -> list[tuple[list[int], list[int]]]:
+        rows = []
+        named = [self._domain(text) for text in inputs]
+        texts = [rest for _, rest in named]
+        if self.tokens:
+            texts = [f"[{self.domains[i]}] {rest}" for i, rest in named]
+        for (number, _), (ids, _) in zip(named, super()._tokenise(texts, role), strict=True):
+            rows.append((ids, [number] * len(ids)))
+        return rows
+
+    def _domain(self, text: str) -> tuple[int, str]:
+        found = _NAMED.match(text)
+        if found is None or found[1] not in self._number:
+            expected = ", ".join(f"[{name}]" for name in self.domains)
+            raise InputError(f"text: found {text!r:.60}; expected a domain first: {expected}")
+        return self._number[found[1]], text[found.end() :]
+
+    def _collate(self, rows: Sequence[tuple[list[int], list[int]]]) -> Features:
+        features = super()._collate([(ids, []) for ids, _ in rows])
+        numbers = [numbers[0] for _, numbers in rows]
+        return features | {"routes": torch.tensor(numbers, dtype=torch.int64)[:, None]}
+
+    def _pooled_part(self, features: Features) -> Tensor:
+        features = dict(features)
+        token = _ROUTES.set(features.pop("routes")[:, 0])
+        try:
+            return super()._pooled_part(features)
+        finally:
+            _ROUTES.reset(token)
 
 
 def pairs_of(name: str, quick: bool) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
@@ -92,95 +213,99 @@ def papers(quick: bool) -> list[tuple[str, str]]:
     return [(title, rest) for title, _, rest in found if title and rest]
 
 
-@cache
-def material(quick: bool) -> tuple[Frozen, list[Domain], TransformerText]:
-    """The texts of all domains below the last layer, once per process."""
-    tower = minilm(quick, max_length=24)
-    drawn = [[part[:size] for part, size in zip(pairs_of(name, quick), (TRAIN, TEST), strict=True)]
-             for name in DOMAINS]  # fmt: skip
-    texts = (text for parts in drawn for part in parts for pair in part for text in pair)
-    frozen = Frozen(tower, texts, layers=[tower.layers - 1])
-    domains = [
-        Domain(*(frozen.rows(t for pair in part for t in pair).view(-1, 2) for part in parts))
-        for parts in drawn
-    ]
-    return frozen, domains, tower
+def pairs(name: str, part: int, quick: bool) -> Pairs:
+    """Pairs of a domain, 0 to train and 1 to test."""
+    rows = pairs_of(name, quick)[part][: (TRAIN, TEST)[part]]
+    sides = zip(*rows, strict=True)
+    return Pairs.from_columns(dict(zip(("anchor", "positive"), map(list, sides), strict=True)))
 
 
 def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
     """Recall@1 of each test anchor of all domains: joint, experts, and a model for each domain."""
-    frozen, domains, tower = material(quick)
+    tower = minilm(quick, max_length=LENGTH)
+    train = {name: pairs(name, 0, quick) for name in DOMAINS}
+    test = {name: pairs(name, 1, quick) for name in DOMAINS}
     steps = 3 if quick else STEPS
-    every = list(range(len(domains)))
+    with tempfile.TemporaryDirectory() as folder:
+        base = str(Path(folder) / "base")
+        tower.save(base)
 
-    def trained(kinds: list[int], experts: int = 0) -> LastLayer:
-        torch.manual_seed(seed)
-        model = LastLayer(tower, experts)
-        descend(model.parameters(), losses(model, kinds, seed, steps), learning_rate=RATE)
-        return model
+        def trained(names: Sequence[str], *, experts: bool = False) -> TransformerText:
+            own = {n: {"prompts": prompts(n)} if experts else {} for n in names}
+            first, *others = names
+            sources = [{train[n]: own[n] | {"share": 1 / len(names)}} for n in others]
+            encoder = upcycled(base) if experts else TransformerText.load(base)
+            with tempfile.TemporaryDirectory() as out:
+                run = dipole.fit(
+                    train[first], encoder, out=Path(out) / "run", recipe=SYSTEM.recipe,
+                    sources=sources,
+                    batch_size=BATCH, max_steps=steps * len(names), seed=seed,
+                    locked=below(tower), show_progress=False,
+                    **(SETTINGS | {"learning_rate": RATE} | own[first]),
+                )  # fmt: skip
+                assert isinstance(run.encoder, TransformerText)
+                return run.encoder
 
-    def losses(model: LastLayer, kinds: list[int], seed: int, steps: int) -> Iterator[Tensor]:
-        """Of batches of one domain, domains in turn."""
-        from dipole.objectives import InfoNCE
+        def recalls(encoder: TransformerText) -> list[np.ndarray]:
+            return [recall(encoder, test[name], name) for name in DOMAINS]
 
-        objective = InfoNCE(0.05)
-        rngs = [np.random.default_rng((seed, k)) for k in every]
-        for _ in range(steps):
-            for k in kinds:
-                pairs = domains[k].train
-                rows = rngs[k].choice(len(pairs), min(BATCH, len(pairs)), replace=False)
-                yield objective(*(encode(model, frozen, side, k) for side in pairs[rows].T))
-
-    def recalls(model: LastLayer) -> list[np.ndarray]:
-        return [recall(model, frozen, domains[k].test, k) for k in every]
-
-    joint, experts = trained(every), trained(every, experts=len(every))
-    alone = [trained([k]) for k in every]
-    start = LastLayer(tower, len(every))
-    across = [recalls(model) for model in alone]  # model, domain
-    found: dict[str, np.ndarray | float] = {
-        "base": np.concatenate(recalls(start)),
-        "joint": np.concatenate(recalls(joint)),
-        "experts": np.concatenate(recalls(experts)),
-        "own domain": np.concatenate([across[k][k] for k in every]),
-        "other domains": np.concatenate(
-            [np.mean([across[j][k] for j in every if j != k], axis=0) for k in every]
-        ),
-    }
-    return found | identities(start, experts, tower)
-
-
-def encode(model: LastLayer, frozen: Frozen, rows: Tensor, domain: int) -> Tensor:
-    """Vectors of texts of one domain."""
-    with at_precision(frozen.tower.device, "auto"):
-        found: Tensor = model(frozen.states_of(rows), [domain] * len(rows))
-    return found.float()
+        joint, experts = trained(DOMAINS), trained(DOMAINS, experts=True)
+        across = [recalls(trained([name])) for name in DOMAINS]  # model, domain
+        every = range(len(DOMAINS))
+        found: dict[str, np.ndarray | float] = {
+            "base": np.concatenate(recalls(upcycled(base))),
+            "joint": np.concatenate(recalls(joint)),
+            "experts": np.concatenate(recalls(experts)),
+            "own domain": np.concatenate([across[k][k] for k in every]),
+            "other domains": np.concatenate(
+                [np.mean([across[j][k] for j in every if j != k], axis=0) for k in every]
+            ),
+        }
+        return found | identities(upcycled(base), experts, tower)
 
 
-@torch.no_grad()
-def recall(model: LastLayer, frozen: Frozen, pairs: Tensor, domain: int) -> np.ndarray:
+def upcycled(base: str) -> DomainExperts:
+    """Experts in the last layer, and no token that names a domain."""
+    return DomainExperts(base, list(DOMAINS), layers=1, tokens=False, max_length=LENGTH)
+
+
+def below(tower: TransformerText) -> list[str]:
+    """The weights below the last layer."""
+    layers = [f"transformer.encoder.layer.{i}" for i in range(tower.layers - 1)]
+    return ["transformer.embeddings", *layers]
+
+
+def prompts(name: str) -> dict[str, str]:
+    """A domain in front of both sides."""
+    return {"query": f"[{name}] ", "document": f"[{name}] "}
+
+
+def recall(encoder: TransformerText, test: Pairs, name: str) -> np.ndarray:
     """100 where an anchor's own positive is the nearest of all, else 0."""
-    a, p = (
-        torch.cat([encode(model, frozen, part, domain) for part in side.split(64)])
-        for side in pairs.T
+    front = f"[{name}] " if isinstance(encoder, DomainExperts) else ""
+    asked, answers = (
+        encoder.encode([front + text for text in test.column(side)])
+        for side in ("anchor", "positive")
     )
-    scores = (a @ p.T).numpy()
+    scores = asked @ answers.T
     return 100.0 * ((scores > np.diag(scores)[:, None]).sum(1) == 0)
 
 
-@torch.no_grad()
-def identities(start: LastLayer, trained: LastLayer, tower: TransformerText) -> dict[str, float]:
+def identities(
+    start: DomainExperts, trained: TransformerText, tower: TransformerText
+) -> dict[str, float]:
     """Before training experts are the dense encoder; in which order texts come says nothing."""
-    texts = sorted(f"{word} {number}" for word in WORDS for number in range(4))
-    frozen = Frozen(tower, texts, layers=[tower.layers - 1], dtype="float32")
-    states = frozen.states_of(frozen.rows(texts))
-    domains = [i % len(DOMAINS) for i in range(len(texts))]
-    expected = torch.from_numpy(tower.encode(texts, dtype="float32"))
-    order = torch.randperm(len(texts), generator=torch.Generator().manual_seed(0)).tolist()
-    turned = trained([states[i] for i in order], [domains[i] for i in order])
+    plain = sorted(f"{word} {number}" for word in WORDS for number in range(4))
+    texts = [f"[{DOMAINS[i % len(DOMAINS)]}] {text}" for i, text in enumerate(plain)]
+    expected = tower.encode(plain, dtype="float32")
+    order = np.random.default_rng(0).permutation(len(texts))
+    turned = trained.encode([texts[i] for i in order], dtype="float32")
+    known = trained.encode(texts, dtype="float32")[order]
     return {
-        "difference at the start": float((start(states, domains) - expected).abs().max()),
-        "difference by order": float((turned - trained(states, domains)[order]).abs().max()),
+        "difference at the start": float(
+            np.abs(start.encode(texts, dtype="float32") - expected).max()
+        ),
+        "difference by order": float(np.abs(turned - known).max()),
     }
 
 
@@ -189,6 +314,12 @@ SYSTEM = System(
     paper=(
         "Hallee et al. 2024, Contrastive Learning and Mixture of Experts Enables Precise Vector "
         "Embeddings, arXiv 2401.15713"
+    ),
+    recipe=Recipe(
+        wants=["pairs"],
+        encoder="dipole.systems.text.moe_sentence_similarity:DomainExperts",
+        objective="infonce",
+        temperature=0.05,
     ),
     claim=Claim(
         sentence=(

@@ -1,5 +1,8 @@
-"""SimCSE: dropout is the only difference of two views; with labels an entailed sentence is the
-positive and a contradiction a hard negative."""
+"""SimCSE: dropout is the only difference of two views.
+
+Supervised, with an entailed sentence as the positive and a contradiction as a hard negative, it is
+`--objective infonce` at this temperature on triplets.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ SYSTEM = System(
     id="simcse",
     paper="Gao et al. 2021, SimCSE, arXiv 2104.08821",
     recipe=Recipe(
-        wants=["texts", "triplets", "pairs"],
+        wants=["texts"],
+        view=["same"],
         objective="infonce",
         objective_options={"symmetric": False},
         temperature=0.05,

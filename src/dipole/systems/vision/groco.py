@@ -11,8 +11,23 @@ from dipole.systems.base import System
 from dipole.training.recipe import Recipe
 
 TEMPERATURES = (0.1, 0.2, 0.5)
-RECIPE = Recipe(wants=["images"], encoder="conv", view=["simclr*4"], objective="groco")
-OWN = RECIPE.settings | {"wants": []}  # images of a bench have classes
+# The rate is the authors' for their batch, before they scale it (our reading).
+RECIPE = Recipe(
+    wants=["images"],
+    encoder="conv",
+    view=["simclr*4"],
+    objective="groco",
+    batch_size=1024,
+    optimizer="sgd",
+    optimizer_options={"momentum": 0.9},
+    learning_rate=0.75,
+    schedule="cosine",
+    warmup=0.01,
+    weight_decay=1e-6,
+    clip_norm=None,
+)
+# On the bench, with the tower's own AdamW.
+OWN = {name: RECIPE.settings[name] for name in ("encoder", "view", "objective")}
 
 
 def gaps(outcome: Outcome) -> Mapping[str, np.ndarray]:

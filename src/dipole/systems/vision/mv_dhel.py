@@ -8,8 +8,22 @@ from dipole.training.recipe import Recipe
 
 # An arm sees as many images as the arm of two views does in so many epochs.
 EPOCHS = 6
-RECIPE = Recipe(wants=["images"], encoder="conv", view=["simclr*4"], objective="mv-dhel")
-OWN = RECIPE.settings | {"wants": []}  # images of a bench have classes
+RECIPE = Recipe(
+    wants=["images"],
+    encoder="conv",
+    view=["simclr*4"],
+    objective="mv-dhel",
+    batch_size=256,
+    optimizer="sgd",
+    optimizer_options={"momentum": 0.9},
+    learning_rate=1.0,
+    schedule="cosine",
+    warmup=0.01,
+    weight_decay=1e-6,
+    clip_norm=None,
+)
+# On the bench, with the tower's own AdamW.
+OWN = {name: RECIPE.settings[name] for name in ("encoder", "view", "objective")}
 
 
 def views(count: int) -> dict[str, object]:

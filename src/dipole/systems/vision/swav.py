@@ -11,8 +11,8 @@ SYSTEM = System(
         "Caron et al. 2020, Unsupervised Learning of Visual Features by Contrasting Cluster "
         "Assignments, arXiv 2006.09882"
     ),
-    # Two full crops and six small ones; the queue of small batches is there from the beginning,
-    # where the paper lets it wait for 15 epochs; the prototypes stand still for one of 400.
+    # Two full crops and six small ones; the prototypes stand still for the first epoch of 400, the
+    # queue of small batches waits for 15.
     recipe=Recipe(
         wants=["images"],
         encoder="conv",
@@ -21,6 +21,14 @@ SYSTEM = System(
         objective="swav",
         objective_options={"still": 1 / 400},
         temperature=0.1,
-        parts=[{"queue": {"size": 3840}}],
+        batch_size=256,
+        optimizer="sgd",
+        optimizer_options={"momentum": 0.9},
+        learning_rate=0.6,
+        schedule="cosine",
+        warmup=0,
+        weight_decay=1e-6,
+        clip_norm=None,
+        parts=[{"queue": {"size": 3840, "after": 15 / 400}}],
     ),
 )

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
+from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from dipole.data import Labeled
-from dipole.encoders.conv import ConvImage
+from dipole.data import Labeled, Pairs
 from dipole.studies.claim import AtLeast, Claim
-from dipole.studies.loops import descend
 from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
-STEPS, BATCH = 250, 128
+STEPS, BATCH = 500, 64
 # Words for each class of Fashion-MNIST: those of captions, and one that no caption has.
 WORDS = [
     (["t-shirt", "tee", "short-sleeved top"], "tee shirt"),
@@ -41,80 +39,68 @@ def sentences() -> tuple[list[str], np.ndarray, list[str]]:
     return [text for text, _ in texts], np.array([k for _, k in texts]), prompts
 
 
-def frozen(texts: list[str]) -> np.ndarray:
-    """Unit vectors of all-MiniLM-L6-v2, from its wheel."""
-    from dipole.studies.benches.minilm import minilm
-
-    return minilm("cwcl").encode(texts)
+def captioned(train: Labeled, seed: int) -> Pairs:
+    """Every image with one of the captions of its class."""
+    texts, classes, _ = sentences()
+    rng = np.random.default_rng(seed)
+    of_class = [np.flatnonzero(classes == k) for k in range(len(WORDS))]
+    labels = list(train.column("label"))
+    said = [texts[rng.choice(of_class[label])] for label in labels]
+    return Pairs.from_columns({"anchor": np.stack(list(train.column("input"))), "positive": said})
 
 
 def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
     """Zero-shot accuracy per test image, and whether image cosines follow those of the captions."""
     from scipy.stats import spearmanr
 
-    from dipole.objectives import CWCL, InfoNCE
+    import dipole
+    from dipole.studies.benches.minilm import minilm
     from dipole.studies.data import fashion_mnist_14
 
     texts, classes, prompts = sentences()
-    text, prompt = frozen(texts), frozen(prompts)
+    frozen = minilm("cwcl")
+    text, prompt = frozen.encode(texts), frozen.encode(prompts)
     prompt = prompt.reshape(len(WORDS), len(PROMPTS), -1).mean(1)
     train, test = (fashion_mnist_14(part, quick) for part in ("train", "test"))
-    truth = np.asarray(list(test.column("label")))
+    pairs, truth = captioned(train, seed), np.asarray(list(test.column("label")))
     means = np.stack([text[classes == k].mean(0) for k in range(len(WORDS))])
     upper = np.triu_indices(len(WORDS), 1)
-    arms = {
-        "cwcl": CWCL(learn_temperature=True),
-        "infonce": InfoNCE(0.07, learn_temperature=True),
-    }
     found: dict[str, np.ndarray | float] = {}
-    for name, objective in arms.items():
-        encoder = trained(train, text, classes, objective, seed, steps=3 if quick else STEPS)
-        with torch.no_grad():  # the head leads into the space of the texts
-            pixels = list(test.column("input"))
-            parts = [encoder.prepare(pixels[i : i + 500]) for i in range(0, len(pixels), 500)]
-            vectors = np.concatenate([encoder(part).numpy() for part in parts])
-        found[f"zero-shot, {name}"] = 100.0 * ((vectors @ prompt.T).argmax(1) == truth)
-        centres = np.stack([vectors[truth == k].mean(0) for k in range(len(WORDS))])
-        centres /= np.linalg.norm(centres, axis=1, keepdims=True)
-        alike = spearmanr((centres @ centres.T)[upper], (means @ means.T)[upper]).statistic
-        found[f"order of classes, {name}"] = float(alike)
+    with tempfile.TemporaryDirectory() as name:
+        frozen.save(Path(name) / "text")
+        for arm in ("cwcl", "infonce"):
+            run = dipole.fit(
+                pairs, out=Path(name) / arm, recipe=RECIPE | {"objective": arm},
+                encoder_options={"text": str(Path(name) / "text")}, batch_size=BATCH,
+                max_steps=3 if quick else STEPS, learning_rate=2e-3, schedule="constant",
+                warmup=0, seed=seed, show_progress=False,
+            )  # fmt: skip
+            vectors = run.encoder.encode(test.column("input"), role="image")
+            found[f"zero-shot, {arm}"] = 100.0 * ((vectors @ prompt.T).argmax(1) == truth)
+            centres = np.stack([vectors[truth == k].mean(0) for k in range(len(WORDS))])
+            centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+            alike = spearmanr((centres @ centres.T)[upper], (means @ means.T)[upper]).statistic
+            found[f"order of classes, {arm}"] = float(alike)
     return found
 
 
-def trained(
-    train: Labeled,
-    text: np.ndarray,
-    classes: np.ndarray,
-    objective: torch.nn.Module,
-    seed: int,
-    *,
-    steps: int,
-) -> ConvImage:
-    """An image tower trained against the frozen captions of its images' classes."""
-    torch.manual_seed(seed)
-    images, labels = list(train.column("input")), np.asarray(list(train.column("label")))
-    encoder = ConvImage.from_images(images, head=text.shape[1]).train()
-    captions = torch.from_numpy(text)
-    rng = np.random.default_rng(seed)
-    of_class = [np.flatnonzero(classes == k) for k in range(len(WORDS))]
-
-    def losses() -> Iterator[Tensor]:
-        for _ in range(steps):
-            rows = rng.choice(len(images), min(BATCH, len(images)), replace=False)
-            said = np.array([rng.choice(of_class[labels[i]]) for i in rows])
-            image = encoder(encoder.prepare([images[i] for i in rows]))
-            yield objective(image, captions[said], ids=torch.from_numpy(said))
-
-    descend([*encoder.parameters(), *objective.parameters()], losses())
-    return encoder
-
-
+# The frozen modality is the text, the positive of an image; a user names its tower:
+# --encoder-option text=FOLDER. The image tower reaches its space by a linear map.
+RECIPE = Recipe(
+    wants=["image-text"],
+    encoder="towers",
+    locked=["text"],
+    objective="cwcl",
+    objective_options={"learn_temperature": True},
+    temperature=0.07,
+)
 SYSTEM = System(
     id="cwcl",
     paper=(
         "Srinivasa et al. 2023, CWCL: Cross-Modal Transfer with Continuously Weighted "
         "Contrastive Loss, arXiv 2309.14580"
     ),
+    recipe=RECIPE,
     claim=Claim(
         sentence=(
             "Weighing each pair by the similarity in the frozen modality transfers better to "

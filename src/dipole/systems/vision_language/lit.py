@@ -9,10 +9,10 @@ import numpy as np
 
 from dipole.data import Examples, Pairs
 from dipole.encoders.base import Encoder
-from dipole.encoders.two_towers import TwoTowers
 from dipole.studies.claim import AtLeast, Claim, Inequality
 from dipole.systems.base import System
 from dipole.systems.vision_language.cwcl import WORDS
+from dipole.training.recipe import Recipe
 
 PRETRAINING, STEPS, BATCH = 8, 200, 128  # epochs without captions, steps with them
 CAPTIONED = 20  # images of a class that have a caption
@@ -69,7 +69,7 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
         folder = Path(name)
         pretrain(train, folder / "pretrained", seed, quick)
         for arm in ("Lu", "Uu", "uu"):
-            towers, seconds = tune(arm, folder, pairs, images, seed, quick)
+            towers, seconds = tune(arm, folder, pairs, seed, quick)
             for what, inputs in sets.items():
                 found[f"{what}, {arm}"] = 100.0 * (zero_shot(towers, inputs) == truth)
             found[f"seconds, {arm}"] = seconds
@@ -86,35 +86,35 @@ def pretrain(train: Examples, out: Path, seed: int, quick: bool) -> None:
     )  # fmt: skip
 
 
-def tune(
-    arm: str, folder: Path, pairs: Pairs, images: list[np.ndarray], seed: int, quick: bool
-) -> tuple[Encoder, float]:
+def tune(arm: str, folder: Path, pairs: Pairs, seed: int, quick: bool) -> tuple[Encoder, float]:
     """Contrast of captions and images; L locked, U pretrained, u from scratch; image, text."""
-    import torch
-
     import dipole
-    from dipole.encoders import load_encoder
-    from dipole.encoders.conv import ConvImage
-    from dipole.encoders.static_text import StaticText
 
-    torch.manual_seed(seed)
-    texts = list(pairs.column("anchor"))
-    scratch = ConvImage.from_images(images, head=None)
-    image = scratch if arm[0] == "u" else load_encoder(folder / "pretrained" / "model")
-    towers = TwoTowers(StaticText.from_texts(texts, texts, dim=image.dim), image)
+    image = "conv" if arm[0] == "u" else str(folder / "pretrained" / "model")
     run = dipole.fit(
-        pairs, towers, "infonce", out=folder / arm, batch_size=BATCH, temperature=0.07,
-        objective_options={"learn_temperature": True}, locked=["document"] if arm[0] == "L" else [],
+        pairs, out=folder / arm, recipe=RECIPE, encoder_options={"image": image},
+        locked=["image"] if arm[0] == "L" else [], batch_size=BATCH,
         max_steps=3 if quick else STEPS, seed=seed, show_progress=False,
     )  # fmt: skip
     return run.encoder, float(run.result["seconds"])
 
 
+# The image tower is locked, without a head of its own; the text tower takes its size. A user names
+# the pretrained one: --encoder-option image=FOLDER.
+RECIPE = Recipe(
+    wants=["image-text"],
+    encoder="towers",
+    locked=["image"],
+    objective="infonce",
+    objective_options={"learn_temperature": True},
+    temperature=0.07,
+)
 SYSTEM = System(
     id="lit",
     paper=(
         "Zhai et al. 2021, LiT: Zero-Shot Transfer with Locked-image text Tuning, arXiv 2111.07991"
     ),
+    recipe=RECIPE,
     claim=Claim(
         sentence=(
             "With the pretrained image tower locked and only the text tower trained, zero-shot "

@@ -15,7 +15,12 @@ _SIGMOID = {"objective": "siglip", "temperature": 0.05}
 SYSTEM = System(
     id="siglip",
     paper="Zhai et al. 2023, Sigmoid Loss for Language Image Pre-Training, arXiv 2303.15343",
-    recipe=Recipe(wants=["image-text", "pairs"], objective="siglip"),
+    recipe=Recipe(
+        wants=["image-text", "pairs"],
+        objective="siglip",
+        objective_options={"bias": -10.0},
+        temperature=0.1,
+    ),
     claim=Claim(
         sentence=(
             "A sigmoid loss over pairs beats the softmax loss at small batches; its bias must "

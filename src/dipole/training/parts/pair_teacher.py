@@ -59,7 +59,7 @@ class PairTeacher(Part):
         if "teacher_scores" not in setup.inputs:
             raise InputError(
                 "teacher: found a model, which gives scores, and an objective that takes none; "
-                "expected kl-listwise, margin-mse, cadet, dclr or dse"
+                "expected kl-listwise, margin-mse, cadet or dse"
             )
         self._examples, fields = setup.examples, setup.examples.FIELDS
         sides = [field for field in ENCODED if field in fields]

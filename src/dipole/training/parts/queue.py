@@ -36,7 +36,8 @@ class Queue(Part):
     It may hold any tensor of a row of the batch: of two views `anchor` is the first (ESimCSE: the
     sentence without the repetition), `teacher_positive_view` what a teacher makes of a view. Where
     a teacher's vectors stand beside the student's, they are the ones that it keeps. It starts
-    empty, or full of `random` vectors of length 1, as published code often has it.
+    empty, or full of `random` vectors of length 1, as published code often has it. It hands over
+    nothing before the share `after` of a training.
 
     Every process holds the same queue and hands its share of it to the objective, which meets the
     shares of all; so the number of processes changes nothing, also on resume.
@@ -53,6 +54,7 @@ class Queue(Part):
     size: Count
     holds: str = "positive"
     starts: Literal["empty", "random"] = "empty"
+    after: Share = 0.0
 
     def __post_init__(self) -> None:
         self.use = ""
@@ -65,6 +67,10 @@ class Queue(Part):
         self.register_buffer("vectors", torch.zeros(0, 0))
         self.register_buffer("keys", torch.zeros(0, dtype=torch.int64))
         self._arriving: tuple[Tensor, Tensor] | None = None
+        self.waits = False
+
+    def at(self, done: float) -> None:
+        self.waits = done < self.after
 
     def needed(self) -> set[str]:
         return {*(() if self.name else self.takes), self.holds}
@@ -109,7 +115,7 @@ class Queue(Part):
         else:
             now = {name: batch[name] for name in (self.use, key) if name and name in batch}
         there = self.negatives_of(batch)
-        if there.any():
+        if there.any() and not self.waits:
             past: dict[str, Tensor] = {self.use: share(self.vectors[there])}
             if key is not None:
                 past[key] = share(self.keys[there])

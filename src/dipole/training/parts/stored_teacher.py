@@ -45,7 +45,9 @@ class StoredTeacher(Part):
     model: str | Encoder
 
     def __post_init__(self) -> None:
-        if isinstance(self.model, str) and not Path(self.model).exists() and "/" not in self.model:
+        if not isinstance(self.model, str) or self.model.startswith("stage:"):  # an earlier one's
+            return
+        if not Path(self.model).exists() and "/" not in self.model:
             raise InputError(f"teacher: found model '{self.model}'; expected a folder or a hub id")
 
     def bind(self, setup: Setup) -> None:

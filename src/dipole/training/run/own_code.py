@@ -29,8 +29,8 @@ def check_code(settings: Mapping[str, Any], given: Mapping[str, Any], path: Path
         return
     for field in FIELDS:
         value = settings.get(field)
-        if field == "encoder_options" and isinstance(value, Mapping):  # of two-towers
-            value = [value.get(tower) for tower in ("query", "document")]
+        if field == "encoder_options" and isinstance(value, Mapping):  # of towers, by name
+            value = [inner for inner in value.values() if isinstance(inner, str)]
         for place in _places(value) if field not in given else ():
             if not is_loaded(place):
                 raise InputError(

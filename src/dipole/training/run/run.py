@@ -27,6 +27,7 @@ from dipole.errors import InputError
 from dipole.files import remove_folder, replaced, sweep, write_text
 from dipole.training.build import is_made_of_data
 from dipole.training.config import Config, write_config
+from dipole.training.examples import of_sides
 from dipole.training.run.checkpoints import drop_checkpoints, recover_folder, write_folder
 from dipole.training.run.origin import DATA, check_teachers, read_data, write_data
 from dipole.training.run.processes import together
@@ -75,8 +76,12 @@ def train(
 
     from dipole.training.locking import locked
     from dipole.training.loop import Trainer
+    from dipole.training.outputs import asked_of, check_outputs
     from dipole.training.run.sharding import whole
 
+    asked = [asked_of(task.objective) for task in tasks]
+    for names, task in zip(asked, tasks, strict=True):
+        check_outputs(names, encoder, task.config.objective)
     made_of = [part.made_of() for task in tasks for part in task.parts]
     teachers = list(dict.fromkeys(filter(None, made_of)))
     origin = together(lambda: check_teachers(folder, origin, teachers, accept=changed_data))
@@ -102,7 +107,10 @@ def train(
     shown = show_progress and accelerator.is_main_process
     started = time.monotonic()
     every = [task.examples for task in tasks]
-    with locked(encoder, config.locked, *every, show_progress=shown):
+    # What views change is not the same twice.
+    sides = [of_sides(task.config.view, several=True)[0] for task in tasks]
+    store = not any(asked) and not any(sides)
+    with locked(encoder, config.locked, *every, store=store, show_progress=shown):
         trainer = Trainer(
             config,
             encoder,
