@@ -22,7 +22,7 @@ CONFIG = Path("run/config.yaml")
         {"parts": [{"queue": {"size": 2}}, {"not_there.py:X": {"factor": 2}}]},
         {"stages": [{"data": "a.csv"}, {"objective": "not_there.py:X"}]},
         {"data": "not_there.py:x"},
-        {"more_data": ["a.csv", "not_there:x"]},
+        {"sources": ["a.csv", {"not_there:x": {"share": 0.3}}]},
         {"stages": [{"data": "not_there.py:x"}]},
     ],
 )
