@@ -96,7 +96,7 @@ def close_to(word: str, known: Iterable[str]) -> list[str]:
 
 def plugins(kind: str) -> dict[str, EntryPoint]:
     """Name -> what an installed package gives under the entry points of `dipole.<kind>s`."""
-    group = f"dipole.{kind}" if kind == "data" else f"dipole.{kind}s"
+    group = "dipole.data" if kind == "data" else f"dipole.{kind}s"
     return {point.name: point for point in entry_points(group=group)}
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
+import dipole.encoders.loading
 from dipole.data import Labeled, Ranked
 from support import distributed
 
@@ -37,7 +38,6 @@ def examples(kind):
 
 def weights(folder, name):
     """The weights that a recipe ends with, of this process."""
-    import dipole
     from dipole.training.recipe import read_recipe
 
     kind, otherwise = RUNS[name]
@@ -53,6 +53,8 @@ def weights(folder, name):
 def part(folder, name):
     from accelerate.state import AcceleratorState, PartialState
 
+    # Another test of these processes may have put its own in place.
+    dipole.encoders.load_encoder = dipole.encoders.loading.load_encoder
     rank, processes = dist.get_rank(), dist.get_world_size()
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes)}
     os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": "1"}  # the group is there already

@@ -23,6 +23,7 @@ CONFIG = Path("run/config.yaml")
         {"stages": [{"data": "a.csv"}, {"objective": "not_there.py:X"}]},
         {"data": "not_there.py:x"},
         {"sources": [{"data": "a.csv"}, {"data": "not_there:x"}]},
+        {"sources": ["a.csv", {"not_there:x": {"share": 0.3}}]},
         {"stages": [{"data": "not_there.py:x"}]},
     ],
 )
