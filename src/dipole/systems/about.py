@@ -108,8 +108,7 @@ def _run(id: str, own: System | None, losses: Sequence[str]) -> list[str]:
     lines: list[str] = []
     if own is not None and own.recipe is not None:
         wanted: Sequence[Kind] = own.recipe.settings.get("wants", ()) or ("pairs",)
-        towers = "encoder" in own.recipe.settings
-        lines += dict.fromkeys(_command(f"--recipe {id}", kind, towers) for kind in wanted)
+        lines += dict.fromkeys(_command(f"--recipe {id}", kind) for kind in wanted)
     if own is not None and own.place:
         module, _, name = own.place.partition(":")
         lines.append(f"from {module} import {name}")
@@ -118,13 +117,12 @@ def _run(id: str, own: System | None, losses: Sequence[str]) -> list[str]:
     return lines or [f"dipole prove {id}"]
 
 
-def _command(what: str, kind: Kind, has_tower: bool) -> str:
-    """The command that trains on data of a kind; images need a tower for images."""
+def _command(what: str, kind: Kind) -> str:
+    """The command that trains on data of a kind."""
     form = KINDS[kind]
     data = "FOLDER" if "folder" in form.option else "FILE"
     if form.option.startswith("--"):
         several = "COLUMN,COLUMN" if form.of == "Bundles" else "COLUMN"
         marks = {"positive": several}
         data += "".join(f" --{name} {marks.get(name, 'COLUMN')}" for name in form.columns)
-    tower = " --encoder conv" if kind.endswith("images") and not has_tower else ""
-    return f"dipole train {what} --data {data}{tower} --out RUN"
+    return f"dipole train {what} --data {data} --out RUN"

@@ -73,7 +73,6 @@ def test_build_with_settings():
         ("infonse", {}, "objective: found 'infonse'; did you mean 'infonce'"),
         ("qqq", {}, "objective: found 'qqq'; expected one of "),
         ("esimcse", {}, "objective: found 'esimcse', a system; expected its objective, 'infonce',"),
-        ("ro-vit", {}, "objective: found 'ro-vit', a system; expected 'focal-sigmoid'"),
         (
             "infonce",
             {"temprature": 1},
