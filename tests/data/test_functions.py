@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dipole.data import Labeled, Pairs, load_labeled, load_pairs, load_retrieval, load_scored
-from dipole.data.splits import has_splits
+from dipole.data.parted import has_splits
 from dipole.errors import InputError
 
 CODE = """

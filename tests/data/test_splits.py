@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from dipole.data import load_inputs, load_labeled, load_pairs, load_retrieval, load_scored
-from dipole.data.splits import chosen_splits, has_splits
+from dipole.data.parted import has_splits
+from dipole.data.splits import chosen_splits
 from dipole.errors import InputError
 
 

@@ -15,8 +15,8 @@ from support.faults import every_death
 @pytest.fixture
 def fake(monkeypatch):
     """Trainings whose validation is known: better the nearer the rate is to 0.01."""
+    from dipole.training.run.folder import Run
     from dipole.training.run.observers import validated
-    from dipole.training.run.run import Run
 
     class Fake:
         def __init__(self):

@@ -27,7 +27,7 @@ from dipole.data import (
 )
 from dipole.encoders import Encoder
 from dipole.retrieval import Hit, Index, read_corpus
-from dipole.training.run.run import Run
+from dipole.training.run.folder import Run
 
 pairs = Pairs.from_columns({"anchor": ["a"], "positive": np.ones((1, 4))})
 assert_type(pairs, Pairs)

@@ -7,7 +7,7 @@ from typing import assert_type
 
 import dipole
 from dipole import Recipe
-from dipole.training.run.run import Run
+from dipole.training.run.folder import Run
 
 assert_type(dipole.fit("pairs.csv", out="runs/a", recipe="dcl", batch_size=64), Run)
 dipole.fit("pairs.csv", ouut=3)  # type: ignore[call-arg]

@@ -127,7 +127,7 @@ def _measure(
 ) -> Callable[[Encoder], float]:
     """MRR@10 on these data, in the direction that the runs were trained in."""
     from dipole.data import load_pairs
-    from dipole.data.splits import has_splits
+    from dipole.data.parted import has_splits
     from dipole.training.validation import make_validation
 
     divided = has_splits(data)

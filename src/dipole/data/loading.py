@@ -32,6 +32,7 @@ from dipole.data.images import (
 from dipole.data.memory import Held, in_memory, is_held, table_source
 from dipole.data.named import NAMED, locate, wrong_kind
 from dipole.data.named_loading import labeled_by_name, retrieval_by_name, scored_by_name
+from dipole.data.parted import has_splits
 from dipole.data.plans import (
     Plan,
     plan_inputs,
@@ -44,7 +45,7 @@ from dipole.data.readers import file_source
 from dipole.data.retrieval import RetrievalData, retrieval_from_pairs
 from dipole.data.rows import Source, shown
 from dipole.data.sample import Sample
-from dipole.data.splits import WHOLE, check_whole, has_splits
+from dipole.data.splits import WHOLE, check_whole
 from dipole.errors import InputError
 
 # For a file these mean all of it: scored pairs are trained on as well as measured with.

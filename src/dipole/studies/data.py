@@ -34,7 +34,7 @@ def load_study_data(
         file or the fraction that is held out (default 0.2; by content, so a text is never on both
         sides).
     """
-    from dipole.data.splits import has_splits
+    from dipole.data.parted import has_splits
     from dipole.training.towers import inputs_of
     from dipole.training.validation import hold_out
 

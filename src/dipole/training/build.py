@@ -179,7 +179,7 @@ def load_validation(
     `inputs` are the objective's, which decide the kind of examples as they do in training; `data`
     and `validation` are what `fit` was given, where these are tables in memory.
     """
-    from dipole.data.splits import has_splits
+    from dipole.data.parted import has_splits
     from dipole.training.validation import hold_out
 
     if is_table(validation):

@@ -13,7 +13,7 @@ from dipole.data.options import Settings, wrong_value
 from dipole.errors import InputError
 from dipole.files import write_text
 from dipole.lookup import close_to, is_place, nearest, plugins
-from dipole.training.formats import FORMAT, check_format, check_former
+from dipole.training.formats import FORMAT, PYTHON, check_format, check_former
 from dipole.training.kinds import Kind
 from dipole.training.yaml_loading import load_yaml
 
@@ -21,10 +21,6 @@ Tracker = Literal["tensorboard", "wandb", "trackio"]
 SAMPLERS = (
     "unique", "clusters", "neighbours", "apart", "sources", "shares", "classes", "curriculum",
 )  # fmt: skip
-
-
-# Marks a setting of config.yaml that was an object of Python.
-PYTHON = "python: "
 
 
 class Config(Settings):

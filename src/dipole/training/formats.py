@@ -16,6 +16,8 @@ import yaml
 from dipole.errors import InputError
 
 FORMAT = 2
+# Marks a setting of config.yaml that was an object of Python.
+PYTHON = "python: "
 # The settings of format 1 that are gone, with what they were when not given.
 FORMER: dict[str, Any] = {
     "queue": None, "queue_holds": "positive", "mixed": {}, "centroids": None,

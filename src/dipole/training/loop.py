@@ -30,11 +30,11 @@ from dipole.training.parts.base import Setup
 from dipole.training.reading import Reader
 from dipole.training.run import sharding
 from dipole.training.run.checkpoints import list_checkpoints, write_folder
+from dipole.training.run.folder import BEST, CHECKPOINTS
 from dipole.training.run.interrupts import Interrupts
 from dipole.training.run.observers import validated
 from dipole.training.run.processes import alike, together
 from dipole.training.run.progress import METRICS, Bar, Metrics
-from dipole.training.run.run import BEST, CHECKPOINTS
 from dipole.training.run.seeding import seed_step
 from dipole.training.run.state import Progress, State
 from dipole.training.schedule import decay_at, rate_at, share_done, warmup_steps

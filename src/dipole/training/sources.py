@@ -18,7 +18,8 @@ from dipole.data.memory import Held, is_readable, is_table, table_name
 from dipole.data.options import check_names
 from dipole.declared import Declared
 from dipole.errors import InputError
-from dipole.training.config import PYTHON, Config, make_config
+from dipole.training.config import Config, make_config
+from dipole.training.formats import PYTHON
 from dipole.training.kinds import KINDS, Kind
 from dipole.training.naming import read_named
 

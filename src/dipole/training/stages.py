@@ -23,10 +23,7 @@ from dipole.errors import InputError
 from dipole.files import replaced, write_text
 from dipole.training.build import build_encoder, default_encoder
 from dipole.training.config import Config, make_config, write_config
-from dipole.training.run.origin import read_data, write_data
-from dipole.training.run.processes import together
-from dipole.training.run.progress import METRICS
-from dipole.training.run.run import (
+from dipole.training.run.folder import (
     CONFIG,
     ENCODER,
     MODEL,
@@ -38,6 +35,9 @@ from dipole.training.run.run import (
     read_result,
     write_result,
 )
+from dipole.training.run.origin import read_data, write_data
+from dipole.training.run.processes import together
+from dipole.training.run.progress import METRICS
 from dipole.training.sources import of_stage
 
 STAGES = "stages"
@@ -60,8 +60,8 @@ def fit_stages(
     **given: Any,
 ) -> Run:
     """`fit` with `stages`; those that are finished are not run again."""
-    from dipole.training.fit import fit_one
     from dipole.training.loop import InterruptedRunError
+    from dipole.training.one import fit_one
 
     stages, given_data = stages_of(config)
     if not isinstance(encoder, Encoder):

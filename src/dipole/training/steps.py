@@ -15,7 +15,7 @@ from dipole.encoders.base import Encoder, Features
 from dipole.errors import InputError
 from dipole.lookup import find
 from dipole.objectives.contract.base import Objective, forward_inputs, tell
-from dipole.training.config import PYTHON
+from dipole.training.formats import PYTHON
 from dipole.training.parts.base import Setup
 from dipole.training.parts.naming import built, copied
 

@@ -33,7 +33,7 @@ class Wanted:
     @property
     def part(self) -> str:
         """The split that is measured."""
-        from dipole.data.splits import has_splits
+        from dipole.data.parted import has_splits
 
         return self.split or ("test" if has_splits(self.data) else "all")
 
@@ -105,7 +105,7 @@ def _labeled(wanted: Wanted) -> tuple[Any, ...]:
 
 
 def _train_and_test(wanted: Wanted) -> tuple[Any, ...]:
-    from dipole.data.splits import has_splits
+    from dipole.data.parted import has_splits
 
     known = wanted.train or wanted.data
     if wanted.train is None and not has_splits(known):

@@ -17,7 +17,7 @@ from dipole.data.options import check_types
 from dipole.declared import Declared
 from dipole.errors import InputError
 from dipole.lookup import find, nearest
-from dipole.training.config import PYTHON
+from dipole.training.formats import PYTHON
 from dipole.training.naming import read_named
 from dipole.training.parts.base import Part
 

@@ -21,9 +21,9 @@ from dipole.training.run.checkpoints import (
     save_checkpoint,
     write_folder,
 )
+from dipole.training.run.folder import BEST, CHECKPOINTS, RESULT, START
 from dipole.training.run.processes import together
 from dipole.training.run.progress import METRICS, trim_metrics
-from dipole.training.run.run import BEST, CHECKPOINTS, RESULT, START
 from dipole.training.towers import Towers
 
 if TYPE_CHECKING:
