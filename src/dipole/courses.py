@@ -79,5 +79,7 @@ def checked_course(name: str, value: Any, *, above: bool) -> Any:
     if not isinstance(value, int | float) or value < 0 or (above and value == 0):
         raise InputError(f"{name}: found {value!r}, {expected}")
     if not math.isfinite(value):
-        raise InputError(f"{name}: found {value}, {expected.replace('a number', 'a finite number')}")
+        raise InputError(
+            f"{name}: found {value}, {expected.replace('a number', 'a finite number')}"
+        )
     return value
