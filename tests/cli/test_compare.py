@@ -58,9 +58,10 @@ def test_a_comparison_and_its_folder(pairs_csv, tmp_path):
     logs = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/run/metrics.jsonl")}
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("objective: infonce\n")
-    (tmp_path / "other.yaml").write_text("objective: dcl\n")
+    other = tmp_path / "other.yaml"
+    other.write_text("objective: dcl\n")
     again = compare(
-        "--recipes", f"{recipe},{tmp_path / 'other.yaml'}", *options(pairs_csv, out, temperature=0.1)[:4],
+        "--recipes", f"{recipe},{other}", *options(pairs_csv, out, temperature=0.1)[:4],
         *options(pairs_csv, out, temperature=0.1)[6:], "--json",
     )  # fmt: skip
     assert {arm["arm"] for arm in json.loads(again.stdout)["arms"]} == {"mine", "other"}
