@@ -25,6 +25,7 @@ def oracle(
     iterations,
     assign,
     seed,
+    still,
     at,
 ):
     c = SwAV(dim, prototypes, seed=seed).prototypes.detach().double().numpy()
