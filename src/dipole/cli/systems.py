@@ -105,7 +105,8 @@ def show(
     if as_yaml and as_json:
         raise InputError("--yaml: found --json too; expected one of them")
     if as_yaml:
-        typer.echo(recipe_of(system).yaml(), nl=False)
+        for line in recipe_of(system).yaml().splitlines():
+            say(line)
     elif as_json:
         print_json(about(system), indent=1)
     else:
