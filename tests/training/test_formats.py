@@ -59,6 +59,11 @@ def test_a_config_says_its_format(tmp_path):
         read_config(path)
 
 
+def test_an_empty_list_of_other_data_says_nothing(tmp_path):
+    (tmp_path / "config.yaml").write_text("format: 2\ndata: a.csv\nmore_data: []\n")
+    assert make_config(**read_config(tmp_path / "config.yaml")).sources == []
+
+
 def test_a_run_of_format_1_is_read_and_not_resumed(pairs, tiny_encoder, tmp_path):
     given = {"batch_size": 10, "max_steps": 2, "show_progress": False, "parts": "queue:size=8"}
     out = tmp_path / "run"

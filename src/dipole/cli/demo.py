@@ -93,9 +93,10 @@ def _measure(folder: Path, seed: int) -> Table:
     from dipole.retrieval.index import WEIGHT
     from dipole.training.build import build_encoder, load_examples
     from dipole.training.config import make_config, read_config
+    from dipole.training.formats import translated
 
     data = load_retrieval(DATA, split="test", seed=seed)
-    config = make_config(**read_config(folder / "config.yaml"))
+    config = make_config(**translated(read_config(folder / "config.yaml")))
     untrained = build_encoder(config, load_examples(config, config.data, config.split))
     lexical = evaluate_bm25(data, system="BM25")
     trained = evaluate_retrieval(load_encoder(folder), data, system="trained")

@@ -58,7 +58,9 @@ def check_format(settings: dict[str, Any], where: object) -> dict[str, Any]:
         raise InputError(
             f"{where}: format: found {found!r}; expected {FORMAT}, or a newer dipole that knows it"
         )
-    return {name: value for name, value in settings.items() if name != "format"}
+    # Every config.yaml had a list of other data, most of them an empty one, which says nothing.
+    gone = {"format"} | ({MORE_DATA} if settings.get(MORE_DATA) == [] else set())
+    return {name: value for name, value in settings.items() if name not in gone}
 
 
 def check_former(settings: Mapping[str, Any]) -> None:
