@@ -186,7 +186,9 @@ def test_a_tower_that_reads_something_else_is_named() -> None:
     )):  # fmt: skip
         dipole.fit(columns, out="a", **QUIET)
     images = {"image": np.zeros((4, 8, 8), np.uint8), "label": [0, 1, 0, 1]}
-    with pytest.raises(InputError, match="is read by conv, resnet, vit or an encoder of your own"):
+    with pytest.raises(
+        InputError, match="is read by conv, resnet, vit, perceptron or an encoder of your own"
+    ):
         dipole.fit(images, "static", "supcon", out="b", anchor="image", label="label", **QUIET)
     with pytest.raises(InputError, match=r"ConvImage reads images .*found text, .* by static, "):
         dipole.fit(texts(), "conv", out="c", **QUIET)

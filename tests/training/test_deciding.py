@@ -60,7 +60,7 @@ def refusal(start, *args, **settings):
 def job(folder):
     """Everything that two processes see differently, one after the other."""
     from dipole.encoders import precision
-    from dipole.training import loop, validation
+    from dipole.training import loop, preparing
     from dipole.training.run import state
 
     folder, rank = Path(folder), dist.get_rank()
@@ -70,7 +70,7 @@ def job(folder):
         for name, sharded in (("patience", False), ("sharded", True)):
             calls = []
             values = [0.5 + rank * 1e-7 * k for k in range(10)]
-            patch.setattr(validation, "make_validation", measures(values, calls))
+            patch.setattr(preparing, "make_validation", measures(values, calls))
             held = {"validation": word_pairs(8), "validate_every": 1, "patience": 2}
             run = start(folder / name, epochs=4, sharded=sharded, **held)
             found[name] = run.result["step"], run.result["best"], len(calls)
@@ -104,7 +104,7 @@ def job(folder):
 
             return "planted", measure
 
-        patch.setattr(validation, "make_validation", fail)
+        patch.setattr(preparing, "make_validation", fail)
         found["error"] = refusal(start, folder / "error", epochs=1, validation=word_pairs(8))
         patch.undo()
         found["data"] = refusal(start, folder / "data", data=word_pairs(24 + rank))

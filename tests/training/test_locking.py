@@ -21,7 +21,7 @@ def towers(tiny_encoder, monkeypatch):
     monkeypatch.setattr(run, "finished", lambda folder: None)
     monkeypatch.setattr(run, "write_model", lambda folder, encoder: None)
     # Nor is it saved and loaded before: a test adds a weight that `load` does not know.
-    monkeypatch.setattr("dipole.training.fit.check_saves", lambda encoder, folder: None)
+    monkeypatch.setattr("dipole.training.one.check_saves", lambda encoder, folder: None)
     return towers
 
 

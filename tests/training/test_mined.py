@@ -38,7 +38,7 @@ def nothing(examples, encoder):
 def test_the_negatives_are_those_of_mining(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        "dipole.training.fit.train", lambda *given, **_: seen.append(given[2][0].examples) or None
+        "dipole.training.one.train", lambda *given, **_: seen.append(given[2][0].examples) or None
     )
     fit(PAIRS, out=tmp_path / "run", mine={"source": "bm25", "negatives": 2}, **SMALL)
     (found,) = seen
@@ -51,7 +51,7 @@ def test_lists_where_the_objective_compares_lists(tmp_path, monkeypatch):
     """With the scores of whoever judges: what a distillation learns from."""
     seen = []
     monkeypatch.setattr(
-        "dipole.training.fit.train", lambda *given, **_: seen.append(given[2][0].examples) or None
+        "dipole.training.one.train", lambda *given, **_: seen.append(given[2][0].examples) or None
     )
     fit(PAIRS, None, "kl-listwise", out=tmp_path / "run", mine={"source": "bm25"}, **SMALL)
     (found,) = seen
