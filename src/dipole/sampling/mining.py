@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from dipole.data import Pairs, Triplets
+from dipole.data.fields import is_of_images
 from dipole.data.inputs import batch_of, check_texts, described
 from dipole.errors import InputError
 from dipole.sampling.choosing import allowed, chosen
@@ -198,15 +199,17 @@ class Miner:
 
 def _check_written(examples: Pairs | Triplets, source: Encoder | str) -> None:
     """Anchors may be images in files, of which the paths are written; what is mined is texts."""
-    sides = {field: examples.column(field) for field in ("anchor", "positive") if len(examples)}
-    images = [field for field, column in sides.items() if not isinstance(column[0], str)]
+    sides = ("anchor", "positive")
+    images = [side for side in sides if is_of_images(examples.table.column(side))]
     if "positive" in images:
         raise InputError("mining: found images as positives, and negatives are texts; expected "
                          "texts there (--anchor and --positive the other way round)")  # fmt: skip
     if images and isinstance(source, str):
         raise InputError(f"mining: found images as anchors, and {source} reads words; expected a "
                          "model of images and texts")  # fmt: skip
-    if images and not isinstance(next(iter(sides["anchor"].contents(np.array([0])))), str):
+    if images and not isinstance(
+        next(iter(examples.column("anchor").contents(np.array([0])))), str
+    ):
         raise InputError("mining: found images without files, which triplets in a file cannot "
                          "name; expected a table with their paths")  # fmt: skip
 
