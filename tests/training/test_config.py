@@ -15,7 +15,7 @@ from dipole.training.config import make_config, read_config, write_config
         ({"data": "x", "batch_size": 0}, "batch_size: found 0; expected a number greater than"),
         ({"data": "x", "epochs": "many"}, "epochs: found 'many'; expected a valid number"),
         ({"data": "x", "epochs": float("inf")}, "epochs: found inf; expected a finite number"),
-        ({"data": "x", "temperature": float("nan")}, "temperature: found nan; expected a finite"),
+        ({"data": "x", "temperature": float("nan")}, "temperature: found nan, expected a finite"),
         ({"data": "x", "batch_size": True}, "batch_size: found True; expected a number or"),
         ({"data": "x", "seed": False}, "seed: found False; expected a number or a text, not"),
         ({"data": "x", "split": True}, "split: found True; expected a number or a text, not"),
