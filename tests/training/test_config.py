@@ -4,6 +4,7 @@ import pytest
 
 from dipole.errors import InputError
 from dipole.training.config import make_config, read_config, write_config
+from dipole.training.recipe import read_recipe
 
 
 @pytest.mark.parametrize(
@@ -15,7 +16,7 @@ from dipole.training.config import make_config, read_config, write_config
         ({"data": "x", "batch_size": 0}, "batch_size: found 0; expected a number greater than"),
         ({"data": "x", "epochs": "many"}, "epochs: found 'many'; expected a valid number"),
         ({"data": "x", "epochs": float("inf")}, "epochs: found inf; expected a finite number"),
-        ({"data": "x", "temperature": float("nan")}, "temperature: found nan; expected a finite"),
+        ({"data": "x", "temperature": float("nan")}, "temperature: found nan, expected a finite"),
         ({"data": "x", "batch_size": True}, "batch_size: found True; expected a number or"),
         ({"data": "x", "seed": False}, "seed: found False; expected a number or a text, not"),
         ({"data": "x", "split": True}, "split: found True; expected a number or a text, not"),
@@ -35,6 +36,24 @@ def test_a_wrong_setting_is_one_line(settings, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "diffcse",
+            "recipe: found 'diffcse', which is planned and not built yet; see dipole systems",
+        ),
+        ("csgcl", "recipe: found 'csgcl', which has no recipe; see dipole systems show csgcl"),
+        ("simcs", "recipe: found no 'simcs'; did you mean 'simcse'"),
+        ("mine.py", "recipe: found 'mine.py'; expected mine.py:NAME, a Recipe in it"),
+    ],
+)
+def test_a_recipe_that_is_not_there(name, message):
+    with pytest.raises(InputError) as error:
+        read_recipe(name)
+    assert str(error.value).startswith(message)
+
+
 def test_a_recipe_comes_back_as_it_went(tmp_path):
     config = make_config(
         data="pairs.csv", negative=["n1", "n2"], encoder_options={"dim": 64}, clip_norm=0
@@ -48,9 +67,9 @@ def test_a_recipe_comes_back_as_it_went(tmp_path):
     ("content", "message"),
     [
         (b"data: [1", r"recipe.yaml, line \d+: .*expected a recipe in yaml"),
-        (b"- 1\n- 2\n", "recipe.yaml: list; expected lines of `setting: value`"),
+        (b"- 1\n- 2\n", "recipe.yaml: found a list; expected lines of `setting: value`"),
         (b"data: x\nseed: 8\nseed: 9\n", "recipe.yaml, line 3: found the key 'seed' twice"),
-        (b"", "recipe.yaml: NoneType; expected lines"),
+        (b"", "recipe.yaml: found nothing; expected lines"),
         (b"data: \xff\xfe", "recipe.yaml: .*expected a recipe in yaml"),
     ],
 )

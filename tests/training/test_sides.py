@@ -101,6 +101,7 @@ def test_a_view_of_features_sees_them_without_the_towers_mark():
         (["same", "anchor=same"], "view: found same beside anchor=...; expected a side for each"),
         (["anchor=same*2"], r"view: found several for the anchor \(same\*2\); expected one"),
         (["anchor=multi-crop"], r"view: found several for the anchor \(multi-crop\)"),
+        (["query=same"], "view: found 'query=same'; expected anchor=VIEW or positive=VIEW"),
         (["anchor=word-deletoin"], "did you mean 'word-deletion'"),
         (["same"], "view: found Pairs, whose positives are given; .*; or the view of a side, as a"),
     ],

@@ -83,6 +83,21 @@ def recipes() -> dict[str, Recipe]:
     return {id: recipe for id, recipe in found.items() if recipe is not None}
 
 
+def without_recipe(id: str) -> str:
+    """Why a system has no recipe; "" of what is no system.
+
+    >>> without_recipe("diffuse"), without_recipe("csgcl")
+    ('', 'which has no recipe; see dipole systems show csgcl')
+    """
+    from dipole.systems.catalogue import entries, objectives
+
+    if id not in entries():
+        return ""
+    if id in files() or id in objectives():
+        return f"which has no recipe; see dipole systems show {id}"
+    return "which is planned and not built yet; see dipole systems"
+
+
 def claimed() -> list[str]:
     """The ids of the systems that have a claim.
 

@@ -366,7 +366,8 @@ def read_config(path: str | Path) -> dict[str, Any]:
         problem = getattr(error, "problem", None) or "cannot be read"
         raise InputError(f"{path}{where}: {problem}; expected a recipe in yaml") from None
     if not isinstance(settings, dict):
-        raise InputError(f"{path}: {type(settings).__name__}; expected lines of `setting: value`")
+        found = {"NoneType": "nothing", "list": "a list"}.get(type(settings).__name__, "text")
+        raise InputError(f"{path}: found {found}; expected lines of `setting: value`")
     return check_format(settings, path)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dipole.data import Examples
 from dipole.data.memory import in_memory
 from dipole.errors import InputError
+from dipole.lookup import is_place
 from dipole.training.kinds import KINDS, check_kind, numbers_of
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def of_sides(view: Sequence[str], *, several: bool = False) -> tuple[dict[str, s
     plain: list[str] = []
     for name in view:
         side, _, own = name.partition("=")
+        if own and side not in ("anchor", "positive") and not is_place(name):
+            raise InputError(f"view: found '{name}'; expected anchor=VIEW or positive=VIEW")
         if not own or side not in ("anchor", "positive"):
             plain.append(name)
         elif side in sides and not several:

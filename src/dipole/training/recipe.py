@@ -131,10 +131,15 @@ def read_recipe(recipe: str | Path | Recipe) -> dict[str, Any]:
     if not path.is_file() and (is_place(str(recipe)) or str(recipe) in plugins("recipe")):
         found: Recipe = find("recipe", str(recipe), {}, instance=Recipe)
         return dict(found.settings)
+    if path.suffix == ".py":
+        raise InputError(f"recipe: found '{recipe}'; expected {recipe}:NAME, a Recipe in it")
     if path.is_file() or path.suffix:
         return read_config(path)
-    known: dict[str, Recipe] = importlib.import_module(_SYSTEMS).recipes()
+    systems = importlib.import_module(_SYSTEMS)
+    known: dict[str, Recipe] = systems.recipes()
     if str(recipe) not in known:
+        if why := systems.without_recipe(str(recipe)):
+            raise InputError(f"recipe: found {str(recipe)!r}, {why}")
         others = "a yaml file or file.py:NAME"
         raise InputError(f"recipe: found no {str(recipe)!r}; {nearest(str(recipe), known, others)}")
     return dict(known[str(recipe)].settings)

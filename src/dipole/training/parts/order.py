@@ -142,7 +142,7 @@ def _wrong(
     if "views" in inputs:
         taken |= {"anchor", "positive"}
     if part.gives and not taken & given_by(part):
-        named = [name_in_batch(part, name) for name in part.gives]
+        named = dict.fromkeys(name_in_batch(part, name) for name in part.gives)
         return (
             f"gives {', '.join(named)}, and neither the objective nor another part takes any; "
             "expected an objective that does, or no such part"
