@@ -1,5 +1,6 @@
 """Code of one's own by its file: an encoder that trains, is saved and found again; the others."""
 
+import json
 import re
 import subprocess
 import sys
@@ -98,6 +99,24 @@ def test_an_encoder_of_a_file_is_found_again(desk):
     (desk / "my_tower.py").rename(desk / "moved.py")
     (gone,) = elsewhere(desk, f"{told[0]} --trust-code")
     assert "config.json: class: found 'my_tower.py:MyTower'; no such file in" in gone
+
+
+def test_the_modality_of_the_page(desk):
+    """Sounds alone, and with texts beside them; the commands are the page's."""
+    (desk / "my_sound.py").write_text(code_of("encoders.md", "## A modality of your own"))
+    sounds = [[((i + 3) * t % 97) / 97 for t in range(100 + i)] for i in range(24)]
+    files = {
+        "heard": [{"anchor": sound, "positive": sound[5:]} for sound in sounds],
+        "sounds": [{"sound": s, "caption": f"sound of kind {i}"} for i, s in enumerate(sounds)],
+    }
+    for name, rows in files.items():
+        (desk / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    text = (DOCS / "encoders.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    block = text.partition("## A modality of your own")[2].partition("```bash\n")[2]
+    alone, beside, measured = block.partition("```")[0].splitlines()
+    dipole(*alone.split()[1:], "--max-steps", 2)
+    dipole(*beside.split()[1:], "--max-steps", 2)
+    assert "MRR@10" in dipole(*measured.split()[1:])
 
 
 LOAD = """    @classmethod

@@ -14,7 +14,7 @@ pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
 
-@pytest.mark.parametrize(("page", "count"), [("views.md", 6), ("images.md", 2)])
+@pytest.mark.parametrize(("page", "count"), [("views.md", 8), ("images.md", 2)])
 def test_the_examples_of_a_page_run_one_after_the_other(
     page: str,
     count: int,
