@@ -108,13 +108,33 @@ def _run(id: str, own: System | None, losses: Sequence[str]) -> list[str]:
     lines: list[str] = []
     if own is not None and own.recipe is not None:
         wanted: Sequence[Kind] = own.recipe.settings.get("wants", ()) or ("pairs",)
-        lines += dict.fromkeys(_command(f"--recipe {id}", kind) for kind in wanted)
+        what = f"--recipe {id}{_beside(own.recipe.settings)}"
+        lines += dict.fromkeys(_command(what, kind) for kind in wanted)
     if own is not None and own.place:
         module, _, name = own.place.partition(":")
         lines.append(f"from {module} import {name}")
     if not lines and losses:
         lines.append(f"dipole train --objective {losses[0]} --data FILE --out RUN")
     return lines or [f"dipole prove {id}"]
+
+
+def _beside(settings: Mapping[str, Any]) -> str:
+    """What a user has to say beside the data: a model to start from, what an encoder needs."""
+    from dipole.encoders.registry import encoder_class
+
+    if "encoder" not in settings:
+        starts = "adapter" in settings or "matryoshka_layers" in settings
+        return " --encoder FOLDER" if starts else ""
+    cls = encoder_class(settings["encoder"])
+    if "from_columns" in vars(cls):
+        return ""
+    needed = [
+        name
+        for name, parameter in inspect.signature(cls.from_inputs).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty
+        and name not in settings.get("encoder_options", {})
+    ]  # fmt: skip
+    return "".join(f" --encoder-option {name}=VALUE" for name in needed)
 
 
 def _command(what: str, kind: Kind) -> str:
