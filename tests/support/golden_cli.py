@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from support.kinds import ROWS
 
+# Where this file is: pages are shown with their whole path.
+CHECKOUT = str(Path(__file__).resolve().parents[2])
 TRAINED = "--max-steps 3 --batch-size 8 --precision fp32 --encoder-option dim=16"
 COMMANDS = (
     f"train --data pairs.csv --out run {TRAINED} --validation 0.25",
@@ -58,7 +60,8 @@ def _lines(app: object, command: str, folder: str) -> list[str]:
     done = CliRunner(env={"COLUMNS": "100"}).invoke(app, command.split())  # type: ignore[arg-type]
     error = "" if isinstance(done.exception, SystemExit | None) else f" {done.exception!r}"
     lines = [f"exit {done.exit_code}{error}", *done.output.splitlines()]
-    lines = [_without_times(line.replace(folder, ".")).strip() for line in lines]
+    lines = [line.replace(folder, ".").replace(CHECKOUT, "CHECKOUT") for line in lines]
+    lines = [_without_times(line).strip() for line in lines]
     return [line for line in lines if line]
 
 

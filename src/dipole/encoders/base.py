@@ -142,7 +142,7 @@ class Encoder(nn.Module):
 
         Longest first: a batch that does not fit in memory says so in the first second.
         """
-        lengths = self.lengths(inputs)
+        lengths = np.asarray(self.lengths(inputs))
         order = np.argsort(-lengths, kind="stable")
         for part in pack(lengths[order], token_budget):
             indices = order[part]

@@ -124,7 +124,7 @@ def _with_defaults(config: Config, encoder: Encoder) -> Config:
 
     missing = {
         name: value
-        for name, value in encoder.training_defaults.items()
+        for name, value in (Encoder.training_defaults | encoder.training_defaults).items()
         if getattr(config, name) is None
     }
     if missing.get("precision") == "auto":  # settled once: a resumed run computes as it began
