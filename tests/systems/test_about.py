@@ -20,9 +20,22 @@ def test_everything_that_is_there_is_said(id):
     assert found["run"]
     own = system(id) if id in files() else None
     if own is not None and own.recipe is not None:
-        assert f"--recipe {id} --data " in found["run"][0]
+        assert found["run"][0].startswith(f"dipole train --recipe {id} ")
+        assert " --data " in found["run"][0]
         assert {want["kind"] for want in found["wants"]} == set(own.recipe.settings["wants"])
         assert found["settings"] | {"wants": own.recipe.settings["wants"]} == own.recipe.settings
+
+
+@pytest.mark.parametrize(
+    ("id", "beside"),
+    [
+        ("dse", "--encoder-option model=VALUE"),
+        ("promcse", "--encoder FOLDER"),
+        ("moe-sentence-similarity", "--encoder-option base=VALUE --encoder-option domains=VALUE"),
+    ],
+)
+def test_what_a_recipe_needs_beside_the_data_is_in_the_command(id, beside):
+    assert f"--recipe {id} {beside} --data " in about(id)["run"][0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
