@@ -135,7 +135,10 @@ def test_views_of_both_sides_of_pairs():
     ("names", "message"),
     [
         (["anchor=weak"], "found none of the positives"),
-        (["image=weak", "positive=same"], "found image=weak beside positive"),
+        (
+            ["image=weak", "positive=same"],
+            "found 'image=weak'; expected anchor=VIEW or positive=VIEW",
+        ),
         (["anchor=multi-crop", "positive=same"], "several renderings in one for anchor"),
         (["anchor=wek", "positive=same"], "did you mean 'weak'"),
     ],
