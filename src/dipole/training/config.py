@@ -18,9 +18,6 @@ from dipole.training.kinds import Kind
 from dipole.training.yaml_loading import load_yaml
 
 Tracker = Literal["tensorboard", "wandb", "trackio"]
-SAMPLERS = (
-    "unique", "clusters", "neighbours", "apart", "sources", "shares", "classes", "curriculum",
-)  # fmt: skip
 
 
 class Config(Settings):
@@ -322,8 +319,12 @@ class Config(Settings):
     @field_validator("sampler")
     @classmethod
     def _is_a_sampler(cls, value: str) -> str:
+        if value == "unique" or is_place(value):
+            return value
+        from dipole.training.samplers import SAMPLERS
+
         known = [*SAMPLERS, *plugins("sampler")]
-        if value in known or is_place(value):
+        if value in known:
             return value
         raise ValueError(nearest(value, known, "file.py:name"))
 

@@ -158,6 +158,10 @@ SAMPLERS: dict[str, tuple[Callable[..., Plan], Callable[..., np.ndarray] | None]
 }
 
 
+# Those that ask who is near among the rows of one source, and so have a task for each.
+OF_ONE_SOURCE = frozenset({"neighbours"})
+
+
 def sampler_of(name: str) -> tuple[Callable[..., Plan], Callable[..., np.ndarray] | None]:
     """The sampler of this name, or a function of your own, which makes a `Plan` of `Material`."""
     if name in SAMPLERS:

@@ -17,6 +17,7 @@ from dipole.training.examples import check_no_columns, load_examples
 from dipole.training.kinds import KINDS, Kind, kind_of
 from dipole.training.known import known_settings
 from dipole.training.prompts import prompted
+from dipole.training.samplers import OF_ONE_SOURCE
 from dipole.training.sources import COLUMNS, Source, of_kind, of_source, sources_of
 from dipole.training.steps import Step, make_step
 from dipole.training.towers import inputs_of
@@ -163,7 +164,7 @@ def _is_one(one: _Loaded, other: _Loaded) -> bool:
     (first, examples, *_), (second, others, *_) = one, other
     if type(examples) is not type(others) or first.share or second.share:
         return False
-    if "validation" in second.own or second.config.sampler == "neighbours":  # B3's, of one source
+    if "validation" in second.own or second.config.sampler in OF_ONE_SOURCE:
         return False
     if second.config.mine and isinstance(examples, Pairs):  # each among its own
         return False
