@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from dipole.data import Labeled, load_labeled
 from dipole.errors import RunError
 from dipole.objectives import InfoNCE
+from dipole.studies.benches.training import on_bench
 from dipole.studies.budget import parse_budget
 from dipole.studies.cells import Cell, default_root
 from dipole.studies.claim import AtLeast, AtMost, Claim, Inequality
@@ -70,12 +71,14 @@ def images(part: str, quick: bool) -> Labeled:
 
 def peaks(seed: int, quick: bool) -> dict[str, float]:
     """Peak memory (MB) of processes that make two steps on images, as their whole."""
-    settings = {
-        "data": "dipole.systems.retrieval.grad_cache:images",
-        "encoder": "conv",
-        "encoder_options": {"widths": [64, 128, 128, 256]},
-        "view": ["weak"],
-    }
+    settings = on_bench(
+        RECIPE,
+        data="dipole.systems.retrieval.grad_cache:images",
+        encoder="conv",
+        encoder_options={"widths": [64, 128, 128, 256]},
+        view=["weak"],
+        chunk=None,
+    )
     large = 64 if quick else LARGE
     sizes: dict[str, dict[str, int]] = {
         "memory, batch 16": {"batch_size": SMALL},
@@ -91,20 +94,21 @@ def peaks(seed: int, quick: bool) -> dict[str, float]:
     return {row.cell.arm: row.cost.peak_mb for row in rows}
 
 
+# As the paper trains a retriever on one GPU: batches of 128 pairs in pieces of 16.
+RECIPE = Recipe(
+    wants=["pairs", "triplets"],
+    objective="infonce",
+    objective_options={"symmetric": False},
+    batch_size=128,
+    chunk=16,
+)
 SYSTEM = System(
     id="grad-cache",
     paper=(
         "Gao et al. 2021, Scaling Deep Contrastive Learning Batch Size under Memory Limited "
         "Setup, arXiv 2101.06983"
     ),
-    # As the paper trains a retriever on one GPU: batches of 128 pairs in pieces of 16.
-    recipe=Recipe(
-        wants=["pairs", "triplets"],
-        objective="infonce",
-        objective_options={"symmetric": False},
-        batch_size=128,
-        chunk=16,
-    ),
+    recipe=RECIPE,
     claim=Claim(
         sentence=(
             "A large batch encoded in chunks has exactly its own gradient at the memory of a "
@@ -114,12 +118,11 @@ SYSTEM = System(
         settings={
             "encoder": "static",
             "encoder_options": {"dim": 128, "vocabulary": 8192, "buckets": 2048},
-            "objective": "infonce",
             "temperature": 0.07,
         },
         arms={
-            "batch 16": {"batch_size": SMALL},
-            "batch 512, chunks of 16": {"batch_size": LARGE, "chunk": SMALL},
+            "batch 16": on_bench(RECIPE, batch_size=SMALL, chunk=None),
+            "batch 512, chunks of 16": on_bench(RECIPE, batch_size=LARGE, chunk=SMALL),
         },
         measures=["retrieval"],
         experiment=experiment,

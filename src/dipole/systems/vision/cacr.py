@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dipole.data import Labeled
+from dipole.studies.benches.training import on_bench
 from dipole.studies.claim import AtLeast, Claim, Inequality
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
@@ -48,11 +49,11 @@ RECIPE = Recipe(
     weight_decay=1e-4,
     clip_norm=None,
 )
-# On the bench, with the tower's own AdamW.
-OWN = {"encoder": "conv", "view": ["simclr*4"], "objective": RECIPE.settings["objective"]}
-INFONCE = OWN | {
-    "objective": "modalities", "objective_options": {"within": True}, "temperature": 0.2,
-}  # fmt: skip
+VIEWS = ["simclr*4"]
+CACR = on_bench(RECIPE, view=VIEWS)
+INFONCE = on_bench(
+    RECIPE, view=VIEWS, objective="modalities", objective_options={"within": True}, temperature=0.2
+)
 
 
 SYSTEM = System(
@@ -70,14 +71,16 @@ SYSTEM = System(
         data="fashion-mnist-14",
         settings={"batch_size": 64},
         arms={
-            "cacr": OWN,
+            "cacr": CACR,
             "infonce": INFONCE,
-            "cacr, long tail": OWN | LONG_TAILED,
+            "cacr, long tail": CACR | LONG_TAILED,
             "infonce, long tail": INFONCE | LONG_TAILED,
-            "cacr, uniform weights": OWN
-            | {"objective_options": {"t_positive": 1e-6, "t_negative": 1e-6}},
-            "align-uniform": OWN
-            | {"objective": "align-uniform", "view": ["simclr"], "batch_size": 128},
+            "cacr, uniform weights": on_bench(
+                RECIPE, view=VIEWS, objective_options={"t_positive": 1e-6, "t_negative": 1e-6}
+            ),
+            "align-uniform": on_bench(
+                RECIPE, objective="align-uniform", view=["simclr"], batch_size=128
+            ),
         },
         measures=["knn"],
         budget="200steps",
@@ -99,7 +102,7 @@ SYSTEM = System(
         ],
         notes=(
             "The long tail keeps 300 images of the first class and 15 of the last; neighbours are"
-            " looked for among the images trained on, the test is balanced. All arms take the same"
+            " looked for among the images trained on, the test is balanced. Four views, where the recipe has five. All arms take the same"
             " number of steps; InfoNCE is the mean over the pairs of four views. Alignment and"
             " uniformity take two views of twice as many images."
         ),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from dipole.studies.benches.training import on_bench
 from dipole.studies.claim import AtLeast, Claim, Outcome
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
@@ -26,8 +27,6 @@ RECIPE = Recipe(
     weight_decay=1e-6,
     clip_norm=None,
 )
-# On the bench, with the tower's own AdamW.
-OWN = {name: RECIPE.settings[name] for name in ("encoder", "view", "objective")}
 
 
 def gaps(outcome: Outcome) -> Mapping[str, np.ndarray]:
@@ -54,14 +53,14 @@ SYSTEM = System(
         data="fashion-mnist-14",
         settings={"batch_size": 128},
         arms={
-            "groco": OWN,
+            "groco": on_bench(RECIPE),
             **{
-                f"ntxent {t}": OWN
-                | {
-                    "objective": "modalities",
-                    "objective_options": {"within": True},
-                    "temperature": t,
-                }
+                f"ntxent {t}": on_bench(
+                    RECIPE,
+                    objective="modalities",
+                    objective_options={"within": True},
+                    temperature=t,
+                )
                 for t in TEMPERATURES
             },
         },

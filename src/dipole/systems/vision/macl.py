@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from dipole.studies.benches.training import on_bench
 from dipole.studies.claim import AtLeast, AtMost, Claim, Inequality, Outcome
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
@@ -22,22 +23,23 @@ def spreads(outcome: Outcome) -> Mapping[str, np.ndarray]:
     return found
 
 
+# For images; the paper's sentences start at 0.05 with alpha = 2 and a threshold of 0.8.
+RECIPE = Recipe(
+    wants=["images"],
+    encoder="conv",
+    view=["simclr"],
+    objective="macl",
+    objective_options={"alpha": 0.5, "threshold": 0.0},
+    temperature=0.1,
+    batch_size=256,
+)
 SYSTEM = System(
     id="macl",
     paper=(
         "Huang et al. 2023, Model-Aware Contrastive Learning: Towards Escaping the Dilemmas, "
         "arXiv 2207.07874"
     ),
-    # For images; the paper's sentences start at 0.05 with alpha = 2 and a threshold of 0.8.
-    recipe=Recipe(
-        wants=["images"],
-        encoder="conv",
-        view=["simclr"],
-        objective="macl",
-        objective_options={"alpha": 0.5, "threshold": 0.0},
-        temperature=0.1,
-        batch_size=256,
-    ),
+    recipe=RECIPE,
     claim=Claim(
         sentence=(
             "A temperature that rises with the alignment of the positive pairs, and rows weighted "
@@ -45,11 +47,15 @@ SYSTEM = System(
             "temperature they start from."
         ),
         data="fashion-mnist-14",
-        settings={"encoder": "conv", "view": ["simclr"], "batch_size": 32},
+        settings={"batch_size": 32},
         arms={
-            f"{name} {t}": {"objective": name, "temperature": t}
-            for t in TEMPERATURES
-            for name in ("ntxent", "macl")
+            **{
+                f"ntxent {t}": on_bench(
+                    RECIPE, objective="ntxent", objective_options={}, temperature=t
+                )
+                for t in TEMPERATURES
+            },
+            **{f"macl {t}": on_bench(RECIPE, temperature=t) for t in TEMPERATURES},
         },
         measures=["knn"],
         derive=spreads,

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from dipole.studies.benches.training import on_bench
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
@@ -31,41 +32,42 @@ def experiment(seed: int, quick: bool) -> dict[str, float]:
 PARTS: list[dict[str, Any]] = [{"queue": {"size": 1024}}, {"teacher": {"decay": 0.99}}]
 MIXED = {"mixed": {"hardest": 128, "mixes": 128, "with_anchor": 16}}
 
+# MoCo v2 with a queue of 16,384, mixing after 15 of 200 epochs; the rate, 0.03 for 256, is
+# MoCo's. The claim's runs are short: a small queue, a fast teacher, few mixtures.
+RECIPE = Recipe(
+    wants=["images"],
+    encoder="conv",
+    view=["simclr"],
+    objective="queue-infonce",
+    temperature=0.2,
+    parts=[
+        {"queue": {"size": 16384}},
+        {"mixed": {"hardest": 1024, "mixes": 1024, "with_anchor": 128, "after": 0.075}},
+        {"teacher": {"decay": 0.999}},
+    ],
+    batch_size=256,
+    optimizer="sgd",
+    optimizer_options={"momentum": 0.9},
+    learning_rate=0.03,
+    schedule="cosine",
+    warmup=0,
+    weight_decay=1e-4,
+    clip_norm=None,
+)
 SYSTEM = System(
     id="mochi",
     paper="Kalantidis et al. 2020, Hard Negative Mixing for Contrastive Learning, arXiv 2010.01028",
-    # MoCo v2 with a queue of 16,384, mixing after 15 of 200 epochs; the rate, 0.03 for 256, is
-    # MoCo's. The claim's runs are short: a small queue, a fast teacher, AdamW.
-    recipe=Recipe(
-        wants=["images"],
-        encoder="conv",
-        view=["simclr"],
-        objective="queue-infonce",
-        temperature=0.2,
-        parts=[
-            {"queue": {"size": 16384}},
-            {"mixed": {"hardest": 1024, "mixes": 1024, "with_anchor": 128, "after": 0.075}},
-            {"teacher": {"decay": 0.999}},
-        ],
-        batch_size=256,
-        optimizer="sgd",
-        optimizer_options={"momentum": 0.9},
-        learning_rate=0.03,
-        schedule="cosine",
-        warmup=0,
-        weight_decay=1e-4,
-        clip_norm=None,
-    ),
+    recipe=RECIPE,
     claim=Claim(
         sentence=(
             "Synthetic negatives, mixed from an anchor's hardest and from the anchor itself, use "
             "the space more evenly and learn as much or more."
         ),
         data="fashion-mnist-14",
-        settings={"encoder": "conv", "view": ["simclr"], "batch_size": 128},
+        settings={"batch_size": 128},
         arms={
-            "moco": {"objective": "queue-infonce", "parts": PARTS},
-            "mochi": {"objective": "queue-infonce", "parts": [*PARTS, MIXED]},
+            "moco": on_bench(RECIPE, parts=PARTS),
+            "mochi": on_bench(RECIPE, parts=[*PARTS, MIXED]),
         },
         measures=["knn", "geometry"],
         experiment=experiment,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dipole.studies.benches.training import on_bench
 from dipole.studies.claim import AtLeast, Claim, Outcome
 from dipole.studies.measures import Measured, Trained
 from dipole.systems.base import System
@@ -48,9 +49,8 @@ RECIPE = Recipe(
     objective_options={"hardest": HARDEST},
     parts=[{"queue": {"size": QUEUE}}, {"teacher": {"decay": 0.99}}],
 )
-OWN: dict[str, Any] = RECIPE.settings | {"wants": []}  # images of a bench have classes
-WHOLE: dict[str, Any] = {"objective_options": {}}
-
+WHOLE: dict[str, Any] = {"objective_options": {"hardest": None}}
+ONE_SIDE = "queue-infonce"
 
 SYSTEM = System(
     id="moco-dual-hard",
@@ -67,10 +67,10 @@ SYSTEM = System(
         data="fashion-mnist-14",
         settings={"batch_size": 128},
         arms={
-            "moco": OWN | {"objective": "queue-infonce"} | WHOLE,
-            "hardest": OWN | {"objective": "queue-infonce"},
-            "dual": OWN | WHOLE,
-            "dual, hardest": OWN,
+            "moco": on_bench(RECIPE, objective=ONE_SIDE, **WHOLE),
+            "hardest": on_bench(RECIPE, objective=ONE_SIDE),
+            "dual": on_bench(RECIPE, **WHOLE),
+            "dual, hardest": on_bench(RECIPE),
         },
         measures=["knn", "dipole.systems.vision.moco_dual_hard:false_negatives"],
         derive=shares,

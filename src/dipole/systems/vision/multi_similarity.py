@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from dipole.data import Labeled
+from dipole.studies.benches.training import on_bench
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.studies.measures import Trained
 from dipole.systems.base import System
@@ -45,8 +47,8 @@ RECIPE = Recipe(
     sampler_options={"per_class": 5},
     batch_size=80,
 )
-# Of images a weak view, twice; a batch has all five classes of the bench.
-OWN = RECIPE.settings | {"view": ["weak"], "sampler_options": {}}
+# Of images a weak view, twice; a batch has as many of all five classes of the bench.
+BENCH: dict[str, Any] = {"view": ["weak"], "sampler_options": {"per_class": 4}}
 
 SYSTEM = System(
     id="multi-similarity",
@@ -61,13 +63,17 @@ SYSTEM = System(
             "unseen classes better than the contrastive and the triplet loss; its miner helps."
         ),
         data=f"{HERE}:unseen_classes",
-        settings={"encoder": "conv"},
+        settings={"encoder": "conv", "batch_size": 80},
         arms={
-            "multi-similarity": OWN,
-            "without miner": OWN | {"objective_options": {"epsilon": None}},
-            "contrastive": OWN | {"objective": "contrastive-batch"},
-            "triplet": OWN
-            | {"objective": "triplet-batch", "objective_options": {"mining": "semi-hard"}},
+            "multi-similarity": on_bench(RECIPE, **BENCH),
+            "without miner": on_bench(RECIPE, objective_options={"epsilon": None}, **BENCH),
+            "contrastive": on_bench(RECIPE, objective="contrastive-batch", **BENCH),
+            "triplet": on_bench(
+                RECIPE,
+                objective="triplet-batch",
+                objective_options={"mining": "semi-hard"},
+                **BENCH,
+            ),
         },
         measures=[f"{HERE}:nearest"],
         budget="8epochs",

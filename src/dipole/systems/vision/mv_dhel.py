@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dipole.studies.benches.training import on_bench
 from dipole.studies.claim import AtLeast, Claim, Inequality
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
@@ -22,8 +23,6 @@ RECIPE = Recipe(
     weight_decay=1e-6,
     clip_norm=None,
 )
-# On the bench, with the tower's own AdamW.
-OWN = {name: RECIPE.settings[name] for name in ("encoder", "view", "objective")}
 
 
 def views(count: int) -> dict[str, object]:
@@ -46,18 +45,18 @@ SYSTEM = System(
         data="fashion-mnist-14",
         settings={"batch_size": 64},
         arms={
-            "mv-dhel, 2 views": OWN | views(2),
-            "mv-dhel, 4 views": OWN | views(4),
-            "mv-dhel, 5 views": OWN | views(5),
+            "mv-dhel, 2 views": on_bench(RECIPE, **views(2)),
+            "mv-dhel, 4 views": on_bench(RECIPE, **views(4)),
+            "mv-dhel, 5 views": on_bench(RECIPE, **views(5)),
         }
         | {
-            f"pairwise {t}, 4 views": OWN
-            | views(4)
-            | {
-                "objective": "modalities",
-                "objective_options": {"within": True},
-                "temperature": t,
-            }
+            f"pairwise {t}, 4 views": on_bench(
+                RECIPE,
+                objective="modalities",
+                objective_options={"within": True},
+                temperature=t,
+                **views(4),
+            )
             for t in (0.1, 0.2, 0.5)
         },
         measures=["knn", "geometry"],

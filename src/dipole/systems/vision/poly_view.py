@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from dipole.studies.benches.training import on_bench
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
@@ -12,7 +13,6 @@ PASSES = 16  # encoded images per example of the training set
 RECIPE = Recipe(
     wants=["images"], encoder="conv", view=["simclr*8"], objective="poly-view", temperature=0.1
 )
-OWN = RECIPE.settings | {"wants": []}  # images of a bench have classes
 
 
 def shaped(views: int) -> dict[str, object]:
@@ -56,10 +56,12 @@ SYSTEM = System(
         "examples in a batch.",
         data="fashion-mnist-14",
         arms={
-            "ntxent, 128 x 2": OWN | {"objective": "ntxent"} | shaped(2),
-            "geometric, 64 x 4": OWN | shaped(4),
-            "geometric, 32 x 8": OWN | shaped(8),
-            "sufficient, 32 x 8": OWN | {"objective_options": {"mode": "sufficient"}} | shaped(8),
+            "ntxent, 128 x 2": on_bench(RECIPE, objective="ntxent", **shaped(2)),
+            "geometric, 64 x 4": on_bench(RECIPE, **shaped(4)),
+            "geometric, 32 x 8": on_bench(RECIPE, **shaped(8)),
+            "sufficient, 32 x 8": on_bench(
+                RECIPE, objective_options={"mode": "sufficient"}, **shaped(8)
+            ),
         },
         measures=["knn"],
         experiment=experiment,

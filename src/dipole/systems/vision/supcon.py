@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from dipole.declared import Count
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.maths import reduce
+from dipole.studies.benches.training import on_bench
 from dipole.studies.claim import AtLeast, Claim
 from dipole.studies.measures import Trained
 from dipole.systems.base import System
@@ -61,40 +62,43 @@ def damaged(model: Trained) -> Mapping[str, np.ndarray]:
     }
 
 
+# Small images, as in the paper: momentum SGD at 0.5 for 1,024, ten epochs of 1,000 to warm up.
+# Its strongest views are AutoAugment's; decay and the like are those of the authors' code.
+RECIPE = Recipe(
+    wants=["labelled-images"],
+    encoder="conv",
+    view=["simclr"],
+    objective="supcon",
+    temperature=0.1,
+    batch_size=1024,
+    optimizer="sgd",
+    optimizer_options={"momentum": 0.9},
+    learning_rate=0.5,
+    schedule="cosine",
+    warmup=0.01,
+    weight_decay=1e-4,
+    clip_norm=None,
+)
 SYSTEM = System(
     id="supcon",
     paper="Khosla et al. 2020, Supervised Contrastive Learning, arXiv 2004.11362",
-    # Small images, as in the paper: momentum SGD at 0.5 for 1,024, ten epochs of 1,000 to warm up.
-    # Its strongest views are AutoAugment's; decay and the like are those of the authors' code.
-    recipe=Recipe(
-        wants=["labelled-images"],
-        encoder="conv",
-        view=["simclr"],
-        objective="supcon",
-        temperature=0.1,
-        batch_size=1024,
-        optimizer="sgd",
-        optimizer_options={"momentum": 0.9},
-        learning_rate=0.5,
-        schedule="cosine",
-        warmup=0.01,
-        weight_decay=1e-4,
-        clip_norm=None,
-    ),
+    recipe=RECIPE,
     claim=Claim(
         sentence=(
             "Contrasting classes learns as much as cross-entropy and is more robust to damaged "
             "images; the mean over positives belongs outside the logarithm."
         ),
         data="fashion-mnist-14",
-        settings={"encoder": "conv", "view": ["simclr"], "batch_size": 128},
+        settings={"batch_size": 128},
         arms={
-            "out": {"objective": "supcon"},
-            "in": {"objective": "supcon", "objective_options": {"variant": "in"}},
-            "cross-entropy": {
-                "objective": f"{HERE}:CrossEntropy",
-                "encoder_options": {"head": None},
-            },
+            "out": on_bench(RECIPE),
+            "in": on_bench(RECIPE, objective_options={"variant": "in"}),
+            "cross-entropy": on_bench(
+                RECIPE,
+                objective=f"{HERE}:CrossEntropy",
+                temperature=None,
+                encoder_options={"head": None},
+            ),
         },
         measures=[f"{HERE}:damaged"],
         budget="6epochs",
