@@ -131,7 +131,7 @@ def test_what_is_not_there():
         show("diffcse")
     with pytest.raises(InputError, match="system: found no 'dlc'; did you mean 'dcl'"):
         show("dlc")
-    with pytest.raises(InputError, match="systems: found 'dcl'; expected show dcl"):
+    with pytest.raises(InputError, match="systems: found 'dcl'; expected dipole systems show dcl"):
         systems("dcl")
     with pytest.raises(InputError, match="--json: found before show; expected behind it"):
         systems("--json", "show", "dcl")

@@ -12,7 +12,7 @@ from dipole.training.recipe import read_recipe
     [
         ({"data": "x", "bach_size": 3}, "bach_size: no such setting; did you mean 'batch_size'?"),
         ({"data": "x", "zzz": 3}, "zzz: no such setting; see dipole train --help"),
-        ({}, "data: missing; expected File (jsonl"),
+        ({}, "data: none given; expected a file, a folder, the name"),
         ({"data": "x", "batch_size": 0}, "batch_size: found 0; expected a number greater than"),
         ({"data": "x", "epochs": "many"}, "epochs: found 'many'; expected a valid number"),
         ({"data": "x", "epochs": float("inf")}, "epochs: found inf; expected a finite number"),

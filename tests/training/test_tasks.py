@@ -231,11 +231,20 @@ def test_the_objective_follows_from_the_kind_of_data(files):
 
 
 def test_kinds_without_an_objective_have_the_trainings(files):
-    config = make_config(data=files["pairs"], objective="dcl", by_kind={"graded": "cosent"})
-    assert load_tasks(config)[0].config.objective == "dcl"
+    by_kind = {"graded": "cosent"}
+    config = make_config(
+        data=files["pairs"], objective="dcl", by_kind=by_kind, sources=[files["graded"]]
+    )
+    assert [task.config.objective for task in load_tasks(config)] == ["dcl", "cosent"]
     triplets = Triplets.from_columns({"anchor": ["a"], "positive": ["b"], "negatives": [["c"]]})
     config = make_config(data="python: x", by_kind={"pairs": "dcl"})
     assert load_tasks(config, triplets)[0].config.objective == "dcl"  # triplets are pairs as well
+
+
+def test_an_objective_for_a_kind_that_never_comes_is_said(files):
+    config = make_config(data=files["pairs"], by_kind={"graded": "cosent"})
+    with pytest.raises(InputError, match="objectives for graded, and the data are pairs"):
+        load_tasks(config)
 
 
 def test_an_objective_that_is_given_goes_before_those_of_a_recipe(files, tmp_path):

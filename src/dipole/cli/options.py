@@ -90,7 +90,8 @@ def key_values(pairs: list[str], option: str) -> dict[str, Any]:
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:
     kind = _plain(field.annotation)
     default = field.get_default(call_default_factory=True)
-    has_default = not field.is_required() and default not in (None, [], {})
+    is_shown = default not in (None, [], {}) and default is not False
+    has_default = is_shown and not field.is_required() and "default" not in _extra(field)
     option = typer.Option(
         _flag(name, field),
         help=f"{field.description} Default: {default}." if has_default else field.description,

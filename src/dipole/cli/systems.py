@@ -26,7 +26,9 @@ class _Systems(Group):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         command = super().get_command(ctx, cmd_name)
         if command is None:
-            raise InputError(f"systems: found {cmd_name!r}; expected show {cmd_name}, or options")
+            raise InputError(
+                f"systems: found {cmd_name!r}; expected dipole systems show {cmd_name}"
+            )
         return command
 
 

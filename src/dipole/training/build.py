@@ -15,7 +15,7 @@ from dipole.encoders.base import SIDES, Encoder
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, UNIQUE, VIEWED
 from dipole.training.config import Config
-from dipole.training.examples import are_one_thing, load_examples, of_sides
+from dipole.training.examples import are_one_thing, load_examples, of_sides, view_columns
 from dipole.training.known import completed
 from dipole.training.run.seeding import seed_step
 
@@ -136,7 +136,7 @@ def build_parts(
         examples,
         inputs_of(objective),
         roles=roles_of(objective),
-        views=[f"{side}_view" for side in of_sides(config.view, several=True)[0]],
+        views=view_columns(config.view),
         objective=objective,
         seed=config.seed,
         show_progress=show_progress,
@@ -156,8 +156,7 @@ def parts_by_task(tasks: Sequence[Task]) -> list[list[Any]]:
     for task in tasks:
         named = task.config.parts
         parts = made(named)
-        views = [f"{side}_view" for side in of_sides(task.config.view)[0]]
-        found = useful(parts, task.inputs, task.examples, views)
+        found = useful(parts, task.inputs, task.examples, view_columns(task.config.view))
         use = ["parts" in task.own or part in found for part in parts]
         kept.append([entry for entry, used in zip(named, use, strict=True) if used])
     for place, entry in enumerate(tasks[0].config.parts):
@@ -239,8 +238,6 @@ def build_encoder(config: Config, *examples: Examples, kept: Path | None = None)
             queries, documents = (list(chain(*side)) for side in zip(*each, strict=True))
         encoder = make_encoder(config.encoder, queries, documents, **config.encoder_options)
     if config.adapter is None:
-        if config.adapter_options:
-            raise InputError("adapter-option: found no adapter; expected --adapter too")
         return encoder
     from dipole.encoders.adapters import AdaptedText
     from dipole.encoders.transformer_text import TransformerText
@@ -319,6 +316,11 @@ def build_objective(config: Config, known: Mapping[str, Any] | None = None) -> O
     seed_step(config.seed, 0)
     options = dict(config.objective_options)
     if config.temperature is not None:
+        if "temperature" in options:
+            raise InputError(
+                f"temperature: found {config.temperature}, and {options['temperature']} in "
+                "objective_options; expected one of the two"
+            )
         options["temperature"] = config.temperature
     options = completed(config.objective, options, known)
     objective = build_sum(config.objective, config.combine, options)

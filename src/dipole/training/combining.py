@@ -24,8 +24,13 @@ def read_sum(text: str) -> list[tuple[float, str]]:
     [(1.0, 'infonce(negative=past)'), (0.1, 'align-uniform')]
     """
     terms = []
-    for part in text.split("+"):
+    for part in re.split(r"(?<!\d[eE])\+", text):
         found = _TERM.fullmatch(part)
+        if found and not found[3] and (found[2].count("(") != found[2].count(")")):
+            raise InputError(
+                f"objective: found {part.strip()!r}; expected NAME(INPUT=TENSOR, ...), as "
+                "infonce(negative=past)"
+            )
         try:
             weight = float(found[1] or 1) if found else 0.0
         except ValueError:
@@ -79,7 +84,9 @@ def build_sum(text: str, combine: str, settings: dict[str, Any]) -> Objective:
         objective = built(name, inputs, **settings)
         return objective if weight == 1 else weight * objective
     own: dict[str, dict[str, Any]] = {name: {} for _, name in terms}
-    for key, value in settings.items():
+    # What is said of one part goes before what is said of all.
+    general_first = sorted(settings.items(), key=lambda item: "." in item[0])
+    for key, value in general_first:
         named = [n for n in own if key.startswith(f"{n}.")]
         takes = named or [n for n in own if key in options(objective_class(n))]
         if not takes:

@@ -56,13 +56,13 @@ class Config(Settings):
         None, description="Column of classes, for labelled texts in --anchor (supcon)."
     )
     on_bad_row: Literal["error", "skip"] = Field(
-        "error", description="What to do with a row that cannot be used."
+        "error", description="error, or skip: leave out rows that cannot be used."
     )
     wants: list[Kind] = Field(
         default_factory=list,
         description="Kind of data: texts, images, pairs, image-text, modalities, triplets, "
         "graded, labelled, labelled-images, numbered, lists; repeatable where several will do. "
-        "Found out if not given.",
+        "Detected if not given.",
     )
 
     prompts: dict[Literal["query", "document"], str] = Field(
@@ -75,7 +75,8 @@ class Config(Settings):
         "static",
         description="static (texts), conv, resnet, vit (images), all trained from scratch; towers "
         "(one per modality: --encoder-option text=ENCODER); a model folder, a hub id, or a class "
-        "of your own, file.py:Class. Found out from the data: static, conv or towers.",
+        "of your own, file.py:Class. If not given, by the data: static, conv or towers.",
+        json_schema_extra={"default": "said"},
     )
     encoder_options: dict[str, Any] = Field(
         default_factory=dict, description="Setting of the encoder, KEY=VALUE; repeatable."
@@ -109,7 +110,8 @@ class Config(Settings):
     )
     temperature: str | float | None = Field(
         None,
-        description="Temperature of the objective, or how it changes, cosine:START:END or linear; "
+        description="Temperature of the objective, or how it changes, cosine:START:END or "
+        "linear:START:END; "
         "its own default if not given.",
     )
     objective_options: dict[str, Any] = Field(
@@ -184,7 +186,11 @@ class Config(Settings):
     epochs: float | None = Field(
         None, gt=0, description="Passes over the data; the encoder's own if not given."
     )
-    max_steps: int | None = Field(None, ge=1, description="Stop after this many steps instead.")
+    max_steps: int | None = Field(
+        None,
+        ge=1,
+        description="Stop after this many steps instead of --epochs; with stages, each of them.",
+    )
     optimizer: str = Field(
         "adamw",
         description="adamw, sgd, lars (large batches), muon (matrices; the rest AdamW), or a class "
@@ -207,11 +213,12 @@ class Config(Settings):
     )
     weight_decay: str | float | None = Field(
         None,
-        description="Weight decay of matrices, or how it changes, cosine:START:END or linear; the "
+        description="Weight decay of matrices, or how it changes, cosine:START:END or "
+        "linear:START:END; the "
         "optimiser's own if not given.",
     )
     clip_norm: float | None = Field(
-        1.0, gt=0, description="Largest norm of the gradient; 0 on the command line for none."
+        1.0, gt=0, description="Clip the gradient to this norm; 0 for no clipping."
     )
     sharded: bool = Field(
         False,
@@ -316,6 +323,36 @@ class Config(Settings):
 
         return check_kinds(value)
 
+    @field_serializer("stages")
+    def _stages_without_objects(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if not value:
+            return []
+        from dipole.training.sources import without_objects
+
+        return [without_objects(stage) for stage in value]
+
+    @field_serializer("by_kind")
+    def _kinds_without_objects(self, value: dict[str, Any]) -> dict[str, Any]:
+        if not value:
+            return {}
+        from dipole.training.sources import without_objects
+
+        return {
+            kind: without_objects(own) if isinstance(own, dict) else own
+            for kind, own in value.items()
+        }
+
+    @field_validator("validation", mode="before")
+    @classmethod
+    def _fraction_as_text(cls, value: Any) -> Any:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return str(value) if is_number else value
+
+    @field_validator("negative", "wants", "view", "locked", "alternate", "track", mode="before")
+    @classmethod
+    def _one_of_a_list(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
     @field_validator("sampler")
     @classmethod
     def _is_a_sampler(cls, value: str) -> str:
@@ -384,8 +421,11 @@ def _one_line(error: ValidationError) -> str:
         known = list(Config.model_fields)
         hint = nearest(name, known) if close_to(name, known) else "see dipole train --help"
         return f"{name}: no such setting; {hint}"
-    if first["type"] == "missing":
-        return f"{name}: missing; expected {Config.model_fields[name].description}"
+    if first["type"] == "missing":  # nothing else is required
+        return (
+            "data: none given; expected a file, a folder, the name of a data set, a hub id or "
+            "file.py:function"
+        )
     if isinstance(said := first.get("ctx", {}).get("error"), InputError):
         return str(said)
     return wrong_value(Config, first)

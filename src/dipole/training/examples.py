@@ -62,6 +62,11 @@ def of_sides(view: Sequence[str], *, several: bool = False) -> tuple[dict[str, s
     return sides, plain
 
 
+def view_columns(view: Sequence[str]) -> list[str]:
+    """The names of the columns that views of sides may make."""
+    return [f"{side}_view" for side in of_sides(view, several=True)[0]]
+
+
 def load_examples(
     config: Config, source: Any, split: str, inputs: Mapping[str, bool] | None = None
 ) -> Examples:

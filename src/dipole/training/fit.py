@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from dipole.lock import LOCK
 from dipole.training.config import Config, make_config, read_config
 from dipole.training.formats import PYTHON, is_former, translated
 from dipole.training.one import fit_one
-from dipole.training.recipe import Recipe, over, read_recipe
+from dipole.training.recipe import LENGTH, Recipe, over, read_recipe
 from dipole.training.run.folder import (
     CONFIG,
     RESULT,
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from dipole.training.keywords import FitSettings
-
-# What may be asked anew on resume: how long the run is.
-_LENGTH = ("epochs", "max_steps")
 
 
 def fit(
@@ -63,8 +61,8 @@ def fit(
         encoder: "static" (default: from scratch), a model folder, a hub id, or an encoder.
         objective: the name of an objective (default "infonce"), or one.
         out: the run's folder; must be new, unless `resume`.
-        recipe: the name of a system (`dipole systems`), a yaml file, or a `Recipe`: settings that
-            those given here go before.
+        recipe: the name of a system (`dipole systems`), a yaml file, or a `Recipe`: settings to
+            start from, which those given here override.
         validation: a file, a split's name, a fraction of the rows to hold out, examples, or a
             table.
         resume: go on with the run in `out` from its newest checkpoint; the weights at the end
@@ -106,6 +104,7 @@ def fit(
     if not isinstance(out, (str, Path)):
         raise InputError(f"out: found {described(out)}; expected the folder of the run")
     folder = Path(out)
+    _check_idle(settings, data=data, encoder=encoder, objective=objective)
     objects: dict[str, Any] = {
         "data": data,
         "encoder": encoder,
@@ -136,6 +135,31 @@ def fit(
                 show_progress=show_progress,
                 **objects,
             )
+
+
+# Settings that say nothing beside an object of Python.
+_IDLE = {
+    "data": ("split", "split_seed"),
+    "encoder": ("encoder_options", "adapter", "adapter_options"),
+    "objective": (
+        "temperature", "objective_options", "combine", "matryoshka", "matryoshka_layers", "by_kind",
+    ),
+}  # fmt: skip
+
+
+def _check_idle(settings: Mapping[str, Any], **objects: Any) -> None:
+    """Raise InputError for a setting that an object, which has its own, would leave unused."""
+    for argument, value in objects.items():
+        if value is None or isinstance(value, str | Path):
+            continue
+        if argument == "data" and not isinstance(value, Examples):
+            continue  # a table may have splits
+        for name in _IDLE[argument]:
+            if settings.get(name):
+                raise InputError(
+                    f"{name}: found {settings[name]!r} beside an object as {argument}, which has "
+                    "its own; expected one of the two"
+                )
 
 
 def _describe(**arguments: Any) -> dict[str, Any]:
@@ -191,7 +215,7 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
             settings[name] = asked[name]
     other = {name for name in given if asked[name] != settings.get(name)}
     for name in given:
-        if name in other and (name not in _LENGTH or settings.get("stages")):
+        if name in other and (name not in LENGTH or settings.get("stages")):
             raise InputError(
                 f"{name}: {asked[name]!r}, but the run in {folder} has {settings.get(name)!r}; "
                 "expected the same settings on resume"
@@ -201,9 +225,9 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
             f"{before}: of format 1, from an older dipole, with which alone the run could go on; "
             "expected a new run in another folder (docs/migration.md)"
         )
-    for name in ("parts", "step", "sources"):  # objects of Python among them
+    for name in ("parts", "step", "sources", "stages", "by_kind"):  # objects of Python among them
         if name in given:
             settings[name] = given[name]
     if other:  # one that is asked for replaces both
-        settings |= {name: asked[name] if name in given else None for name in _LENGTH}
+        settings |= {name: asked[name] if name in given else None for name in LENGTH}
     return make_config(**settings), (folder / RESULT).exists() and not other

@@ -97,6 +97,7 @@ class Trainer:
         )
         if self.plan.regrouped:  # in the checkpoints
             self.towers.samplers = torch.nn.ModuleList(self.plan.regrouped)
+        self.towers.check_turns(config.alternate)
         over_whole_batches(self.towers, config.chunk)
         alike("the encoder and the data", lambda: _digest(encoder, self.materials))
         if config.sharded:

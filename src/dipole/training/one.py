@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dipole.data import Examples
 from dipole.data.fingerprint import seen_share
@@ -20,16 +19,16 @@ from dipole.training.run.folder import (
     kept_encoder,
 )
 from dipole.training.run.origin import check_data, parts_of
-from dipole.training.run.processes import is_alone, together
+from dipole.training.run.processes import is_alone, is_main, together
 from dipole.training.run.progress import check_trackers
 from dipole.training.run.run import train
 from dipole.training.sources import of_source, sources_of
 
-if TYPE_CHECKING:
-    pass
-
 # A setting -> the one without which it does nothing.
-_NEEDS = {"view_options": "view", "patience": "validation", "validate_every": "validation"}
+_NEEDS = {
+    "view_options": "view", "patience": "validation", "validate_every": "validation",
+    "adapter_options": "adapter",
+}  # fmt: skip
 
 
 def fit_one(
@@ -51,7 +50,7 @@ def fit_one(
     from dipole.training.learnable import check_partners, check_words
     from dipole.training.locking import untrained
     from dipole.training.optimizers import check_optimizer
-    from dipole.training.tasks import load_tasks
+    from dipole.training.tasks import check_prompts, load_tasks
 
     # What can be wrong soonest comes first.
     every = [source.config for source in sources_of(config)]
@@ -68,6 +67,7 @@ def fit_one(
             "sampler: its groups of the old rows are no groups of the new ones; expected a run "
             "without the sampler option every, or a new one"
         )
+    check_prompts(tasks)
     for task in tasks:
         if task.held is not None:
             notes += _trained_on(task.held, origin)
@@ -75,7 +75,7 @@ def fit_one(
     if not isinstance(encoder, Encoder):
         every_examples = [task.examples for task in tasks]
         name = default_encoder(config, *every_examples)
-        if name != config.encoder and show_progress and os.environ.get("RANK", "0") == "0":
+        if name != config.encoder and show_progress and is_main():
             note(f"encoder: {name}, as the data are {of_what(*every_examples)}")
         config = config.model_copy(update={"encoder": name})
         kept = together(lambda: kept_encoder(config, folder)) if origin["changed"] else None
@@ -90,7 +90,7 @@ def fit_one(
         with of_source(task.name):
             notes += check_words(encoder, task.examples)
             notes += check_partners(task.config, encoder, task.examples, task.inputs)
-    if show_progress and os.environ.get("RANK", "0") == "0":
+    if show_progress and is_main():
         for line in notes:
             note(line)
     build_tasks(tasks, encoder, show_progress=show_progress)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from dipole.training.examples import check_examples, own_lists, unused
 from dipole.training.kinds import check_kind
 from dipole.training.learnable import check_learnable
 from dipole.training.mined import check_mine, mined, takes_mined
+from dipole.training.run.processes import is_main
 from dipole.training.sources import of_source
 from dipole.training.validation import can_be_measured, make_validation
 
@@ -45,7 +45,7 @@ def check_tasks(tasks: Sequence[Task], validation: Any, *, show_progress: bool) 
                 _hold_out(task, validation)
             elif "validation" in task.own or can_be_measured(task.examples):
                 _hold_out(task, None)
-            if show_progress and os.environ.get("RANK", "0") == "0":
+            if show_progress and is_main():
                 _announce(task)
             if not task.is_mined:
                 notes += check_learnable(task.config, task.examples, task.inputs)

@@ -12,6 +12,12 @@ from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED
 
 
+def roles_in(examples: Examples) -> set[str]:
+    """The roles in which fields of examples are encoded."""
+    fields = [f for f in examples.FIELDS if f in ENCODED or f in VIEWED]
+    return {ENCODED[field][1] if field in ENCODED else "document" for field in fields}
+
+
 def prompted(examples: Examples, prompts: Mapping[Any, str]) -> Examples:
     """The same examples, `prompts["query"]` in front of what is encoded as a query and
     `prompts["document"]` of everything else.

@@ -11,7 +11,7 @@ import yaml
 
 from dipole.errors import InputError
 from dipole.lookup import find, is_place, nearest, plugins
-from dipole.training.config import read_config
+from dipole.training.config import Config, make_config, read_config
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 _SYSTEMS = "dipole.systems"
 # Options, and the setting whose they are.
 _OPTIONS = {
-    "encoder_options": "encoder", "adapter_options": "adapter", "objective_options": "objective",
-    "view_options": "view", "sampler_options": "sampler", "mine": "",
-}  # fmt: skip
+    name: name.removesuffix("_options") for name in Config.model_fields if name.endswith("_options")
+} | {"mine": ""}
+# How long a training is: the one that is given replaces both.
+LENGTH = ("epochs", "max_steps")
 
 
 class Recipe:
@@ -66,17 +67,14 @@ class Recipe:
 
 
 def over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a recipe with those given before them, in its stages and kinds of data too;
+    """The settings of a recipe, overridden by those given, in its stages and kinds of data too;
     options of the recipe's own encoder, objective ... are added to its, one by one.
 
     >>> over({"objective": "dcl", "objective_options": {"weighted": True}},
     ...      {"objective_options": {"sigma": 0.5}})["objective_options"]
     {'weighted': True, 'sigma': 0.5}
     """
-    found = {**recipe, **given}
-    for options, whose in _OPTIONS.items():
-        if options in recipe and options in given and whose not in given:
-            found[options] = {**recipe[options], **given[options]}
+    found = {**given, **_kept(recipe, given)}
     if recipe.get("stages") and "stages" not in given:
         found["stages"] = [_in_stage(stage, given) for stage in recipe["stages"]]
     if recipe.get("by_kind") and "by_kind" not in given:
@@ -89,13 +87,27 @@ def over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _in_stage(stage: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What a stage still says itself, but for its data; options of its own are added to."""
-    found = {name: value for name, value in stage.items() if name not in given or name == "data"}
+def _kept(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What still holds of a recipe or of a stage beside what is given."""
+    gone = {*given, *(LENGTH if given.keys() & set(LENGTH) else ())}
+    found = {name: value for name, value in own.items() if name not in gone}
     for options, whose in _OPTIONS.items():
-        if options in stage and options in given and whose not in given:
-            found[options] = {**stage[options], **given[options]}
+        if whose in given:  # another's
+            found.pop(options, None)
+        elif options in own and options in given:
+            found[options] = {**own[options], **given[options]}
+    if "temperature" in given and "objective_options" in found:
+        found["objective_options"] = {
+            key: value
+            for key, value in found["objective_options"].items()
+            if key.rpartition(".")[2] != "temperature"
+        }
     return found
+
+
+def _in_stage(stage: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a stage still says itself: its data in any case."""
+    return _kept(stage, given) | ({"data": stage["data"]} if "data" in stage else {})
 
 
 def _by_kind(by_kind: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,7 +146,12 @@ def read_recipe(recipe: str | Path | Recipe) -> dict[str, Any]:
     if path.suffix == ".py":
         raise InputError(f"recipe: found '{recipe}'; expected {recipe}:NAME, a Recipe in it")
     if path.is_file() or path.suffix:
-        return read_config(path)
+        settings = read_config(path)
+        try:
+            make_config(**{"data": "FILE", **settings})
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+        return settings
     systems = importlib.import_module(_SYSTEMS)
     known: dict[str, Recipe] = systems.recipes()
     if str(recipe) not in known:

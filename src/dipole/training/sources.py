@@ -52,6 +52,11 @@ def entries(value: Any) -> list[Entry]:
                 "on: fit(sources=[...])"
             )
         check_names(settings, SETTINGS, f"source {shown(name)}: setting")
+        stage = settings.get("stage", 1)
+        if type(stage) is not int or stage < 1:
+            raise InputError(
+                f"source {shown(name)}: stage: found {stage!r}; expected the number of a stage"
+            )
         found.append({name: settings})
     return found
 
@@ -83,12 +88,12 @@ def described(sources: Sequence[Entry]) -> list[Any]:
     found: list[Any] = []
     for source in sources:
         ((name, settings),) = source.items()
-        found.append({_said(name): _plain(settings)})
+        found.append({_said(name): without_objects(settings)})
     return found
 
 
-def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings of a source in which objects of Python are named."""
+def without_objects(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a source, a stage or a kind of data in which objects of Python are named."""
     from dipole.training.parts import naming
 
     found = dict(settings)
@@ -149,10 +154,6 @@ def of_stage(config: Config, number: int) -> tuple[Config, Any]:
     for source in config.sources:
         ((name, settings),) = source.items()
         stage = settings.get("stage")
-        if stage is not None and not (type(stage) is int and stage > 0):
-            raise InputError(
-                f"source {shown(name)}: stage: found {stage!r}; expected the number of a stage"
-            )
         if stage == number:
             marked.append(source)
         elif stage is None:
@@ -171,7 +172,7 @@ def check_stages(config: Config) -> None:
     for source in config.sources:
         ((name, settings),) = source.items()
         stage = settings.get("stage")
-        if type(stage) is int and stage > len(config.stages):
+        if stage is not None and stage > len(config.stages):
             raise InputError(
                 f"source {shown(name)}: stage: found {stage} of {len(config.stages)}; expected a "
                 "recipe with as many stages, or none"
@@ -184,13 +185,6 @@ def _config(config: Config, name: Name, settings: dict[str, Any]) -> tuple[Confi
     share, _ = own.pop("share", None), own.pop("stage", None)
     if share is not None and not (type(share) in (int, float) and 0 < share < 1):
         raise InputError(f"share: found {share!r}; expected a number between 0 and 1")
-    if isinstance(own.get("negative"), str):
-        own["negative"] = [own["negative"]]
-    if isinstance(own.get("validation"), int | float):
-        own["validation"] = str(own["validation"])
-    for key in ("wants", "view", "parts"):
-        if key in own and not isinstance(own[key], list):
-            own[key] = [own[key]]
     fields = Config.model_fields
     common = dict(config) | {"sources": []}
     common |= {key: fields[key].get_default(call_default_factory=True) for key in COLUMNS}

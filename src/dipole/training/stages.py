@@ -42,7 +42,7 @@ from dipole.training.sources import of_stage
 
 STAGES = "stages"
 # The encoder belongs to all stages.
-SHARED = ("encoder", "encoder_options", "stages")
+SHARED = ("encoder", "encoder_options", "adapter", "adapter_options", "stages")
 # A stage that begins with the encoder as it was before the first one.
 FRESH, START = "fresh", "start.pt"
 _STAGE = re.compile(r"stage:\d+")

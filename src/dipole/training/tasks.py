@@ -16,7 +16,7 @@ from dipole.training.config import Config
 from dipole.training.examples import check_no_columns, load_examples
 from dipole.training.kinds import KINDS, Kind, kind_of
 from dipole.training.known import known_settings
-from dipole.training.prompts import prompted
+from dipole.training.prompts import prompted, roles_in
 from dipole.training.samplers import OF_ONE_SOURCE
 from dipole.training.sources import COLUMNS, Source, of_kind, of_source, sources_of
 from dipole.training.steps import Step, make_step
@@ -81,6 +81,18 @@ class Task:
         return inputs_of(self.objective)
 
 
+def check_prompts(tasks: Sequence[Task]) -> None:
+    """No prompt is for a role in which nothing is encoded."""
+    for role in {role for task in tasks for role in task.config.prompts}:
+        said = [task for task in tasks if role in task.config.prompts]
+        if not any(role in roles_in(task.examples) for task in said):
+            found = sorted(set().union(*(roles_in(task.examples) for task in said)))
+            raise InputError(
+                f"prompts: found '{role}', and no column is encoded as a {role}; expected "
+                + (" or ".join(found) or "none")
+            )
+
+
 class _Loaded(NamedTuple):
     """A source with its examples and its objective; is_named: by the settings."""
 
@@ -115,6 +127,8 @@ def load_tasks(config: Config, data: Any = None, objective: nn.Module | None = N
         else:
             group.append(found)
     _check_used(config, [source for group in loaded for source, *_ in group], objective)
+    if objective is None:
+        _check_kinds(config, {kind_of(one.examples) for group in loaded for one in group})
     return [_task(group, alone=len(loaded) == 1) for group in loaded]
 
 
@@ -166,9 +180,15 @@ def _is_one(one: _Loaded, other: _Loaded) -> bool:
         return False
     if "validation" in second.own or second.config.sampler in OF_ONE_SOURCE:
         return False
+    if second.config.view and _views(second.config) != _views(first.config):
+        return False
     if second.config.mine and isinstance(examples, Pairs):  # each among its own
         return False
     return first.config.model_dump(exclude=_READ) == second.config.model_dump(exclude=_READ)
+
+
+def _views(config: Config) -> tuple[list[str], dict[str, Any]]:
+    return config.view, config.view_options
 
 
 def _task(group: Sequence[_Loaded], *, alone: bool) -> Task:
@@ -189,6 +209,16 @@ def _task(group: Sequence[_Loaded], *, alone: bool) -> Task:
         given=source.given,
         is_named=is_named,
     )
+
+
+def _check_kinds(config: Config, found: set[Kind]) -> None:
+    """Data of some kind that has an objective of its own is there."""
+    come = found | ({"pairs"} if "triplets" in found else set())
+    if config.by_kind and not come & config.by_kind.keys():
+        raise InputError(
+            f"by_kind: found objectives for {', '.join(config.by_kind)}, and the data are "
+            f"{' and '.join(sorted(found))}; expected data of one of these kinds, or --objective"
+        )
 
 
 def _check_used(config: Config, sources: Sequence[Source], objective: nn.Module | None) -> None:

@@ -159,17 +159,17 @@ class Towers(nn.Module):
         Step t belongs to `names[t mod k]`, the start of a name; what none of them names goes with
         the first.
         """
-        whose = {name: [] for name in names}  # type: dict[str, list[nn.Parameter]]
         for own, parameter in self.named_parameters():
-            short = re.sub(r"^(encoder|others\.\d+)\.", "", own)
-            name = next((n for n in names if f"{short}.".startswith(f"{n.rstrip('.')}.")), names[0])
-            whose[name].append(parameter)
-        for name, parameters in whose.items():
-            if not parameters:
-                raise InputError(f"alternate: found '{name}'; no weights have such a name")
-            if name != names[step % len(names)]:
-                for parameter in parameters:
-                    parameter.grad = None
+            if (_named_by(own, names) or names[0]) != names[step % len(names)]:
+                parameter.grad = None
+
+    def check_turns(self, names: Sequence[str]) -> None:
+        """Raise InputError for a name of `take_turn` that no weight has."""
+        all_names = [own for own, _ in self.named_parameters()]
+        for name in names:
+            if not any(_named_by(own, [name]) for own in all_names):
+                first = dict.fromkeys(_short(own).partition(".")[0] for own in all_names)
+                raise InputError(f"alternate: found '{name}'; the weights are {', '.join(first)}")
 
     def parameter_groups(self, weight_decay: float) -> list[dict[str, Any]]:
         """Matrices with weight decay (`decays`); vectors, scalars and the objective's without.
@@ -189,6 +189,16 @@ class Towers(nn.Module):
             | {"decays": decays}
             for (decays, factor), found in groups.items()
         ]
+
+
+def _short(own: str) -> str:
+    """The name of a weight as a user knows it."""
+    return re.sub(r"^(encoder|others\.\d+)\.", "", own)
+
+
+def _named_by(own: str, names: Sequence[str]) -> str | None:
+    """Which of the names a weight's name starts with, at a dot."""
+    return next((n for n in names if f"{_short(own)}.".startswith(f"{n.rstrip('.')}.")), None)
 
 
 def inputs_of(objective: nn.Module) -> dict[str, bool]:

@@ -13,13 +13,12 @@ is gone before what takes its place is there.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
@@ -28,10 +27,8 @@ from dipole.training.build import is_made_of_data
 from dipole.training.config import Config
 from dipole.training.run.checkpoints import drop_checkpoints, recover_folder, write_folder
 from dipole.training.run.origin import DATA
+from dipole.training.run.processes import is_main
 from dipole.training.run.progress import METRICS
-
-if TYPE_CHECKING:
-    pass
 
 RESULT = "result.json"
 CONFIG = "config.yaml"
@@ -60,7 +57,7 @@ def refused(folder: Path) -> Iterator[None]:
     try:
         yield
     except InputError:
-        if os.environ.get("RANK", "0") == "0" and not any(folder.glob(f"{CHECKPOINTS}/*")):
+        if is_main() and not any(folder.glob(f"{CHECKPOINTS}/*")):
             for name in (CONFIG, DATA, METRICS):
                 (folder / name).unlink(missing_ok=True)
             for path in folder.glob(ALL_GROUPS):

@@ -9,12 +9,11 @@ from typing import Any
 
 from dipole.errors import InputError
 from dipole.lookup import is_loaded, is_place
+from dipole.training.examples import COLUMNS
+from dipole.training.naming import read_named
 
-# The settings that may name code.
-FIELDS = (
-    "data", "sources", "by_kind", "validation", "encoder", "encoder_options", "objective", "step",
-    "view", "sampler", "parts", "mine", "optimizer",
-)  # fmt: skip
+# Settings whose texts are never code, however they look: columns, and words of the user's own.
+NO_CODE = frozenset({*COLUMNS, "prompts", "split"})
 
 
 def check_code(settings: Mapping[str, Any], given: Mapping[str, Any], path: Path) -> None:
@@ -27,8 +26,9 @@ def check_code(settings: Mapping[str, Any], given: Mapping[str, Any], path: Path
 
     if code_is_trusted():
         return
-    for field in FIELDS:
-        value = settings.get(field)
+    for field, value in settings.items():
+        if field in NO_CODE or field == "stages":
+            continue
         if field == "encoder_options" and isinstance(value, Mapping):  # of towers, by name
             value = [inner for inner in value.values() if isinstance(inner, str)]
         for place in _places(value) if field not in given else ():
@@ -43,9 +43,12 @@ def check_code(settings: Mapping[str, Any], given: Mapping[str, Any], path: Path
 
 
 def _places(value: Any) -> Iterator[str]:
-    """Every `file.py:Class` and `module:Class` in a setting: terms of a sum, names of parts."""
+    """Every `file.py:Class` and `module:Class` in a setting: terms of a sum, names of parts, with
+    their settings behind them or not."""
     if isinstance(value, str):
-        terms = [word.strip() for word in re.split(r"[+*]", value)]
+        name, inner = read_named(value, "parts", "queue:size=160")
+        yield from _places(inner)
+        terms = [word.strip() for text in (value, name) for word in re.split(r"[+*]", text)]
         words = {*terms, *(term.partition("(")[0].strip() for term in terms)}
         yield from (word for word in words if is_place(word) and not word.startswith("dipole."))
     elif isinstance(value, Mapping | list):

@@ -80,6 +80,11 @@ def alike(what: str, value: Callable[[], str]) -> None:
         )
 
 
+def is_main() -> bool:
+    """Whether this is the process that speaks and cleans up, also before any is set up."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def is_alone() -> bool:
     """Whether no launcher started several processes; says so without importing torch."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
