@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,6 +12,12 @@ from dipole.cli.outputs import check_place
 from dipole.cli.study_table import watching
 from dipole.errors import DipoleError, InputError, RunError
 from dipole.showing import print_json, terminal
+
+# Verdicts in colours.
+COLOURS = {
+    "holds": "green", "no difference": "cyan", "reversed": "red", "does not hold": "red",
+    "undecided": "yellow",
+}  # fmt: skip
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,12 +32,14 @@ def prove(
     every: Annotated[bool, typer.Option("--all", help="Every claim there is.")] = False,
     quick: Annotated[
         bool,
-        typer.Option(help="Two seeds of three steps on few rows: shows that it runs, no more."),
+        typer.Option(help="Two seeds of two steps on few rows: shows that it runs, no more."),
     ] = False,
-    seeds: Annotated[
-        int | None,
-        typer.Option(min=1, help="Trainings of every arm; the claim's own if not given."),
-    ] = None,
+    budget: Annotated[
+        Literal["bench", "full"],
+        typer.Option(
+            help="Length and size of the trainings: the bench's, or the paper's (needs a GPU)."
+        ),
+    ] = "bench",
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the pages and verdicts.", show_default="systems"),
@@ -49,15 +57,17 @@ def prove(
         bool, typer.Option("--json", help="Print one JSON object a claim and nothing else.")
     ] = False,
 ) -> None:
-    """Run the experiment of what a system promises: holds, does not hold, or undecided.
+    """Run the experiment of what a system promises: holds, reversed, no difference or undecided.
 
-    Trains baseline and treatment on the same data, budget and seeds, and writes a page with numbers
-    and picture. Stopped, it goes on where it was.
+    Trains baseline and treatment on the same data, budget and seeds, at 5 seeds, then 10, then 20,
+    until it is decided, and writes a page with numbers and picture. Stopped, it goes on where it
+    was. Claims whose data are not here are skipped by --all, which says so.
 
     Example: dipole prove dcl
     """
     from rich.text import Text
 
+    from dipole.proof.needs import MissingError
     from dipole.proof.page import write_page
     from dipole.proof.prove import prove as run
     from dipole.systems import claimed, system
@@ -75,13 +85,20 @@ def prove(
     chosen = [system(id) for id in (systems or claimed())]
     console = terminal(error=as_json)
     failed: list[str] = []
+    skipped: list[str] = []
     for one in chosen:
         try:
             with watching(console) as watch:
                 proof = run(
-                    one, quick=quick, seeds=seeds, jobs=jobs, root=cache, watch=watch,
+                    one, quick=quick, full=budget == "full", jobs=jobs, root=cache, watch=watch,
                     say=lambda line: console.print(line),
                 )  # fmt: skip
+        except MissingError as error:
+            if not every:
+                raise
+            skipped.append(one.id)
+            console.print(Text("skipped", "yellow"), f"{one.id}: {error}", soft_wrap=True)
+            continue
         except DipoleError as error:
             if error.exit_code == 130 or len(chosen) == 1:
                 raise
@@ -90,13 +107,15 @@ def prove(
             continue
         page = None
         if not quick:
-            extra = "" if seeds is None else f" --seeds {seeds}"
+            extra = " --budget full" if budget == "full" else ""
             command = f"dipole prove {one.id}{extra}"
             page = write_page(proof, pages, command)
         if as_json:
             print_json(_json(proof, quick, page))
         else:
             _print(proof, quick, page, console)
+    if skipped:
+        console.print(f"{len(skipped)} of {len(chosen)} skipped: their verdicts stay")
     if failed:
         raise RunError(f"{len(failed)} of {len(chosen)} claims failed: {', '.join(failed)}")
 
@@ -112,17 +131,18 @@ def _print(proof: Proof, quick: bool, page: Path | None, console: Console) -> No
             f"{proof.system.id}: runs ({proof.seconds:.0f} s); a quick run decides nothing"
         )
         return
-    colours = {"holds": "green", "does not hold": "red", "undecided": "yellow"}
     console.print(Text(f"{proof.system.id}: {proof.claim.sentence}", style="bold"))
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("what must hold", "margin", "95 % interval", "p", ""):
+    for name in ("", "margin", "interval", "p", ""):
         table.add_column(name, justify="right" if name in ("margin", "p") else "left")
-    for verdict in proof.verdicts:
+    for verdict in (proof.primary, *proof.secondary):
         *cells, word = verdict_cells(verdict)
-        table.add_row(*map(Text, cells), Text(word, style=colours[word]))
+        main = verdict is proof.primary
+        shown = Text(word, style=COLOURS[verdict.verdict] if main else "dim")
+        table.add_row(*(Text(cell, style="" if main else "dim") for cell in cells), shown)
     console.print(table)
     console.print(
-        Text(proof.verdict, style=f"bold {colours[proof.verdict]}"),
+        Text(proof.verdict, style=f"bold {COLOURS[proof.verdict]}"),
         f" page: {page}",
         soft_wrap=True,
     )
@@ -136,7 +156,8 @@ def _json(proof: Proof, quick: bool, page: Path | None) -> dict[str, object]:
         "inequalities": [
             {key: value for key, value in asdict(verdict).items() if key != "inequality"}
             | {"says": verdict.inequality.says, "least": verdict.inequality.least}
-            for verdict in proof.verdicts
+            | {"primary": verdict is proof.primary}
+            for verdict in (proof.primary, *proof.secondary)
         ],
         "page": str(page) if page else None,
     }

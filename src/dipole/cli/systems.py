@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dipole.cli.outputs import check_file
+from dipole.cli.prove import COLOURS
 from dipole.cli.wording import Command, Group
 from dipole.errors import InputError
 from dipole.showing import print_json, say, terminal
@@ -15,10 +16,7 @@ from dipole.showing import print_json, say, terminal
 if TYPE_CHECKING:
     from dipole.systems.catalogue import State
 
-_COLOURS = {
-    "missing": "dim", "built": "cyan", "holds": "green", "does not hold": "red",
-    "undecided": "yellow",
-}  # fmt: skip
+_COLOURS = {"missing": "dim", "built": "cyan"} | COLOURS
 STALE = "stale"
 
 
@@ -55,9 +53,9 @@ def systems(
 ) -> None:
     """List the systems dipole means to have, and how far each is.
 
-    missing; built: its parts are there; holds, does not hold, undecided: its
-    claim was run; stale: its code has changed since. Verdicts of your own
-    dipole prove are shown beside these.
+    missing; built: its parts are there; holds, no difference, reversed, does
+    not hold, undecided: its claim was run; stale: its code has changed since.
+    Verdicts of your own dipole prove are shown beside these.
 
     Example: dipole systems --group vision --state holds
     """

@@ -13,7 +13,7 @@ from dipole.errors import DipoleError, InputError
 from dipole.lookup import find, is_place, plugins, reason
 
 # What a function may ask for, by the name of its argument.
-_SPLIT, _QUICK = ("split", "part"), "quick"
+_SPLIT, _QUICK, _FOLD = ("split", "part"), "quick", "fold"
 _EXPECTED = "a function of nothing, of (split) or of (split, quick)"
 
 
@@ -50,8 +50,15 @@ def takes_quick(source: str) -> bool:
     return is_function(source) and _QUICK in _taken(function_of(source))
 
 
-def called(source: str, split: str, *, quick: bool = False, whole: tuple[str, ...] = ()) -> Any:
-    """What the function gives for a split.
+def called(
+    source: str,
+    split: str,
+    *,
+    quick: bool = False,
+    fold: int | None = None,
+    whole: tuple[str, ...] = (),
+) -> Any:
+    """What the function gives for a split; of a study's fold, where the function has folds.
 
     Raises InputError: a split of a function that takes none; what goes wrong in the function, with
     its line.
@@ -61,6 +68,10 @@ def called(source: str, split: str, *, quick: bool = False, whole: tuple[str, ..
     if not names & {*_SPLIT}:
         check_whole(split, source, "a function", whole or ("train", "all"))
     asked: dict[str, Any] = {name: split for name in _SPLIT if name in names}
+    if fold is not None:
+        if _FOLD not in names:
+            raise InputError(f"data: found '{source}', which has no folds; expected (split, fold)")
+        asked[_FOLD] = fold
     try:
         return function(**asked | ({_QUICK: quick} if _QUICK in names else {}))
     except DipoleError:

@@ -64,7 +64,14 @@ class Held:
     values: Any
 
 
-def in_memory(source: Any, split: str, *, quick: bool = False, whole: Sequence[str] = ()) -> Any:
+def in_memory(
+    source: Any,
+    split: str,
+    *,
+    quick: bool = False,
+    fold: int | None = None,
+    whole: Sequence[str] = (),
+) -> Any:
     """`Examples` or `RetrievalData` as they are, `Held` for a table; None for a place to look at.
 
     A function of one's own (`file.py:function`) is called, with the split where it takes one.
@@ -75,7 +82,7 @@ def in_memory(source: Any, split: str, *, quick: bool = False, whole: Sequence[s
         if not is_table(source):
             return None
         return source if _is_ours(source) else Held(table_name(source), source)
-    found = called(source, split, quick=quick, whole=tuple(whole))
+    found = called(source, split, quick=quick, fold=fold, whole=tuple(whole))
     if not is_table(found):
         raise InputError(f"{source}: gave {described(found)}; expected {_GIVEN}")
     if has_parts(found):

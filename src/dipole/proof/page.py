@@ -6,18 +6,18 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import yaml
 
 from dipole.evaluation.report import p_text
 from dipole.evaluation.statistics.over_seeds import NestedInterval, nested_interval
 from dipole.files import write_text
 from dipole.proof.picture import draw
-from dipole.proof.prove import Proof
+from dipole.proof.prove import Proof, delta_of
+from dipole.studies.bench import numbers
 from dipole.studies.cells import COSTS
-from dipole.studies.claim import VALUE
+from dipole.studies.claim import LOOKS, VALUE
 from dipole.studies.machine import machine, versions
-from dipole.studies.verdict import Verdict
+from dipole.studies.verdict import UNDECIDED, Verdict, seeds_to_decide
 from dipole.systems import code_of_system
 from dipole.systems.catalogue import State, entry_of, states, table_page
 from dipole.systems.parity import parity_lines, tolerance
@@ -37,11 +37,15 @@ def write_page(proof: Proof, folder: Path, command: str) -> Path:
     import dipole
 
     folder.mkdir(parents=True, exist_ok=True)
-    system = proof.system.id
+    system, primary = proof.system.id, proof.primary
     picture = draw(proof, folder / f"{system}.png")
     page = folder / f"{system}.md"
     write_text(page, page_text(proof, command, picture))
-    result = Result(proof.verdict, _today(), dipole.__version__, code_of_system(system))
+    result = Result(
+        proof.verdict, _today(), dipole.__version__, code_of_system(system),
+        found=f"{primary.inequality.says}: {_found(primary)}", why=primary.why,
+        seeds=primary.seeds, seconds=round(_seconds(proof), 1),
+    )  # fmt: skip
     write_result(results_file(folder), system, result)
     if _is_docs(folder):
         write_table(folder / "README.md", states())
@@ -71,27 +75,30 @@ def _is_docs(folder: Path) -> bool:
 
 def page_text(proof: Proof, command: str, picture: Path | None = None) -> str:
     """The page as markdown."""
-    claim = proof.claim
+    claim, primary = proof.claim, proof.primary
     system, paper = entry_of(proof.system.id), proof.system.paper
     if system.arxiv:
         paper = f"[{paper}]({system.paper})"
     lines = [
         f"# {system.id}: {system.title}",
         "",
-        f"**{proof.verdict}** · {paper}",
+        f"**{proof.verdict}**{f' ({primary.why})' if primary.why else ''} · {paper}",
         "",
         f"> {claim.sentence}",
         "",
+        *([claim.lesson, ""] if claim.lesson else []),
         *([f"![{picture.stem}]({picture.name})", ""] if picture else []),
-        "## What must hold",
+        "## What decides",
         "",
-        "| | margin | 95 % interval | p | |",
-        "|---|---:|---:|---:|---|",
-        *(f"| {' | '.join(verdict_cells(verdict))} |" for verdict in proof.verdicts),
+        *_table([primary]),
         "",
-        _how_judged(proof.verdicts),
+        _how_judged(proof),
         "",
+        f"The paper: {claim.reported}." if claim.reported else "The paper gives no number for it.",
+        "",
+        *_beside(proof.secondary),
         *_numbers(proof),
+        *_bench(proof),
         *([claim.notes.strip(), ""] if claim.notes else []),
         *_parity(system.id),
         *_settings(proof),
@@ -101,21 +108,17 @@ def page_text(proof: Proof, command: str, picture: Path | None = None) -> str:
         "",
         f"- {machine()}",
         f"- {versions()}",
-        f"- seeds 0 to {claim.seeds - 1}" if claim.seeds > 1 else "- seed 0",
+        f"- seeds 0 to {primary.seeds - 1}" if primary.seeds > 1 else "- seed 0",
     ]
     return "\n".join(lines) + "\n"
 
 
 def verdict_cells(verdict: Verdict) -> list[str]:
     """What must hold, by how much it does, the interval of that, p, verdict."""
-    least = verdict.inequality.least
-    value, low, high = (x - least for x in (verdict.value, verdict.low, verdict.high))
-    if verdict.inequality.every:
-        span, p = f"every seed in [{_signed(low)}, {_signed(high)}]", ""
-    else:
-        span = f"[{_signed(low)}, {_signed(high)}]" if low == low else "none"
-        p = p_text(verdict.p) if verdict.p == verdict.p else "n/a"
-    return [verdict.inequality.says, _signed(value), span, p, verdict.verdict]
+    margin, _, span = _found(verdict).partition(" ")
+    p = p_text(verdict.p) if verdict.p == verdict.p else "n/a"
+    word = verdict.verdict + (f", {verdict.why}" if verdict.why else "")
+    return [verdict.inequality.says, margin, span, "" if verdict.inequality.every else p, word]
 
 
 def interval_text(interval: NestedInterval) -> str:
@@ -125,28 +128,89 @@ def interval_text(interval: NestedInterval) -> str:
     return f"{_plain(interval.value)} [{_plain(interval.low)}, {_plain(interval.high)}]"
 
 
-def _how_judged(verdicts: Sequence[Verdict]) -> str:
+def _found(verdict: Verdict) -> str:
+    """The margin and its interval."""
+    least = verdict.inequality.least
+    value, low, high = (x - least for x in (verdict.value, verdict.low, verdict.high))
+    if low != low:
+        return f"{_signed(value)} none"
+    every = "every seed in " if verdict.inequality.every else ""
+    return f"{_signed(value)} {every}[{_signed(low)}, {_signed(high)}]"
+
+
+def _table(verdicts: Sequence[Verdict]) -> list[str]:
+    return [
+        "| | margin | interval | p | |",
+        "|---|---:|---:|---:|---|",
+        *(f"| {' | '.join(verdict_cells(verdict))} |" for verdict in verdicts),
+    ]
+
+
+def _beside(verdicts: Sequence[Verdict]) -> list[str]:
+    if not verdicts:
+        return []
+    return [
+        "## Beside it",
+        "",
+        "These decide nothing; intervals of 95 %.",
+        "",
+        *_table(verdicts),
+        "",
+    ]
+
+
+def _how_judged(proof: Proof) -> str:
+    primary, delta = proof.primary, delta_of(proof.claim)
+    if primary.inequality.every:
+        return (
+            "The smallest and the largest margin of all seeds; nothing is estimated. Margin: how far"
+            " the left side is above what it must be."
+        )
     text = (
-        "Margin: how far the left side is above what it must be. Intervals are for new seeds and "
-        "new items; *holds* where the whole interval is above 0, *does not hold* where it is "
-        "below, else *undecided*."
+        "Margin: how far the left side is above what it must be; its interval, of "
+        f"{100 * primary.level:.1f} %, is for new seeds"
+        f"{'' if _is_per_seed(proof) else ' and new items'}, at {primary.seeds} seeds"
+        f" (the claim is looked at with {', '.join(map(str, proof.claim.looks))}, and"
+        " no further)."
     )
-    if any(verdict.inequality.every for verdict in verdicts):
-        text += " *Every seed*: the smallest and the largest margin, nothing is estimated."
+    if primary.inequality.within is None:
+        text += " *Holds*: all of it is above 0; *reversed*: below"
+        text += f"; *no difference*: within {delta:g} of 0." if delta else "."
+    if primary.verdict == UNDECIDED:
+        needed = seeds_to_decide(primary, delta)
+        if needed is not None and needed > LOOKS[-1]:
+            text += f" About {needed} seeds would decide it, were the margin what it is now."
     return text
 
 
+def _is_per_seed(proof: Proof) -> bool:
+    first = next(iter(proof.primary.inequality.weights))
+    return proof.outcome[first][proof.primary.inequality.on].shape[1] == 1
+
+
 def _numbers(proof: Proof) -> list[str]:
-    """Every arm's metrics, with intervals."""
+    """Every arm's metrics, with intervals; what no training and none of this tower reach."""
     arms = {name: m for name, m in proof.outcome.items() if VALUE not in m}
     values = {name: m[VALUE] for name, m in proof.outcome.items() if VALUE in m}
     lines = []
     if arms:
-        metrics = list(dict.fromkeys(metric for found in arms.values() for metric in found))
+        asked = {v.inequality.on for v in (proof.primary, *proof.secondary)}
+        metrics = list(dict.fromkeys(m for found in arms.values() for m in found))
+        metrics = [m for m in metrics if m not in COSTS or m in asked]
         lines += [f"| arm | {' | '.join(metrics)} |", "|---|" + "---:|" * len(metrics)]
         for name, found in arms.items():
-            cells = (_cell(m, found[m]) if m in found else "" for m in metrics)
+            cells = (
+                interval_text(nested_interval(found[m])) if m in found else "" for m in metrics
+            )
             lines.append(f"| {name} | {' | '.join(cells)} |")
+        known = numbers().get(proof.claim.bench)
+        if known is not None and proof.bench is not None and not proof.claim.settings.get("data"):
+            for name in ("untrained", "trivial"):
+                cells = [
+                    f"{getattr(known, name):.1f}" if m == proof.bench.metric else ""
+                    for m in metrics
+                ]
+                lines.append(f"| *{name}* | {' | '.join(cells)} |")
         lines.append("")
     if values:
         lines += ["| number | value |", "|---|---:|"]
@@ -155,11 +219,25 @@ def _numbers(proof: Proof) -> list[str]:
     return lines
 
 
-def _cell(metric: str, values: np.ndarray) -> str:
-    """A metric with its interval; a cost is what it was on this machine, no more."""
-    if metric in COSTS:
-        return f"{values.mean():,.0f}"
-    return interval_text(nested_interval(values))
+def _bench(proof: Proof) -> list[str]:
+    where = proof.bench
+    if where is None:
+        return []
+    known = numbers().get(where.id)
+    said = f"[The bench {where.id}](../benches/{where.id}.md): {where.about}."
+    lines = ["## Where", "", said]
+    if proof.claim.regime:
+        lines += ["", f"Otherwise than on the bench: {proof.claim.regime}"]
+    if known is not None:
+        lines += ["", f"Data: SHA-256 `{known.data}`."]
+    if proof.tuned:
+        lines += ["", "Each arm has the value that was best on rows that no arm is judged by:", ""]
+        lines += [f"- {arm}: {_values(values)}" for arm, values in proof.tuned.items()]
+    return [*lines, ""]
+
+
+def _values(values: object) -> str:
+    return ", ".join(f"{k} {v}" for k, v in dict(values).items())  # type: ignore[call-overload]
 
 
 def _parity(system: str) -> list[str]:
@@ -172,24 +250,27 @@ def _parity(system: str) -> list[str]:
 
 
 def _settings(proof: Proof) -> list[str]:
-    claim = proof.claim
-    if not claim.arms:
+    """What all arms share, and what each has of its own."""
+    if not proof.arms:
         return []
-    shared = {"data": claim.data, **claim.settings, "budget": claim.budget}
-    content = {"all": shared, **{name: dict(own) for name, own in claim.arms.items()}}
-    if proof.rows:
-        cost = proof.rows[0].cost
-        shared["examples"] = cost.examples
+    arms = list(proof.arms.values())
+    shared = {k: v for k, v in arms[0].items() if all(k in arm and arm[k] == v for arm in arms)}
+    content = {"all": shared}
+    for name, arm in proof.arms.items():
+        content[name] = {k: v for k, v in arm.items() if k not in shared}
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None)
     return ["## Settings", "", "```yaml", text.rstrip(), "```", ""]
+
+
+def _seconds(proof: Proof) -> float:
+    return sum(row.cost.seconds for row in proof.rows) or proof.seconds
 
 
 def _taken(proof: Proof) -> str:
     """How long it takes where nothing is there yet."""
     if not proof.rows:
         return ""
-    seconds = sum(row.cost.seconds for row in proof.rows)
-    return f"; its {len(proof.rows)} trainings took {_duration(seconds)} in all"
+    return f"; its {len(proof.rows)} trainings took {_duration(_seconds(proof))} in all"
 
 
 def _plain(value: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dipole.proof.prove import Proof
+from dipole.studies.claim import VALUE
 
 
 def draw(proof: Proof, path: Path) -> Path | None:
@@ -12,8 +13,10 @@ def draw(proof: Proof, path: Path) -> Path | None:
     from dipole.evaluation.plots.style import COLOURS, drawing
     from dipole.evaluation.statistics.over_seeds import nested_interval
 
-    metric = proof.claim.picture or proof.claim.holds[0].on
+    metric = proof.primary.inequality.on
     tables = {name: found[metric] for name, found in proof.outcome.items() if metric in found}
+    if metric == VALUE:  # each number has a unit of its own: those that are compared
+        tables = {name: tables[name] for name in proof.primary.inequality.weights}
     if not tables:
         return None
     height = 1.0 + 0.42 * len(tables)
@@ -28,5 +31,6 @@ def draw(proof: Proof, path: Path) -> Path | None:
         axes.set_yticks(range(len(tables)), list(tables))
         axes.set_ylim(len(tables) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
-        axes.set(xlabel=f"{metric}; dots: seeds, bar: 95 % interval")
+        unit = "" if metric == VALUE else f"{metric}; "
+        axes.set(xlabel=f"{unit}dots: seeds, bar: 95 % interval")
     return path

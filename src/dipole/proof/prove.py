@@ -1,10 +1,10 @@
-"""Runs a claim's experiment and judges it."""
+"""Runs a claim's experiment, look by look, and judges it."""
 
 from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,119 +16,234 @@ from dipole.data.cache import digest
 from dipole.errors import DipoleError, InputError, RunError
 from dipole.files import replaced
 from dipole.lock import Lock
+from dipole.proof.needs import check_needs
+from dipole.proof.tuned import tuned_arms
+from dipole.studies.bench import Bench, bench, numbers
 from dipole.studies.budget import parse_budget
 from dipole.studies.cells import Cell, default_root
 from dipole.studies.claim import VALUE, Claim, Outcome
 from dipole.studies.digest import code_of
 from dipole.studies.measures import as_arrays
 from dipole.studies.running import FAILED, Row, Watch, collect, run_study
-from dipole.studies.verdict import Verdict, judge, overall
+from dipole.studies.verdict import REVERSED, UNDECIDED, Verdict, judge
 from dipole.systems import recipe_places
 from dipole.systems.base import System
+from dipole.systems.parity import parity_lines
+from dipole.training.recipe import LENGTH, read_recipe
 
-QUICK_SEEDS, QUICK_BUDGET = 2, "3steps"
-BUDGETS = ("epochs", "max_steps")
+QUICK_SEEDS, QUICK_STEPS = 2, 2
+# Every cell has a length of its own: that of its bench.
+_NO_BUDGET = parse_budget("1epochs")
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Proof:
-    """A system, its claim as it was run, what came out, and what that means."""
+    """A system, its claim, what came out, and what that means.
+
+    arms: settings of each; tuned: of these, the values that were chosen.
+    """
 
     system: System
-    claim: Claim
     outcome: Outcome
-    verdicts: Sequence[Verdict]
-    rows: Sequence[Row] = field(default_factory=tuple)
+    primary: Verdict
+    secondary: Sequence[Verdict] = ()
+    arms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    tuned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    rows: Sequence[Row] = ()
     seconds: float = 0.0
+    full: bool = False
+
+    @property
+    def claim(self) -> Claim:
+        """The system's claim."""
+        return claim_of(self.system)
+
+    @property
+    def bench(self) -> Bench | None:
+        """Where it was decided."""
+        return bench(self.claim.bench) if self.claim.bench else None
 
     @property
     def verdict(self) -> str:
-        """*holds*, *does not hold* or *undecided*."""
-        return overall(self.verdicts)
+        """That of the primary inequality."""
+        return self.primary.verdict
 
 
 def prove(
     system: System,
     *,
     quick: bool = False,
-    seeds: int | None = None,
+    full: bool = False,
     jobs: int | None = None,
     root: Path | None = None,
     watch: Watch | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    say: Say = lambda line: None,
 ) -> Proof:
     """Judge the claim of a system: train the arms (those not trained yet), call the experiment.
 
-    quick: two seeds of three steps on few rows; shows that the claim runs, and nothing else.
+    At 5 seeds, then 10, then 20, until the primary inequality is decided. quick: two seeds of two
+    steps on few rows; shows that the claim runs, and nothing else. full: the bench's budget for a
+    machine with a GPU.
 
-    Raises InputError for a system without a claim, RunError where an arm cannot be trained: without
-    it nothing can be judged.
+    Raises InputError for a system without a claim, MissingError where data are not there, RunError
+    where an arm cannot be trained: without it nothing can be judged.
     """
     started = time.monotonic()
     root = root or default_root()
-    claim = _claim_of(system)
-    claim = replace(claim, seeds=QUICK_SEEDS) if quick else claim
-    claim = claim if seeds is None else replace(claim, seeds=seeds)
+    claim = claim_of(system)
+    if not quick:
+        check_needs([*claim.needs, *(bench(claim.bench).needs if claim.bench else ())])
+    arms, chosen = arms_of(system, full=full), dict[str, dict[str, Any]]()
+    if claim.tuned and not quick:
+        arms, chosen = tuned_arms(claim, arms, root, jobs=jobs, watch=watch)
     outcome: dict[str, dict[str, np.ndarray]] = {}
     rows: list[Row] = []
-    if claim.arms:
-        budget = parse_budget(QUICK_BUDGET if quick else claim.budget)
-        jobs = 0 if quick else jobs
-        rows = run_study(cells_of(claim, quick), budget, root, jobs=jobs, watch=watch)
-        for row in rows:
-            if row.state == FAILED:
-                raise RunError(f"{row.cell.arm}, seed {row.cell.seed}: {row.error}")
-        outcome |= collect(rows)
-    if claim.experiment is not None:
-        for name, values in _experiment(system.id, claim, quick, root, say).items():
-            outcome[name] = {VALUE: values}
-    if claim.derive is not None:
-        for name, found in claim.derive(outcome).items():
-            outcome[name] = {VALUE: np.asarray(found, dtype=np.float64).reshape(len(found), -1)}
-    verdicts = [judge(inequality, outcome) for inequality in claim.holds]
-    return Proof(system, claim, outcome, verdicts, rows, time.monotonic() - started)
+    for look in [QUICK_SEEDS] if quick else _looks(claim):
+        some = arms if look == claim.looks[0] or quick else _of_primary(claim, arms)
+        cells = cells_of(claim, some, look, quick)
+        rows = [
+            *(row for row in rows if row.cell.arm not in some),
+            *_run(cells, root, jobs, quick, watch),
+        ]
+        outcome = _outcome(system, claim, rows, look, quick, root, say)
+        primary = judge(claim.primary, outcome, delta=delta_of(claim), looks=len(_looks(claim)))
+        if primary.verdict != UNDECIDED:
+            break
+    return Proof(
+        system, outcome, _defended(system, primary, outcome),
+        [judge(one, outcome) for one in claim.secondary],
+        arms, chosen, rows, time.monotonic() - started, full,
+    )  # fmt: skip
 
 
-def cells_of(claim: Claim, quick: bool = False) -> list[Cell]:
-    """Every arm at every seed; seeds of all arms are the same, so their batches are.
-
-    An arm with `epochs` or `max_steps` of its own has these as its budget (as many seen images in
-    fewer steps, say).
-    """
-    cells = []
-    for seed in range(claim.seeds):
-        for arm, own in claim.arms.items():
-            settings = {"data": claim.data, **claim.settings, **own}
-            budget = {name: settings.pop(name) for name in BUDGETS if name in settings}
-            if quick:
-                settings, budget = settings | dict(claim.quick), {}
-            cells.append(
-                Cell(arm, seed, settings, tuple(claim.measures), budget or None, claim.test, quick)
-            )
-    return cells
-
-
-def _claim_of(system: System) -> Claim:
+def claim_of(system: System) -> Claim:
+    """The claim of a system; an InputError where it has none."""
     if system.claim is None:
         raise InputError(f"claim: {system.id} has none; expected a system with one (dipole prove)")
     return system.claim
 
 
+def arms_of(system: System, *, full: bool = False) -> dict[str, dict[str, Any]]:
+    """Arm -> its settings: the recipe on the bench, and how the arm differs."""
+    claim = claim_of(system)
+    found = {}
+    for name, given in claim.arms.items():
+        own = dict(given)
+        recipe = own.pop("recipe", system.recipe)
+        base = {} if recipe is None else read_recipe(recipe)
+        found[name] = bench(claim.bench).arm(base, claim.settings, own, full=full)
+    return found
+
+
+def cells_of(
+    claim: Claim, arms: Mapping[str, Mapping[str, Any]], seeds: int, quick: bool = False
+) -> list[Cell]:
+    """Every arm at every seed; seeds of all arms are the same, so their batches are."""
+    cells = []
+    for seed in range(seeds):
+        for arm, given in arms.items():
+            where, settings = bench(claim.bench), dict(given)
+            budget = {name: settings.pop(name) for name in LENGTH if name in settings}
+            fold = seed if where.folds and settings["data"] == where.data else None
+            cells.append(
+                Cell(
+                    arm,
+                    seed,
+                    settings,
+                    (*where.measures, *claim.measures),
+                    {"max_steps": QUICK_STEPS} if quick else budget,
+                    quick=quick,
+                    fold=fold,
+                )  # fmt: skip
+            )
+    return cells
+
+
+def delta_of(claim: Claim) -> float | None:
+    """A difference of the primary's numbers smaller than this is none."""
+    if claim.delta is not None or not claim.bench:
+        return claim.delta
+    where = bench(claim.bench)
+    return where.delta if claim.primary.on == where.metric else None
+
+
+def _looks(claim: Claim) -> list[int]:
+    """The looks that there are seeds for: an identity is looked at once, folds are only so many."""
+    most = bench(claim.bench).folds if claim.bench else 0
+    found = [look for look in claim.looks if not most or look <= most]
+    return found[:1] if claim.primary.every else found
+
+
+def _of_primary(
+    claim: Claim, arms: Mapping[str, Mapping[str, Any]]
+) -> Mapping[str, Mapping[str, Any]]:
+    """The arms that the primary inequality needs; all where it is of numbers made of several."""
+    needed = claim.primary.weights
+    return {arm: arms[arm] for arm in needed} if needed.keys() <= arms.keys() else arms
+
+
+def _run(
+    cells: Sequence[Cell], root: Path, jobs: int | None, quick: bool, watch: Watch | None
+) -> list[Row]:
+    if not cells:
+        return []
+    jobs = 0 if quick else jobs
+    rows = run_study(cells, _NO_BUDGET, root, jobs=jobs, alone=False, watch=watch)
+    for row in rows:
+        if row.state == FAILED:
+            raise RunError(f"{row.cell.arm}, seed {row.cell.seed}: {row.error}")
+    return rows
+
+
+def _outcome(
+    system: System, claim: Claim, rows: Sequence[Row], seeds: int, quick: bool, root: Path, say: Say
+) -> dict[str, dict[str, np.ndarray]]:
+    outcome = collect(rows)
+    if claim.experiment is not None:
+        for name, values in _experiment(system.id, claim, seeds, quick, root, say).items():
+            outcome[name] = {VALUE: values}
+    if claim.derive is not None:
+        for name, found in claim.derive(outcome).items():
+            outcome[name] = {VALUE: np.asarray(found, dtype=np.float64).reshape(len(found), -1)}
+    return outcome
+
+
+def _defended(system: System, primary: Verdict, outcome: Outcome) -> Verdict:
+    """The verdict that can be defended: no *reversed* of what nobody compared with the authors'
+    code, none at all where the baseline is no better than a tower that was never trained."""
+    claim = claim_of(system)
+    if primary.verdict == REVERSED and not parity_lines(system.id):
+        why = "the other way round here, and nothing is compared with the authors' code"
+        return replace(primary, verdict=UNDECIDED, why=why)
+    if not claim.bench or primary.inequality.on != bench(claim.bench).metric:
+        return primary
+    known = numbers().get(claim.bench)
+    if known is None or bench(claim.bench).pretrained or claim.settings.get("data"):
+        return primary
+    for arm, weight in primary.inequality.weights.items():
+        found = float(outcome[arm][primary.inequality.on].mean())
+        if weight < 0 and found <= known.untrained:
+            why = f"no headroom: {arm} has {found:.1f}, an untrained tower {known.untrained:.1f}"
+            return replace(primary, verdict=UNDECIDED, why=why)
+    return primary
+
+
 def _experiment(
-    id: str, claim: Claim, quick: bool, root: Path, say: Callable[[str], None]
+    id: str, claim: Claim, seeds: int, quick: bool, root: Path, say: Say
 ) -> dict[str, np.ndarray]:
     """Name -> (seeds, items); what a seed gave is kept, under a name made of the code behind it."""
     function = claim.experiment
     assert function is not None
     code = code_of([f"{function.__module__}:{function.__qualname__}"], recipe_places())
     per_seed = []
-    for seed in range(claim.seeds):
+    for seed in range(seeds):
         key = digest(dipole.__version__, code, seed, quick)
         path = root / "experiments" / f"{id}-{key}.npz"
         lock = Lock(path.with_suffix(".lock"), f"{path.stem}: another proof", wait=True)
         with lock:
             if not path.exists():
-                say(f"{id}: experiment, seed {seed + 1} of {claim.seeds}")
+                say(f"{id}: experiment, seed {seed + 1} of {seeds}")
                 arrays = _one_seed(function, seed, quick)
                 with replaced(path) as new:
                     np.savez_compressed(new, **arrays)  # type: ignore[arg-type]

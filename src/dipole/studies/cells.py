@@ -31,7 +31,7 @@ class Cell:
 
     settings: those of `dipole train`, without seed and budget; budget: `{"max_steps": n}` or
     `{"epochs": x}`, None where the speed is not known yet; measures: names or `module:function`
-    (see measures.py); test: what is measured on (see data.py).
+    (see measures.py); test: what is measured on (see data.py); fold: of data that come in folds.
     """
 
     arm: str
@@ -42,6 +42,7 @@ class Cell:
     test: str | None = None
     quick: bool = False
     keep_model: bool = False
+    fold: int | None = None
 
     def folder(self, root: Path) -> Path:
         """Where the cell lies: cells that train the same share it, whatever study they are of."""
@@ -59,7 +60,7 @@ class Cell:
         return digest(
             FORMAT, dipole.__version__, settings, self.seed, self.budget, self.quick,
             _rows(str(self.settings.get("data", "")), self.test), self._code(),
-            *_others(self.settings),
+            *_others(self.settings), *([] if self.fold is None else [["fold", self.fold]]),
         )  # fmt: skip
 
     def run_settings(self) -> dict[str, Any]:

@@ -26,13 +26,14 @@ HELD_OUT = 0.2
 
 
 def load_study_data(
-    config: Config, test: str | None = None, *, quick: bool = False
+    config: Config, test: str | None = None, *, quick: bool = False, fold: int | None = None
 ) -> tuple[Examples, Examples]:
     """(training, test) examples.
 
     test: a split of the data set (default "test"), or for a file (a folder without splits) another
         file or the fraction that is held out (default 0.2; by content, so a text is never on both
         sides).
+    fold: which part of data that come in folds is the test.
     """
     from dipole.data.parted import has_splits
     from dipole.training.towers import inputs_of
@@ -42,7 +43,9 @@ def load_study_data(
     inputs = inputs_of(build_objective(config))
 
     def load(place: str, split: str) -> Examples:
-        made = in_memory(place, split, quick=quick)  # a function knows what its quick data are
+        made = in_memory(
+            place, split, quick=quick, fold=fold
+        )  # a function knows what its quick data are
         return load_examples(config, place if made is None else made, split, inputs)
 
     train = load(source, config.split)

@@ -1,4 +1,4 @@
-"""Runs the cells of a study, several at a time, each in a process of its own, and collects them.
+"""Runs the cells of a study, several at a time in processes of their own, and collects them.
 
 What a cell is decides its folder, so a study that was stopped, or killed, finds what is done and
 goes on in the middle of what is not. A cell that fails is a line, not an end.
@@ -13,7 +13,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,13 +32,12 @@ from dipole.studies.worker import (
     LOG,
     RUN,
     SPEED,
+    STOPPED,
     attempt,
     measured_path,
 )
 
 _POLL_SECONDS = 0.2
-# Exit code of what Ctrl-C ended.
-STOPPED = 130
 WAITS, SPEEDS, TRAINS, DONE, FAILED = "waits", "measures its speed", "trains", "done", "failed"
 
 
@@ -57,7 +57,6 @@ class Row:
     step: int = 0
     loss: float | None = None
     error: str = ""
-    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @cached_property
     def metrics(self) -> dict[str, np.ndarray]:
@@ -83,12 +82,14 @@ def run_study(
     root: Path,
     *,
     jobs: int | None = None,
+    alone: bool = True,
     watch: Watch | None = None,
 ) -> list[Row]:
     """Train and measure all cells under the budget; a row per cell, done or failed.
 
-    jobs: trainings at a time, each in a process of its own; 0: one after the other in this process,
-    which saves the seconds that a process takes to start, and measures no memory.
+    jobs: trainings at a time, in as many processes; 0: one after the other in this process, which
+    measures no memory. alone: a new process for every cell, whose peak memory is then its own alone;
+    else cells follow one another, which saves the seconds that a process takes to start.
 
     A budget in seconds becomes steps by the speed of each arm's first cell, measured once and kept,
     so a study that goes on has the same steps.
@@ -101,10 +102,10 @@ def run_study(
     jobs = default_jobs() if jobs is None else jobs
     root.mkdir(parents=True, exist_ok=True)
     if budget.unit == "seconds":
-        rows = _with_measured_speed(cells, budget, root, jobs, watch)
+        rows = _with_measured_speed(cells, budget, root, jobs, alone, watch)
     else:
         rows = [_row(_budgeted(cell, budget), root) for cell in cells]
-    _run([row for row in rows if row.state == WAITS], rows, jobs, watch)
+    _run([row for row in rows if row.state == WAITS], rows, jobs, alone, watch)
     return rows
 
 
@@ -114,13 +115,13 @@ def default_jobs() -> int:
 
 
 def _with_measured_speed(
-    cells: Sequence[Cell], budget: Budget, root: Path, jobs: int, watch: Watch
+    cells: Sequence[Cell], budget: Budget, root: Path, jobs: int, alone: bool, watch: Watch
 ) -> list[Row]:
     trials: dict[str, Row] = {}
     for cell in cells:
         trials.setdefault(cell.arm, _row(cell, root))
     waiting = [row for row in trials.values() if not (row.folder / SPEED).exists()]
-    _run(waiting, list(trials.values()), jobs, watch, only_speed=True)
+    _run(waiting, list(trials.values()), jobs, alone, watch, only_speed=True)
     rows = []
     for cell in cells:
         trial = trials[cell.arm]
@@ -152,23 +153,30 @@ def _is_done(row: Row) -> bool:
 
 
 def _run(
-    waiting: list[Row], rows: Sequence[Row], jobs: int, watch: Watch, *, only_speed: bool = False
+    waiting: list[Row],
+    rows: Sequence[Row],
+    jobs: int,
+    alone: bool,
+    watch: Watch,
+    *,
+    only_speed: bool = False,
 ) -> None:
     """Work off the waiting rows, `jobs` at a time."""
-    queue, running = list(waiting), list[Row]()
+    queue = list(waiting)
+    workers = [_Worker(jobs) for _ in range(min(jobs, len(queue)))]
     watch(rows)
     try:
         while queue and not jobs:
             _do(queue.pop(0), only_speed)
             watch(rows)
-        while queue or running:
-            while queue and len(running) < jobs:
-                running.append(_start(queue.pop(0), jobs, only_speed))
-            for row in running:
-                _look(row, only_speed)
-            running = [row for row in running if row.process is not None]
+        while queue or any(worker.row for worker in workers):
+            for worker in workers:
+                if worker.row is not None:
+                    _look(worker, only_speed, alone)
+                if worker.row is None and queue:
+                    worker.begin(queue.pop(0), only_speed)
             watch(rows)
-            if running:
+            if any(worker.row for worker in workers):
                 time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
         done = sum(row.state == DONE for row in rows)
@@ -176,7 +184,7 @@ def _run(
             f"stopped with {done} of {len(rows)} runs done; to go on: the same command again"
         ) from None
     finally:
-        _stop(running)
+        _stop(workers)
 
 
 def _do(row: Row, only_speed: bool) -> None:
@@ -193,32 +201,71 @@ def _prepare(row: Row) -> None:
     write_text(row.folder / CELL, row.cell.to_json())
 
 
-def _start(row: Row, jobs: int, only_speed: bool) -> Row:
-    _prepare(row)
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    command = [sys.executable, "-m", "dipole.studies.worker", str(row.folder)]
-    with (row.folder / LOG).open("w") as log:
-        row.process = subprocess.Popen(
-            command + ["--speed"] * only_speed,
-            env={"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"} | os.environ,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C reaches the study, which tells its runs
-        )
-    row.state = SPEEDS if only_speed else TRAINS
-    return row
+class _Worker:
+    """A process that works at a cell, and at the next one once it is done."""
+
+    def __init__(self, jobs: int) -> None:
+        self.row: Row | None = None
+        self._threads = max(1, (os.cpu_count() or 1) // jobs)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def begin(self, row: Row, only_speed: bool) -> None:
+        """Start with a row, in a new process where there is none yet."""
+        _prepare(row)
+        (row.folder / LOG).write_bytes(b"")
+        if self.process is None:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "dipole.studies.worker"],
+                env={"OMP_NUM_THREADS": str(self._threads), "OMP_WAIT_POLICY": "passive"}
+                | os.environ,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=(row.folder / LOG).open("ab"),
+                start_new_session=True,  # Ctrl-C reaches the study, which tells its runs
+            )
+            assert self.process.stdout is not None
+            os.set_blocking(self.process.stdout.fileno(), False)
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):  # it died: the next look says how
+            self.process.stdin.write(json.dumps([str(row.folder), only_speed]).encode() + b"\n")
+            self.process.stdin.flush()
+        self.row, row.state = row, SPEEDS if only_speed else TRAINS
+
+    def answer(self) -> int | None:
+        """The exit code of its row, or of the process where that ended; None while it works."""
+        assert self.process is not None and self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if line:
+            return int(line)
+        return self.process.poll()
+
+    def is_gone(self) -> bool:
+        """Whether the process has ended by itself."""
+        return self.process is not None and self.process.poll() is not None
+
+    def end(self) -> None:
+        """Let the process go."""
+        if self.process is not None:
+            assert self.process.stdin is not None and self.process.stdout is not None
+            with suppress(BrokenPipeError):
+                self.process.stdin.close()
+            self.process.wait()
+            self.process.stdout.close()
+        self.process = None
 
 
-def _look(row: Row, only_speed: bool) -> None:
-    """Take in what the process of a row has done since."""
-    assert row.process is not None
-    code = row.process.poll()
+def _look(worker: _Worker, only_speed: bool, alone: bool) -> None:
+    """Take in what a worker has done since."""
+    row = worker.row
+    assert row is not None
+    code = worker.answer()
     if code is None:
         last = _last_line(row.folder / RUN / "metrics.jsonl")
         row.step, row.loss = last.get("step", row.step), last.get("loss", row.loss)
         return
-    row.process = None
+    worker.row = None
+    if alone or code == STOPPED or worker.is_gone():
+        worker.end()
     _ended(row, code, only_speed)
 
 
@@ -248,18 +295,18 @@ def _last_line(path: Path) -> dict[str, Any]:
     return found if "loss" in found else {}
 
 
-def _stop(running: Sequence[Row]) -> None:
-    """Ask the processes to save and leave, and wait for them."""
-    for row in running:
-        if row.process is not None:
-            row.process.send_signal(signal.SIGTERM)
-    for row in running:
-        if row.process is not None:
-            row.process.wait()
+def _stop(workers: Sequence[_Worker]) -> None:
+    """Ask the processes that work to save and leave, and wait for all."""
+    for worker in workers:
+        if worker.row is not None and worker.process is not None:
+            worker.process.send_signal(signal.SIGTERM)
+    for worker in workers:
+        worker.end()
 
 
 def collect(rows: Sequence[Row]) -> dict[str, dict[str, np.ndarray]]:
-    """Arm -> metric -> (seeds, items), of the arms all of whose seeds are done.
+    """Arm -> metric -> (seeds, items), of the arms all of whose seeds are done; (seeds, 1) means of
+    the items where every seed has its own.
 
     What a training took is there too: "peak memory" (MB) and "seconds".
     """
@@ -272,8 +319,13 @@ def collect(rows: Sequence[Row]) -> dict[str, dict[str, np.ndarray]]:
             continue
         members.sort(key=lambda row: row.cell.seed)
         per_seed = [row.metrics for row in members]
-        found[arm] = {name: np.stack([m[name] for m in per_seed]) for name in per_seed[0]}
+        folds = any(row.cell.fold is not None for row in members)
+        found[arm] = {name: _stacked([m[name] for m in per_seed], folds) for name in per_seed[0]}
         costs = [row.cost for row in members]
         found[arm]["peak memory"] = np.array([[cost.peak_mb] for cost in costs])
         found[arm]["seconds"] = np.array([[cost.seconds] for cost in costs])
     return found
+
+
+def _stacked(values: Sequence[np.ndarray], folds: bool) -> np.ndarray:
+    return np.stack([one.mean(keepdims=True) for one in values] if folds else list(values))

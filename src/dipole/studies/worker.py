@@ -1,8 +1,9 @@
-"""`python -m dipole.studies.worker FOLDER`: trains and measures one cell in its own process.
+"""`python -m dipole.studies.worker`: trains and measures cells, one after the other.
 
-Its own process, so that its peak memory is its own, a crash is its own, and its threads are set
-before torch starts. Everything it leaves is written whole or not at all; a stopped training goes
-on at its checkpoint.
+Reads the folder of a cell from every line of its input, and answers with the exit code. Processes of
+their own, so that a crash is the cell's own and threads are set before torch starts; several cells
+in one, because a start costs seconds. Everything it leaves is written whole or not at all; a stopped
+training goes on at its checkpoint.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +33,8 @@ from dipole.studies.digest import code_of, named
 if TYPE_CHECKING:
     from dipole.data import Examples
 
+# Exit code of what Ctrl-C ended.
+STOPPED = 130
 CELL, COST, ERROR, LOG, SPEED = "cell.json", "cost.json", "error.txt", "log.txt", "speed.json"
 RUN, MEASURES = "run", "measures"
 # A speed is measured on this much training, the first steps apart.
@@ -93,7 +97,8 @@ def _examples(cell: Cell) -> tuple[Examples, Examples]:
     from dipole.studies.data import load_study_data
     from dipole.training.config import make_config
 
-    return load_study_data(make_config(**cell.run_settings()), cell.test, quick=cell.quick)
+    config = make_config(**cell.run_settings())
+    return load_study_data(config, cell.test, quick=cell.quick, fold=cell.fold)
 
 
 def _train_and_measure(cell: Cell, folder: Path, missing: list[str]) -> None:
@@ -188,6 +193,28 @@ def attempt(folder: Path, *, only_speed: bool = False) -> int:
     return 0
 
 
+def serve() -> None:
+    """Work at the cells that the input names until it ends; what libraries print goes into the
+    cell's log."""
+    answers = os.fdopen(os.dup(1), "w")
+    for line in sys.stdin:
+        folder, only_speed = json.loads(line)
+        with (Path(folder) / LOG).open("a", encoding="utf-8") as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+        _forget_peak()
+        code = attempt(Path(folder), only_speed=only_speed)
+        print(code, file=answers, flush=True)
+        if code == STOPPED:
+            return
+
+
+def _forget_peak() -> None:
+    """Let the peak of memory begin anew, where the system can: at what this process holds."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
 if __name__ == "__main__":
     _leave_with_parent()
-    sys.exit(attempt(Path(sys.argv[1]), only_speed="--speed" in sys.argv))
+    serve()

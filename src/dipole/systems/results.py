@@ -21,12 +21,20 @@ _PACKAGE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Result:
-    """A verdict, when and with which version it came, and the digest of the code behind it."""
+    """A verdict, when and with which version it came, and the digest of the code behind it.
+
+    found: the primary inequality, its margin and the interval of that, in words; why: what else the
+    verdict needs to be understood; seconds: of CPU.
+    """
 
     verdict: str
     date: str = ""
     version: str = ""
     code: str = ""
+    found: str = ""
+    why: str = ""
+    seeds: int = 0
+    seconds: float = 0.0
 
 
 def docs_folder() -> Path | None:
@@ -75,7 +83,7 @@ def standing(system: str, result: Result) -> dict[str, Any]:
     """A verdict as json has it: stale or not, instead of a digest."""
     return {
         "verdict": result.verdict, "stale": is_stale(system, result),
-        "date": result.date, "version": result.version,
+        "date": result.date, "version": result.version, "found": result.found, "why": result.why,
     }  # fmt: skip
 
 

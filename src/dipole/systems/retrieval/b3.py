@@ -143,9 +143,9 @@ SYSTEM = System(
             " they may be unmarked positives."
         ),
         experiment=experiment,
-        seeds=3,
-        holds=[
-            AtLeast("b3 32", "random 32", by=2.0),
+        primary=AtLeast("b3 32", "random 32", by=2.0),
+        reported="",
+        secondary=[
             AtLeast("b3 32", "random 128", by=-1.0),
             AtMost("near copies, b3 32 without skipping", "near copies, b3 32"),
         ],

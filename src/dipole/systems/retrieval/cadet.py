@@ -283,9 +283,9 @@ SYSTEM = System(
             "queries, where contrast alone does not help, and more from several types of queries."
         ),
         experiment=experiment,
-        seeds=3,
-        holds=[
-            AtLeast("cadet", "base"),
+        primary=AtLeast("cadet", "base"),
+        reported="",
+        secondary=[
             *(AtLeast("cadet", f"infonce {t}", by=1.0) for t in TEMPERATURES),
             Inequality(
                 {"cadet": 1.0} | {f"cadet, {kind}": -1 / len(TYPES) for kind in TYPES},

@@ -370,9 +370,9 @@ SYSTEM = System(
             "direction, finds more coherent topics."
         ),
         experiment=experiment,
-        seeds=4,
-        holds=[
-            AtLeast("NPMI, sets, min-norm", "NPMI, elbo"),
+        primary=AtLeast("NPMI, sets, min-norm", "NPMI, elbo"),
+        reported="",
+        secondary=[
             AtLeast("NPMI, sets, min-norm", "NPMI, documents, weights", by=-0.5),
             AtLeast("smallest cosine with a gradient, sets, min-norm", 0.0, every=True),
         ],

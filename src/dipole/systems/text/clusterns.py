@@ -126,18 +126,17 @@ SYSTEM = System(
             "treating these apart makes families clearer without harm to similarity."
         ),
         experiment=experiment,
-        seeds=3,
-        holds=[
-            Inequality(
-                {"same family among the found": 1.0, "same family among all": -5.0},
-                least=0.0,
-                on="value",
-                says="same family among the found >= 5 x among all",
-            ),
+        primary=Inequality(
+            {"same family among the found": 1.0, "same family among all": -5.0},
+            least=0.0,
+            on="value",
+            says="same family among the found >= 5 x among all",
+        ),
+        reported="",
+        secondary=[
             AtLeast("NMI, clusterns", "NMI, simcse", by=2.0),
             AtLeast("STS-B, clusterns", "STS-B, simcse", by=-0.5),
         ],
-        picture="value",
         notes=(
             "Questions to a bank of the first 40 intents of BANKING77, without their intents: two"
             " thirds to train on, a third to cluster (k-means, k = 40; NMI in points). 40"

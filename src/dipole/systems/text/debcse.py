@@ -159,13 +159,12 @@ SYSTEM = System(
             "to tell a paraphrase from a contradiction in the same words."
         ),
         experiment=experiment,
-        seeds=3,
-        holds=[
-            AtMost("looks of the drawn", "looks of the repeated"),
+        primary=AtMost("looks of the drawn", "looks of the repeated"),
+        reported="",
+        secondary=[
             AtLeast("paraphrase first, debcse", "paraphrase first, simcse", by=5.0),
             AtLeast("STS-B, debcse", "STS-B, simcse"),
         ],
-        picture="value",
         notes=(
             "2,500 sentences of STS-B's and SICK's training parts without their scores; bags of"
             " words of 256 dimensions from nothing. A first model by SimCSE, three epochs, from"

@@ -76,14 +76,14 @@ SYSTEM = System(
             "counts for less in what looks alike, and similarity is judged as well."
         ),
         experiment=experiment,
-        seeds=4,
-        holds=[
-            Inequality(
-                {"length gap, simcse": 0.8, "length gap, esimcse": -1.0},
-                least=0.0,
-                on="value",
-                says="length gap: esimcse <= 0.8 x simcse",
-            ),
+        primary=Inequality(
+            {"length gap, simcse": 0.8, "length gap, esimcse": -1.0},
+            least=0.0,
+            on="value",
+            says="length gap: esimcse <= 0.8 x simcse",
+        ),
+        reported="",
+        secondary=[
             AtLeast("STS-B, esimcse", "STS-B, simcse", by=-0.5),
         ],
         notes=(

@@ -156,9 +156,9 @@ SYSTEM = System(
             "helps hard queries at no cost to the others."
         ),
         experiment=experiment,
-        seeds=3,
-        holds=[
-            AtLeast("7 negatives, mixed", "7 negatives", by=0.5),
+        primary=AtLeast("7 negatives, mixed", "7 negatives", by=0.5),
+        reported="",
+        secondary=[
             AtLeast("3 negatives, mixed", "7 negatives", by=-0.5),
             AtLeast("7 negatives, focal", "7 negatives", by=-0.2),
             AtLeast("hardest quarter, 7 negatives, focal", "hardest quarter, 7 negatives", by=1.0),

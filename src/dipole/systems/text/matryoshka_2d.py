@@ -104,9 +104,9 @@ SYSTEM = System(
             " whole one."
         ),
         experiment=experiment,
-        seeds=3,
-        holds=[
-            AtLeast("corner, 2d", "corner, width", by=3.0),
+        primary=AtLeast("corner, 2d", "corner, width", by=3.0),
+        reported="",
+        secondary=[
             AtLeast("corner, 2d", "corner, plain", by=5.0),
             AtLeast("whole, 2d", "whole, plain", by=-1.0),
             AtLeast("times faster", 1.7, every=True),

@@ -196,9 +196,9 @@ SYSTEM = System(
             "from telling instances apart, and most where a large teacher makes them."
         ),
         experiment=experiment,
-        seeds=3,
-        holds=[
-            AtLeast("STS-B, sct", "STS-B, simcse", by=1.0),
+        primary=AtLeast("STS-B, sct", "STS-B, simcse", by=1.0),
+        reported="",
+        secondary=[
             AtLeast("STS-B, sct-distillation", "STS-B, sct", by=2.0),
             AtLeast("STS-B, sct-distillation", "STS-B, mse-distillation", by=-0.5),
         ],

@@ -66,10 +66,9 @@ SYSTEM = System(
         },
         measures=["knn", "probe"],
         derive=gaps,
-        budget="5epochs",
-        seeds=3,
-        holds=[
-            *(AtLeast("groco", f"ntxent {t}", by=-0.3, on="kNN accuracy") for t in TEMPERATURES),
+                        primary=*(AtLeast("groco", f"ntxent {t}", by=-0.3, on="kNN accuracy") for t in TEMPERATURES),
+        reported="",
+        secondary=[
             *(
                 AtLeast("kNN minus probe, groco", f"kNN minus probe, ntxent {t}")
                 for t in TEMPERATURES

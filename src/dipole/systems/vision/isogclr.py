@@ -97,10 +97,9 @@ SYSTEM = System(
         },
         measures=["knn"],
         experiment=experiment,
-        seeds=3,
-        picture="kNN accuracy",
-        holds=[
-            AtLeast(NAME, 0.3),
+        primary=AtLeast(NAME, 0.3),
+        reported="",
+        secondary=[
             *(
                 AtLeast("isogclr", f"ntxent {t}, batch 32", by=-0.3, on="kNN accuracy")
                 for t in TEMPERATURES

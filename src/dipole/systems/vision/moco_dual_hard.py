@@ -74,10 +74,9 @@ SYSTEM = System(
         },
         measures=["knn", "dipole.systems.vision.moco_dual_hard:false_negatives"],
         derive=shares,
-        budget="8epochs",
-        seeds=3,
-        holds=[
-            AtLeast("dual, hardest", "moco", by=0.5, on="kNN accuracy"),
+        primary=AtLeast("dual, hardest", "moco", by=0.5, on="kNN accuracy"),
+        reported="",
+        secondary=[
             AtLeast("hardest", "moco", by=-0.3, on="kNN accuracy"),
             AtLeast("dual", "moco", by=-0.3, on="kNN accuracy"),
             AtLeast("false negatives, hardest", "false negatives, whole queue"),

@@ -101,10 +101,9 @@ SYSTEM = System(
             ),
         },
         measures=[f"{HERE}:damaged"],
-        budget="6epochs",
-        seeds=3,
-        holds=[
-            AtLeast("out", "cross-entropy", by=-0.5, on="probe, clean"),
+        primary=AtLeast("out", "cross-entropy", by=-0.5, on="probe, clean"),
+        reported="",
+        secondary=[
             AtLeast("out", "cross-entropy", by=2.0, on="probe, damaged"),
             AtLeast("out", "in", by=0.5, on="probe, clean"),
         ],

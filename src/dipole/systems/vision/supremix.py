@@ -162,14 +162,14 @@ SYSTEM = System(
             "it better than contrast of binned labels or direct regression."
         ),
         experiment=experiment,
-        seeds=5,
-        holds=[
-            Inequality(
-                {"error, supcon": 0.95, "error, supremix": -1.0},
-                least=0.0,
-                on="value",
-                says="error: supremix <= 0.95 x supcon",
-            ),
+        primary=Inequality(
+            {"error, supcon": 0.95, "error, supremix": -1.0},
+            least=0.0,
+            on="value",
+            says="error: supremix <= 0.95 x supcon",
+        ),
+        reported="",
+        secondary=[
             AtMost("error, supremix", "error, direct"),
             AtLeast("order, supremix", "order, supcon", by=0.05),
             AtMost("error, supremix", "error, no mix-pos"),

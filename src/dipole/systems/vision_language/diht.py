@@ -224,11 +224,9 @@ SYSTEM = System(
         measures=["dipole.systems.vision_language.diht:recall"],
         derive=best,
         experiment=experiment,
-        budget="6epochs",
-        seeds=3,
-        picture="Recall@1",
-        holds=[
-            AtLeast("Recall@1, best beta", "Recall@1, infonce", by=1.5),
+        primary=AtLeast("Recall@1, best beta", "Recall@1, infonce", by=1.5),
+        reported="",
+        secondary=[
             *(AtLeast(f"probe, {k} from names", f"probe, {k} from zero") for k in (1, 2, 4)),
             AtLeast("probe, 1 from names", "probe, no shot"),
             AtMost("beta 0, alpha 1 minus InfoNCE", 1e-6, every=True),

@@ -121,9 +121,9 @@ SYSTEM = System(
             "transfer is better than with both trained, and cheaper."
         ),
         experiment=experiment,
-        seeds=5,
-        holds=[
-            AtLeast("zero-shot, Lu", "zero-shot, uu", by=5.0),
+        primary=AtLeast("zero-shot, Lu", "zero-shot, uu", by=5.0),
+        reported="",
+        secondary=[
             AtLeast("zero-shot, Lu", "zero-shot, Uu"),
             AtLeast("zero-shot, spoilt images, Lu", "zero-shot, spoilt images, Uu"),
             Inequality(

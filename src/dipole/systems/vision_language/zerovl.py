@@ -246,9 +246,9 @@ SYSTEM = System(
             " of a coin helps where data are few, and accumulated gradients are those of the batch."
         ),
         experiment=experiment,
-        seeds=6,
-        holds=[
-            AtMost("error of accumulation", 1e-5, every=True),
+        primary=AtMost("error of accumulation", 1e-5, every=True),
+        reported="",
+        secondary=[
             AtLeast("Recall@1, one source", "Recall@1, sources mixed", by=2.0),
             AtLeast("Recall@5, coin flip", "Recall@5, no mixup", by=1.0),
             AtLeast("Recall@5, coin flip", "Recall@5, both sides"),

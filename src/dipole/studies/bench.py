@@ -1,0 +1,119 @@
+"""A bench: data, tower, budget and measure on which claims are decided; see docs/benches/."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from typing import Any
+
+from dipole.errors import InputError
+from dipole.lookup import nearest
+from dipole.training.recipe import over
+
+ROOM = "dipole.studies.benches"
+NAMES = ("pairs", "classes", "views", "sentences", "finetune")
+NUMBERS = "numbers.json"
+# What a bench decides in the place of a recipe: rates, their schedules and batches are published for
+# other data, larger towers and hundreds of epochs; images have classes here, which a recipe of
+# images does not ask for.
+DECIDES = (
+    "wants", "encoder", "encoder_options", "batch_size", "epochs", "max_steps", "optimizer",
+    "optimizer_options", "learning_rate", "schedule", "warmup", "weight_decay", "clip_norm",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where claims are decided.
+
+    Args:
+        id: its name; about: data, tower and budget in a sentence.
+        data: `module:function` of (split, quick), and of fold where there are folds.
+        needs: named data sets that the data are made of.
+        settings: what every arm has, unless the claim says otherwise and why: encoder, batch size,
+            optimiser, length of the training.
+        measures: what is measured (see measures.py); metric: what claims are judged on.
+        delta: a difference smaller than this is none; written before any claim was run here.
+        folds: 0: fixed test items. k: the data in k disjoint parts, seed s is tested on part s and
+            trained on the others.
+        trivial: `module:function` of (train, test) that gives the metric without training.
+        baseline: settings of the row "trained".
+        ceiling: settings of the row "ceiling": what this tower can do with more of everything.
+        pretrained: whether the untrained tower is a trained model, which need not be beaten.
+        full: settings of `--budget full`, for a machine with a GPU.
+    """
+
+    id: str
+    about: str
+    data: str
+    settings: Mapping[str, Any]
+    measures: tuple[str, ...]
+    metric: str
+    delta: float
+    trivial: str
+    needs: tuple[str, ...] = ()
+    folds: int = 0
+    baseline: Mapping[str, Any] = field(default_factory=dict)
+    ceiling: Mapping[str, Any] = field(default_factory=dict)
+    pretrained: bool = False
+    full: Mapping[str, Any] = field(default_factory=dict)
+
+    def arm(
+        self, recipe: Mapping[str, Any], claim: Mapping[str, Any], own: Mapping[str, Any],
+        *, full: bool = False,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Settings of an arm: the recipe but for what a bench decides, the bench's, those of all
+        arms of a claim, and the arm's own."""
+        found = {name: value for name, value in recipe.items() if name not in DECIDES}
+        for more in (self.settings, self.full if full else {}, claim, own):
+            found = over(found, more)
+        return {"data": self.data, **found}
+
+
+@cache
+def bench(name: str) -> Bench:
+    """A bench by its name.
+
+    >>> bench("pairs").metric
+    'MRR@10'
+    """
+    if name not in NAMES:
+        raise InputError(f"bench: found no {name!r}; {nearest(name, NAMES)}")
+    found: Bench = import_module(f"{ROOM}.{name}").BENCH
+    return found
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What was measured of a bench, in the unit of its metric.
+
+    trivial, untrained, trained, ceiling: means over the seeds; seed_sd: of the trained; item_error:
+    standard error of one seed's value for new items; seconds: of CPU a cell; data: SHA-256.
+    """
+
+    trivial: float
+    untrained: float
+    trained: float
+    ceiling: float
+    seed_sd: float
+    item_error: float
+    seconds: float
+    seeds: int
+    data: str
+    date: str
+
+    @property
+    def room(self) -> float:
+        """How far the trained are above the untrained, in standard deviations of a seed."""
+        return (self.trained - self.untrained) / self.seed_sd
+
+
+@cache
+def numbers() -> dict[str, Numbers]:
+    """The numbers that come with dipole, by bench."""
+    text = files(ROOM).joinpath(NUMBERS).read_text(encoding="utf-8")
+    return {name: Numbers(**found) for name, found in json.loads(text).items()}
