@@ -8,6 +8,7 @@ import sys
 import typer
 
 import dipole
+from dipole.cli.benches import app as benches
 from dipole.cli.compare import compare
 from dipole.cli.demo import demo
 from dipole.cli.evaluate import evaluate
@@ -34,6 +35,7 @@ app = typer.Typer(
 for command in (demo, mine, merge, train, tune, evaluate, index, search, compare, prove):
     app.command(cls=Command)(command)
 app.add_typer(systems, name="systems")
+app.add_typer(benches, name="benches")
 
 
 def _print_version(asked: bool) -> None:

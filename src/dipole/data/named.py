@@ -63,6 +63,13 @@ NAMED = {
         "folders or zip files cifar10/train*, cifar10/test* (a folder per class) in DIPOLE_DATA",
         hub="uoft-cs/cifar10",
     ),
+    "clinc150": Named(
+        "labeled",
+        "18,000 questions to an assistant, of 150 intents",
+        "the file clinc150/data.json (the full set of clinc/oos-eval) in DIPOLE_DATA",
+        hub="clinc/clinc_oos:plus",
+        columns=("text", "intent"),
+    ),
     "stsb": Named(
         "scored",
         "STS benchmark, English: sentence pairs scored 0 to 5",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +23,7 @@ from dipole.data.images import (
     one_size_already,
 )
 from dipole.data.named import NAMED, local_folder, missing, wrong_kind
-from dipole.data.plans import plan_scored
+from dipole.data.plans import plan_labeled, plan_scored
 from dipole.data.readers import file_source
 from dipole.data.retrieval import RetrievalData
 from dipole.errors import InputError
@@ -46,6 +47,8 @@ _SCORED_FILES: dict[str, tuple[dict[str, str], tuple[str, str, str]]] = {
         ("sentence_A", "sentence_B", "relatedness_score"),
     ),
 }
+# Splits of CLINC150 in its file.
+_INTENT_SPLITS = {"train": "train", "validation": "val", "test": "test"}
 # What files and folders with the images of a split begin with.
 _IMAGE_SPLITS = {"train": ("train",), "validation": ("dev", "val"), "test": ("test",)}
 
@@ -73,7 +76,7 @@ def labeled_by_name(
     on_bad_row: OnBadRow = "error",
     resize: int | str | Sequence[int] | None = None,
 ) -> Labeled:
-    """Images with labels of a named data set."""
+    """Images or texts with labels of a named data set."""
     if NAMED[name].kind != "labeled":
         raise wrong_kind(name, "labeled")
     folder = None if name == "digits" else local_folder(name)
@@ -81,6 +84,8 @@ def labeled_by_name(
         raise one_size_already(name, resize)
     if name == "digits":
         return digits(split, seed)
+    if NAMED[name].columns:
+        return _texts_with_labels(name, folder, split, on_bad_row)
     if folder is None:
         return from_datasets(name, _hub_parts(name, split), None, None, on_bad_row, resize)
     if is_idx_folder(folder):
@@ -138,7 +143,27 @@ def digits(split: str, seed: int) -> Labeled:
     return everything.select(chosen)
 
 
-def _of_split(folder: Path, found: Mapping[str, Path], split: str) -> Path:
+def _texts_with_labels(name: str, folder: Path | None, split: str, on_bad_row: OnBadRow) -> Labeled:
+    """Texts with a class; a file has lists of [text, class] by split."""
+    columns = NAMED[name].columns
+    if folder is None:
+        source = rows_source(name, _hub_parts(name, split))
+        return cast(
+            Labeled,
+            convert(source, lambda rows, sample: plan_labeled(rows, sample, *columns), on_bad_row),
+        )
+    path = folder / "data.json"
+    if not path.is_file():
+        raise InputError(f"{folder}: found no data.json; expected {NAMED[name].get}")
+    parts = json.loads(path.read_text(encoding="utf-8"))
+    known = {part: parts[own] for part, own in _INTENT_SPLITS.items() if own in parts}
+    rows = [row for part in split.split("+") for row in _of_split(folder, known, part)]
+    return Labeled.from_columns(
+        {"input": [text for text, _ in rows], "label": [label for _, label in rows]}, origin=name
+    )
+
+
+def _of_split(folder: Path, found: Mapping[str, Any], split: str) -> Any:
     if split not in found:
         raise InputError(
             f"{folder}: no split '{split}'; splits found: {', '.join(found) or 'none'}"

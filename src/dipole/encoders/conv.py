@@ -97,7 +97,7 @@ class ConvImage(ImageEncoder):
 
 
 class StandardisedConv(nn.Conv2d):
-    """A convolution with standardised filters: w' = (w - mean(w)) / ||w - mean(w)||, filter by filter.
+    """A convolution whose filters are standardised: w' = (w - mean(w)) / ||w - mean(w)||.
 
     The length of a filter then decides nothing, and its gradient has no part along it.
     Source: Qiao et al. 2019, Weight Standardization, arXiv 1903.10520, equation 5, over sqrt(n).

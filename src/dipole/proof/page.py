@@ -163,8 +163,8 @@ def _how_judged(proof: Proof) -> str:
     primary, delta = proof.primary, delta_of(proof.claim)
     if primary.inequality.every:
         return (
-            "The smallest and the largest margin of all seeds; nothing is estimated. Margin: how far"
-            " the left side is above what it must be."
+            "The smallest and the largest margin of all seeds; nothing is estimated. Margin: how"
+            " far the left side is above what it must be."
         )
     text = (
         "Margin: how far the left side is above what it must be; its interval, of "

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from dipole.errors import InputError
+from dipole.files import write_text
 from dipole.lookup import nearest
 from dipole.training.recipe import over
 
 ROOM = "dipole.studies.benches"
-NAMES = ("pairs", "classes", "views", "sentences", "finetune")
+NAMES = ("pairs", "classes", "views")
 NUMBERS = "numbers.json"
-# What a bench decides in the place of a recipe: rates, their schedules and batches are published for
-# other data, larger towers and hundreds of epochs; images have classes here, which a recipe of
+# What a bench decides in the place of a recipe: rates, their schedules and batches are published
+# for other data, larger towers and hundreds of epochs; images have classes here, which a recipe of
 # images does not ask for.
 DECIDES = (
     "wants", "encoder", "encoder_options", "batch_size", "epochs", "max_steps", "optimizer",
@@ -115,5 +117,24 @@ class Numbers:
 @cache
 def numbers() -> dict[str, Numbers]:
     """The numbers that come with dipole, by bench."""
-    text = files(ROOM).joinpath(NUMBERS).read_text(encoding="utf-8")
-    return {name: Numbers(**found) for name, found in json.loads(text).items()}
+    return read_numbers(Path(str(files(ROOM).joinpath(NUMBERS))))
+
+
+def read_numbers(path: Path) -> dict[str, Numbers]:
+    """The numbers of a file; none where it is not there."""
+    if not path.exists():
+        return {}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return {name: Numbers(**values) for name, values in found.items()}
+
+
+def write_numbers(pages: Path, name: str, found: Numbers) -> None:
+    """Add the numbers of a bench to those beside its page; of the docs: to those that come with
+    dipole."""
+    package = Path(str(files(ROOM)))
+    docs = package.parents[3] / "docs" / "benches"
+    path = (package if pages.resolve() == docs.resolve() else pages) / NUMBERS
+    known = {**read_numbers(path), name: found}
+    text = json.dumps({key: asdict(one) for key, one in sorted(known.items())}, indent=1)
+    write_text(path, text + "\n")
+    numbers.cache_clear()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dipole.data import Examples
 
 # Raised by one when what a folder holds, or how it is measured, changes.
-FORMAT = 2
+FORMAT = 3
 # Metrics of every arm that say what its training took: MB of the process, seconds.
 COSTS = ("peak memory", "seconds")
 # Settings that say how a run is watched; they decide no weight.
@@ -99,13 +99,14 @@ class Cell:
 
 @dataclass
 class Cost:
-    """What a training took."""
+    """What a training took; cpu_seconds: of all its threads."""
 
     seconds: float
     steps: int
     examples: int
     examples_per_second: float
     peak_mb: float
+    cpu_seconds: float
 
 
 def default_root() -> Path:

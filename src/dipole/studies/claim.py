@@ -1,4 +1,4 @@
-"""What a claim is: arms that are trained on a bench, or a function that is called, and what must hold.
+"""What a claim is: arms that are trained on a bench or a function, and what must hold of them.
 
 Claim(
     sentence="Without the positive in the denominator small batches learn more.",

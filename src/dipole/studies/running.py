@@ -88,8 +88,8 @@ def run_study(
     """Train and measure all cells under the budget; a row per cell, done or failed.
 
     jobs: trainings at a time, in as many processes; 0: one after the other in this process, which
-    measures no memory. alone: a new process for every cell, whose peak memory is then its own alone;
-    else cells follow one another, which saves the seconds that a process takes to start.
+    measures no memory. alone: a new process for every cell, so that its peak memory is its own; else
+    cells follow one another, which saves the seconds that a process takes to start.
 
     A budget in seconds becomes steps by the speed of each arm's first cell, measured once and kept,
     so a study that goes on has the same steps.
@@ -233,7 +233,8 @@ class _Worker:
 
     def answer(self) -> int | None:
         """The exit code of its row, or of the process where that ended; None while it works."""
-        assert self.process is not None and self.process.stdout is not None
+        assert self.process is not None
+        assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if line:
             return int(line)
@@ -246,7 +247,8 @@ class _Worker:
     def end(self) -> None:
         """Let the process go."""
         if self.process is not None:
-            assert self.process.stdin is not None and self.process.stdout is not None
+            assert self.process.stdin is not None
+            assert self.process.stdout is not None
             with suppress(BrokenPipeError):
                 self.process.stdin.close()
             self.process.wait()

@@ -16,7 +16,8 @@ _UNSAID = ("ctx", "kind", "type_comment", "type_params", "lineno", "returns")
 _STDLIB = Path(sysconfig.get_path("stdlib"))
 # What a claim, a system and an objective say to people.
 _PROSE = {
-    "System": ("paper",), "Claim": ("sentence", "notes", "reported", "regime", "lesson", "secondary"),
+    "System": ("paper",),
+    "Claim": ("sentence", "notes", "reported", "regime", "lesson", "secondary"),
     "Bench": ("about",),
     "register": ("paper", "form", "related"),
 }  # fmt: skip

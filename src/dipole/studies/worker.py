@@ -1,8 +1,8 @@
 """`python -m dipole.studies.worker`: trains and measures cells, one after the other.
 
-Reads the folder of a cell from every line of its input, and answers with the exit code. Processes of
-their own, so that a crash is the cell's own and threads are set before torch starts; several cells
-in one, because a start costs seconds. Everything it leaves is written whole or not at all; a stopped
+Reads the folder of a cell from every line of its input, and answers with the exit code. A process
+of its own, so that a crash is a cell's own and threads are set before torch starts; several cells
+in one, because a start costs seconds. What it leaves is written whole or not at all; a stopped
 training goes on at its checkpoint.
 """
 
@@ -113,11 +113,12 @@ def _train_and_measure(cell: Cell, folder: Path, missing: list[str]) -> None:
     if (folder / COST).exists() and not (folder / RUN / "model").exists():
         remove_folder(folder / RUN)  # its model was dropped after it was measured
     settings = cell.fit_settings(train)
-    started = time.monotonic()
+    started, cpu = time.monotonic(), time.process_time()
     run = fit(out=folder / RUN, resume=True, show_progress=False, **settings)
     if not (folder / COST).exists():
         seconds = run.result.get("seconds", time.monotonic() - started)
-        _write_json(folder / COST, asdict(_cost(run.folder, seconds, run.result)))
+        cpu = time.process_time() - cpu
+        _write_json(folder / COST, asdict(_cost(run.folder, seconds, cpu, run.result)))
     model = Trained(run.encoder, train, test, make_config(**cell.run_settings()))
     (folder / MEASURES).mkdir(exist_ok=True)
     for name, function in measures.items():
@@ -130,7 +131,7 @@ def _train_and_measure(cell: Cell, folder: Path, missing: list[str]) -> None:
     remove_folder(folder / RUN / "checkpoints")
 
 
-def _cost(run: Path, seconds: float, result: dict[str, Any]) -> Cost:
+def _cost(run: Path, seconds: float, cpu: float, result: dict[str, Any]) -> Cost:
     lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     speeds = [line["examples_per_second"] for line in map(json.loads, lines)
               if "examples_per_second" in line]  # fmt: skip
@@ -140,6 +141,7 @@ def _cost(run: Path, seconds: float, result: dict[str, Any]) -> Cost:
         examples=result["examples"],
         examples_per_second=statistics.median(speeds) if speeds else 0.0,
         peak_mb=peak_mb(),
+        cpu_seconds=cpu,
     )
 
 

@@ -50,6 +50,11 @@ def rows(split: str, quick: bool = False, fold: int = 0) -> Pairs:
     )
 
 
+def known_rows(split: str, quick: bool = False, fold: int = 0) -> Pairs:
+    """The same, where those of the test are trained on too: what the tower can hold."""
+    return rows("test", quick, fold) if split == "test" else _short("all")
+
+
 def fold_of(sizes: Mapping[str, int]) -> dict[str, int]:
     """Module -> fold: the largest first, each to the fold that has the fewest pairs.
 
@@ -149,7 +154,8 @@ BENCH = Bench(
     ),
     data=f"{__name__}:rows",
     settings={
-        "encoder": "static", "encoder_options": TOWER, "batch_size": 64, "epochs": 2, **SETTINGS,
+        "encoder": "static", "encoder_options": TOWER | {"dim": 256}, "batch_size": 64,
+        "epochs": 2, **SETTINGS,
     },
     measures=("retrieval",),
     metric="MRR@10",
@@ -157,5 +163,7 @@ BENCH = Bench(
     folds=FOLDS,
     trivial=f"{__name__}:bm25",
     baseline={"objective": "infonce", "temperature": 0.05},
-    ceiling={"objective": "infonce", "temperature": 0.05, "epochs": 10},
+    ceiling={
+        "objective": "infonce", "temperature": 0.05, "data": f"{__name__}:known_rows", "epochs": 4,
+    },
 )  # fmt: skip

@@ -1,0 +1,148 @@
+"""What a bench can decide: its numbers without training, trained, and with more of everything."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dipole.errors import InputError, RunError
+from dipole.studies.bench import Bench, Numbers
+from dipole.studies.budget import parse_budget
+from dipole.studies.cells import Cell, default_root
+from dipole.studies.data import load_study_data
+from dipole.studies.measures import Trained, measure
+from dipole.studies.running import FAILED, Watch, run_study
+from dipole.training.build import build_encoder
+from dipole.training.config import make_config
+from dipole.training.recipe import LENGTH, over
+
+SEEDS = 5
+# Seeds of the row "ceiling", which costs most.
+CEILING_SEEDS = 2
+# A bench is admitted where training gains this many standard deviations of a seed.
+ADMITTED = 10.0
+
+
+def measure_bench(
+    where: Bench, *, root: Path | None = None, jobs: int | None = None, watch: Watch | None = None
+) -> Numbers:
+    """The numbers of a bench, in the unit of its metric: `SEEDS` seeds of its baseline, of folds on
+    the first."""
+    root = root or default_root()
+    trained, seconds = _trained(where, where.baseline, SEEDS, root, jobs, watch)
+    most, _ = _trained(where, where.ceiling, CEILING_SEEDS, root, jobs, watch)
+    train, test = load_study_data(_config(where, 0), fold=0 if where.folds else None)
+    module, _, name = where.trivial.partition(":")
+    trivial = getattr(importlib.import_module(module), name)(train, test)
+    untrained = [_untrained(where, seed).mean() for seed in range(CEILING_SEEDS)]
+    means = np.array([one.mean() for one in trained])
+    return Numbers(
+        trivial=_round(np.mean(trivial)),
+        untrained=_round(np.mean(untrained)),
+        trained=_round(means.mean()),
+        ceiling=_round(np.mean([one.mean() for one in most])),
+        seed_sd=_round(means.std(ddof=1)),
+        item_error=_round(np.mean([one.std(ddof=1) / len(one) ** 0.5 for one in trained])),
+        seconds=_round(seconds),
+        seeds=SEEDS,
+        data=data_digest(where),
+        date=datetime.now(UTC).date().isoformat(),
+    )
+
+
+def data_digest(where: Bench) -> str:
+    """SHA-256 of the rows of a bench, to train and to test on, in their order; of the first fold."""
+    from dipole.data.fingerprint import fingerprint
+
+    found = sha256()
+    for part in load_study_data(_config(where, 0), fold=0 if where.folds else None):
+        found.update(fingerprint(part)["digest"].encode())
+    return found.hexdigest()
+
+
+def admitted(found: Numbers) -> bool:
+    """Whether claims can be decided where these numbers come from."""
+    return found.room >= ADMITTED
+
+
+def _trained(
+    where: Bench, own: Any, seeds: int, root: Path, jobs: int | None, watch: Watch | None
+) -> tuple[list[np.ndarray], float]:
+    """Per-item values by seed, and seconds of CPU a cell."""
+    settings = {"data": where.data, **over(where.settings, own)}
+    budget = {name: settings.pop(name) for name in LENGTH if name in settings}
+    cells = [
+        Cell(where.id, seed, settings, where.measures, budget, fold=0 if where.folds else None)
+        for seed in range(seeds)
+    ]
+    rows = run_study(cells, parse_budget("1epochs"), root, jobs=jobs, alone=False, watch=watch)
+    for row in rows:
+        if row.state == FAILED:
+            raise RunError(f"{where.id}, seed {row.cell.seed}: {row.error}")
+    values = [row.metrics[where.metric] for row in rows]
+    return values, float(np.mean([row.cost.cpu_seconds for row in rows]))
+
+
+def _untrained(where: Bench, seed: int) -> np.ndarray:
+    config = _config(where, seed)
+    train, test = load_study_data(config, fold=0 if where.folds else None)
+    model = Trained(build_encoder(config, train).eval(), train, test, config)
+    for name in where.measures:
+        found = measure(name)(model)
+        if where.metric in found:
+            return np.atleast_1d(np.asarray(found[where.metric]))
+    raise InputError(f"bench {where.id}: no measure gives {where.metric}")
+
+
+def _config(where: Bench, seed: int) -> Any:
+    return make_config(**{"data": where.data, **over(where.settings, where.baseline), "seed": seed})
+
+
+def _round(value: Any) -> float:
+    return round(float(value), 3)
+
+
+def bench_page(where: Bench, found: Numbers) -> str:
+    """The page of a bench: what it is, what it can decide."""
+    yes = "admitted" if admitted(found) else "not admitted: too little room"
+    rows: Sequence[tuple[str, str]] = [
+        ("without training, by a simple rule", f"{found.trivial:.1f}"),
+        ("the tower untrained", f"{found.untrained:.1f}"),
+        ("trained", f"{found.trained:.1f}"),
+        ("trained with more of everything", f"{found.ceiling:.1f}"),
+        ("standard deviation of a seed", f"{found.seed_sd:.2f}"),
+        ("standard error of the items, one seed", f"{found.item_error:.2f}"),
+        ("trained minus untrained, in deviations of a seed", f"{found.room:.0f} ({yes})"),
+        ("a difference smaller than this is none", f"{where.delta:g}"),
+        ("seconds of CPU a training", f"{found.seconds:.1f}"),
+    ]
+    lines = [
+        f"# The bench {where.id}",
+        "",
+        "<!-- Written by `dipole benches measure`; do not edit. -->",
+        "",
+        f"{where.about[0].upper()}{where.about[1:]}.",
+        "",
+        f"| {where.metric} | |",
+        "|---|---:|",
+        *(f"| {what} | {value} |" for what, value in rows),
+        "",
+        f"Trained: {_said(where.baseline)}, {found.seeds} seeds. More of everything:"
+        f" {_said(where.ceiling)}.",
+        "",
+        f"Data: {', '.join(where.needs) or 'stdlib-code'}, SHA-256 `{found.data}`; measured on"
+        f" {found.date}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _said(settings: Any) -> str:
+    return ", ".join(
+        f"{k} {', '.join(v) if isinstance(v, list) else v}" for k, v in settings.items()
+    )
