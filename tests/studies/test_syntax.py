@@ -79,7 +79,7 @@ def test_names_and_texts_of_a_definition():
 
 
 def test_the_name_of_the_file_is_filled_in():
-    text = 'RECIPE = Recipe(objective=f"gml + {__name__}:Loss", view=f"{HERE}:View")\nHERE = "mine"\n'
+    text = 'HERE = "mine"\nRECIPE = Recipe(objective=f"gml + {__name__}:Loss", view=f"{HERE}:View")'
     found = Source(text, "my.losses").definition("RECIPE")
     assert {"gml + my.losses:Loss", "mine:View"} <= found.texts
 
