@@ -12,9 +12,9 @@ from dipole.systems.base import System
 # Family of losses -> the objective that is it.
 FAMILIES = {
     "energy": "contrastive",
-    "energy, batch": "batch-contrastive",
+    "energy, batch": "contrastive-batch",
     "triplet": "triplet",
-    "triplet, batch": "batch-triplet",
+    "triplet, batch": "triplet-batch",
     "n-pair": "n-pair",
     "nce": "siglip",
     "infonce": "infonce",
