@@ -43,11 +43,13 @@ class Matryoshka(Objective):
         objective: anything that takes vectors, a sum too.
         dims: sizes below the whole one.
         weights: one per size of `dims`, and one for the whole.
+        follow: the weight of KL; the authors' is that of each of four losses, here a mean: 1/4.
         detach: whether the deep vectors stand still in KL.
 
     Sources: Kusupati et al. 2022, Matryoshka Representation Learning, arXiv 2205.13147; Li et al.
-    2024, 2D Matryoshka Sentence Embeddings, arXiv 2402.14776 (which sums its terms, draws one k
-    per step, and has T = 1).
+    2024, 2D Matryoshka Sentence Embeddings, arXiv 2402.14776 (which sums the losses at one drawn k
+    and at the whole, in both layers, and KL, all with weight 1; T = 1; in SeanLee97/AnglE, release
+    of 23 February 2024, KL moves the deep vectors too).
 
     Example:
         >>> import torch
@@ -66,7 +68,7 @@ class Matryoshka(Objective):
         *,
         weights: Sequence[float] | None = None,
         layers: bool = False,
-        follow: float = 1.0,
+        follow: float = 0.25,
         temperature: float = 1.0,
         detach: bool = True,
     ) -> None:
