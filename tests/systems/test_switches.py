@@ -19,6 +19,7 @@ EPISODE = f"{HERE}.vision.proto_triplet_icnn:Episode"
 # For the small data of a test.
 SMALL = {
     "proto-triplet-icnn": {"sampler_options": {"per_class": 4}, "parts": [{EPISODE: {"shots": 1}}]},
+    "dse": {"parts": [{"teacher": {"model": "bm25"}}]},
     "debcse": {"stages": [{"max_steps": 2}, read_recipe("debcse")["stages"][1] | {"max_steps": 2}]},
     "ranking-sentence-gen": {"batch_size": 4},
     "consert": {"learning_rate": 1e-3},
@@ -30,7 +31,7 @@ CASES = [
     ("esimcse", "texts", {"view": ["same"]}),
     ("esimcse", "texts", {"parts": []}),
     ("esimcse", "texts", {"parts": [{"queue": {"size": 160, "holds": "positive"}}]}),
-    ("dse", "graded", {"parts": []}),
+    ("dse", "graded", {"parts": [], "objective_options": {"distil": 0.0}}),
     ("dse", "graded", {"objective_options": {"distil": 1.0}}),
     ("dse", "graded", {"encoder_options": {"last": 1, "join": "concat", "normalize": False}}),
     ("cadet", "lists", {"objective_options": {"contrast": 0.0}}),
