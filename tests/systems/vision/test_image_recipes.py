@@ -19,7 +19,7 @@ def conv(head=128):
     return lambda: ConvImage.from_images(list(IMAGES), widths=[8, 8], head=head)
 
 
-QUEUE, TEACHER = {"queue": {"size": 1024}}, {"teacher": {"decay": 0.99}}
+QUEUE, TEACHER = {"queue": {"size": 4096}}, {"teacher": {"decay": 0.99}}
 CASES = [
     ("groco", {"view": ["simclr*2"]}),
     ("groco", {"objective_options": {"k": 2}}),
@@ -31,6 +31,7 @@ CASES = [
     ("poly-view", {"temperature": 0.3}),
     ("moco-dual-hard", {"objective": "queue-infonce"}),
     ("moco-dual-hard", {"objective_options": {"hardest": 1}}),
+    ("moco-dual-hard", {"temperature": 0.2}),
     ("moco-dual-hard", {"parts": [{"queue": {"size": 3}}, TEACHER]}),
     ("moco-dual-hard", {"parts": [QUEUE, {"teacher": {"decay": 0.0}}]}),
     ("swav", {"parts": []}),
