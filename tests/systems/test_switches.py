@@ -16,6 +16,7 @@ HERE = "dipole.systems"
 CONTRAST = {"objective": "infonce", "objective_options": {"symmetric": False, "temperature": 0.05}}
 MASKED = f"{HERE}.text.clear:Masked"
 EPISODE = f"{HERE}.vision.proto_triplet_icnn:Episode"
+ICNN = "icnn(views=episode, labels=episode_labels)"
 # For the small data of a test.
 SMALL = {
     "proto-triplet-icnn": {"sampler_options": {"per_class": 4}, "parts": [{EPISODE: {"shots": 1}}]},
@@ -55,8 +56,9 @@ CASES = [
     ("contrastive-gap", "pairs", {"objective": "infonce + cross-uniformity"}),
     ("ssl-generalization", "images", {"objective_options": {"redundancy": 1.0}}),
     ("hydra", "labelled", {"objective_options": {"gated": False}}),
-    ("proto-triplet-icnn", "labelled", {"objective": "prototypical"}),
-    ("proto-triplet-icnn", "labelled", {"objective": "proto-triplet"}),
+    ("proto-triplet-icnn", "labelled", {"objective": "prototypical + proto-triplet"}),
+    ("proto-triplet-icnn", "labelled", {"objective": f"prototypical + {ICNN}"}),
+    ("proto-triplet-icnn", "labelled", {"objective": f"proto-triplet + {ICNN}"}),
     ("proto-triplet-icnn", "labelled", {"parts": [{EPISODE: {"shots": 2}}]}),
     ("gml-long-tail", "labelled", {"objective": "gml", "objective_options": {"counts": "data"}}),
     (
