@@ -151,7 +151,7 @@ def _encoder_needs(settings: Mapping[str, Any]) -> list[str]:
 
 
 def _needs_teacher(settings: Mapping[str, Any], kind: Kind) -> bool:
-    """Whether the objective learns scores of a teacher that neither the recipe nor the data have."""
+    """Whether the objective needs a teacher that neither the recipe nor the data have."""
     from dipole.training.build import build_objective
 
     if kind == "lists" or {"parts", "mine", "by_kind", "stages"} & settings.keys():

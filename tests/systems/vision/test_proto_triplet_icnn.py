@@ -2,7 +2,7 @@
 
 import torch
 
-from dipole.objectives import ICNN, Prototypical, ProtoTriplet
+from dipole.objectives import ICNN, ProtoTriplet, Prototypical
 from dipole.systems.vision.proto_triplet_icnn import SYSTEM, Episode
 from dipole.training.build import build_objective
 from dipole.training.config import make_config

@@ -31,9 +31,10 @@ class DSE(Objective):
         T_i = - log softmax_c(y_i)[label_i],    or, of one number, (y_i - score_i)^2.
 
     Without labels (or scores) it is the first part alone, without a teacher the second. `distil` is
-    1/2 where both are there; one that is given, above 0, needs a teacher. A graded score and what
-    the teacher says of a pair are numbers of one unit: the head gives both. The head, a `PairHead`, is learnt; `objective.head(u, v)` then judges pairs of vectors that were encoded
-    once each. outputs: C classes, or 1 for a graded score.
+    1/2 where both are there; a number above 0 that is given needs a teacher. A score and what the
+    teacher says of the pair are of one unit, as the head is to give both. The head, a `PairHead`,
+    is learnt; `objective.head(u, v)` then judges pairs of vectors that were encoded once each.
+    outputs: C classes, or 1 for a graded score.
     Shapes: anchor, positive (n, dim), not normalised; teacher_scores (n, outputs); labels (n,), 0
     to C - 1; scores (n,).
 

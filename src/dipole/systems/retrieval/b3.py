@@ -3,10 +3,11 @@
     dipole train --recipe b3 --data pairs.csv --sampler-option model=TEACHER --out runs/b3
 
 A strong teacher, `model`, says who is near; without one the encoder does, as it is before training.
-Each source is partitioned on its own, and a batch never mixes two. The settings are the authors', for
-sources of many thousands of rows: of fewer, link nearer ranks in smaller communities (`--sampler-option
-skip=2 --sampler-option neighbours=20 --sampler-option community=8`). Their rate, 1e-4 for LoRA on a
-vision-language model, is left to the tower; the mined negatives that B3++ adds are not here.
+Each source is partitioned on its own, and a batch never mixes two. The settings are the authors',
+for sources of many thousands of rows; of fewer, link nearer ranks in smaller communities
+(`--sampler-option skip=2 --sampler-option neighbours=20 --sampler-option community=8`). Their rate,
+1e-4 for LoRA on a vision-language model, is left to the tower; the mined negatives that B3++ adds
+are not here.
 """
 
 from __future__ import annotations
@@ -160,8 +161,8 @@ SYSTEM = System(
             "Values: MRR@10 over the test pairs of stdlib-code, codes cut after 200 characters;"
             f" bags of words trained from scratch on {ROWS:,} pairs, {STEPS} steps whatever the"
             " size of the batch. The teacher is all-MiniLM-L6-v2. An anchor's positives of rank 3"
-            " to 22 are linked, communities have 8 rows; `farther`: the authors' ranks, 31 to 130, and"
-            " communities of 32, here the whole batch, shown beside and asked nothing of, like"
+            " to 22 are linked, communities have 8 rows; `farther`: the authors' ranks, 31 to 130,"
+            " and communities of 32, here the whole batch, shown beside and asked nothing of, like"
             " the nearest positive as one hard negative for all. Near copies: a tenth of the pairs"
             " a second time with a tenth of their words left out."
         ),

@@ -189,9 +189,9 @@ def cross_encoder(tower: TransformerText) -> PairScorer:
     return PairScorer(BertForSequenceClassification(config), tower.tokenizer, 64)
 
 
-# The paper's tower is a transformer: --encoder-option model=FOLDER; its teacher a cross-encoder that
-# was tuned on the same scores, and so speaks in their unit: --part teacher:model=FOLDER. The rate,
-# the warm-up and 16 pairs twice a step as microsoft/Distilled-Sentence-Embedding has them.
+# The paper's tower is a transformer: --encoder-option model=FOLDER; its teacher is a cross-encoder
+# tuned on the same scores, so that it speaks in their unit: --part teacher:model=FOLDER. The rate,
+# the warm-up and 16 pairs twice a step are those of microsoft/Distilled-Sentence-Embedding.
 RECIPE = Recipe(
     wants=["graded", "pairs"],
     encoder="layers",

@@ -1,8 +1,8 @@
 """The review's framework: what is similar, which negatives, which towers, which head, which loss.
 
 Its axes are the settings of `dipole train`: data and `--view` (what is similar), `--part` and
-negatives (what is not), `--encoder`, `--locked` and teachers (the towers), `--encoder-option head=`,
-and the objective, of the families below.
+negatives (what is not), `--encoder`, `--locked` and teachers (the towers), `--encoder-option
+head=`, and the objective, of the families below.
 """
 
 from __future__ import annotations

@@ -78,8 +78,8 @@ SIMCLR: dict[str, Any] = {
 }  # fmt: skip
 CODING: dict[str, Any] = {"step": f"{HERE}:Denoise", "view": ["same"]}
 GUIDED: dict[str, Any] = {"fresh": True, "sampler": "apart"}
-# As ariG23498/G-SimCLR has it for CIFAR-10: plain SGD, whose cosine there starts again every 1,000
-# steps and more, k-means with 64 clusters, noise of 0.01, Adam with its own rate for the autoencoder.
+# As ariG23498/G-SimCLR has it for CIFAR-10: plain SGD (its cosine there starts anew after 1,000
+# steps, after twice as many again and so on), 64 clusters, an autoencoder by Adam at Keras's rate.
 RECIPE = Recipe(
     **SIMCLR,
     batch_size=64,
@@ -201,8 +201,8 @@ SYSTEM = System(
             " rows (`masked`). With ten true classes, each of about three pseudo-classes, a batch"
             " of 32 cannot do without false negatives: of classes cut into clusters exactly, the"
             " share would be about 0.7 of the random one; 0.8 is the catalogue's mark. The authors"
-            " take 64 clusters for batches of 64; 8 epochs. Seen before: two of these seeds, with the"
-            " same settings."
+            " take 64 clusters for batches of 64; 8 epochs. Seen before: two of these seeds, with"
+            " the same settings."
         ),
     ),
 )

@@ -1,9 +1,9 @@
 """SuSana Distancia: queries near their class's prototype, by a margin nearer than any other's, and
 every row of an episode among neighbours of its own class.
 
-How the paper weighs its two losses, and whether together, could not be confirmed: our reading has both
-beside the prototypical loss with weight 1. `--objective "prototypical + proto-triplet"` leaves the
-score of neighbours out.
+How the paper weighs its two losses, and whether it adds them, could not be confirmed: our reading
+has both beside the prototypical loss with weight 1. `--objective "prototypical + proto-triplet"`
+leaves the score of neighbours out.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ SYSTEM = System(
     ),
     # Two full crops and six small ones; the prototypes stand still for the first epoch of 400, the
     # queue of small batches waits for 15 (facebookresearch/swav, swav_400ep_bs256_pretrain.sh). The
-    # rate is for SGD in LARC, trust 0.001 and unclipped, which is LARS but that it scales biases and
-    # normalisation too; their cosine ends at a thousandth of the rate, ours at 0.
+    # rate is for SGD in LARC, trust 0.001 and unclipped, which is LARS but that it scales biases
+    # and normalisation too; their cosine ends at a thousandth of the rate, ours at 0.
     recipe=Recipe(
         wants=["images"],
         encoder="conv",
