@@ -6,47 +6,19 @@ import torch
 
 import dipole
 from dipole.data import Inputs
-from dipole.encoders import StaticText, load_encoder
+from dipole.encoders import load_encoder
 from dipole.errors import InputError
 from dipole.objectives import DCLR, InfoNCE, NTXent
 from dipole.systems.text.dclr import (
     Noise,
     copies_found,
-    debiased,
     mask_quality,
     planted,
 )
-from dipole.training.recipe import Recipe
 from support.parts import bound
-from support.steps import check_missed
 
 TEXTS = ["open a file", "a file open", "sort rows by the first", "close the door"]
 INPUTS = Inputs.from_columns({"input": TEXTS})
-NOISE = {"dipole.systems.text.dclr:Noise": {}}
-FROZEN = {"teacher": {"kind": "frozen"}}
-
-
-# The second stage.
-STAGE = Recipe(view=["same"], temperature=0.05, **debiased(FROZEN))
-
-
-def encoder():
-    return StaticText.from_texts(TEXTS, TEXTS, dim=8, dropout=0.3)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"parts": [FROZEN]},
-        {"parts": [NOISE]},
-        {"parts": [FROZEN, {"dipole.systems.text.dclr:Noise": {"count": 2}}]},
-        {"parts": [FROZEN, {"dipole.systems.text.dclr:Noise": {"size": 0.5}}]},
-        {"objective_options": {"threshold": 0.1}},
-        {"temperature": 0.2},
-    ],
-)
-def test_whatever_is_taken_away_is_missed(settings):
-    check_missed(STAGE, INPUTS, encoder, **settings)
 
 
 def test_the_first_model_is_simcse(tmp_path):
