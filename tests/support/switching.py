@@ -34,7 +34,7 @@ OTHER = {
 # Instead of what a recipe has, by the name of the setting.
 INSTEAD = {
     "size": 8, "decay": 0.5, "starts": "empty", "sampler": "unique", "locked": [], "last": 1,
-    "adapter": "lora", "matryoshka": [8], "hardest": 4, "after": 0.9,
+    "adapter": "lora", "matryoshka": [8], "hardest": 4, "after": 0.9, "clusters": 16,
 }  # fmt: skip
 # What does nothing without a setting, or is refused, goes with it.
 WITH = {"sampler": ["sampler_options"], "adapter": ["adapter_options"]}
