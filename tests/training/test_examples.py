@@ -147,8 +147,10 @@ def test_examples_of_python_keep_their_scores_and_have_no_columns(tmp_path):
     with pytest.raises(InputError, match="infonce takes no scores, and not every pair belongs"):
         fit(scored, out=tmp_path / "run", show_progress=False)
     pairs = Pairs.from_columns({"anchor": ["a", "b"], "positive": ["c", "d"]})
-    with pytest.raises(InputError, match="anchor: found 'q' for examples, whose columns are read"):
+    with pytest.raises(InputError, match="anchor: found 'q' for examples, which are read already"):
         fit(pairs, out=tmp_path / "run", anchor="q", show_progress=False)
+    with pytest.raises(InputError, match="split: found 'test' for examples, which are read alre"):
+        fit(pairs, out=tmp_path / "run", sources=[{pairs: {"split": "test"}}], show_progress=False)
     assert not (tmp_path / "run").exists()
 
 

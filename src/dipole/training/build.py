@@ -13,7 +13,7 @@ from dipole.data.functions import is_function
 from dipole.data.memory import is_table
 from dipole.encoders.base import SIDES, Encoder
 from dipole.errors import InputError
-from dipole.training.batches import ENCODED, LISTS, UNIQUE, VIEWED
+from dipole.training.batches import ENCODED, LISTS, UNIQUE, VIEWED, encoded_fields
 from dipole.training.config import Config
 from dipole.training.examples import are_one_thing, load_examples, of_sides, view_columns
 from dipole.training.known import completed
@@ -297,9 +297,7 @@ def _names(examples: Examples) -> dict[str, str]:
 
 def sides(examples: Examples) -> tuple[Sequence[Any], Sequence[Any]]:
     """The inputs of the query side and of the document side; where there is one, it is both."""
-    fields = [field for field in examples.FIELDS if field in (*ENCODED, *VIEWED)]
-    if isinstance(examples, Bundles):
-        fields = list(examples.FIELDS)
+    fields = encoded_fields(examples)
     query, document = examples.column(fields[0]), examples.column(fields[:2][-1])
     if fields[:2][-1] in LISTS:
         return query, [text for texts in document for text in texts]

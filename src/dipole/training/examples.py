@@ -211,12 +211,12 @@ def check_columns(config: Config, inputs: Mapping[str, bool]) -> None:
         )
 
 
-def check_no_columns(config: Config) -> None:
-    """Examples that were made already have no columns to name."""
-    for name in COLUMNS:
-        if getattr(config, name):
+def check_no_columns(config: Config, *more: str) -> None:
+    """Examples that were made already have no columns to name, and none of `more` settings."""
+    for name in (*COLUMNS, *more):
+        if getattr(config, name) != type(config).model_fields[name].default:
             raise InputError(
-                f"{name}: found {getattr(config, name)!r} for examples, whose columns are read; "
+                f"{name}: found {getattr(config, name)!r} for examples, which are read already; "
                 f"expected no {name}"
             )
 
