@@ -14,19 +14,15 @@ from dipole.data.cranfield import is_cranfield, read_cranfield
 from dipole.data.examples import Examples, Inputs, Labeled, Pairs, Ranked, Scored, Triplets
 from dipole.data.hub import (
     folder_source,
-    has_text_files,
     is_datasets_folder,
-    parts_from_folder,
     parts_from_hub,
     rows_source,
 )
 from dipole.data.image_captions import captioned_source, is_captioned
 from dipole.data.images import (
     from_class_folders,
-    from_datasets,
     from_idx_folder,
     is_idx_folder,
-    is_image,
     one_size_already,
 )
 from dipole.data.memory import Held, in_memory, is_held, table_source
@@ -218,13 +214,8 @@ def _load_inputs(
     if place in NAMED:
         _no_columns(place, columns)
         return labeled_by_name(str(place), split, seed, on_bad_row, resize)
-    if isinstance(place, Path) and place.is_dir() and has_text_files(place):
+    if isinstance(place, str) or (place.is_dir() and is_datasets_folder(place)):
         pass  # tables, read as such
-    elif isinstance(place, str) or (place.is_dir() and is_datasets_folder(place)):
-        parts = _parts(place, split)
-        features = next(iter(parts.values())).features
-        if any(is_image(features[name]) for name in features if input in (None, name)):
-            return from_datasets(str(place), parts, input, label, on_bad_row, resize)
     elif place.is_dir() and is_idx_folder(place):
         _no_columns(place, columns)
         if resize is not None:
@@ -366,12 +357,6 @@ def _no_columns(place: object, named: dict[str, Any]) -> None:
                 f"{place}: found {name}={shown(column)} for data whose columns are known; "
                 f"expected no {name}"
             )
-
-
-def _parts(place: Path | str, split: str, whole: tuple[str, ...] = WHOLE) -> dict[str, Any]:
-    if isinstance(place, str):
-        return parts_from_hub(place, split)
-    return parts_from_folder(place, split, whole)
 
 
 def _load(
