@@ -111,7 +111,7 @@ def test_images_and_texts_with_labels(tmp_path: Path) -> None:
     labeled = load_labeled(tmp_path / "images")
     assert np.array_equal(np.asarray(labeled.column("input")), images)
     assert labeled.column("label") == [1, 0, 1]
-    with pytest.raises(InputError, match="no column 'class' .*; columns found: img, label"):
+    with pytest.raises(InputError, match=r"no column 'class' .*; columns found: img, label"):
         load_labeled(tmp_path / "images", label="class")
     texts = datasets.Dataset.from_dict({"text": ["x", "y"], "label": [4, 2]})
     texts.save_to_disk(str(tmp_path / "texts"))

@@ -123,14 +123,6 @@ def from_class_folders(
     return made.examples(f"{path}: {what}", labelled=not bare)
 
 
-def one_size_already(name: str, resize: object) -> InputError:
-    """The error for a new size of images that need none."""
-    return InputError(
-        f"{name}: found resize={resize!r} for images of one size; expected none (an encoder's "
-        "option `size` makes them smaller)"
-    )
-
-
 class _Images:
     """Images on their way to examples: decoded, the bad ones counted or the first one raised."""
 

@@ -19,11 +19,11 @@ from dipole.data.images import (
     from_idx_folder,
     is_idx_folder,
     labeled_images,
-    one_size_already,
 )
 from dipole.data.named import NAMED, local_folder, missing, wrong_kind
 from dipole.data.plans import plan_labeled, plan_scored
 from dipole.data.readers import file_source
+from dipole.data.refusals import one_size_already
 from dipole.data.retrieval import RetrievalData
 from dipole.errors import InputError
 

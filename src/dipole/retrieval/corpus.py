@@ -21,6 +21,7 @@ from dipole.data.names import DOCUMENTS, find
 from dipole.data.plans import Parsed, Plan
 from dipole.data.readers import file_source
 from dipole.data.reading import Reading, no_images
+from dipole.data.refusals import no_columns
 from dipole.data.rows import Source
 from dipole.data.sample import IMAGES, Sample
 from dipole.errors import InputError
@@ -104,6 +105,7 @@ def read_corpus(
     if (held := in_memory(source, "all")) is not None:
         if isinstance(held, Held):
             return Corpus(cast(Texts, convert(table_source(held), plan, on_bad_row)))
+        no_columns(held.origin or type(held).__name__, {"text": text, "id": id})
         if isinstance(held, Texts | RetrievalData):
             return Corpus(held)
         return Corpus(load_retrieval(held, split="all"))

@@ -29,6 +29,7 @@ class Wanted:
     seed: int = 0
     on_bad_row: OnBadRow = "error"
     resize: str | None = None  # of images
+    as_trained: bool = False  # nobody asked for `resize`: it is for images that need one
 
     @property
     def part(self) -> str:
@@ -39,8 +40,15 @@ class Wanted:
 
     def loaded(self, load: Callable[..., Any], **options: Any) -> tuple[Any, ...]:
         """What a function of `dipole.data` makes of it."""
+        from dipole.data.refusals import NotResizedError
+
         options = {"split": self.part, "on_bad_row": self.on_bad_row} | options
-        return (load(self.data, **options, **self.columns),)
+        try:
+            return (load(self.data, **options, **self.columns),)
+        except NotResizedError:
+            if not self.as_trained:
+                raise
+            return (load(self.data, **options | {"resize": None}, **self.columns),)
 
 
 @dataclass(frozen=True)
