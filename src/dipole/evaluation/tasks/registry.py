@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -63,7 +62,7 @@ class Data:
 @dataclass(frozen=True)
 class Task:
     """One task; `measure` is a function of (encoder, data, settings) that gives a `Result`, or
-    module:function of `dipole.evaluation.tasks`.
+    where one is: `module:function`, `file.py:function`.
 
     One of your own is `--task file.py:NAME`, or an entry point of `dipole.tasks`.
     """
@@ -77,9 +76,9 @@ class Task:
         """The result of this task for one encoder."""
         if callable(self.measure):
             return self.measure(encoder, *data, **settings)
-        module, _, name = self.measure.partition(":")
-        function = getattr(importlib.import_module(f"dipole.evaluation.{module}"), name)
-        return function(encoder, *data, **settings)
+        ours = {str(task.measure): str(task.measure) for task in TASKS.values()}
+        measure = find("task", self.measure, ours, package="dipole.evaluation")
+        return measure(encoder, *data, **settings)
 
 
 def _retrieval(wanted: Wanted) -> tuple[Any, ...]:
