@@ -218,10 +218,10 @@ def plan_inputs(
 ) -> Plan:
     """A text, with its class where the source has a column of that name."""
     label = label_column(sample, [input])
-    if label is not None:
+    if label is not None and sample.values(label):
         return plan_labeled(source, sample, input, label, resize=resize)
     check_named(source, sample, [("--input", input)])
-    column, body = _input(source, sample, input, None)
+    column, body = _input(source, sample, input, label)
     read = Reading.of(sample, column, body, source=source, resize=resize)
     check_resize(source, resize, read)
 
