@@ -298,4 +298,4 @@ def test_what_another_row_pairs_with_the_anchor_in_either_direction_is_no_negati
 def test_words_and_letters_are_of_texts(tower, anchors, options, message):
     pairs = Pairs.from_columns({"anchor": anchors, "positive": np.ones((3, 4), np.float32)})
     with pytest.raises(InputError, match=message):
-        mine_negatives(pairs, **{"source": tower()} | options)
+        mine_negatives(pairs, **{"source": tower(4)} | options)

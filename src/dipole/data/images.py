@@ -17,7 +17,7 @@ import numpy as np
 from dipole.data.converting import BadRows, OnBadRow
 from dipole.data.examples import Inputs, Labeled
 from dipole.data.image_captions import is_captioned
-from dipole.data.image_decoding import decoded, one_size, target_size
+from dipole.data.image_decoding import decoded, noticed, one_size, target_size
 from dipole.data.image_files import class_folders
 from dipole.data.rows import BadValueError
 from dipole.data.splits import check_whole, chosen_splits
@@ -154,12 +154,9 @@ class _Images:
                 f"{self.bad_row.messages[0]}"
             )
         array, grey = one_size(self.images, self.name)
-        notes = [grey, *self.notes]
-        if self.animated:
-            notes.append(f"animated, the first frame taken: {self.animated:,}")
+        notes = [*noticed(self.animated, grey), *self.notes]
         if self.size is not None:
             notes.append(f"resized to {self.size[0]}x{self.size[1]}")
-        notes = [note for note in notes if note]
         origin += f" ({'; '.join(notes)})" if notes else ""
         if labelled:
             made: Labeled | Inputs = labeled_images(array, self.labels, origin, self.places)
