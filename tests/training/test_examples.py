@@ -230,5 +230,5 @@ def test_a_folder_of_images_trains_by_its_splits_classes_and_sizes(tmp_path):
 def test_the_seed_of_a_split_reaches_labelled_data():
     pytest.importorskip("sklearn")
     assert images("digits", split_seed=3).ids != images("digits").ids
-    with pytest.raises(InputError, match="resize: found pairs of texts"):
+    with pytest.raises(InputError, match="found resize=8 for a data set of texts"):
         images("stdlib-code", "infonce", resize=8)

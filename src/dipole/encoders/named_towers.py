@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dipole.data.inputs import described, whole_number
+from dipole.data.inputs import described, modality, whole_number
 from dipole.data.options import check_memory
 from dipole.data.same import exact_key
 from dipole.encoders.base import SIDES, Encoder, Features, Role
@@ -135,13 +135,13 @@ class NamedTowers(Encoder):
                     f"encoder option '{name}': found {described(value)}; expected "
                     f"{'a name or folder' if wrong else 'settings of that tower'}"
                 )
-        kinds = {role: modality(inputs) for role, inputs in columns.items()}
+        kinds = {role: modality(column[0]) for role, column in columns.items() if len(column)}
         known = {*given, *(k.removesuffix("_options") for k in options if k.endswith("_options"))}
         sides: dict[str, str] = {}
         for role in columns:
-            wanted = [role, (names or {}).get(role, ""), kinds[role]]
+            wanted = [role, (names or {}).get(role, ""), kinds.get(role, "")]
             found = next((name for name in wanted if name in known), None)
-            if found is None and kinds[role] in DEFAULTS:
+            if found is None and kinds.get(role) in DEFAULTS:
                 found = kinds[role]
             if found is None:
                 raise InputError(
@@ -345,14 +345,6 @@ def _takes(tower: Encoder, inputs: Sequence[Any]) -> bool:
 def _side(role: Role) -> Role:
     """A role as a single tower knows it."""
     return role if role in SIDES else "document"
-
-
-def modality(inputs: Sequence[Any]) -> str:
-    """The modality of a column, by its first value; "" for one without a name."""
-    first = inputs[0] if len(inputs) else None
-    if isinstance(first, np.ndarray) and first.dtype == np.uint8 and first.ndim in (2, 3):
-        return "image"
-    return "text" if isinstance(first, str) else ""
 
 
 def _keys(inputs: Sequence[Any]) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dipole.data import Examples, Pairs
 from dipole.data.bundles import Bundles
 from dipole.data.functions import is_function
+from dipole.data.inputs import modality
 from dipole.data.memory import is_table
 from dipole.encoders.base import SIDES, Encoder
 from dipole.errors import InputError
@@ -268,9 +269,8 @@ def default_encoder(config: Config, *examples: Examples) -> str:
 
 def of_what(*examples: Examples) -> str:
     """What the inputs of examples are, in words."""
-    from dipole.encoders.named_towers import modality
-
-    kinds = {modality(column) for part in examples for column in columns_of(part).values()}
+    columns = [column for part in examples for column in columns_of(part).values()]
+    kinds = {modality(column[0]) for column in columns if len(column)}
     return " and ".join(f"{kind}s" for kind in sorted(kinds) if kind)
 
 
