@@ -50,6 +50,9 @@ class Encoder(nn.Module):
     roles: tuple[Role, ...] = SIDES
     # The `OUTPUTS` that `outputs` gives.
     shows: tuple[str, ...] = ()
+    # Of an encoder with `shallow_layers`: in training mode the vectors of this layer follow the
+    # last one's, (n, 2 dim), in `forward` and in `outputs`.
+    shallow: int | None = None
     # Precision of `encode`; a subclass whose time goes into matrix products sets "auto".
     dtype: Precision = "float32"
     # What it reads, in words; not given: nothing is known.
@@ -93,6 +96,10 @@ class Encoder(nn.Module):
     def outputs(self, features: Features, names: Sequence[str]) -> dict[str, Tensor]:
         """`vectors` as `forward` gives them, and those of `OUTPUTS` that are named, of one pass."""
         raise NotImplementedError
+
+    def shallow_layers(self) -> int:
+        """How many layers below the last one can be shown by `shallow`, 1 ... so many."""
+        return 0
 
     def check(self, inputs: Sequence[Any], role: Role) -> None:
         """Raise InputError at the first input this encoder cannot take; here nothing is known."""
