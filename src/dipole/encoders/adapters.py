@@ -15,6 +15,7 @@ from dipole.data.options import check_memory, check_names, check_type
 from dipole.encoders.base import Features, fingerprint
 from dipole.encoders.bottleneck import add_bottlenecks
 from dipole.encoders.folder import read_json, read_weights, require, write_json, write_weights
+from dipole.encoders.loading import load_encoder
 from dipole.encoders.transformer_text import TransformerText
 from dipole.errors import InputError, optional
 
@@ -115,8 +116,6 @@ class AdaptedText(TransformerText):
         Raises:
             InputError: no base there, another one than was trained on, or a broken folder.
         """
-        from dipole.encoders.loading import load_encoder
-
         folder = Path(source)
         note = read_json(require(folder, "config.json"))
         base = load_encoder(note["base"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
 from pathlib import Path
@@ -57,6 +57,8 @@ class Encoder(nn.Module):
     dtype: Precision = "float32"
     # What it reads, in words; not given: nothing is known.
     reads: ClassVar[str] = ""
+    # Whether it is made of columns, each by its name (`from_columns`), not of two sides.
+    by_column: ClassVar[bool] = False
     # What a training of this encoder uses where nothing was asked for.
     training_defaults: ClassVar[dict[str, Any]] = {
         "batch_size": 64,
@@ -74,6 +76,23 @@ class Encoder(nn.Module):
         both sides, one sequence twice where there is but one, and what `--encoder-option` gives.
         """
         return cls(**options)
+
+    @classmethod
+    def from_columns(
+        cls,
+        columns: Mapping[str, Sequence[Any]],
+        options: Mapping[str, Any],
+        names: Mapping[str, str] | None = None,
+    ) -> Encoder:
+        """Of one that is made `by_column`: a new encoder for columns of inputs by their role or
+        name; `names` are of the columns that roles are read from, options are not checked yet."""
+        raise NotImplementedError
+
+    @classmethod
+    def beside(cls, dim: int | None) -> dict[str, Any]:
+        """The options with which it is made as one of several towers, where none are given, `dim`
+        the size of another one (None: no matter which)."""
+        return {}
 
     @classmethod
     def can_read(cls, value: Any) -> bool:

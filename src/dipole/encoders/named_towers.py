@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -17,14 +17,13 @@ from dipole.data.options import check_memory
 from dipole.data.same import exact_key
 from dipole.encoders.base import SIDES, Encoder, Features, Role
 from dipole.encoders.folder import read_json, read_weights, require, write_json, write_weights
+from dipole.encoders.loading import load_encoder
 from dipole.encoders.own import save_encoder
-from dipole.encoders.registry import is_made, make_encoder
+from dipole.encoders.registry import encoder_class, is_made, make_encoder, options_of
 from dipole.errors import InputError
 
 # What a tower is made of where only its inputs are known.
 DEFAULTS = {"text": "static", "image": "conv"}
-# Those made from scratch that may take the size of the others, and those with a head for training.
-_ANY_SIZE, _WITH_HEAD = ("static",), ("conv", "perceptron", "resnet", "vit")
 
 
 class Stored:
@@ -70,6 +69,7 @@ class NamedTowers(Encoder):
         (1, 256)
     """
 
+    by_column: ClassVar[bool] = True
     # Whether `dim` means a map for towers of that size, too.
     maps_all = False
 
@@ -117,7 +117,7 @@ class NamedTowers(Encoder):
         columns: Mapping[str, Sequence[Any]],
         options: Mapping[str, Any],
         names: Mapping[str, str] | None = None,
-    ) -> NamedTowers:
+    ) -> Self:
         """Towers for columns of inputs, by the role or name of each (`names`: of the column a role
         is read from).
 
@@ -158,18 +158,22 @@ class NamedTowers(Encoder):
             )
         towers: dict[str, Encoder] = {}
         specs = {n: given.get(n) or DEFAULTS.get(n, "") for n in dict.fromkeys(sides.values())}
-        for name in sorted(specs, key=lambda n: (is_made(specs[n]), specs[n] in _ANY_SIZE)):
+        made = {name: encoder_class(spec) for name, spec in specs.items() if is_made(spec)}
+        # Loaded ones first, those that take the size of another last.
+        asks_size = {name for name, tower in made.items() if tower.beside(1) != tower.beside(None)}
+        for name in sorted(specs, key=lambda n: (n in made, n in asks_size)):
             own = dict(options.get(f"{name}_options") or {})
-            if specs[name] in _ANY_SIZE and towers and options.get("dim") is None:
-                own.setdefault("dim", next(iter(towers.values())).dim)
-            if specs[name] in _WITH_HEAD:  # what the other towers meet is what is saved
-                own.setdefault("head", None)
+            if name in made:
+                is_free = bool(towers) and options.get("dim") is None
+                beside = made[name].beside(next(iter(towers.values())).dim if is_free else None)
+                takes = options_of(made[name])
+                own = {key: value for key, value in beside.items() if key in takes} | own
             mine = [columns[role] for role, tower in sides.items() if tower == name]
             rest = mine[0] if len(mine) == 1 else list(chain(*mine[1:]))
             towers[name] = make_encoder(specs[name], mine[0], rest, **own)
         dim = options.get("dim")
         if dim is None:  # of a model that was trained before: it may be locked
-            kept = {tower.dim for name, tower in towers.items() if not is_made(specs[name])}
+            kept = {tower.dim for name, tower in towers.items() if name not in made}
             dim = kept.pop() if len(kept) == 1 else None
         return cls({name: towers[name] for name in specs}, sides, dim)
 
@@ -289,8 +293,6 @@ class NamedTowers(Encoder):
     @classmethod
     def load(cls, folder: str | Path) -> Self:
         """What `save` wrote."""
-        from dipole.encoders.loading import load_encoder
-
         folder = Path(folder)
         config = read_json(require(folder, "config.json"))
         names = cls._names_in(config, folder)

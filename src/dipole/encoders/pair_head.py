@@ -15,6 +15,7 @@ from dipole.data.inputs import batch_of
 from dipole.encoders.base import Encoder, Role
 from dipole.encoders.folder import read_json, read_weights, write_json, write_weights
 from dipole.encoders.hub import locate
+from dipole.encoders.loading import load_encoder
 from dipole.errors import InputError
 
 NOTE, WEIGHTS = "pair_head.json", "pair_head.safetensors"
@@ -60,8 +61,6 @@ class HeadScorer:
         Raises:
             InputError: no head there, or one whose vectors are not the encoder's.
         """
-        from dipole.encoders.loading import load_encoder
-
         folder = locate(source)
         if not (folder / NOTE).is_file():
             raise InputError(

@@ -208,7 +208,7 @@ class Sum(Over):
 
     def inner(self) -> Iterable[Objective]:
         """The parts."""
-        return iter(self.terms)  # type: ignore[arg-type]
+        return [term for term in self.terms if isinstance(term, Objective)]
 
     def forward(self, *args: Tensor, **inputs: Tensor | None) -> Tensor:
         """Positional arguments are named as in the first part."""

@@ -101,7 +101,7 @@ class Matryoshka(Over):
 
     def inner(self) -> Iterable[Objective]:
         """The copies."""
-        return iter(self.terms)  # type: ignore[arg-type]
+        return [term for term in self.terms if isinstance(term, Objective)]
 
     def inputs(self) -> dict[str, bool]:
         """Those of the objective, and with `layers` the vectors of a shallow layer."""
