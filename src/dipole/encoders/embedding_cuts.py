@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from dipole.encoders.base import Features
 from dipole.errors import InputError
 from dipole.kernels.draws import uniform
+from dipole.views.tokens import PLACES, RATE, SEED, TOKENS
 
-PLACES, TOKENS, SEED, RATE = "places", "token_kept", "feature_seed", "feature_rate"
 CUTS = {PLACES, TOKENS, SEED, RATE}
 # What is kept of the embeddings and the places of the tokens, in this thread: others may encode at
 # the same time.

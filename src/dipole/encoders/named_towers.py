@@ -8,45 +8,21 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dipole.data.inputs import described, whole_number
 from dipole.data.options import check_memory
-from dipole.data.same import exact_key
 from dipole.encoders.base import SIDES, Encoder, Features, Role
 from dipole.encoders.folder import read_json, read_weights, require, write_json, write_weights
 from dipole.encoders.loading import load_encoder
+from dipole.encoders.once import Stored
 from dipole.encoders.own import save_encoder
 from dipole.encoders.registry import encoder_class, is_made, make_encoder, options_of
 from dipole.errors import InputError
 
 # What a tower is made of where only its inputs are known.
 DEFAULTS = {"text": "static", "image": "conv"}
-
-
-class Stored:
-    """Vectors of inputs by their content, in place of a tower that does not change."""
-
-    def __init__(self, keys: np.ndarray, vectors: np.ndarray) -> None:
-        self.keys, self.vectors = keys, vectors
-
-    @classmethod
-    def of(
-        cls, tower: Encoder, inputs: Sequence[Any], role: Role, *, show_progress: bool = False
-    ) -> Stored:
-        """Every different input encoded once, in an order that does not depend on theirs."""
-        keys, first = np.unique(_keys(inputs), return_index=True)
-        return cls(keys, tower.encode(_Some(inputs, first), role, show_progress=show_progress))
-
-    def __call__(self, inputs: Sequence[Any]) -> Tensor:
-        """(n, dim)."""
-        keys = _keys(inputs)
-        places = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
-        if (self.keys[places] != keys).any():
-            raise InputError("a locked tower: found an input that was not encoded before training")
-        return torch.from_numpy(self.vectors[places])
 
 
 class NamedTowers(Encoder):
@@ -321,21 +297,6 @@ class NamedTowers(Encoder):
         return type(self).__name__
 
 
-class _Some(Sequence[Any]):
-    """Some of a sequence's values, read where they are touched."""
-
-    def __init__(self, values: Sequence[Any], rows: np.ndarray) -> None:
-        self.values, self.rows = values, rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return _Some(self.values, self.rows[index])
-        return self.values[int(self.rows[index])]
-
-
 def _takes(tower: Encoder, inputs: Sequence[Any]) -> bool:
     try:
         tower.check(inputs, "document")
@@ -355,10 +316,6 @@ def modality(inputs: Sequence[Any]) -> str:
     if isinstance(first, np.ndarray) and first.dtype == np.uint8 and first.ndim in (2, 3):
         return "image"
     return "text" if isinstance(first, str) else ""
-
-
-def _keys(inputs: Sequence[Any]) -> np.ndarray:
-    return np.fromiter(map(exact_key, inputs), np.uint64, len(inputs))
 
 
 def _marked(name: str, features: Features) -> Features:

@@ -11,7 +11,8 @@ from torch import nn
 
 from dipole.data.bundles import Bundles
 from dipole.encoders.base import SIDES, Role
-from dipole.encoders.named_towers import NamedTowers, Stored
+from dipole.encoders.named_towers import NamedTowers
+from dipole.encoders.once import Stored
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, role_of
 
