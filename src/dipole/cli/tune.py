@@ -190,7 +190,8 @@ def _range(
 
 def _defaults(settings: dict[str, Any]) -> dict[str, Any]:
     """The encoder's own learning rate and batch size, by its name."""
-    from dipole.encoders.registry import encoder_class, is_made, saved_class
+    from dipole.encoders.names import saved_class
+    from dipole.encoders.registry import encoder_class, is_made
 
     encoder = settings.get("encoder", Config.model_fields["encoder"].default)
     cls = encoder_class(encoder) if is_made(encoder) else saved_class("TransformerText")

@@ -55,6 +55,11 @@ class ImageEncoder(Encoder):
         self.register_buffer("mean", torch.full((channels, 1, 1), 0.5))
         self.register_buffer("std", torch.full((channels, 1, 1), 0.25))
 
+    @classmethod
+    def beside(cls, dim: int | None) -> dict[str, Any]:
+        """Without a head: what the other towers meet is what is saved."""
+        return {"head": None}
+
     def fitted(self, images: Sequence[Any], head: int | dict[str, Any] | None) -> Self:
         """This tower with mean and deviation of these images and a head for training.
 

@@ -219,17 +219,16 @@ def build_encoder(config: Config, *examples: Examples, kept: Path | None = None)
     kept: a folder with the encoder that was made of the examples the run had before.
     """
     from dipole.encoders.loading import load_encoder
-    from dipole.encoders.registry import encoder_class, is_own, make_encoder
+    from dipole.encoders.registry import encoder_class, is_made, is_own, make_encoder
 
     seed_step(config.seed, 0)
     if kept is not None:
         if is_own(config.encoder):
             encoder_class(config.encoder)  # it is named by the run's settings, not by `kept` alone
         return load_encoder(kept)
-    if config.encoder == "towers":
-        from dipole.encoders.named_towers import NamedTowers
-
-        encoder: Encoder = NamedTowers.from_columns(
+    made = encoder_class(config.encoder) if is_made(config.encoder) else None
+    if made is not None and made.by_column:
+        encoder = made.from_columns(
             columns_of(*examples), config.encoder_options, _names(examples[0])
         )
     else:

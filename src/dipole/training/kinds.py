@@ -63,8 +63,8 @@ KINDS: dict[Kind, Form] = {
     ),
 }  # fmt: skip
 
-# Examples of a class that are also those of another.
-_ALSO = (("Triplets", "Pairs"), ("Labeled", "Inputs"))
+# What examples of a class may be beside it.
+_ALSO = {"Pairs": "Triplets", "Inputs": "Labeled"}
 
 
 def check_kind(wants: Sequence[Kind], examples: Examples) -> None:
@@ -96,8 +96,8 @@ def _wanted(wants: Sequence[Kind]) -> str:
 
 def _is(kind: Kind, examples: Examples) -> bool:
     """Whether examples are of a kind; triplets are pairs too, and labelled inputs are inputs."""
-    name = type(examples).__name__
-    if (name, KINDS[kind].of) not in _ALSO and name != KINDS[kind].of:
+    of = KINDS[kind].of
+    if not _are(of, examples) and not (of in _ALSO and _are(_ALSO[of], examples)):
         return False
     sides = [field for field in ("input", "anchor", "positive") if field in examples.FIELDS]
     texts = [isinstance(examples.column(field)[0], str) for field in sides if len(examples)]
@@ -114,6 +114,12 @@ def _is(kind: Kind, examples: Examples) -> bool:
 
 def kind_of(examples: Examples) -> Kind:
     """The most particular kind that the examples are of."""
-    own = [kind for kind in KINDS if KINDS[kind].of == type(examples).__name__]
+    own = [kind for kind in KINDS if _are(KINDS[kind].of, examples)]
     kinds: list[Kind] = [kind for kind in own if kind != "pairs" and _is(kind, examples)]
     return kinds[0] if kinds else "pairs"
+
+
+def _are(of: str, examples: Examples) -> bool:
+    from dipole import data  # with Arrow, which no help page needs
+
+    return isinstance(examples, getattr(data, of))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from dipole.encoders.base import SIDES, Role
-from dipole.encoders.named_towers import NamedTowers, Stored
+from dipole.encoders.named_towers import NamedTowers
+from dipole.encoders.once import Stored
 from dipole.errors import InputError
 from dipole.training.batches import LISTS, VIEWED, encoded_fields, role_of
 
