@@ -27,41 +27,39 @@ if TYPE_CHECKING:
 
 def prove(
     systems: Annotated[
-        list[str] | None, typer.Argument(help="Systems whose claims to run.", show_default=False)
+        list[str] | None, typer.Argument(help="Systems whose claims to test.", show_default=False)
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every claim there is.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Test every claim that there is.")] = False,
     quick: Annotated[
         bool,
-        typer.Option(help="Two seeds of two steps on few rows: shows that it runs, no more."),
+        typer.Option(help="Only see that it runs: two seeds, two steps, few rows, no verdict."),
     ] = False,
     budget: Annotated[
         Literal["bench", "full"],
-        typer.Option(
-            help="Length and size of the trainings: the bench's, or the paper's (needs a GPU)."
-        ),
+        typer.Option(help="Train as long as the bench says, or full: as the paper, on a GPU."),
     ] = "bench",
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of the pages and verdicts.", show_default="systems"),
+        typer.Option(help="Folder for the pages and verdicts.", show_default="systems"),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Trainings at a time.", show_default="2")
+        int | None, typer.Option(min=1, help="Trainings to run at once.", show_default="2")
     ] = None,
     cache: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of the runs, which claims share.", show_default="the user's cache"
+            help="Folder for the runs, which claims share.", show_default="the user's cache"
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object a claim and nothing else.")
+        bool, typer.Option("--json", help="Print one JSON object per claim and nothing else.")
     ] = False,
 ) -> None:
-    """Run the experiment of what a system promises: holds, reversed, no difference or undecided.
+    """Test by experiment what a system promises: holds, reversed, no difference, or undecided.
 
-    Trains baseline and treatment on the same data, budget and seeds, at 5 seeds, then 10, then 20,
-    until it is decided, and writes a page with numbers and picture. Stopped, it goes on where it
-    was. Claims whose data are not here are skipped by --all, which says so.
+    Trains the baseline and the method on the same data with the same budget, with 5 seeds, then 10,
+    then 20, until it is decided, and writes a page with the numbers and a picture. A run that was
+    stopped goes on where it was. --all skips claims whose data are not here, and says so.
 
     Example: dipole prove dcl
     """
