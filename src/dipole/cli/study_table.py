@@ -30,6 +30,8 @@ def table_of(rows: Sequence[Row]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    from dipole.studies.running import SPEEDS, TRAINS
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("", no_wrap=True)
     table.add_column("runs", justify="right", no_wrap=True)
@@ -38,7 +40,7 @@ def table_of(rows: Sequence[Row]) -> Table:
     table.add_column("")
     for arm, members in _by_arm(rows).items():
         done = [row for row in members if row.state == "done"]
-        running = [row for row in members if row.process is not None]
+        running = [row for row in members if row.state in (SPEEDS, TRAINS)]
         failed = [row for row in members if row.state == "failed"]
         now = running[-1] if running else None
         state = Text(failed[0].error, style="red") if failed else Text(now.state if now else "")

@@ -147,13 +147,12 @@ def digits(split: str, seed: int) -> Labeled:
 
 def _texts_with_labels(name: str, folder: Path | None, split: str, on_bad_row: OnBadRow) -> Labeled:
     """Texts with a class; a file has lists of [text, class] by split."""
-    columns = NAMED[name].columns
     if folder is None:
-        source = rows_source(name, _hub_parts(name, split))
-        return cast(
-            Labeled,
-            convert(source, lambda rows, sample: plan_labeled(rows, sample, *columns), on_bad_row),
+        source, (text, label) = rows_source(name, _hub_parts(name, split)), NAMED[name].columns
+        found = convert(
+            source, lambda rows, sample: plan_labeled(rows, sample, text, label), on_bad_row
         )
+        return cast(Labeled, found)
     path = folder / "data.json"
     if not path.is_file():
         raise InputError(f"{folder}: found no data.json; expected {NAMED[name].get}")

@@ -199,9 +199,9 @@ def _numbers(proof: Proof) -> list[str]:
         metrics = [m for m in metrics if m not in COSTS or m in asked]
         lines += [f"| arm | {' | '.join(metrics)} |", "|---|" + "---:|" * len(metrics)]
         for name, found in arms.items():
-            cells = (
+            cells = [
                 interval_text(nested_interval(found[m])) if m in found else "" for m in metrics
-            )
+            ]
             lines.append(f"| {name} | {' | '.join(cells)} |")
         known = numbers().get(proof.claim.bench)
         if known is not None and proof.bench is not None and not proof.claim.settings.get("data"):

@@ -146,17 +146,9 @@ def cells_of(
             where, settings = bench(claim.bench), dict(given)
             budget = {name: settings.pop(name) for name in LENGTH if name in settings}
             fold = seed if where.folds and settings["data"] == where.data else None
-            cells.append(
-                Cell(
-                    arm,
-                    seed,
-                    settings,
-                    (*where.measures, *claim.measures),
-                    {"max_steps": QUICK_STEPS} if quick else budget,
-                    quick=quick,
-                    fold=fold,
-                )  # fmt: skip
-            )
+            budget = {"max_steps": QUICK_STEPS} if quick else budget
+            measures = (*where.measures, *claim.measures)
+            cells.append(Cell(arm, seed, settings, measures, budget, quick=quick, fold=fold))
     return cells
 
 

@@ -57,7 +57,7 @@ def measure_bench(
 
 
 def data_digest(where: Bench) -> str:
-    """SHA-256 of the rows of a bench, to train and to test on, in their order; of the first fold."""
+    """SHA-256 of the rows of a bench, to train and to test on, in order; of the first fold."""
     from dipole.data.fingerprint import fingerprint
 
     found = sha256()

@@ -1,4 +1,4 @@
-"""Sentences without labels to train on, and pairs that people scored to measure with."""
+"""The bench of sentences without labels, and pairs that people scored to measure with."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from dipole.data import Inputs, Scored, load_pairs, load_scored
 from dipole.encoders.base import Encoder
+from dipole.studies.bench import Bench
 
 # Sentences of a quick run.
 QUICK = 120
@@ -69,6 +70,24 @@ def judged(quick: bool, name: str = "stsb") -> Scored:
     )
 
 
+def rows(split: str, quick: bool = False) -> Inputs | Scored:
+    """Sentences to train on; STS-B's validation part to test on."""
+    if split != "train":
+        return judged(quick)
+    return Inputs.from_columns({"input": unlabelled(quick)})
+
+
+def idf_bag(train: Inputs, test: Scored) -> np.ndarray:
+    """Spearman correlation of bags of words weighted by idf, in points."""
+    from scipy.stats import spearmanr
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    read = TfidfVectorizer(token_pattern=r"\w+").fit(list(train.column("input")))
+    first, second = (read.transform(list(test.column(name))) for name in ("first", "second"))
+    cosines = np.asarray(first.multiply(second).sum(1)).ravel()
+    return np.array([100 * spearmanr(cosines, list(test.column("score"))).statistic])
+
+
 def spearman(encoder: Any, pairs: Scored) -> float:
     """Rank correlation of cosines with the scores, in points; an encoder, or what `encode`s."""
     from dipole.evaluation.tasks.sts import evaluate_sts
@@ -89,3 +108,26 @@ def fitted(
             show_progress=False, **settings,
         )  # fmt: skip
         return run.encoder
+
+
+BENCH = Bench(
+    id="sentences",
+    about=(
+        "8,000 sentences of STS-B and SICK, one epoch; a bag of words; rank correlation with the"
+        " scores of STS-B's validation part"
+    ),
+    data=f"{__name__}:rows",
+    needs=("stsb", "sick"),
+    settings={**BAG, "batch_size": 64, "epochs": 1},
+    measures=("sts",),
+    metric="Spearman",
+    delta=0.3,
+    trivial=f"{__name__}:idf_bag",
+    baseline={
+        "view": ["same"], "objective": "infonce", "objective_options": {"symmetric": False},
+        "temperature": 0.05,
+    },
+    ceiling={
+        "view": ["word-repetition"], "objective": "infonce", "temperature": 0.05, "epochs": 6,
+    },
+)  # fmt: skip

@@ -126,9 +126,10 @@ SYSTEM = System(
         },
         measures=["retrieval"],
         experiment=experiment,
-                        primary=*(AtMost(f"error, chunks of {chunk}", 1e-6, every=True) for chunk in CHUNKS),
+        primary=[*(AtMost(f"error, chunks of {chunk}", 1e-6, every=True) for chunk in CHUNKS)][0],
         reported="",
         secondary=[
+            *(AtMost(f"error, chunks of {chunk}", 1e-6, every=True) for chunk in CHUNKS),
             Inequality(
                 {"memory, batch 16": 1.3, "memory, batch 512, chunks of 16": -1.0},
                 least=0.0,
@@ -143,7 +144,7 @@ SYSTEM = System(
             ),
             AtLeast("batch 512, chunks of 16", "batch 16", by=3.0, on="MRR@10"),
         ],
-                notes=(
+        notes=(
             "Equal examples are seen by both batch sizes. Memory is that of whole processes,"
             " libraries included, which make two steps of a convolutional tower on 28 x 28 images;"
             " the whole batch shows that the measure can tell. Errors are relative to the largest"

@@ -93,12 +93,18 @@ SYSTEM = System(
         measures=["knn", "geometry"],
         experiment=experiment,
         derive=diagnostic,
-                        primary=*(
+        primary=[
+            *(
+                AtLeast("align-uniform", f"ntxent {t}", by=-1.0, on="kNN accuracy")
+                for t in TEMPERATURES
+            )
+        ][0],
+        reported="",
+        secondary=[
+            *(
                 AtLeast("align-uniform", f"ntxent {t}", by=-1.0, on="kNN accuracy")
                 for t in TEMPERATURES
             ),
-        reported="",
-        secondary=[
             AtLeast("align-uniform", "alignment only", by=1.0, on="kNN accuracy"),
             AtLeast("align-uniform", "uniformity only", by=10.0, on="kNN accuracy"),
             AtMost("alignment only", 2.0, on="effective rank"),

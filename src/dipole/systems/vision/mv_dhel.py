@@ -60,12 +60,18 @@ SYSTEM = System(
             for t in (0.1, 0.2, 0.5)
         },
         measures=["knn", "geometry"],
-                        primary=*(
+        primary=[
+            *(
+                AtLeast("mv-dhel, 4 views", f"pairwise {t}, 4 views", on="kNN accuracy")
+                for t in (0.1, 0.2, 0.5)
+            )
+        ][0],
+        reported="",
+        secondary=[
+            *(
                 AtLeast("mv-dhel, 4 views", f"pairwise {t}, 4 views", on="kNN accuracy")
                 for t in (0.1, 0.2, 0.5)
             ),
-        reported="",
-        secondary=[
             AtLeast("mv-dhel, 4 views", "mv-dhel, 2 views", on="kNN accuracy"),
             AtLeast("mv-dhel, 5 views", "mv-dhel, 2 views", on="effective rank"),
             Inequality(
