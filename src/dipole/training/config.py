@@ -302,7 +302,7 @@ class Config(Settings):
     def _with_own_settings(cls, value: Any) -> Any:
         if not value:
             return []
-        from dipole.training.sources import entries
+        from dipole.training.entries import entries
 
         return entries(value)
 
@@ -310,7 +310,7 @@ class Config(Settings):
     def _as_files(self, value: list[Any]) -> list[Any]:
         if not value:
             return []
-        from dipole.training.sources import described
+        from dipole.training.entries import described
 
         return described(value)
 
@@ -319,7 +319,7 @@ class Config(Settings):
     def _of_kinds(cls, value: dict[str, Any]) -> dict[str, Any]:
         if not value:
             return value
-        from dipole.training.sources import check_kinds
+        from dipole.training.entries import check_kinds
 
         return check_kinds(value)
 
@@ -327,7 +327,7 @@ class Config(Settings):
     def _stages_without_objects(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if not value:
             return []
-        from dipole.training.sources import without_objects
+        from dipole.training.entries import without_objects
 
         return [without_objects(stage) for stage in value]
 
@@ -335,7 +335,7 @@ class Config(Settings):
     def _kinds_without_objects(self, value: dict[str, Any]) -> dict[str, Any]:
         if not value:
             return {}
-        from dipole.training.sources import without_objects
+        from dipole.training.entries import without_objects
 
         return {
             kind: without_objects(own) if isinstance(own, dict) else own

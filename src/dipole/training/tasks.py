@@ -13,12 +13,13 @@ from dipole.data import Examples, Pairs
 from dipole.errors import InputError
 from dipole.training.build import build_objective
 from dipole.training.config import Config
+from dipole.training.entries import COLUMNS
 from dipole.training.examples import check_no_columns, load_examples
 from dipole.training.kinds import KINDS, Kind, kind_of
 from dipole.training.known import known_settings
 from dipole.training.prompts import prompted, roles_in
 from dipole.training.samplers import OF_ONE_SOURCE
-from dipole.training.sources import COLUMNS, Source, of_kind, of_source, sources_of
+from dipole.training.sources import Source, of_kind, of_source, sources_of
 from dipole.training.steps import Step, make_step
 from dipole.training.towers import inputs_of
 
