@@ -44,7 +44,9 @@ def test_pieces_of_grad_cache_change_nothing_and_the_batch_does(tmp_path):
     assert differ(whole, small)
 
 
-@pytest.mark.parametrize("off", [{"matryoshka": [8]}, {"matryoshka_layers": False}])
+@pytest.mark.parametrize(
+    "off", [{"matryoshka": [8]}, {"objective_options": {"matryoshka.layers": False}}]
+)
 def test_sizes_and_layers_of_matryoshka_2d(off, tmp_path):
     from support.tiny_bert import save_tiny_bert
 

@@ -123,7 +123,9 @@ def _beside(settings: Mapping[str, Any]) -> str:
     from dipole.encoders.registry import encoder_class
 
     if "encoder" not in settings:
-        starts = "adapter" in settings or "matryoshka_layers" in settings
+        starts = "adapter" in settings or "matryoshka.layers" in settings.get(
+            "objective_options", {}
+        )
         return " --encoder FOLDER" if starts else ""
     cls = encoder_class(settings["encoder"])
     if "from_columns" in vars(cls):

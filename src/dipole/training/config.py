@@ -121,10 +121,8 @@ class Config(Settings):
 
     matryoshka: list[int] = Field(
         default_factory=list,
-        description="Dimensions at which the vectors are trained too: 32,64,128.",
-    )
-    matryoshka_layers: bool = Field(
-        False, description="Also train the vectors of a shallow layer, another at each step."
+        description="Dimensions at which the vectors are trained too: 32,64,128; a shallow layer "
+        "by --objective-option matryoshka.layers=true.",
     )
 
     view: list[str] = Field(

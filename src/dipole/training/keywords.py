@@ -35,7 +35,6 @@ class FitSettings(TypedDict, total=False):
     temperature: str | float | None
     objective_options: dict[str, Any]
     matryoshka: list[int]
-    matryoshka_layers: bool
     view: list[str]
     view_options: dict[str, Any]
     parts: list[Any]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from dipole.data.memory import is_table
 from dipole.errors import InputError
+from dipole.training.around import with_around
 from dipole.training.config import Config, make_config
 from dipole.training.entries import COLUMNS, LEARNT, Name, said, shown
 from dipole.training.kinds import Kind
@@ -91,6 +92,7 @@ def _config(config: Config, name: Name, settings: dict[str, Any]) -> tuple[Confi
         common = without_objective(common)
     elif "wants" in own:  # what a recipe wants holds for its own objective
         common |= {"wants": []}
+    own = with_around(own, dict(config))
     return make_config(**(common | own | {"data": said(name)})), share
 
 
@@ -112,7 +114,7 @@ def of_kind(config: Config, kind: Kind) -> Config:
     common = dict(config) | {"by_kind": {}, "sources": []}
     if "objective" in own:
         common = without_objective(common) | {"wants": config.wants}
-    return make_config(**(common | own))
+    return make_config(**(common | with_around(own, dict(config))))
 
 
 @contextmanager

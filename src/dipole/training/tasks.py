@@ -11,6 +11,7 @@ from torch import nn
 
 from dipole.data import Examples, Pairs
 from dipole.errors import InputError
+from dipole.training.around import of_objective
 from dipole.training.build import build_objective
 from dipole.training.config import Config
 from dipole.training.entries import COLUMNS
@@ -222,13 +223,19 @@ def _check_kinds(config: Config, found: set[Kind]) -> None:
         )
 
 
+def _said_of(config: Config, name: str) -> Any:
+    """A setting; of the objective's options those of its own."""
+    value = getattr(config, name)
+    return of_objective(value) if name == "objective_options" else value
+
+
 def _check_used(config: Config, sources: Sequence[Source], objective: nn.Module | None) -> None:
     """What was said of the objective holds for some source."""
     if objective is not None or not config.by_kind:
         return
     for name in ("temperature", "objective_options", "step"):
-        value = getattr(config, name)
-        if value and not any(getattr(source.config, name) == value for source in sources):
+        value, *others = (_said_of(one, name) for one in (config, *(s.config for s in sources)))
+        if value and value not in others:
             raise InputError(
                 f"{name}: found {value}, and the objectives by kind of data have their own; "
                 f"expected by_kind: {{KIND: {{objective: NAME, {name}: ...}}}}"
