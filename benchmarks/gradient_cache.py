@@ -100,5 +100,4 @@ def picture(rows: list[Row], path: Path) -> None:
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False)
     figure.savefig(path, dpi=130)
-    figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
     pyplot.close(figure)

@@ -18,13 +18,12 @@ STYLE = {
     "axes.spines.right": False,
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
-    "svg.hashsalt": "dipole",
     "figure.dpi": 130,
 }
 
 
 def draw(rows: list[Row], folder: Path, d: int) -> list[str]:
-    """PNG and SVG of both; the names without their endings."""
+    """Pictures (png) of both; the names without their endings."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -51,9 +50,7 @@ def draw(rows: list[Row], folder: Path, d: int) -> list[str]:
                 finish(axis, case, sorted({row.n for row in here}))
             figure.suptitle(TITLES[name].format(d=d), x=0.01, ha="left", fontsize=12)
             title = f"objectives-{name}"
-            for ending in ("png", "svg"):
-                metadata = {"Date": None} if ending == "svg" else None
-                figure.savefig(folder / f"{title}.{ending}", metadata=metadata)
+            figure.savefig(folder / f"{title}.png")
             pyplot.close(figure)
             names.append(title)
     return names

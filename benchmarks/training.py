@@ -113,5 +113,4 @@ def picture(rows: list[tuple[str, Row]], path: Path) -> None:
     axis.spines[["top", "right"]].set_visible(False)
     axis.set_xlabel("examples per second (training)")
     figure.savefig(path, dpi=130)
-    figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
     pyplot.close(figure)

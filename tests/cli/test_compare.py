@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dipole.cli import app
+from dipole.cli.compare import _arms
 from dipole.errors import InputError
 
 
@@ -99,6 +100,16 @@ def test_interrupted_it_goes_on(pairs_csv, tmp_path):
     assert results[0] == results[1]
 
 
+def test_what_is_given_is_added_to_the_options_of_a_recipe():
+    given = {"objective_options": {"beta": 0.5}, "temperature": 0.1}
+    arms = _arms("pairs.csv", None, "diht,simcse", given | {"epochs": 1.0})
+    assert arms["diht"]["objective_options"] == {
+        "alpha": 1.0, "beta": 0.5, "learn_temperature": True,
+    }  # fmt: skip
+    assert {arm["temperature"] for arm in arms.values()} == {0.1}
+    assert {arm["data"] for arm in arms.values()} == {"pairs.csv"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -106,6 +117,7 @@ def test_interrupted_it_goes_on(pairs_csv, tmp_path):
         (["--objectives", "infonce"], "expected at least two different ones"),
         (["--objectives", "a,b", "--recipes", "a,b"], "expected one of them"),
         (["--recipes", "dcl,nope"], "recipe: found no 'nope'"),
+        (["--recipes", "b3,gte"], "recipes: gte trains in stages, each of a length of its own"),
         (["--budget", "3parsecs"], "expected such as 60s"),
         (["--objectives", "cosent,dcl", "--score", "s"], "score: dcl takes no scores"),
         (["--data", "missing.csv"], "missing.csv: found no data set"),

@@ -51,6 +51,21 @@ def test_mined_triplets_are_trained_on(folder, tmp_path, source):
         assert trained.exit_code == 0
 
 
+def test_a_function_of_ones_own_judges(folder, tmp_path):
+    (tmp_path / "judge.py").write_text(
+        "def same_verb(anchors, others):\n"
+        "    return [a.split()[2] == o.split()[1] for a, o in zip(anchors, others)]\n"
+    )
+    out = tmp_path / "triplets.jsonl"
+    mine("bm25", "--data", folder / "pairs.csv", "--out", out, "--margin", 0.5,
+         "--guide", f"{tmp_path / 'judge.py'}:same_verb")  # fmt: skip
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert any(row["neg"] for row in rows)
+    assert not any(
+        row["query"].split()[2] == text.split()[1] for row in rows for text in row["neg"]
+    )
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

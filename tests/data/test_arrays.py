@@ -227,3 +227,17 @@ def test_columns_of_examples_compare_and_select() -> None:
     assert len(np.unique(pairs.keys("anchor"))) == 6
     again = Labeled.from_columns({"input": VECTORS, "label": [0] * 6}).table
     assert Labeled(again)[3]["input"].shape == (4,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "values", "said"),
+    [
+        (Pairs, "anchor", [[1.0, 2.0], [3.0, np.nan]], "found nan in an array"),
+        (Pairs, "anchor", [[1.0, 2.0], "x"], "found 'x'; expected an array of numbers"),
+        (Triplets, "negatives", [[[1.0], [2.0]], [[1.0], "b"]], "found 'b'; expected an array"),
+    ],
+)
+def test_values_of_python_are_named_by_their_place(kind, field, values, said):
+    columns = {"anchor": ["a", "b"], "positive": ["c", "d"], field: values}
+    with pytest.raises(InputError, match=rf"^{kind.__name__}: {field}\[1\]: {said}"):
+        kind.from_columns(columns)

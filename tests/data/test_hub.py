@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dipole.data import Pairs, Triplets, hub, load_labeled, load_pairs, load_scored
+from dipole.data import (
+    Inputs,
+    Pairs,
+    Triplets,
+    hub,
+    load_inputs,
+    load_labeled,
+    load_pairs,
+    load_scored,
+)
 from dipole.errors import InputError
 
 datasets = pytest.importorskip("datasets")
@@ -111,11 +120,39 @@ def test_images_and_texts_with_labels(tmp_path: Path) -> None:
     labeled = load_labeled(tmp_path / "images")
     assert np.array_equal(np.asarray(labeled.column("input")), images)
     assert labeled.column("label") == [1, 0, 1]
-    with pytest.raises(InputError, match="no column 'class'; found: img, label"):
+    with pytest.raises(InputError, match=r"no column 'class' .*; columns found: img, label"):
         load_labeled(tmp_path / "images", label="class")
     texts = datasets.Dataset.from_dict({"text": ["x", "y"], "label": [4, 2]})
     texts.save_to_disk(str(tmp_path / "texts"))
     assert load_labeled(tmp_path / "texts").column("label") == [4, 2]
+
+
+def test_classes_that_are_not_there() -> None:
+    """`datasets` writes -1 for them: no class of its own, of a table on disk or in memory."""
+    features = datasets.Features(
+        {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["cat", "dog"])}
+    )
+    rows = {"text": ["x", "y", "z"], "label": [1, -1, 0]}
+    data = datasets.Dataset.from_dict(rows, features)
+    with pytest.raises(InputError, match="index 1: column 'label': found null"):
+        load_labeled(data)
+    found = load_labeled(data, on_bad_row="skip")
+    assert (found.column("label"), found.skipped.count) == ([1, 0], 1)
+    none = datasets.Dataset.from_dict(rows | {"label": [-1, -1, -1]}, features)
+    assert type(load_inputs(none)) is Inputs
+    assert load_inputs(none).column("input") == ["x", "y", "z"]
+
+
+def test_images_in_memory_are_read_as_those_on_disk(tmp_path: Path) -> None:
+    pytest.importorskip("PIL")
+    images = np.random.default_rng(0).integers(0, 256, (3, 6, 6, 3), dtype=np.uint8)
+    features = datasets.Features({"img": datasets.Image(), "text": datasets.Value("string")})
+    data = datasets.Dataset.from_dict({"img": list(images), "text": ["a", "b", "c"]}, features)
+    data.save_to_disk(str(tmp_path / "pairs"))
+    in_memory, on_disk = load_pairs(data), load_pairs(tmp_path / "pairs")
+    assert np.array_equal(in_memory.column("anchor")[:], images)
+    assert np.array_equal(on_disk.column("anchor")[:], images)
+    assert load_pairs(data, resize=3)[0]["anchor"].shape == (3, 3, 3)
 
 
 def test_an_id_on_the_hub(offline: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,10 +125,10 @@ def test_wrong_sizes(resize: Any) -> None:
 
 def test_grey_among_colours_becomes_rgb() -> None:
     grey, colour = np.full((2, 2), 7, np.uint8), np.zeros((2, 2, 3), np.uint8)
-    array, note = one_size([grey, colour], "x")
+    array, count = one_size([grey, colour], "x")
     assert array.shape == (2, 2, 2, 3)
     assert array[0].tolist() == [[[7] * 3] * 2] * 2
-    assert note == "grey as RGB: 1"
+    assert count == 1
     with pytest.raises(
         InputError, match=r"x: found images of different sizes \(2x2, 2x3\).*--resize"
     ):

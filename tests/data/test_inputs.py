@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from dipole.data.inputs import batch_of, check_texts, real_number, whole_number
+from dipole.data.inputs import batch_of, check_texts, modality, real_number, whole_number
 from dipole.errors import InputError
 
 TEXTS = ["how do I pay", "a cat", "where are you"]
@@ -93,3 +93,9 @@ def test_real_numbers(wrong: Any) -> None:
     assert real_number(-7, "x") == -7.0
     with pytest.raises(InputError, match=r"^x: found .*; expected a finite number, 0 to 1$"):
         real_number(wrong, "x", 0, 1)
+
+
+def test_the_modality_of_an_input() -> None:
+    image = np.zeros((4, 4), np.uint8)
+    found = [modality(value) for value in ("a", image, image[:, :, None], image[0], image * 1.0, 3)]
+    assert found == ["text", "image", "image", "", "", ""]

@@ -30,3 +30,14 @@ def test_kinds_must_agree_and_names_differ():
         joined([pairs("a"), triplets], ["x", "y"])
     with pytest.raises(InputError, match="expected every source once"):
         joined([pairs("a"), pairs("b")], ["x", "x"])
+
+
+def test_examples_of_a_class_of_ones_own_are_those_of_the_class_above():
+    class Mine(Pairs):
+        pass
+
+    mine = Mine.from_columns({"anchor": ["b"], "positive": ["c"]})
+    assert type(joined([mine, pairs("a")], ["x", "y"])) is Pairs
+    assert type(joined([mine, mine], ["x", "y"])) is Mine
+    with pytest.raises(InputError, match="found Other and Pairs"):
+        joined([type("Other", (Triplets,), {})(mine.table), pairs("a")], ["x", "y"])

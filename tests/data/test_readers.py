@@ -35,7 +35,7 @@ def rows(path: Path, *columns: str) -> list[dict[str, str]]:
 @given(tables)
 def test_csv_reads_what_the_csv_module_wrote(tmp_path: Path, table: list[tuple[str, str]]) -> None:
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerows([("a", "b"), *table])
+    csv.writer(text, lineterminator="\r\n").writerows([("question", "answer"), *table])
     path = tmp_path / "x.csv"
     path.write_bytes(text.getvalue().encode())
     assert [tuple(row.values()) for row in rows(path)] == table

@@ -91,6 +91,66 @@ def test_a_prompt_is_not_pooled(tiny, sentences):
     np.testing.assert_allclose(alone, vectors(encoder, sentences)[:1], atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", OPTIONS)
+def test_outputs_are_of_the_tokens_of_the_text(tiny, sentences, kind):
+    encoder = adapted(tiny, kind).eval()
+    features = encoder.prepare(sentences)
+    n, t = features["input_ids"].shape
+    found = encoder.outputs(features, ("tokens", "mask", "hidden", "attention"))
+    torch.testing.assert_close(found["vectors"], encoder(features), atol=1e-5, rtol=1e-4)
+    assert found["tokens"].shape == (n, t, encoder.dim)
+    assert found["mask"].shape == (n, t)
+    assert found["hidden"].shape == (n, encoder.layers + 1, t, encoder.dim)
+    assert found["attention"].shape[:2] == (n, encoder.layers)
+    assert found["attention"].shape[-2:] == (t, t)
+    torch.testing.assert_close(found["hidden"][:, -1], found["tokens"])
+
+
+@pytest.mark.parametrize("kind", OPTIONS)
+def test_views_of_tokens_are_seen_behind_an_addition(tiny, sentences, kind):
+    encoder = adapted(tiny, kind).eval()
+    features = encoder.prepare(sentences)
+    n, t = features["input_ids"].shape
+    plain, order = encoder(features), torch.arange(t).expand(n, t)
+    nothing = features | {"places": order, "token_kept": torch.ones(n, t, dtype=torch.int64)}
+    torch.testing.assert_close(encoder(nothing), plain)
+    for change in ({"places": order.flip(1)}, {"token_kept": torch.zeros(n, t)}):
+        assert not torch.allclose(encoder(features | change), plain, atol=1e-4)
+
+
+def test_a_prompt_stays_whole_where_tokens_are_cut(tiny, sentences):
+    encoder = adapted(tiny, "prompt").eval()
+    features = encoder.prepare(sentences)
+    kept = torch.zeros_like(features["input_ids"])
+    seen = []
+    norm = encoder.transformer.base_model.embeddings.LayerNorm
+    for more in ({}, {"token_kept": kept}):
+        hook = norm.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
+        encoder(features | more)
+        hook.remove()
+    whole, cut = seen
+    front = whole.shape[1] - kept.shape[1]
+    assert front == SMALL["prompt"]["length"]
+    torch.testing.assert_close(cut[:, :front], whole[:, :front])
+    assert not cut[:, front:].any()
+
+
+def test_a_shallow_layer_beside_the_last_one(tiny, sentences):
+    """Of every addition, with outputs and without."""
+    for kind in OPTIONS:
+        encoder = adapted(tiny, kind).train()
+        for module in encoder.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        features = encoder.prepare(sentences)
+        deep, encoder.shallow = encoder(features), 1
+        both = encoder(features)
+        assert both.shape == (len(sentences), 2 * encoder.dim)
+        torch.testing.assert_close(both[:, : encoder.dim], deep, atol=1e-5, rtol=1e-4)
+        shown = encoder.outputs(features, ("tokens",))["vectors"]
+        torch.testing.assert_close(shown, both, atol=1e-5, rtol=1e-4)
+
+
 def test_what_is_wrong_is_said(tiny, tmp_path):
     base = TransformerText.load(tiny)
     with pytest.raises(InputError, match="adapter: found 'lorra', expected one of lora, prefix"):

@@ -65,6 +65,38 @@ def test_positions_are_those_of_the_text_in_another_order(tower, features):
     torch.testing.assert_close(tower(shuffled), torch.nn.functional.normalize(pooled, dim=1))
 
 
+def test_positions_that_begin_behind_the_padding_token_are_shuffled_alike(tower, features):
+    from transformers import RobertaConfig, RobertaModel
+
+    torch.manual_seed(0)
+    config = RobertaConfig(
+        vocab_size=len(tower.tokenizer), hidden_size=16, num_hidden_layers=1,
+        num_attention_heads=2, intermediate_size=16, pad_token_id=tower.tokenizer.pad_token_id,
+    )  # fmt: skip
+    roberta = RobertaModel(config, add_pooling_layer=False).eval()
+    shuffled = PositionShuffle()(features)
+    with as_cut(roberta, shuffled) as plain:
+        found = roberta(**plain).last_hidden_state
+    places = shuffled["places"] + config.pad_token_id + 1
+    expected = roberta(**features, position_ids=places).last_hidden_state
+    there = features["attention_mask"].bool()
+    torch.testing.assert_close(found[there], expected[there])
+    assert not torch.allclose(found[there], roberta(**features).last_hidden_state[there])
+
+
+@pytest.mark.parametrize("view", [FeatureCutoff(0.25), TokenCutoff(0.5, zero=True), TokenCutoff()])
+def test_outputs_see_what_views_do(tower, features, view):
+    cut = view(features)
+    names = ("tokens", "mask", "hidden", "attention")
+    found = tower.outputs(cut, names)
+    torch.testing.assert_close(found["vectors"], tower(cut))
+    mask = found["mask"][:, :, None]
+    pooled = (found["tokens"] * mask).sum(1) / mask.sum(1)
+    torch.testing.assert_close(torch.nn.functional.normalize(pooled, dim=1), tower(cut))
+    torch.testing.assert_close(found["hidden"][:, -1], found["tokens"])
+    assert not torch.allclose(found["tokens"], tower.outputs(features, names)["tokens"])
+
+
 def test_the_gradient_is_that_of_what_is_kept(tower, features):
     cut = FeatureCutoff(0.5)(features)
     kept = dimensions_kept(cut, 32)
@@ -105,6 +137,12 @@ def test_the_last_layers_are_pooled_one_by_one(tower, features, tmp_path, join, 
     found = layers(features)
     assert found.shape == (3, dim) == (3, layers.dim)
     torch.testing.assert_close(found, torch.nn.functional.normalize(expected, dim=1))
+    shown = layers.outputs(features, ("tokens", "mask"))
+    tokens = torch.cat(hidden, 2) if join == "concat" else sum(hidden) / 2
+    torch.testing.assert_close(shown["vectors"], found)
+    torch.testing.assert_close(shown["tokens"], tokens)
+    cut = FeatureCutoff(0.5)(features)
+    torch.testing.assert_close(layers.outputs(cut, ())["vectors"], layers(cut))
     layers.save(tmp_path / "saved")
     again = load_encoder(tmp_path / "saved")
     torch.testing.assert_close(again(features), found)

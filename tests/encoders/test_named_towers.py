@@ -93,3 +93,28 @@ def test_by_name_for_two_sides():
     found = make_encoder("towers", IMAGES, TEXTS, **SMALL)
     assert isinstance(found, NamedTowers)
     assert found.encode(TEXTS).shape == (4, 6)
+
+
+def test_classes_of_ones_own_say_how_they_are_made_beside_others(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from dipole.encoders import ConvImage, NamedTowers, StaticText\n"
+        "class Words(StaticText):\n"
+        "    pass\n"
+        "class Fixed(StaticText):\n"
+        "    @classmethod\n"
+        "    def from_inputs(cls, *inputs, buckets=64):\n"
+        "        return StaticText.from_inputs.__func__(cls, *inputs, buckets=buckets, dim=12)\n"
+        "class Eyes(ConvImage):\n"
+        "    pass\n"
+        "class Mine(NamedTowers):\n"
+        "    pass\n"
+    )
+    place = f"{tmp_path / 'mine.py'}:"
+    found = towers(text=f"{place}Words", text_options={"buckets": 64}, image=f"{place}Eyes")
+    assert (found.image.dim, found.text.dim) == (6, 6), "words take the size of the other"
+    assert found.image.head is None
+    fixed = towers(text=f"{place}Fixed", text_options={})
+    assert (fixed.text.dim, fixed.dim) == (12, 6), "what it has no option for, it is not given"
+    made = make_encoder(f"{place}Mine", IMAGES, TEXTS, **SMALL)
+    assert type(made).__name__ == "Mine"
+    assert made.names == ("image", "text")

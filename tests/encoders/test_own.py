@@ -14,8 +14,9 @@ from torch import Tensor, nn
 import dipole
 from dipole.data import Pairs
 from dipole.encoders import Encoder, fingerprint, load_encoder, trusting_code
-from dipole.encoders.own import check_saves, save_encoder
+from dipole.encoders.own import save_encoder
 from dipole.encoders.registry import make_encoder
+from dipole.encoders.round_trip import check_saves
 from dipole.encoders.two_towers import TwoTowers
 from dipole.errors import InputError
 from dipole.retrieval import Document, Index

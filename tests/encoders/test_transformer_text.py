@@ -322,10 +322,10 @@ def test_a_large_batch_goes_in_parts_of_similar_length(tiny, sentences, monkeypa
 
     whole = vectors_and_gradients()
     seen = []
-    inner = encoder._pooled_part
+    inner = encoder._run
     monkeypatch.setattr(encoder, "default_budget", lambda: 40)
     monkeypatch.setattr(
-        encoder, "_pooled_part", lambda part: (seen.append(part["input_ids"].shape), inner(part))[1]
+        encoder, "_run", lambda part: (seen.append(part["input_ids"].shape), inner(part))[1]
     )
     parts = vectors_and_gradients()
     assert len(seen) > 2

@@ -29,9 +29,7 @@ def test_every_recipe_trains_as_before():
     before, found = golden.stored("recipes"), golden.recipes()
     assert found.keys() == before.keys()
     for name, weights in before.items():
-        assert found[name] == (
-            weights if isinstance(weights, str) else pytest.approx(weights, rel=1e-5)
-        ), name
+        assert found[name] == pytest.approx(weights, rel=1e-5), name
 
 
 @pytest.mark.slow

@@ -285,3 +285,17 @@ def test_what_another_row_pairs_with_the_anchor_in_either_direction_is_no_negati
     found = mine_negatives(pairs, "bm25", negatives=4)
     assert "close the door" not in found[0]["negatives"]
     assert "open door" in found[0]["negatives"]
+
+
+@pytest.mark.parametrize(
+    ("anchors", "options", "message"),
+    [
+        (np.eye(3), {"source": "bm25"}, "float64 .3,. as anchor, and bm25 reads words"),
+        (["a", "b", "c"], {"source": "bm25"}, "float32 .4,. as positive, and bm25 reads words"),
+        (np.eye(3), {"pick": "propensity"}, "as anchor, and propensity compares letters"),
+    ],
+)
+def test_words_and_letters_are_of_texts(tower, anchors, options, message):
+    pairs = Pairs.from_columns({"anchor": anchors, "positive": np.ones((3, 4), np.float32)})
+    with pytest.raises(InputError, match=message):
+        mine_negatives(pairs, **{"source": tower(4)} | options)

@@ -1,6 +1,7 @@
 """What changes a digest: the code behind a place, and nothing else."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from dipole.objectives.contract.registry import register
 from dipole.studies import syntax
 from dipole.studies.cells import Cell
 from dipole.studies.digest import code_of, named, reached
-from dipole.systems import code_of_system, files, recipe_places
+from dipole.systems import code_of_system, files, recipe_places, system
+from dipole.training.recipe import Recipe
 
 DCL = "dipole.systems.vision.dcl:SYSTEM"
 
@@ -126,6 +128,31 @@ def test_code_of_a_user_is_code_too(tmp_path, monkeypatch):
     assert code_of(["own_digested:run"]) != before
     assert code_of([f"{path}:run"]) != code_of([])
     assert code_of(["own_digested:elsewhere"])  # all of the file
+
+
+def texts_in(thing):
+    """All texts in settings, names of settings too."""
+    if isinstance(thing, str):
+        return {thing}
+    if isinstance(thing, Recipe):
+        thing = thing.settings
+    if isinstance(thing, Mapping):
+        thing = [*thing, *thing.values()]
+    several = isinstance(thing, list | tuple | set)
+    return {text for part in thing for text in texts_in(part)} if several else set()
+
+
+@pytest.mark.parametrize("id", files())
+def test_every_definition_that_a_system_names_by_place_is_in_it(id):
+    own = system(id)
+    claim = own.claim and (own.claim.settings, own.claim.arms, own.claim.measures)
+    places = {
+        (module, name)
+        for text in texts_in([own.recipe, claim])
+        for module, name in re.findall(r"(dipole\.systems\.[\w.]+):(\w+)", text)
+    }
+    found = reached([f"{files()[id]}:SYSTEM"], recipe_places())
+    assert places <= found
 
 
 @pytest.mark.parametrize("id", files())

@@ -78,6 +78,12 @@ def test_names_and_texts_of_a_definition():
     assert Source(TEXT).imports == {"np": ("numpy", ""), "m": ("dipole.objectives", "maths")}
 
 
+def test_the_name_of_the_file_is_filled_in():
+    text = 'HERE = "mine"\nRECIPE = Recipe(objective=f"gml + {__name__}:Loss", view=f"{HERE}:View")'
+    found = Source(text, "my.losses").definition("RECIPE")
+    assert {"gml + my.losses:Loss", "mine:View"} <= found.texts
+
+
 def test_the_shape_is_the_same_in_every_version_of_python():
     """Of all of a file with most of the grammar; 3.11, 3.12 and 3.13 gave this number."""
     text = TEXT + (

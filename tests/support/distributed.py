@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import importlib.util
 import multiprocessing
+import os
 import pickle
 import sys
 import tempfile
@@ -46,6 +47,24 @@ def run(processes: int, function: Callable[..., Any], *args: Any) -> list[Any]:
             raise AssertionError(f"rank {rank} of {processes}: {result}")
         results.append(result)
     return results
+
+
+def enter() -> tuple[int, int]:
+    """Be a process of a training, whatever this one was for the job before; rank and processes."""
+    import torch.distributed as dist
+    from accelerate.state import AcceleratorState, PartialState
+
+    import dipole.encoders.loading
+
+    rank, processes = dist.get_rank(), dist.get_world_size()
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes)}
+    os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": "1"}  # the group is there already
+    AcceleratorState._reset_state(True)
+    PartialState._reset_state()
+    # Another job may have put its own in place.
+    dipole.encoders.load_encoder = dipole.encoders.loading.load_encoder
+    assert PartialState(cpu=True).num_processes == processes
+    return rank, processes
 
 
 def close() -> None:

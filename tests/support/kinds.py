@@ -33,6 +33,16 @@ def _triplets(folder: Path) -> Path:
     return _table(folder, ["anchor", "positive", "negative"], rows)
 
 
+def _negatives(folder: Path) -> Path:
+    path = folder / "negatives.jsonl"
+    lines = [
+        {"anchor": row[0], "positive": row[1], "negatives": [ROWS[i - k][1] for k in range(3, 6)]}
+        for i, row in enumerate(ROWS)
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
 def _graded(folder: Path) -> Path:
     rows = [[*row, i % 6 / 5] for i, row in enumerate(ROWS)]
     return _table(folder, ["sentence1", "sentence2", "score"], rows)

@@ -29,7 +29,10 @@ def test_everything_that_is_there_is_said(id):
 @pytest.mark.parametrize(
     ("id", "beside"),
     [
-        ("dse", "--encoder-option model=VALUE"),
+        ("dse", "--encoder-option model=VALUE --part teacher:model=FOLDER"),
+        ("lit", "--encoder-option image=FOLDER"),
+        ("cwcl", "--encoder-option text=FOLDER"),
+        ("matryoshka-2d", "--encoder FOLDER"),
         ("promcse", "--encoder FOLDER"),
         ("moe-sentence-similarity", "--encoder-option base=VALUE --encoder-option domains=VALUE"),
     ],

@@ -19,8 +19,9 @@ SMALL = ["--encoder-option", "dim=8", "--encoder-option", "buckets=64"]
 SMALL_TEXT = ["--encoder-option", "text_options={buckets: 64}"]
 # Of recipes for more data than the small files have.
 FEWER = {
+    "b3": ["--sampler-option", "community=8"],
     "multi-similarity": ["--sampler-option", "per_class=4"],
-    "dse": ["--encoder-option", "last=2"],
+    "dse": ["--encoder-option", "last=2", "--part", "teacher:model=bm25"],
     "proto-triplet-icnn": [
         "--sampler-option", "per_class=4",
         "--part", "dipole.systems.vision.proto_triplet_icnn:Episode:shots=1",

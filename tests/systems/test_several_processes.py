@@ -1,13 +1,10 @@
 """Parts and objectives of systems: one process and two end with the same weights, to rounding."""
 
-import os
-
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
 
-import dipole.encoders.loading
+import dipole
 from dipole.data import Labeled, Ranked
 from support import distributed
 
@@ -51,15 +48,7 @@ def weights(folder, name):
 
 
 def part(folder, name):
-    from accelerate.state import AcceleratorState, PartialState
-
-    # Another test of these processes may have put its own in place.
-    dipole.encoders.load_encoder = dipole.encoders.loading.load_encoder
-    rank, processes = dist.get_rank(), dist.get_world_size()
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes)}
-    os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": "1"}  # the group is there already
-    AcceleratorState._reset_state(True)
-    PartialState._reset_state()
+    distributed.enter()
     return weights(folder, name)
 
 

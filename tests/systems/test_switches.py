@@ -1,118 +1,308 @@
-"""Every part, view and term that a recipe names does something: without it, other weights."""
-
-from functools import cache
-from pathlib import Path
-from tempfile import mkdtemp
+"""Every part, term, view and option that a recipe names does something: without it, or with
+another, other weights."""
 
 import pytest
 import torch
 
-import dipole
+from dipole.errors import InputError
+from dipole.objectives.contract.base import Sum
+from dipole.systems import recipes
 from dipole.training.recipe import read_recipe
-from support import kinds
-from support.tiny_bert import save_tiny_bert
+from support.switching import GONE, changed, differ, instead, places, small, trained, transformer
 
-HERE = "dipole.systems"
-CONTRAST = {"objective": "infonce", "objective_options": {"symmetric": False, "temperature": 0.05}}
-MASKED = f"{HERE}.text.clear:Masked"
-EPISODE = f"{HERE}.vision.proto_triplet_icnn:Episode"
-# For the small data of a test.
+# What small data need.
 SMALL = {
-    "proto-triplet-icnn": {"sampler_options": {"per_class": 4}, "parts": [{EPISODE: {"shots": 1}}]},
-    "debcse": {"stages": [{"max_steps": 2}, read_recipe("debcse")["stages"][1] | {"max_steps": 2}]},
-    "ranking-sentence-gen": {"batch_size": 4},
-    "consert": {"learning_rate": 1e-3},
+    "b3": {"sampler_options": {"community": 4, "skip": 2, "neighbours": 20}},
+    "clusterns": {"parts/0/centroids/count": 4, "parts/0/centroids/start": 1.0},
+    "debcse": {"stages/0/epochs": GONE, "stages/1/epochs": GONE},
+    "dse": {"parts": [{"teacher": {"model": "bm25"}}]},
+    "g-simclr": {"stages/1/sampler_options/clusters": 8},
+    "gte": {  # enough to see how often a source comes
+        "max_steps": 8, "stages/0/batch_size": 4, "stages/1/batch_size": 4,
+    },
+    "isogclr": {"max_steps": 6},  # it remembers every example
+    "matryoshka-2d": {"matryoshka": [8, 16]},
+    "multi-similarity": {"sampler_options/per_class": 2},
+    "proto-triplet-icnn": {
+        "batch_size": 16, "sampler_options/per_class": 4, "parts/0/Episode/shots": 1,
+    },
+}  # fmt: skip
+# Data that are not of the first kind that a recipe is for.
+KINDS = {
+    ("cadet", "mine"): "pairs",
+    ("kalm-embedding-v2", "parts/0"): "negatives",
+    ("kalm-embedding-v2", "parts/0/OwnMixtures/pairs"): "negatives",
+    ("zerovl", ""): "pairs",
 }
-# Recipe, kind of data, what is switched off or is otherwise.
-CASES = [
-    ("simcse", "texts", {"temperature": 0.5}),
-    ("simcse", "texts", {"objective_options": {"symmetric": True}}),
-    ("esimcse", "texts", {"view": ["same"]}),
-    ("esimcse", "texts", {"parts": []}),
-    ("esimcse", "texts", {"parts": [{"queue": {"size": 160, "holds": "positive"}}]}),
-    ("dse", "graded", {"parts": []}),
-    ("dse", "graded", {"objective_options": {"distil": 1.0}}),
-    ("dse", "graded", {"encoder_options": {"last": 1, "join": "concat", "normalize": False}}),
-    ("cadet", "lists", {"objective_options": {"contrast": 0.0}}),
-    ("cadet", "lists", {"objective_options": {"doubt": 0.3, "contrast": 0.1}}),
-    ("cadet", "pairs", {"mine": {"source": f"{HERE}.retrieval.cadet:lists", "size": 3}}),
-    ("promcse", "triplets", CONTRAST),
-    ("promcse", "triplets", {"adapter_options": {"length": 4}}),
-    ("debcse", "texts", {"stages": [{"max_steps": 2}, {"max_steps": 2}]}),
-    ("sycl", "lists", {"objective": "listnet"}),
-    ("ranking-sentence-gen", "lists", {"objective_options": {"omega": 0.0}}),
-    ("ranking-sentence-gen", "lists", {"parts": [{"teacher": {"decay": 0.0}}]}),
-    ("clear", "texts", {"objective": "ntxent", "objective_options": {}, "parts": []}),
-    ("clear", "texts", {"objective": MASKED, "objective_options": {}}),
-    ("clear", "texts", {"view": ["same"]}),
-    ("clear", "texts", {"view": [f"{HERE}.text.clear:DeletedSpans"]}),
-    ("consert", "texts", {"view": ["same"], "view_options": {}}),
-    ("consert", "texts", {"view": ["feature-cutoff"]}),
-    ("consert", "texts", {"view": ["position-shuffle"], "view_options": {}}),
-    ("consert", "texts", {"encoder_options": {"last": 1, "join": "mean"}}),
-    ("contrastive-gap", "pairs", {"objective": "infonce + align-uniform"}),
-    ("contrastive-gap", "pairs", {"objective": "infonce + cross-uniformity"}),
-    ("ssl-generalization", "images", {"objective_options": {"redundancy": 1.0}}),
-    ("hydra", "labelled", {"objective_options": {"gated": False}}),
-    ("proto-triplet-icnn", "labelled", {"objective": "prototypical"}),
-    ("proto-triplet-icnn", "labelled", {"objective": "proto-triplet"}),
-    ("proto-triplet-icnn", "labelled", {"parts": [{EPISODE: {"shots": 2}}]}),
-    ("gml-long-tail", "labelled", {"objective": "gml", "objective_options": {"counts": "data"}}),
-    (
-        "gml-long-tail",
-        "labelled",
-        {"objective": "logit-adjusted", "objective_options": {}, "parts": ["classes"]},
+FIRST = "dipole.systems.vision.g_simclr:Denoise"
+# What stands at a place, where `instead` does not know or a few steps do not notice.
+OTHERWISE = {
+    "amcl": {
+        "encoder_options/head": 8,
+        "objective_options/dim": {"objective_options/dim": 8, "parts/0/Heads/dim": 8},
+    },
+    "b3": {"sampler_options/community": 2},
+    "cadet": {"objective_options/doubt": 0.3},
+    "clear": {
+        "encoder_options/last": 2,
+        "encoder_options/pooling": "mean",
+        "objective/1": {"objective/1": GONE, "parts/0": GONE},
+        "parts/0/MaskedWords/share": 0.9,
+    },
+    "clusterns": {"parts/0/centroids/start": 0.01},
+    "cocosoda": {  # the view of a side that nobody asks for would stand in its place
+        "objective/1": {"objective/1": GONE, "view/1": GONE},
+        "objective/3": {"objective/3": GONE, "view/0": GONE, "view_options": GONE},
+        "view/0": {"view/0": "anchor=same", "view_options": GONE},
+        "view_options/anchor.operations/0": "replace",
+    },
+    "consert": {
+        "encoder_options/join": "concat",
+        "view/0": {"view/0": "same", "view_options": GONE},
+    },
+    "curl-theory": {
+        "objective_options/block": {"objective_options/block": 1, "sampler_options/block": 1},
+        "sampler_options/block": {"objective_options/block": 3, "sampler_options/block": 3},
+    },
+    "dclr": {
+        "stages/1/parts/0/teacher/model": transformer,
+    },
+    "diht": {"objective_options/alpha": 0.5},
+    "dse": {"encoder_options/join": "mean"},
+    "embedding-adapters-domain": {"adapter_options/placement": "feed-forward"},
+    "esimcse": {
+        "parts/1/teacher/makes": {
+            "parts/1/teacher/makes": "positives", "parts/0/queue/holds": "positive",
+        },
+    },
+    "g-simclr": {
+        "stages/0/step": {FIRST: {"noise": 2.0}},
+        "stages/0/view/0": "simclr",
+        "stages/1/sampler_options/model": GONE,
+    },
+    "gcl-marqo": {"objective_options/weight_of": "constant"},
+    "gml-long-tail": {
+        "objective/0": {"objective/0": GONE, "parts/2": GONE, "parts/1": GONE},
+        "objective_options/gml.counts": GONE,
+    },
+    "isogclr": {"objective_options/gamma": 0.5},
+    "metrix": {"objective/1": {"objective/1": GONE, "parts/0": GONE}},
+    "multi-similarity": {"sampler_options/per_class": 4},
+    "proto-triplet-icnn": {"sampler_options/per_class": 2},
+    "promcse": {"objective_options/energy-hinge.margin": 1e-6},
+    "ranking-sentence-gen": {
+        "parts/0/teacher/kind": {"parts/0/teacher/kind": GONE, "parts/0/teacher/decay": 0.0},
+    },
+    "swav": {
+        "view/0": {"view/0": "same", "view_options": GONE}, "objective_options/still": 0.9,
+    },
+    "topic-moo": {"encoder_options/vocabulary": 3},
+    "whitenedcse": {"objective_options/groups": 4},
+}  # fmt: skip
+# An episode is of one view: a second costs time and changes nothing.
+ALIKE = {("proto-triplet-icnn", "view/0")}
+PLAIN = {"objective": "infonce", "objective_options": GONE}
+# What a recipe leaves to the defaults of its objective and parts, and objectives that are near.
+BESIDE = {
+    "amcl": [
+        {"parts/0/Heads/count": 1, "objective_options/heads": 1},
+        {"objective_options/regulariser": 0.0},
+        {"objective_options/highest": 0.21},
+    ],
+    "cacr": [
+        {"objective_options/t_positive": 1e-6}, {"objective_options/t_negative": 1e-6},
+        {"view": ["simclr*2"]},
+    ],
+    "cadet": [{"objective_options/contrast": 0.0}],
+    "clear": [{"view": ["dipole.systems.text.clear:DeletedSpans"]}],
+    "clip-rocket": [{"view": ["anchor=weak", "positive=same"]}],
+    "clrcmd": [{"objective": "late-interaction"}],
+    "clusterns": [{"parts/0/centroids/every": 1.0}],
+    "codiemb": [
+        {f"by_kind/graded/objective_options/{term}": 0.0}
+        for term in ("pearson_weight", "ranking_weight", "rank_kl_weight")
+    ],
+    "contrastive-behaviour": [PLAIN],
+    "cwcl": [PLAIN],
+    "dcl": [{"objective": "ntxent"}],
+    "dclr": [
+        {"stages/1/parts/1/Noise/count": 2}, {"stages/1/parts/1/Noise/size": 0.5},
+    ],
+    "degla": [{"parts/0/teacher/decay": 0.0}],
+    "grad-cache": [{"batch_size": 4}],
+    "dse": [{"parts/0/teacher/model": f"{__file__}:longer"}],
+    "gram": [
+        {"objective_options/label_smoothing": 0.0}, {"objective_options/learn_temperature": False},
+    ],
+    "groco": [{"objective_options/k": 2}, {"view": ["simclr*2"]}],
+    "hydra": [{"objective_options/gated": False}],
+    "isogclr": [{"objective": "sogclr", "objective_options": {"gamma": 0.8}}],
+    "kernel-infonce": [{"objective_options/mix": 0.0}],
+    "kalm-embedding-v2": [{"objective_options/gamma": 0.0}],
+    "macl": [{"objective": "ntxent", "objective_options": GONE}],
+    "metrix": [
+        {"objective_options/metrix.template": "contrastive"},
+        {"parts/0/LabelMixtures/concentration": 200.0},
+    ],
+    "moco-dual-hard": [{"objective": "queue-infonce", "objective_options": GONE}],
+    "multi-similarity": [{"objective_options/epsilon": 0.0}, {"objective_options/beta": 5.0}],
+    "mv-dhel": [{"view": ["simclr*2"]}],
+    "poly-view": [{"view": ["simclr*2"]}],
+    "ranking-sentence-gen": [{"objective_options/omega": 0.0}],
+    "sct": [
+        {"parts/2/Projections/count": 1}, {"parts/2/Projections/width": 2},
+    ],
+    "siglip": [{"objective_options/learn": False}],
+    "sparc": [{"objective_options/coarse": 0.0}, {"objective_options/fine": 0.0}],
+    "supcon": [{"objective": "ntxent"}],
+    "supremix": [
+        {"objective_options/positives": 0, "objective_options/same": 0.05},
+        {"objective_options/negatives": 0}, {"objective_options/window": 0.5},
+    ],
+    "swav": [{"objective_options/code_temperature": 0.5}],
+    "sycl": [{"objective": "listnet"}],
+    "whitenedcse": [
+        {"objective_options/seed": 1}, PLAIN | {"view": ["same"]},
+    ],
+}  # fmt: skip
+# A weight of 0 -> what a recipe is without what it weighs.
+NOTHING = {
+    "cadet": (
+        {"objective_options/contrast": 0.0},
+        {"objective": "kl-listwise", "objective_options": {"teacher_temperature": 0.3}},
     ),
-    ("gml-long-tail", "labelled", {"objective_options": {}}),
-    ("gml-long-tail", "labelled", {"parts": ["classes", {"queue": {"size": 4096}}]}),
-]
+    "diht": (
+        {"objective_options/beta": 0.0},
+        {"objective": "infonce", "objective_options": {"learn_temperature": True}},
+    ),
+    "dse": (
+        {"objective_options/distil": 0.0},
+        {"objective_options/distil": 0.0, "parts": []},
+    ),
+    "kalm-embedding-v2": (
+        {"objective_options/gamma": 0.0},
+        {"objective": "infonce", "objective_options": {"symmetric": False}, "parts": []},
+    ),
+    "kernel-infonce": (
+        {"objective_options/mix": 0.0},
+        {"objective": "ntxent", "objective_options": GONE, "temperature": 0.1},
+    ),
+    "macl": ({"objective_options/alpha": 0.0}, {"objective": "dcl", "objective_options": GONE}),
+    "peg": (
+        {"objective_options/gamma": 0.0},
+        {"objective": "infonce", "objective_options": {"symmetric": False}},
+    ),
+}
+# Without these a recipe is no training, and that is said.
+NEEDED = {("cadet", "mine"), ("clusterns", "objective/0"), ("curl-theory", "sampler")}
 
 
-@cache
-def transformer():
-    """A small one, for all cases."""
-    texts = [text for row in kinds.ROWS for text in row]
-    return str(save_tiny_bert(Path(mkdtemp()) / "bert", texts))
+def longer(first, second):
+    """A teacher that reads pairs."""
+    return [float(len(text)) for text in second]
 
 
-def weights(name, kind, difference, folder):
-    """The encoder's weights after three steps of a recipe with a difference."""
-    folder.mkdir()
-    settings = read_recipe(name) | {"batch_size": 8} | SMALL.get(name, {}) | difference
-    if settings.get("encoder") == "layers":
-        options = settings["encoder_options"]
-        settings["encoder_options"] = options | {
-            "model": transformer(), "last": min(options["last"], 2)
-        }  # fmt: skip
-    elif "adapter" in settings:
-        settings["encoder"] = transformer()
-    elif "encoder" not in settings:
-        settings["encoder_options"] = {"dim": 8, "buckets": 64}
-    if "stages" not in settings:
-        settings["max_steps"] = 3
-    data = settings.pop("data", None) or str(kinds.write(kind, folder))
-    run = dipole.fit(data, out=folder / "run", show_progress=False, precision="fp32", **settings)
-    return {name: x.double() for name, x in run.encoder.weights().items() if x.is_floating_point()}
+def kind_of(name, path=""):
+    """The kind of data that shows it."""
+    if path.startswith("by_kind/"):
+        return path.split("/")[1]
+    return KINDS.get((name, path)) or KINDS.get((name, "")) or read_recipe(name)["wants"][0]
 
 
-@pytest.mark.parametrize(("name", "kind", "difference"), CASES)
-def test_without_it_the_weights_are_others(name, kind, difference, tmp_path):
-    whole = weights(name, kind, {}, tmp_path / "whole")
-    other = weights(name, kind, difference, tmp_path / "other")
-    shared = whole.keys() & other.keys()
-    assert shared
-    assert any(
-        whole[key].shape != other[key].shape
-        or not torch.allclose(whole[key], other[key], atol=1e-7)
-        for key in shared
+def settings_of(name):
+    return changed(small(name, kind_of(name)), SMALL.get(name, {}))
+
+
+def otherwise(name, path):
+    other = OTHERWISE.get(name, {}).get(path)
+    if other is None:
+        other = instead(path, dict(places(settings_of(name)))[path])
+    return other if isinstance(other, dict) and path in other else {path: other}
+
+
+def said(name):
+    """The places of a recipe itself."""
+    return [path for path, _ in places(changed(read_recipe(name), {}))]
+
+
+CASES = [(name, path) for name in recipes() for path in said(name) if (name, path) not in ALIKE]
+TERMS = [(name, path) for name, path in CASES if path.startswith("objective/")]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The weights of a recipe as it is, on a kind of data."""
+    found = {}
+
+    def of(name, kind):
+        if (name, kind) not in found:
+            folder = tmp_path_factory.mktemp(name) / "whole"
+            found[name, kind] = trained(settings_of(name), kind, folder)
+        return found[name, kind]
+
+    return of
+
+
+@pytest.mark.parametrize(("name", "path"), CASES)
+def test_without_it_the_weights_are_others(name, path, whole, tmp_path):
+    kind, other = kind_of(name, path), otherwise(name, path)
+    is_part = path.split("/")[-2:-1] == ["parts"] and other == {path: GONE}
+    try:
+        found = trained(changed(settings_of(name), other), kind, tmp_path / "other")
+    except InputError:
+        assert is_part or (name, path) in NEEDED
+        return
+    assert (name, path) not in NEEDED
+    assert differ(whole(name, kind), found)
+
+
+@pytest.mark.parametrize("name", recipes())
+def test_the_same_recipe_gives_the_same_weights(name, whole, tmp_path):
+    """Or the differences would say nothing."""
+    kind = kind_of(name)
+    assert not differ(whole(name, kind), trained(settings_of(name), kind, tmp_path / "again"))
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [(n, i) for n in BESIDE for i in range(len(BESIDE[n]))]
+)
+def test_what_a_recipe_leaves_to_others_counts(name, number, whole, tmp_path):
+    changes = BESIDE[name][number]
+    kind, other = kind_of(name, next(iter(changes))), changed(settings_of(name), changes)
+    assert differ(whole(name, kind), trained(other, kind, tmp_path / "other"))
+
+
+def test_pieces_of_a_batch_change_nothing(whole, tmp_path):
+    """The place that is no part of a method: how a batch is cut."""
+    settings = settings_of("grad-cache") | {"chunk": 3}
+    alike(whole("grad-cache", "pairs"), trained(settings, "pairs", tmp_path / "pieces"))
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_a_weight_of_0_is_absence(name, tmp_path):
+    one, other = (
+        trained(changed(settings_of(name), changes), kind_of(name), tmp_path / str(number))
+        for number, changes in enumerate(NOTHING[name])
     )
+    alike(one, other)
 
 
-@pytest.mark.parametrize(("name", "kind"), dict.fromkeys((n, k) for n, k, _ in CASES))
-def test_the_same_recipe_gives_the_same_weights(name, kind, tmp_path):
-    """Or the differences above would say nothing."""
-    one = weights(name, kind, {}, tmp_path / "one")
-    other = weights(name, kind, {}, tmp_path / "other")
-    assert one.keys() == other.keys()
-    for key in one:
-        torch.testing.assert_close(one[key], other[key], atol=0, rtol=0)
+@pytest.mark.parametrize(("name", "path"), TERMS)
+def test_a_term_of_weight_0_is_absence(name, path, tmp_path, monkeypatch):
+    if (name, path) in NEEDED:
+        pytest.skip("without it the recipe is no training")
+    settings, other = settings_of(name), otherwise(name, path)
+    absent = trained(changed(settings, other), kind_of(name), tmp_path / "absent")
+    number, build = int(path.split("/")[1]), Sum.__init__
+
+    def weigh(self, terms):
+        build(self, [(0.0 if i == number else w, term) for i, (w, term) in enumerate(terms)])
+
+    monkeypatch.setattr(Sum, "__init__", weigh)
+    alike(absent, trained(settings, kind_of(name), tmp_path / "nothing"))
+
+
+def alike(one, other):
+    """The same weights, to rounding; what only one of them has stands apart."""
+    for name in one.keys() & other.keys():
+        torch.testing.assert_close(one[name], other[name], rtol=1e-4, atol=1e-5)

@@ -1,6 +1,5 @@
 """Processes that would each decide otherwise, by a late digit, a clock or a file: one decides."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -19,16 +18,10 @@ class Auto(TinyEncoder):
 
 def start(out, **settings):
     """One process of a run."""
-    from accelerate.state import AcceleratorState, PartialState
-
     import dipole.encoders
     from dipole.training.fit import fit
 
-    rank, processes = dist.get_rank(), dist.get_world_size()
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes)}
-    os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": "1"}  # the group is there already
-    AcceleratorState._reset_state(True)
-    PartialState._reset_state()
+    distributed.enter()
     dipole.encoders.load_encoder = load_tiny
     given = {"batch_size": 8, "encoder": Auto(), "data": word_pairs(24)} | settings
     return fit(given.pop("data"), given.pop("encoder"), out=out, show_progress=False, **given)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
 
 from dipole.data import Scored, Triplets
 from dipole.lock import LOCK, Lock
@@ -137,17 +136,12 @@ def graded(count):
     return Scored.from_columns({"first": words, "second": words[7:] + words[:7], "score": scores})
 
 
-def job(out, settings, rank=0, processes=1):
+def part(out, settings):
     """One process of a run; the weights it ends with."""
-    from accelerate.state import AcceleratorState, PartialState
-
     import dipole.encoders
     from dipole.training.fit import fit
 
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes)}
-    os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": "1"}  # the group is there already
-    AcceleratorState._reset_state(True)
-    PartialState._reset_state()
+    distributed.enter()
     dipole.encoders.load_encoder = load_tiny
     torch.manual_seed(0)
     encoder = TinyEncoder()
@@ -157,12 +151,7 @@ def job(out, settings, rank=0, processes=1):
     if "graded" in settings:
         settings["sources"] = [{graded(21): settings.pop("graded")}]
     run = fit(data, encoder, out=Path(out), show_progress=False, **settings)
-    assert PartialState().num_processes == processes
     return {name: tensor.numpy() for name, tensor in run.encoder.state_dict().items()}
-
-
-def part(out, settings):
-    return job(out, settings, dist.get_rank(), dist.get_world_size())
 
 
 def killed_part(out, settings, step):

@@ -147,8 +147,10 @@ def test_examples_of_python_keep_their_scores_and_have_no_columns(tmp_path):
     with pytest.raises(InputError, match="infonce takes no scores, and not every pair belongs"):
         fit(scored, out=tmp_path / "run", show_progress=False)
     pairs = Pairs.from_columns({"anchor": ["a", "b"], "positive": ["c", "d"]})
-    with pytest.raises(InputError, match="anchor: found 'q' for examples, whose columns are read"):
+    with pytest.raises(InputError, match="anchor: found 'q' for examples, which are read already"):
         fit(pairs, out=tmp_path / "run", anchor="q", show_progress=False)
+    with pytest.raises(InputError, match="split: found 'test' for examples, which are read alre"):
+        fit(pairs, out=tmp_path / "run", sources=[{pairs: {"split": "test"}}], show_progress=False)
     assert not (tmp_path / "run").exists()
 
 
@@ -228,5 +230,5 @@ def test_a_folder_of_images_trains_by_its_splits_classes_and_sizes(tmp_path):
 def test_the_seed_of_a_split_reaches_labelled_data():
     pytest.importorskip("sklearn")
     assert images("digits", split_seed=3).ids != images("digits").ids
-    with pytest.raises(InputError, match="resize: found pairs of texts"):
+    with pytest.raises(InputError, match="found resize=8 for a data set of texts"):
         images("stdlib-code", "infonce", resize=8)

@@ -116,5 +116,7 @@ def test_weights_that_take_turns(tiny_encoder, pairs, tmp_path):
 
 
 def test_a_turn_of_nobody(tiny_encoder, pairs, tmp_path):
-    with pytest.raises(InputError, match="found 'head'; no weights have such a name"):
+    with pytest.raises(
+        InputError, match="alternate: found 'head'; the weights are letters, linear"
+    ):
         fit(pairs, tiny_encoder, out=tmp_path / "x", alternate=["letters", "head"])

@@ -1,15 +1,12 @@
 """Random numbers belong to rows: processes and pieces change nothing, in trainings by default."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
 
 import dipole
-import dipole.encoders.loading
 from dipole.data import Bundles, Inputs, Labeled, Pairs, Triplets
 from dipole.encoders import StaticText
 from dipole.training import loop
@@ -154,29 +151,15 @@ def weights(folder, kind, settings):
     return {name: x.numpy() for name, x in run.encoder.weights().items()}
 
 
-def enter():
-    """Be a process of a training."""
-    from accelerate.state import AcceleratorState, PartialState
-
-    rank, processes = dist.get_rank(), dist.get_world_size()
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes)}
-    os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": "1"}  # the group is there already
-    AcceleratorState._reset_state(True)
-    PartialState._reset_state()
-    dipole.encoders.load_encoder = dipole.encoders.loading.load_encoder  # another job's is not ours
-    assert PartialState(cpu=True).num_processes == processes
-    return rank
-
-
 def job(folder):
     """Every run on the processes that are there, killed ones, and gradients."""
-    rank = enter()
+    rank, processes = distributed.enter()
     found = {
         name: weights(Path(folder) / name, kind, settings)
         for name, (kind, settings) in RUNS.items()
     }
     found |= {name: gradients(Path(folder) / name, *GRADIENTS[name]) for name in GRADIENTS}
-    for after in KILLED if dist.get_world_size() == 2 else ():
+    for after in KILLED if processes == 2 else ():
         killed(Path(folder) / f"killed {after}")
     return found if rank == 0 else None
 
@@ -224,7 +207,7 @@ def killed(folder):
 
 def resume(folder):
     """What a killed run ends with."""
-    enter()
+    distributed.enter()
     kind, settings = KILL
     return weights(Path(folder), kind, settings | {"resume": True})
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import create_model
 
-from dipole.cli.options import with_options
+from dipole.cli.options import with_options, without
 from dipole.cli.outputs import check_place
 from dipole.cli.study_table import watching
 from dipole.errors import InputError
@@ -29,13 +28,9 @@ _OWN = {
     "data", "objective", "seed", "epochs", "max_steps", "validation", "validate_every", "patience",
     "checkpoint_every", "log_every", "track",
 }  # fmt: skip
-Shared = create_model(  # type: ignore[call-overload]
-    "Shared",
-    **{n: (f.annotation, f) for n, f in Config.model_fields.items() if n not in _OWN},
-)
 
 
-@with_options(Shared)
+@with_options(without(Config, _OWN))
 def compare(
     data: Annotated[
         str,
@@ -108,10 +103,17 @@ def _arms(
         raise InputError("--objectives and --recipes: found both; expected one of them")
     base = {"data": data} | defaults_for(data)
     if recipes:
-        from dipole.training.recipe import read_recipe
+        from dipole.training.recipe import over, read_recipe
 
-        named = _names(recipes, "--recipes")
-        arms = {_short(name): base | read_recipe(name) | given for name in named}
+        arms = {}
+        for name in _names(recipes, "--recipes"):
+            recipe = read_recipe(name)
+            if recipe.get("stages"):
+                raise InputError(
+                    f"recipes: {name} trains in stages, each of a length of its own; expected "
+                    "recipes of one training"
+                )
+            arms[_short(name)] = over(base | recipe, given)
         # Another data set would be another question.
         return {name: settings | {"data": data} for name, settings in arms.items()}
     names = _names(objectives, "--objectives") if objectives else list(OBJECTIVES)

@@ -213,7 +213,7 @@ def evaluate(
     seed = split_seed(systems, data, seed)
     sizes = [settings_of(system).get("resize") for system in systems]  # as it was trained
     size = resize or next((str(size) for size in sizes if size and task != "reranking"), None)
-    wanted = Wanted(data, split, train, columns, seed, bad_rows, size)
+    wanted = Wanted(data, split, train, columns, seed, bad_rows, size, resize is None)
     fields = _fields(task, columns, systems)
     columns, notes = choose_columns(fields, columns, systems, data, wanted.part)
     wanted = replace(wanted, columns=columns)

@@ -45,8 +45,8 @@ def mine(
     guide: Annotated[
         str | None,
         typer.Option(
-            help="Run, model or cross-encoder that judges in RUN's place: what it scores above the "
-            "positive is none."
+            help="Run, model, cross-encoder or file.py:function that judges in RUN's place: what "
+            "it scores above the positive is none."
         ),
     ] = None,
     search: Annotated[
@@ -73,8 +73,11 @@ def mine(
     from dipole.sampling.filters import make_filters
     from dipole.sampling.mining import Miner
     from dipole.sampling.mining_file import mine_to_file
+    from dipole.training.parts.scoring import load_judge
 
     asked = make_filters(**filters)
+    if guide == "bm25":
+        raise InputError("--guide bm25: found words as a judge; expected a run or a model")
     if workers:
         if source == "bm25" and guide is None:
             raise InputError(f"--workers {workers}: bm25 encodes nothing; expected 0, or a --guide")
@@ -95,9 +98,7 @@ def mine(
         [source, *([guide] if guide else [])], data, split,
     )  # fmt: skip
     first = _load(source)
-    judge = None if guide is None else _load_judge(guide)
-    if judge == "bm25":
-        raise InputError("--guide bm25: found words as a judge; expected a run or a model")
+    judge = None if guide is None else load_judge(guide)
     examples = load_pairs(data, split=split, on_bad_row=bad_rows, **columns)  # type: ignore[arg-type]
     say(f"{counted(len(examples), 'pair')} from {examples.origin}", error=True)
     say_skipped(examples.skipped)
@@ -113,7 +114,9 @@ def mine(
         say_skipped(documents.skipped)
 
     def identity(model: Any) -> str | None:
-        return model if model is None or isinstance(model, str) else fingerprint(model)
+        if model is None or isinstance(model, str):
+            return model
+        return getattr(model, "made_of", None) or fingerprint(model)  # of code, the file's digest
 
     settings = {
         "source": identity(first), "judge": identity(judge), "search": search, "split": split,
@@ -137,18 +140,6 @@ def mine(
     else:
         say("warning: there is nothing to train on; expected more --corpus, or wider limits "
             "(--skip, --depth, --margin, --share, --most, --least)", error=True)  # fmt: skip
-
-
-def _load_judge(model: str) -> Any:
-    """A model of vectors, or one that reads pairs."""
-    from dipole.encoders.pair_head import HeadScorer, has_head
-    from dipole.encoders.pair_scorer import PairScorer, is_pair_scorer
-
-    if model != "bm25" and has_head(model):
-        return HeadScorer.load(model)
-    if model != "bm25" and is_pair_scorer(model):
-        return PairScorer.load(model)
-    return _load(model)
 
 
 def _load(model: str) -> Any:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
-from pydantic import BaseModel
+from pydantic import BaseModel, create_model
 from pydantic.fields import FieldInfo
 
 from dipole.errors import InputError
@@ -49,6 +49,13 @@ def with_options(model: type[BaseModel]) -> Callable[[Callable[..., None]], Call
         return run
 
     return decorate
+
+
+def without(model: type[BaseModel], names: Collection[str]) -> type[BaseModel]:
+    """A settings model with none of these fields, as a command shares it that has its own."""
+    fields = {n: (f.annotation, f) for n, f in model.model_fields.items() if n not in names}
+    found: type[BaseModel] = create_model("Shared", **fields)  # type: ignore[call-overload]
+    return found
 
 
 def _trust(trusted: bool) -> bool:

@@ -21,38 +21,40 @@ if TYPE_CHECKING:
 
 def prove(
     systems: Annotated[
-        list[str] | None, typer.Argument(help="Systems whose claims to run.", show_default=False)
+        list[str] | None, typer.Argument(help="Systems whose claims to test.", show_default=False)
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every claim there is.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Test every claim that there is.")] = False,
     quick: Annotated[
         bool,
-        typer.Option(help="Two seeds of three steps on few rows: shows that it runs, no more."),
+        typer.Option(help="Only see that it runs: two seeds, three steps, few rows, no verdict."),
     ] = False,
     seeds: Annotated[
         int | None,
-        typer.Option(min=1, help="Trainings of every arm; the claim's own if not given."),
+        typer.Option(
+            min=1, help="Seeds that each arm is trained with; the claim's own if not given."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of the pages and verdicts.", show_default="systems"),
+        typer.Option(help="Folder for the pages and verdicts.", show_default="systems"),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Trainings at a time.", show_default="2")
+        int | None, typer.Option(min=1, help="Trainings to run at once.", show_default="2")
     ] = None,
     cache: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of the runs, which claims share.", show_default="the user's cache"
+            help="Folder for the runs, which claims share.", show_default="the user's cache"
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object a claim and nothing else.")
+        bool, typer.Option("--json", help="Print one JSON object per claim and nothing else.")
     ] = False,
 ) -> None:
-    """Run the experiment of what a system promises: holds, does not hold, or undecided.
+    """Test by experiment what a system promises: it holds, does not hold, or is undecided.
 
-    Trains baseline and treatment on the same data, budget and seeds, and writes a page with numbers
-    and picture. Stopped, it goes on where it was.
+    Trains the baseline and the method on the same data with the same budget and seeds, and writes a
+    page with the numbers and a picture. A run that was stopped goes on where it was.
 
     Example: dipole prove dcl
     """

@@ -14,22 +14,19 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def watching(console: Console, metric: str | None = None) -> Iterator[Watch]:
-    """`with watching(console) as watch: run_study(..., watch=watch)`.
-
-    metric: shown for every arm as soon as one of its runs is done; its first one if not given.
-    """
+def watching(console: Console) -> Iterator[Watch]:
+    """`with watching(console) as watch: run_study(..., watch=watch)`."""
     if not console.is_terminal:
-        yield _Lines(console, metric)
+        yield _Lines(console)
         return
     from rich.live import Live
 
     with Live(console=console, refresh_per_second=4, transient=True) as live:
-        yield lambda rows: live.update(table_of(rows, metric))
+        yield lambda rows: live.update(table_of(rows))
 
 
-def table_of(rows: Sequence[Row], metric: str | None = None) -> Table:
-    """One line per arm: its runs, what the one that trains is at, the mean of those done."""
+def table_of(rows: Sequence[Row]) -> Table:
+    """One line per arm: its runs, what the one that trains is at, what went wrong."""
     from rich.table import Table
     from rich.text import Text
 
@@ -38,7 +35,6 @@ def table_of(rows: Sequence[Row], metric: str | None = None) -> Table:
     table.add_column("runs", justify="right", no_wrap=True)
     table.add_column("step", justify="right", no_wrap=True)
     table.add_column("loss", justify="right", no_wrap=True)
-    table.add_column(metric or "", justify="right", no_wrap=True)
     table.add_column("")
     for arm, members in _by_arm(rows).items():
         done = [row for row in members if row.state == "done"]
@@ -51,7 +47,6 @@ def table_of(rows: Sequence[Row], metric: str | None = None) -> Table:
             f"{len(done)}/{len(members)}",
             str(now.step) if now else "",
             f"{now.loss:.3f}" if now and now.loss is not None else "",
-            f"{_mean(done, metric):.2f}" if done and metric else "",
             state,
         )
     return table
@@ -60,8 +55,8 @@ def table_of(rows: Sequence[Row], metric: str | None = None) -> Table:
 class _Lines:
     """Says once of every run that it is done or failed."""
 
-    def __init__(self, console: Console, metric: str | None) -> None:
-        self.console, self.metric = console, metric
+    def __init__(self, console: Console) -> None:
+        self.console = console
         self.said: set[int] = set()
         self.is_first = True
 
@@ -74,9 +69,8 @@ class _Lines:
             self.said.add(id(row))
             if self.is_first and row.state == "done":
                 continue  # was there before
-            value = f"  {self.metric} {_mean([row], self.metric):.2f}" if self.metric else ""
             failed = Text.assemble(("failed", "red"), f" {row.error}")
-            end = failed if row.state == "failed" else f"done{value}"
+            end = failed if row.state == "failed" else "done"
             self.console.print(f"{row.cell.arm}, seed {row.cell.seed}:", end, soft_wrap=True)
         self.is_first = False
 
@@ -86,8 +80,3 @@ def _by_arm(rows: Sequence[Row]) -> dict[str, list[Row]]:
     for row in rows:
         arms.setdefault(row.cell.arm, []).append(row)
     return arms
-
-
-def _mean(rows: Sequence[Row], metric: str) -> float:
-    values = [float(row.metrics[metric].mean()) for row in rows]
-    return sum(values) / len(values)

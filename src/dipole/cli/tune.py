@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import create_model
 
-from dipole.cli.options import with_options
+from dipole.cli.options import with_options, without
 from dipole.cli.outputs import check_place
 from dipole.errors import InputError
 from dipole.showing import counted, say, terminal
@@ -24,17 +24,13 @@ if TYPE_CHECKING:
 
 # What is searched has options of its own form; what a search decides has none.
 _OWN = {"data", "objective", "temperature", "learning_rate", "batch_size", "validation", "track"}
-Shared = create_model(  # type: ignore[call-overload]
-    "Shared",
-    **{n: (f.annotation, f) for n, f in Config.model_fields.items() if n not in _OWN},
-)
 # How far around the encoder's own setting a search looks.
 _AROUND = 5.0
 # Narrow headings: the table has to fit into 80 columns.
 _HEADS = {"learning_rate": "rate", "batch_size": "batch"}
 
 
-@with_options(Shared)
+@with_options(without(Config, _OWN))
 def tune(
     data: Annotated[str, typer.Option(help="What to train on, as of dipole train.")],
     out: Annotated[Path, typer.Option(help="Folder of the search; the same command goes on.")],
@@ -194,7 +190,8 @@ def _range(
 
 def _defaults(settings: dict[str, Any]) -> dict[str, Any]:
     """The encoder's own learning rate and batch size, by its name."""
-    from dipole.encoders.registry import encoder_class, is_made, saved_class
+    from dipole.encoders.names import saved_class
+    from dipole.encoders.registry import encoder_class, is_made
 
     encoder = settings.get("encoder", Config.model_fields["encoder"].default)
     cls = encoder_class(encoder) if is_made(encoder) else saved_class("TransformerText")
@@ -250,7 +247,7 @@ def _compare(
     with watching(console) as watch:
         comparison = compare(
             arms, budget, out, seeds=seeds, test=test, watch=watch,
-            command=" ".join(["dipole", *sys.argv[1:]]),
+            command=shlex.join(["dipole", *sys.argv[1:]]),
         )  # fmt: skip
     write_results(comparison, out)
     print_comparison(comparison, out, console)

@@ -36,29 +36,30 @@ def as_array(value: Any) -> np.ndarray | None:
 
 
 def array_of(value: Any, column: str, dtype: np.dtype | str) -> np.ndarray:
-    """A value as an array of this dtype, its numbers finite."""
+    """A value of a column as an array of this dtype, its numbers finite."""
+    try:
+        return checked_array(value, dtype)
+    except BadValueError as error:
+        raise BadValueError(f"column '{column}': {error}") from None
+
+
+def checked_array(value: Any, dtype: np.dtype | str) -> np.ndarray:
+    """The same of a value wherever it stands: what is wrong is said without the place."""
     array = as_array(value)
     if array is None:
-        raise BadValueError(
-            f"column '{column}': found {_found(value)}; expected an array of numbers"
-        )
+        raise BadValueError(f"found {_found(value)}; expected an array of numbers")
     if array.size == 0:
-        raise BadValueError(f"column '{column}': found an empty array; expected numbers")
+        raise BadValueError("found an empty array; expected numbers")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         worst = array[~np.isfinite(array)].flat[0]
-        raise BadValueError(
-            f"column '{column}': found {worst} in {shown(array)}; expected finite numbers"
-        )
+        raise BadValueError(f"found {worst} in {shown(array)}; expected finite numbers")
     if not np.can_cast(array.dtype, dtype, "same_kind"):
         raise BadValueError(
-            f"column '{column}': found {shown(array)}; expected {np.dtype(dtype)}, as in the "
-            "first rows"
+            f"found {shown(array)}; expected {np.dtype(dtype)}, as in the first rows"
         )
     cast = array.astype(dtype, copy=False)
     if array.dtype.kind == "f" and not np.isfinite(cast).all():
-        raise BadValueError(
-            f"column '{column}': found a number too large for {np.dtype(dtype)} in {shown(array)}"
-        )
+        raise BadValueError(f"found a number too large for {np.dtype(dtype)} in {shown(array)}")
     return cast
 
 

@@ -22,7 +22,7 @@ OnBadRow = Literal["error", "skip"]
 _ROWS = 4096
 _CHARACTERS = 2**21
 _MESSAGES = 20
-_VERSION = "3"  # of what is in the cache
+_VERSION = "4"  # of what is in the cache
 _RECENT = 2**17  # ids held in a dictionary before they are sorted away
 
 

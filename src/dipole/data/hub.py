@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -37,11 +37,6 @@ def is_datasets_folder(folder: Path) -> bool:
     return any((folder / name).is_file() for name in _SAVED) or any(
         next(folder.glob(pattern), None) is not None for pattern in _DATA_FILES
     )
-
-
-def has_text_files(folder: Path) -> bool:
-    """Whether a folder holds tables as text and nothing else that `datasets` would read."""
-    return is_datasets_folder(folder) and _files_by_split(folder) is not None
 
 
 def parts_from_folder(folder: Path, split: str, whole: tuple[str, ...] = WHOLE) -> dict[str, Any]:
@@ -138,12 +133,23 @@ def rows_source(name: str, parts: dict[str, Any]) -> Source:
     """The rows of some splits one after the other, numbered through."""
 
     def rows() -> Iterator[Row]:
-        batches = (part.with_format("arrow").iter(batch_size=1024) for part in parts.values())
-        yield from arrow_rows(chain.from_iterable(batches), first=1)
+        yield from dataset_rows(parts.values(), first=1)
 
     state = (f"datasets {name}", " ".join(part._fingerprint for part in parts.values()))
     folders = [Path(name)] if Path(name).is_dir() else []
     return Source(f"{name} ({'+'.join(parts)})", rows, lambda: state, folders=folders)
+
+
+def dataset_rows(parts: Iterable[Any], first: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of `datasets.Dataset`s one after the other, numbered from `first` on.
+
+    A class of -1 is what `datasets` writes where there is none.
+    """
+    numbers = count(first)
+    for part in parts:
+        classes = [name for name in part.features if hasattr(part.features[name], "names")]
+        for _, row in arrow_rows(part.with_format("arrow").iter(batch_size=1024)):
+            yield next(numbers), row | {name: None for name in classes if row[name] == -1}
 
 
 def chosen_parts(

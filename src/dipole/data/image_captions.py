@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from dipole.data.image_files import SUFFIXES
+from dipole.data.image_files import images_below
 from dipole.data.rows import Bad, Row, Source
 from dipole.data.splits import SPLITS, WHOLE, check_whole, chosen_splits
-from dipole.errors import InputError
 
 # Images that are looked at to tell such a folder from one of images alone.
 _LOOKED_AT = 200
@@ -19,7 +18,7 @@ def is_captioned(path: Path) -> bool:
     """Whether a path is a folder in which most images have a text file of their name."""
     if not path.is_dir():
         return False
-    found = list(islice(_images(path), _LOOKED_AT))
+    found = [path / name for name in islice(images_below(path), _LOOKED_AT)]
     texts = sum(image.with_suffix(".txt").is_file() for image in found)
     return bool(found) and 2 * texts > len(found)
 
@@ -29,7 +28,7 @@ def captioned_source(folder: Path, split: str, whole: tuple[str, ...] = WHOLE) -
 
     SPLIT/... where every image is in a folder with the name of a split.
     """
-    images = sorted(_images(folder))
+    images = sorted(folder / name for name in images_below(folder))
     tops = {image.relative_to(folder).parts[0] for image in images if image.parent != folder}
     name = str(folder)
     if tops and tops <= SPLITS and all(image.parent != folder for image in images):
@@ -56,14 +55,3 @@ def captioned_source(folder: Path, split: str, whole: tuple[str, ...] = WHOLE) -
         return str(folder.resolve()), str([(n, s.st_size, s.st_mtime_ns) for n, s in stats])
 
     return Source(name, rows, state, folders=(folder,))
-
-
-def _images(folder: Path) -> Iterator[Path]:
-    """The images below a folder, hidden files left out."""
-    try:
-        for path in folder.rglob("*"):
-            parts = path.relative_to(folder).parts
-            if path.suffix.lower() in SUFFIXES and not any(p.startswith(".") for p in parts):
-                yield path
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be read ({error.strerror or error})") from None

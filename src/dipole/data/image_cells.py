@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dipole.data.image_decoding import decoded, target_size
-from dipole.data.image_files import LARGEST, SUFFIXES
+from dipole.data.image_decoding import as_rgb, check_one_size, decoded, noticed, target_size
+from dipole.data.image_files import SUFFIXES, file_bytes
 from dipole.data.rows import BadValueError, shown
 from dipole.errors import InputError
 
@@ -77,15 +77,9 @@ class Pictures:
 
     def about(self, name: str) -> dict[str, Any]:
         """How the cells are to be read, and what was noticed; of one size unless resized."""
-        if self.size is None and len(self.shapes) > 1:
-            found = ", ".join(f"{height}x{width}" for height, width in sorted(self.shapes)[:3])
-            raise InputError(
-                f"{name}: found images of different sizes ({found}); expected one size, or "
-                "--resize (resize=64: scaled and cropped to 64x64 pixels)"
-            )
-        notes = [f"animated, the first frame taken: {self.animated:,}"] if self.animated else []
-        if self.grey and self.coloured:
-            notes.append(f"grey as RGB: {self.grey:,}")
+        if self.size is None:
+            check_one_size(self.shapes, name)
+        notes = noticed(self.animated, self.grey if self.coloured else 0)
         return {"size": self.size, "rgb": self.coloured > 0, "notes": notes}
 
 
@@ -93,16 +87,7 @@ def file_of(cell: Mapping[str, Any]) -> bytes:
     """The bytes of the image file that a cell holds or names."""
     if cell["bytes"] is not None:
         return bytes(cell["bytes"])
-    path = Path(cell["path"])
-    try:
-        if (size := path.stat().st_size) > LARGEST:
-            raise BadValueError(
-                f"found {size / 2**20:,.0f} MB; expected an image file of at most "
-                f"{LARGEST >> 20} MB"
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise BadValueError(f"cannot be read ({error.strerror or error})") from None
+    return file_bytes(Path(cell["path"]))
 
 
 def image_of(cell: Mapping[str, Any], size: tuple[int, int] | None, *, rgb: bool) -> np.ndarray:
@@ -114,4 +99,4 @@ def image_of(cell: Mapping[str, Any], size: tuple[int, int] | None, *, rgb: bool
         image, _ = decoded(file_of(cell), size)
     except BadValueError as error:
         raise InputError(f"{cell['path'] or 'an image in the table'}: {error}") from None
-    return np.repeat(image[:, :, None], 3, axis=2) if rgb and image.ndim == 2 else image
+    return as_rgb(image) if rgb else image

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,22 +80,34 @@ def target_size(resize: int | str | Sequence[int] | None) -> tuple[int, int] | N
     return numbers[0], numbers[-1]
 
 
-def one_size(images: list[np.ndarray], name: str) -> tuple[np.ndarray, str]:
-    """One array of them all, and a note; grey images among coloured ones become RGB."""
-    grey = [number for number, image in enumerate(images) if image.ndim == 2]
-    note = ""
-    if 0 < len(grey) < len(images):
-        for number in grey:
-            images[number] = np.repeat(images[number][:, :, None], 3, axis=2)
-        note = f"grey as RGB: {len(grey):,}"
-    shapes = {image.shape[:2] for image in images}
+def as_rgb(image: np.ndarray) -> np.ndarray:
+    """A grey image with three channels; a coloured one as it is."""
+    return np.repeat(image[:, :, None], 3, axis=2) if image.ndim == 2 else image
+
+
+def one_size(images: list[np.ndarray], name: str) -> tuple[np.ndarray, int]:
+    """One array of them all; grey images among coloured ones become RGB, and are counted."""
+    check_one_size({(image.shape[0], image.shape[1]) for image in images}, name)
+    grey = sum(image.ndim == 2 for image in images)
+    if grey == len(images):
+        return np.stack(images), 0
+    return np.stack(list(map(as_rgb, images))), grey
+
+
+def check_one_size(shapes: Collection[tuple[int, int]], name: str) -> None:
+    """Refuse images of several sizes, (height, width)."""
     if len(shapes) > 1:
         found = ", ".join(f"{height}x{width}" for height, width in sorted(shapes)[:3])
         raise InputError(
             f"{name}: found images of different sizes ({found}); expected one size, or --resize "
             "(resize=64: scaled and cropped to 64x64 pixels)"
         )
-    return np.stack(images), note
+
+
+def noticed(animated: int, grey: int) -> list[str]:
+    """What `origin` says of images: how many were animated, and grey among coloured ones."""
+    notes = [f"animated, the first frame taken: {animated:,}"] if animated else []
+    return [*notes, f"grey as RGB: {grey:,}"] if grey else notes
 
 
 def _plain(image: Any, Image: Any) -> Any:

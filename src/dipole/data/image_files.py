@@ -48,8 +48,8 @@ def class_folders(path: Path) -> Iterator[ClassFolders]:
     """
     passed: Counter[str] = Counter()
     if path.is_dir():
-        names = list(_below(path, path, frozenset(), passed))
-        yield ClassFolders(_sorted_out(names, path), lambda name: _file(path / name), passed)
+        names = list(images_below(path, passed))
+        yield ClassFolders(_sorted_out(names, path), lambda name: file_bytes(path / name), passed)
         return
     try:
         with zipfile.ZipFile(path) as archive:
@@ -99,10 +99,16 @@ def _sorted_out(names: Sequence[str], path: Path) -> dict[str, list[tuple[str, s
     return found
 
 
+def images_below(folder: Path, passed: Counter[str] | None = None) -> Iterator[str]:
+    """The names of the images below a folder, from it on, sorted folder by folder: hidden ones left
+    out, links followed; what is no image is counted by suffix in `passed`."""
+    return _below(folder, folder, frozenset(), Counter() if passed is None else passed)
+
+
 def _below(
     folder: Path, root: Path, above: frozenset[tuple[int, int]], passed: Counter[str]
 ) -> Iterator[str]:
-    """The images below a folder, links followed, sorted; a folder named `x.png` among them."""
+    """The same of one folder; a folder named `x.png` is among them."""
     try:
         status = folder.stat()
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -123,7 +129,8 @@ def _below(
             passed[path.suffix.lower()] += 1
 
 
-def _file(path: Path) -> bytes:
+def file_bytes(path: Path) -> bytes:
+    """The bytes of an image file, if it is not too large; BadValueError where it is none."""
     if path.is_dir():
         raise BadValueError("found a folder; expected an image file")
     try:

@@ -1,4 +1,4 @@
-"""Images with labels: idx files (MNIST), folders or zips with a folder per class, `datasets`.
+"""Images with labels: idx files (MNIST), folders or zips with a folder per class.
 
 Images are uint8 arrays, (height, width) or (height, width, channels), 0 to 255, all of one size.
 """
@@ -10,18 +10,18 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from dipole.data.converting import BadRows, OnBadRow
 from dipole.data.examples import Inputs, Labeled
 from dipole.data.image_captions import is_captioned
-from dipole.data.image_decoding import decoded, one_size, target_size
+from dipole.data.image_decoding import decoded, noticed, one_size, target_size
 from dipole.data.image_files import class_folders
 from dipole.data.rows import BadValueError
 from dipole.data.splits import check_whole, chosen_splits
-from dipole.errors import InputError, optional
+from dipole.errors import InputError
 
 # Names that the files of a split begin with.
 _IDX = {"train": "train", "test": "t10k"}
@@ -120,61 +120,7 @@ def from_class_folders(
             made.add(name, lambda name=name: found.read(name), label)  # type: ignore[misc]
         made.notes += _passed(found.passed)
     what = f"split '{split}'" if found.splits else "class folders" if not bare else "images"
-    return made.examples(f"{path}: {what}", with_files=True, labelled=not bare)
-
-
-def from_datasets(
-    name: str,
-    parts: dict[str, Any],
-    input: str | None,
-    label: str | None,
-    on_bad_row: OnBadRow = "error",
-    resize: int | str | Sequence[int] | None = None,
-) -> Labeled:
-    """Images of Hugging Face `datasets` with the label beside them."""
-    datasets = optional("datasets", "text")
-    features = next(iter(parts.values())).features
-    input = input or next(column for column in features if is_image(features[column]))
-    classes = [column for column in features if hasattr(features[column], "names")]
-    label = label or next((c for c in ("label", "labels", *classes) if c in features), None)
-    for column in (input, label):
-        if column not in features:
-            raise InputError(
-                f"{name}: no column '{column or 'label'}'; found: {', '.join(features)}"
-            )
-    made = _Images(name, on_bad_row, target_size(resize))
-    number = 0
-    for part in parts.values():
-        stored = part.select_columns([input, label])
-        for row in stored.cast_column(input, datasets.Image(decode=False)):
-            number += 1
-            value = row[label]
-            if label in classes and value == -1:
-                value = None  # what `datasets` writes where there is no label
-            made.add(number, lambda row=row: _stored(row[input]), value, needs_label=True)  # type: ignore[misc]
-    return cast(
-        Labeled, made.examples(f"{name} ({'+'.join(parts)}): input '{input}', label '{label}'")
-    )
-
-
-def one_size_already(name: str, resize: object) -> InputError:
-    """The error for a new size of images that need none."""
-    return InputError(
-        f"{name}: found resize={resize!r} for images of one size; expected none (an encoder's "
-        "option `size` makes them smaller)"
-    )
-
-
-def _stored(image: dict[str, Any] | None) -> bytes:
-    """The bytes of an image in a row: in the table, or in a file beside it."""
-    if image is None:
-        raise BadValueError("found null; expected an image")
-    if image.get("bytes") is not None:
-        return bytes(image["bytes"])
-    try:
-        return Path(image["path"]).read_bytes()
-    except OSError as error:
-        raise BadValueError(f"{image['path']}: {error.strerror or error}") from None
+    return made.examples(f"{path}: {what}", labelled=not bare)
 
 
 class _Images:
@@ -185,16 +131,12 @@ class _Images:
         self.bad_row = BadRows(name, on_bad_row)
         self.images: list[np.ndarray] = []
         self.labels: list[Any] = []
-        self.places: list[int | str] = []
+        self.places: list[str] = []
         self.animated = 0
         self.notes: list[str] = []
 
-    def add(
-        self, place: int | str, read: Callable[[], bytes], label: Any, needs_label: bool = False
-    ) -> None:
+    def add(self, place: str, read: Callable[[], bytes], label: Any) -> None:
         try:
-            if needs_label and label is None:
-                raise BadValueError("found no label; expected one")
             image, animated = decoded(read(), self.size)
         except BadValueError as error:
             self.bad_row(place, str(error))
@@ -204,9 +146,7 @@ class _Images:
         self.labels.append(label)
         self.places.append(place)
 
-    def examples(
-        self, origin: str, *, with_files: bool = False, labelled: bool = True
-    ) -> Labeled | Inputs:
+    def examples(self, origin: str, *, labelled: bool) -> Labeled | Inputs:
         """All of them in one array; the origin says what was done to them."""
         if not self.images:
             raise InputError(
@@ -214,18 +154,14 @@ class _Images:
                 f"{self.bad_row.messages[0]}"
             )
         array, grey = one_size(self.images, self.name)
-        notes = [grey, *self.notes]
-        if self.animated:
-            notes.append(f"animated, the first frame taken: {self.animated:,}")
+        notes = [*noticed(self.animated, grey), *self.notes]
         if self.size is not None:
             notes.append(f"resized to {self.size[0]}x{self.size[1]}")
-        notes = [note for note in notes if note]
         origin += f" ({'; '.join(notes)})" if notes else ""
-        files = [str(place) for place in self.places] if with_files else None
         if labelled:
-            made: Labeled | Inputs = labeled_images(array, self.labels, origin, files)
+            made: Labeled | Inputs = labeled_images(array, self.labels, origin, self.places)
         else:
-            metadata = [{"file": name} for name in files or []]
+            metadata = [{"file": name} for name in self.places]
             made = Inputs.from_columns({"input": array}, metadata=metadata, origin=origin)
         return type(made)(made.table, origin=origin, skipped=self.bad_row.skipped)
 
@@ -236,11 +172,6 @@ def _passed(counts: Counter[str]) -> list[str]:
         return []
     kinds = ", ".join(f"{suffix or 'no ending'} {n:,}" for suffix, n in counts.most_common(3))
     return [f"passed over, no image by name: {kinds}"]
-
-
-def is_image(feature: Any) -> bool:
-    """Whether a column of `datasets` holds images."""
-    return type(feature).__name__ == "Image"
 
 
 def labeled_images(

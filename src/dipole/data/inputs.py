@@ -84,6 +84,14 @@ def described(value: Any) -> str:
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
+def modality(value: Any) -> str:
+    """What an input is, "text" or "image" (a uint8 array of 2 or 3 axes); "" without a name."""
+    if isinstance(value, str):
+        return "text"
+    is_image = _is_array(value) and value.dtype == "uint8" and value.ndim in (2, 3)
+    return "image" if is_image else ""
+
+
 def whole_number(value: Any, what: str, least: int = 1, most: int | None = None) -> int:
     """A whole number from `least` on, as an int; 3.0, "3" and True are none."""
     ok = type(value) is not bool and isinstance(value, Integral) and int(value) >= least

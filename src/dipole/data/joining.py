@@ -10,7 +10,8 @@ from dipole.errors import InputError
 
 
 def joined(parts: Sequence[Examples], names: Sequence[str]) -> Examples:
-    """Examples of one type, one set after the other; `.sources` says which row is whose.
+    """Examples of one type, one set after the other; `.sources` says which row is whose. Where
+    some are of a class below that of others, all are of the latter.
 
     Ids become NAME:id. Columns are not copied.
 
@@ -23,14 +24,13 @@ def joined(parts: Sequence[Examples], names: Sequence[str]) -> Examples:
     import pyarrow.compute as pc
 
     pa = arrow()
-    kinds = {type(part).__name__ for part in parts}
-    if len(kinds) > 1:
-        raise InputError(
-            f"data: found {' and '.join(sorted(kinds))}; expected examples of one kind"
-        )
+    whole = next((p for p in parts if all(isinstance(x, type(p)) for x in parts)), None)
+    if whole is None:
+        kinds = sorted({type(part).__name__ for part in parts})
+        raise InputError(f"data: found {' and '.join(kinds)}; expected examples of one kind")
     if len(set(names)) != len(names):
         raise InputError(f"data: found {', '.join(names)}; expected every source once")
-    fields = ["id", *parts[0].FIELDS]
+    fields = ["id", *whole.FIELDS]
     if all("metadata" in part.table.column_names for part in parts):
         fields.append("metadata")
     tables = []
@@ -47,4 +47,4 @@ def joined(parts: Sequence[Examples], names: Sequence[str]) -> Examples:
         raise InputError(
             "data: found columns of different types; expected texts or images"
         ) from None
-    return type(parts[0])(table, origin=" + ".join(part.origin for part in parts))
+    return type(whole)(table, origin=" + ".join(part.origin for part in parts))

@@ -14,21 +14,12 @@ from dipole.data.cranfield import is_cranfield, read_cranfield
 from dipole.data.examples import Examples, Inputs, Labeled, Pairs, Ranked, Scored, Triplets
 from dipole.data.hub import (
     folder_source,
-    has_text_files,
     is_datasets_folder,
-    parts_from_folder,
     parts_from_hub,
     rows_source,
 )
 from dipole.data.image_captions import captioned_source, is_captioned
-from dipole.data.images import (
-    from_class_folders,
-    from_datasets,
-    from_idx_folder,
-    is_idx_folder,
-    is_image,
-    one_size_already,
-)
+from dipole.data.images import from_class_folders, from_idx_folder, is_idx_folder
 from dipole.data.memory import Held, in_memory, is_held, table_source
 from dipole.data.named import NAMED, locate, wrong_kind
 from dipole.data.named_loading import labeled_by_name, retrieval_by_name, scored_by_name
@@ -42,8 +33,9 @@ from dipole.data.plans import (
     plan_scored,
 )
 from dipole.data.readers import file_source
+from dipole.data.refusals import check_given, no_columns, no_resize, one_size_already
 from dipole.data.retrieval import RetrievalData, retrieval_from_pairs
-from dipole.data.rows import Source, shown
+from dipole.data.rows import Source
 from dipole.data.sample import Sample
 from dipole.data.splits import WHOLE, check_whole
 from dipole.errors import InputError
@@ -96,21 +88,21 @@ def load_pairs(
         return plan_pairs(rows, sample, anchor, positive, negative, resize)
 
     if (held := in_memory(source, split)) is not None:
+        check_given(source, split, resize)
         found = _of_held(held, split, plan, on_bad_row, named, Pairs, Triplets)
         return cast(Pairs | Triplets, found)
     place = locate(source)
-    is_texts = place in NAMED or (isinstance(place, Path) and place.is_dir() and is_beir(place))
-    if resize is not None and is_texts:
-        raise InputError(f"resize: found pairs of texts in {place}; expected images, or no resize")
+    if place in NAMED or (isinstance(place, Path) and place.is_dir() and is_beir(place)):
+        no_resize(place, resize)
     if place == "stdlib-code":
         from dipole.data.stdlib_code import stdlib_code
 
-        _no_columns(place, named)
+        no_columns(place, named)
         return stdlib_code(split, seed)
     if place in NAMED:
         raise wrong_kind(str(place), "pairs")
     if isinstance(place, Path) and place.is_dir() and is_beir(place):
-        _no_columns(place, named)
+        no_columns(place, named)
         return beir_pairs(place, split, on_bad_row)
     columns = [anchor, positive, *([negative] if isinstance(negative, str) else negative or [])]
     return cast(Pairs | Triplets, _load(place, split, plan, columns, on_bad_row))
@@ -136,11 +128,13 @@ def load_scored(
         return plan_scored(rows, sample, first, second, score, resize)
 
     if (held := in_memory(source, split, whole=_SCORED)) is not None:
+        check_given(source, split, resize, _SCORED)
         found = _of_held(held, split, plan, on_bad_row, named, Scored, whole=_SCORED)
         return cast(Scored, found)
     place = locate(source)
     if place in NAMED:
-        _no_columns(place, named)
+        no_columns(place, named)
+        no_resize(place, resize)
         return scored_by_name(str(place), split, on_bad_row)
     return cast(Scored, _load(place, split, plan, [first, second, score], on_bad_row, _SCORED))
 
@@ -212,26 +206,22 @@ def _load_inputs(
 ) -> Examples:
     columns = {"input": input, "label": label}
     if (held := in_memory(source, split)) is not None:
+        check_given(source, split, resize)
         kinds = (Labeled,) if with_labels else (Inputs, Labeled)
         return _of_held(held, split, plan, on_bad_row, columns, *kinds)
     place = locate(source)
     if place in NAMED:
-        _no_columns(place, columns)
+        no_columns(place, columns)
         return labeled_by_name(str(place), split, seed, on_bad_row, resize)
-    if isinstance(place, Path) and place.is_dir() and has_text_files(place):
+    if isinstance(place, str) or (place.is_dir() and is_datasets_folder(place)):
         pass  # tables, read as such
-    elif isinstance(place, str) or (place.is_dir() and is_datasets_folder(place)):
-        parts = _parts(place, split)
-        features = next(iter(parts.values())).features
-        if any(is_image(features[name]) for name in features if input in (None, name)):
-            return from_datasets(str(place), parts, input, label, on_bad_row, resize)
     elif place.is_dir() and is_idx_folder(place):
-        _no_columns(place, columns)
+        no_columns(place, columns)
         if resize is not None:
             raise one_size_already(str(place), resize)
         return from_idx_folder(place, split)
     elif place.is_dir() or place.suffix.lower() == ".zip":
-        _no_columns(place, columns)
+        no_columns(place, columns)
         return from_class_folders(place, split, on_bad_row, resize, with_labels=with_labels)
     return _load(place, split, plan, [input, label], on_bad_row)
 
@@ -255,6 +245,7 @@ def load_ranked(
         return plan_ranked(rows, sample, query, candidates, relevance)
 
     if (held := in_memory(source, split)) is not None:
+        check_given(source, split)
         return cast(Ranked, _of_held(held, split, plan, on_bad_row, named, Ranked))
     place = locate(source)
     if place in NAMED:
@@ -279,7 +270,9 @@ def load_bundles(
         return plan_bundles(rows, sample, first, others, resize)
 
     if (held := in_memory(source, split)) is not None:
-        return cast(Bundles, _of_held(held, split, plan, on_bad_row, {}, Bundles))
+        check_given(source, split, resize)
+        named = {"first": first, "others": list(others) or None}
+        return cast(Bundles, _of_held(held, split, plan, on_bad_row, named, Bundles))
     place = locate(source)
     if place in NAMED:
         raise wrong_kind(str(place), "modalities")
@@ -303,9 +296,13 @@ def load_retrieval(
     """
     if is_held(source):
         part = "all" if split == "test" and not has_splits(source) else split
+        check_given(source, part, resize)
         held = in_memory(source, part)
         if isinstance(held, RetrievalData):
+            no_columns(held.origin or "data", {"anchor": anchor, "positive": positive})
             return held
+        if isinstance(held, Examples):  # of that split, in this size
+            part, resize = "all", None
         return retrieval_from_pairs(
             load_pairs(held, anchor, positive, split=part, on_bad_row=on_bad_row, resize=resize)
         )
@@ -314,7 +311,8 @@ def load_retrieval(
         isinstance(place, Path) and place.is_dir() and (is_beir(place) or is_cranfield(place))
     )
     if place in NAMED or is_folder:
-        _no_columns(place, {"anchor": anchor, "positive": positive})
+        no_columns(place, {"anchor": anchor, "positive": positive})
+        no_resize(place, resize)
     if place in NAMED and place != "stdlib-code":
         return retrieval_by_name(str(place), split, on_bad_row)
     if isinstance(place, Path) and place.is_dir():
@@ -351,27 +349,8 @@ def _of_held(
     if not isinstance(held, kinds):
         expected = " or ".join(kind.__name__ for kind in kinds)
         raise InputError(f"data: found {held!r}; expected {expected}")
-    _no_columns(held.origin, named)
+    no_columns(held.origin, named)
     return held
-
-
-def _no_columns(place: object, named: dict[str, Any]) -> None:
-    """A column that is named where there are none to choose from is an error, not ignored.
-
-    The field's own name is the column that there is.
-    """
-    for name, column in named.items():
-        if column not in (None, name):
-            raise InputError(
-                f"{place}: found {name}={shown(column)} for data whose columns are known; "
-                f"expected no {name}"
-            )
-
-
-def _parts(place: Path | str, split: str, whole: tuple[str, ...] = WHOLE) -> dict[str, Any]:
-    if isinstance(place, str):
-        return parts_from_hub(place, split)
-    return parts_from_folder(place, split, whole)
 
 
 def _load(

@@ -13,9 +13,11 @@ import numpy as np
 from dipole.data.arrow_rows import arrow_rows
 from dipole.data.examples import MADE, Examples
 from dipole.data.functions import called, is_function
+from dipole.data.hub import chosen_parts, dataset_rows, rows_source
 from dipole.data.inputs import batch_of, described
 from dipole.data.retrieval import RetrievalData
 from dipole.data.rows import Bad, Row, Source, shown
+from dipole.data.splits import check_whole
 from dipole.errors import InputError
 from dipole.showing import counted
 
@@ -135,9 +137,6 @@ def table_source(held: Held, split: str = "all", whole: Sequence[str] = ("train"
 
     Raises InputError: what is no table, one without rows or with a column twice.
     """
-    from dipole.data.hub import chosen_parts, rows_source
-    from dipole.data.splits import check_whole
-
     name, data = held.name, held.values
     if has_parts(data):
         found = rows_source(name, chosen_parts(name, data, split, tuple(whole)))
@@ -145,9 +144,7 @@ def table_source(held: Held, split: str = "all", whole: Sequence[str] = ("train"
     if not is_function(name):  # which has given the split already
         check_whole(split, name, "a table", tuple(whole))
     if _is_of(data, "datasets"):
-        data = data.with_format("arrow")
-        batches: Callable[[], Iterable[Any]] = lambda: data.iter(batch_size=1024)  # noqa: E731
-        return _source(name, lambda: arrow_rows(batches()))
+        return _source(name, lambda: dataset_rows([data]))
     if _is_of(data, "polars") and not hasattr(data, "to_arrow"):
         raise InputError(f"{name}: found a query; expected its result, as data.collect()")
     if _is_of(data, "polars") and hasattr(data, "to_arrow") and hasattr(data, "columns"):

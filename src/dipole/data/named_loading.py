@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,15 +16,14 @@ from dipole.data.examples import Labeled, Scored
 from dipole.data.hub import UnreachableError, parts_from_hub, rows_source
 from dipole.data.images import (
     from_class_folders,
-    from_datasets,
     from_idx_folder,
     is_idx_folder,
     labeled_images,
-    one_size_already,
 )
 from dipole.data.named import NAMED, local_folder, missing, wrong_kind
-from dipole.data.plans import plan_scored
+from dipole.data.plans import plan_labeled, plan_scored
 from dipole.data.readers import file_source
+from dipole.data.refusals import one_size_already
 from dipole.data.retrieval import RetrievalData
 from dipole.errors import InputError
 
@@ -82,7 +82,9 @@ def labeled_by_name(
     if name == "digits":
         return digits(split, seed)
     if folder is None:
-        return from_datasets(name, _hub_parts(name, split), None, None, on_bad_row, resize)
+        source = rows_source(name, _hub_parts(name, split))
+        plan = partial(plan_labeled, resize=resize)
+        return cast(Labeled, convert(source, plan, on_bad_row))
     if is_idx_folder(folder):
         return from_idx_folder(folder, split)
     found: dict[str, Path] = {}

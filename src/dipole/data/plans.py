@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -45,6 +44,7 @@ from dipole.data.rows import (
 from dipole.data.sample import ARRAY_LISTS, ARRAYS, CLASSES, IMAGES, LISTS, Sample
 from dipole.data.sample import NUMBERS as NUMERIC
 from dipole.data.sample import TEXT as TEXTUAL
+from dipole.data.values import metadata_json
 
 Parsed = list[dict[str, Any]]
 
@@ -218,10 +218,10 @@ def plan_inputs(
 ) -> Plan:
     """A text, with its class where the source has a column of that name."""
     label = label_column(sample, [input])
-    if label is not None:
+    if label is not None and sample.values(label):
         return plan_labeled(source, sample, input, label, resize=resize)
     check_named(source, sample, [("--input", input)])
-    column, body = _input(source, sample, input, None)
+    column, body = _input(source, sample, input, label)
     read = Reading.of(sample, column, body, source=source, resize=resize)
     check_resize(source, resize, read)
 
@@ -313,15 +313,8 @@ def plan_texts(source: Source, sample: Sample) -> Plan:
 
     def parse(row: dict[str, Any]) -> Parsed:
         text = text_of(join_title(row.get("title"), get(row, "text")), "text")
-        rest = dict(row.get("metadata") or {})
-        for name, value in row.items():
-            if name not in (identity, "text", "metadata") and not _is_nothing(value):
-                rest[name] = value.tolist() if hasattr(value, "tolist") else value
-        return [{"text": text, "metadata": json.dumps(rest) if rest else None}]
+        rest = {name: value for name, value in row.items() if name not in (identity, "text")}
+        return [{"text": text, "metadata": metadata_json(rest)}]
 
     kinds = {"text": TEXT}
     return Plan(Texts, parse, "title and text", identity, metadata=True, kinds=kinds)
-
-
-def _is_nothing(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and value == "")

@@ -9,6 +9,7 @@ from typing import Any
 from dipole.data.arrays import array_of, arrays_of, as_array, common_dtype, is_list_of_arrays
 from dipole.data.fields import IMAGE, kind_of
 from dipole.data.image_cells import Pictures, are_images
+from dipole.data.refusals import NotResizedError
 from dipole.data.rows import BadValueError, Source, join_title, negatives_of, text_of, texts_of
 from dipole.data.sample import ARRAY_LISTS, ARRAYS, IMAGES, Sample
 from dipole.errors import InputError
@@ -140,7 +141,7 @@ def no_images(source: Source, sample: Sample, columns: Sequence[str]) -> None:
 def check_resize(source: Source, resize: Resize, *readings: Reading) -> None:
     """Refuse a size of images where there are none."""
     if resize is not None and not any(reading.pictures for reading in readings):
-        raise InputError(f"{source.name}: found resize={resize!r} for texts; expected none")
+        raise NotResizedError(f"{source.name}: found resize={resize!r} for texts; expected none")
 
 
 def pictures_of(**readings: Reading) -> dict[str, Pictures]:

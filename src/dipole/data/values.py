@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from dipole.data.arrays import array_of, as_array, common_dtype, is_list_of_arrays
+from dipole.data.arrays import as_array, checked_array, common_dtype, is_list_of_arrays
 from dipole.data.fields import (
     ANY,
     NUMBER,
@@ -61,6 +62,28 @@ def as_json(metadata: Any, count: int, name: str) -> list[str]:
     return found
 
 
+def metadata_json(rest: Mapping[str, Any]) -> str | None:
+    """Columns of a row as json, without those that are empty; an object `metadata` as its parts."""
+    if isinstance(rest.get("metadata"), Mapping):
+        rest = {**rest["metadata"], **{n: v for n, v in rest.items() if n != "metadata"}}
+    plain = {str(name): _json(value) for name, value in rest.items()}
+    kept = {name: value for name, value in plain.items() if value not in ("", None)}
+    return json.dumps(kept) if kept else None
+
+
+def _json(value: Any) -> Any:
+    """A value as json has it: no NaN, and a date as it prints."""
+    if isinstance(value, Mapping):
+        return {str(name): _json(part) for name, part in value.items()}
+    if isinstance(value, np.ndarray):
+        return _json(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_json(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)
+
+
 def _checked(values: Any, kind: str, what: str) -> tuple[Any, str]:
     """The values as they are stored, and their kind where `kind` leaves it open.
 
@@ -92,12 +115,11 @@ def _arrays(values: Sequence[Any], what: str, *, several: bool) -> tuple[Any, st
     for place, value in enumerate(values):
         try:
             if several:
-                found.append([array_of(part, what, dtype) for part in value])
+                found.append([checked_array(part, dtype) for part in value])
             else:
-                found.append(array_of(value, what, dtype))
+                found.append(checked_array(value, dtype))
         except BadValueError as error:
-            said = str(error).partition(": ")[2]
-            raise InputError(f"{what}[{place}]: {said}") from None
+            raise InputError(f"{what}[{place}]: {error}") from None
     if not several and len({array.shape for array in found}) == 1:
         return np.stack(found), kind_of(dtype)
     return found, kind_of(dtype, several=several)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from dipole.encoders.base import Encoder, fingerprint
     from dipole.encoders.conv import ConvImage
     from dipole.encoders.loading import load_encoder
+    from dipole.encoders.named_towers import NamedTowers
     from dipole.encoders.resnet import ResNetImage
     from dipole.encoders.static_text import StaticText
     from dipole.encoders.transformer_text import TransformerText
@@ -34,6 +35,7 @@ _NAMES = {
 __all__ = [
     "ConvImage",
     "Encoder",
+    "NamedTowers",
     "ResNetImage",
     "StaticText",
     "TransformerText",

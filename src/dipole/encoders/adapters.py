@@ -15,7 +15,7 @@ from dipole.data.options import check_memory, check_names, check_type
 from dipole.encoders.base import Features, fingerprint
 from dipole.encoders.bottleneck import add_bottlenecks
 from dipole.encoders.folder import read_json, read_weights, require, write_json, write_weights
-from dipole.encoders.pooling import pool
+from dipole.encoders.loading import load_encoder
 from dipole.encoders.transformer_text import TransformerText
 from dipole.errors import InputError, optional
 
@@ -116,8 +116,6 @@ class AdaptedText(TransformerText):
         Raises:
             InputError: no base there, another one than was trained on, or a broken folder.
         """
-        from dipole.encoders.loading import load_encoder
-
         folder = Path(source)
         note = read_json(require(folder, "config.json"))
         base = load_encoder(note["base"])
@@ -163,11 +161,18 @@ class AdaptedText(TransformerText):
         """Those of the transformer, and the addition's."""
         return super().settings() | {"adapter": self.kind, "options": self.options}
 
-    def _pooled_part(self, features: Features) -> Tensor:
-        if self.kind != "prompt":
-            return super()._pooled_part(features)
-        tokens = self.transformer(**features).last_hidden_state
-        return pool(tokens[:, self.options["length"] :], features["attention_mask"], self.pooling)
+    def _run(self, features: Features, *, hidden: bool = False, attention: bool = False) -> Any:
+        """As of `TransformerText`, without the vectors and keys that stand in front of a text."""
+        found = super()._run(features, hidden=hidden, attention=attention)
+        if self.kind in ("lora", "bottleneck"):
+            return found
+        t = features["input_ids"].shape[1]
+        found.last_hidden_state = found.last_hidden_state[:, -t:]
+        if found.hidden_states is not None:
+            found.hidden_states = tuple(states[:, -t:] for states in found.hidden_states)
+        if found.attentions is not None:
+            found.attentions = tuple(paid[..., -t:, -t:] for paid in found.attentions)
+        return found
 
 
 def _check_values(options: dict[str, Any]) -> None:

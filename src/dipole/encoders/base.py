@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
 from pathlib import Path
@@ -50,10 +50,15 @@ class Encoder(nn.Module):
     roles: tuple[Role, ...] = SIDES
     # The `OUTPUTS` that `outputs` gives.
     shows: tuple[str, ...] = ()
+    # Of an encoder with `shallow_layers`: in training mode the vectors of this layer follow the
+    # last one's, (n, 2 dim), in `forward` and in `outputs`.
+    shallow: int | None = None
     # Precision of `encode`; a subclass whose time goes into matrix products sets "auto".
     dtype: Precision = "float32"
     # What it reads, in words; not given: nothing is known.
     reads: ClassVar[str] = ""
+    # Whether it is made of columns, each by its name (`from_columns`), not of two sides.
+    by_column: ClassVar[bool] = False
     # What a training of this encoder uses where nothing was asked for.
     training_defaults: ClassVar[dict[str, Any]] = {
         "batch_size": 64,
@@ -71,6 +76,23 @@ class Encoder(nn.Module):
         both sides, one sequence twice where there is but one, and what `--encoder-option` gives.
         """
         return cls(**options)
+
+    @classmethod
+    def from_columns(
+        cls,
+        columns: Mapping[str, Sequence[Any]],
+        options: Mapping[str, Any],
+        names: Mapping[str, str] | None = None,
+    ) -> Encoder:
+        """Of one that is made `by_column`: a new encoder for columns of inputs by their role or
+        name; `names` are of the columns that roles are read from, options are not checked yet."""
+        raise NotImplementedError
+
+    @classmethod
+    def beside(cls, dim: int | None) -> dict[str, Any]:
+        """The options with which it is made as one of several towers, where none are given, `dim`
+        the size of another one (None: no matter which)."""
+        return {}
 
     @classmethod
     def can_read(cls, value: Any) -> bool:
@@ -93,6 +115,10 @@ class Encoder(nn.Module):
     def outputs(self, features: Features, names: Sequence[str]) -> dict[str, Tensor]:
         """`vectors` as `forward` gives them, and those of `OUTPUTS` that are named, of one pass."""
         raise NotImplementedError
+
+    def shallow_layers(self) -> int:
+        """How many layers below the last one can be shown by `shallow`, 1 ... so many."""
+        return 0
 
     def check(self, inputs: Sequence[Any], role: Role) -> None:
         """Raise InputError at the first input this encoder cannot take; here nothing is known."""

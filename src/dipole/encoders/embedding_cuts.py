@@ -20,27 +20,28 @@ from torch import Tensor, nn
 from dipole.encoders.base import Features
 from dipole.errors import InputError
 from dipole.kernels.draws import uniform
+from dipole.views.tokens import PLACES, RATE, SEED, TOKENS
 
-PLACES, TOKENS, SEED, RATE = "places", "token_kept", "feature_seed", "feature_rate"
 CUTS = {PLACES, TOKENS, SEED, RATE}
-# What is kept of the embeddings, in this thread: others may encode at the same time.
+# What is kept of the embeddings and the places of the tokens, in this thread: others may encode at
+# the same time.
 _kept: ContextVar[Tensor | None] = ContextVar("kept", default=None)
+_places: ContextVar[Tensor | None] = ContextVar("places", default=None)
 
 
 @contextmanager
 def as_cut(transformer: Any, features: Features) -> Iterator[Features]:
     """Features as the transformer takes them; inside, it does to its embeddings what views asked
-    for."""
+    for. Vectors of a trained prompt that stand in front of a text stay as they are."""
     if not CUTS & features.keys():
         yield features
         return
     plain = {name: x for name, x in features.items() if name not in CUTS}
     tables = getattr(transformer, "embeddings", None)
     if PLACES in features:
-        positions = _part(transformer, tables, "position_embeddings", "table of positions")
-        # RoBERTa and its like number positions from the padding token's number on.
-        first = getattr(positions, "padding_idx", None)
-        plain["position_ids"] = features[PLACES] + (0 if first is None else first + 1)
+        table = _part(transformer, tables, "position_embeddings", "table of positions")
+        if _move not in table._forward_pre_hooks.values():
+            table.register_forward_pre_hook(_move)
     kept: Tensor | None = None
     if TOKENS in features or SEED in features:
         norm = _part(transformer, tables, "LayerNorm", "normalisation of its embeddings")
@@ -53,11 +54,12 @@ def as_cut(transformer: Any, features: Features) -> Iterator[Features]:
             kept &= features[TOKENS].bool()[:, :, None]
         if SEED in features:
             kept &= dimensions_kept(features, dim)[:, None]
-    token = _kept.set(kept)
+    tokens = _kept.set(kept), _places.set(features.get(PLACES))
     try:
         yield plain
     finally:
-        _kept.reset(token)
+        _kept.reset(tokens[0])
+        _places.reset(tokens[1])
 
 
 def dimensions_kept(features: Features, dim: int) -> Tensor:
@@ -68,8 +70,22 @@ def dimensions_kept(features: Features, dim: int) -> Tensor:
 
 def _cut(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
     """A hook that stays: it does nothing but inside `as_cut`."""
-    kept = _kept.get()
-    return None if kept is None else (inputs[0].masked_fill(~kept, 0), *inputs[1:])
+    kept, x = _kept.get(), inputs[0]
+    if kept is None:
+        return None
+    front = x.shape[1] - kept.shape[1]
+    zero = nn.functional.pad(~kept, (0, 0, front, 0), value=False)
+    return (x.masked_fill(zero, 0), *inputs[1:])
+
+
+def _move(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+    """Another hook: the positions of a text's tokens, in the order of their places."""
+    places, positions = _places.get(), inputs[0]
+    if places is None:
+        return None
+    positions = positions.expand(len(places), -1)
+    front, own = positions.split([positions.shape[1] - places.shape[1], places.shape[1]], 1)
+    return (torch.cat([front, own.gather(1, places)], 1), *inputs[1:])
 
 
 def _part(transformer: Any, tables: Any, name: str, what: str) -> Any:

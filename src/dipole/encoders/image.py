@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dipole.data.inputs import described, whole_number
+from dipole.data.inputs import described, modality, whole_number
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.encoders.heads import ExpertsHead, ProjectionHead, make_head
 from dipole.errors import InputError
@@ -55,6 +55,11 @@ class ImageEncoder(Encoder):
         self.register_buffer("mean", torch.full((channels, 1, 1), 0.5))
         self.register_buffer("std", torch.full((channels, 1, 1), 0.25))
 
+    @classmethod
+    def beside(cls, dim: int | None) -> dict[str, Any]:
+        """Without a head: what the other towers meet is what is saved."""
+        return {"head": None}
+
     def fitted(self, images: Sequence[Any], head: int | dict[str, Any] | None) -> Self:
         """This tower with mean and deviation of these images and a head for training.
 
@@ -72,8 +77,7 @@ class ImageEncoder(Encoder):
     @classmethod
     def can_read(cls, value: Any) -> bool:
         """Whether an input is an image as an array."""
-        is_array = isinstance(value, np.ndarray) and value.ndim in (2, 3)
-        return is_array and value.dtype == np.uint8
+        return modality(value) == "image"
 
     def check(self, inputs: Sequence[Any], role: Role) -> None:
         """Inputs must be images as arrays."""
@@ -159,12 +163,12 @@ def image_shape(images: Sequence[Any], size: int | Sequence[int] | None) -> dict
 
 
 def _checked(image: Any, what: str) -> np.ndarray:
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim not in (2, 3):
+    if modality(image) != "image":
         raise InputError(
             f"{what} is {described(image)}; expected an image as a uint8 array, (height, width) or "
             "(height, width, channels)"
         )
-    return image
+    return cast(np.ndarray, image)
 
 
 def _stacked(inputs: Sequence[Any], channels: int, size: tuple[int, int]) -> np.ndarray:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from dipole.data.inputs import whole_number
-from dipole.encoders.base import Features
-from dipole.encoders.dropout import CheapDropout
 from dipole.encoders.folder import read_json, require, write_json
 from dipole.encoders.heads import make_head
-from dipole.encoders.pooling import pool
 from dipole.encoders.transformer_text import TransformerText
 from dipole.errors import InputError
 
@@ -28,12 +25,15 @@ class LayersText(TransformerText):
         concat   the pooled vectors side by side (DSE: the means of the last four)
         mean     their mean (ConSERT: of the last two)
 
+    The tokens that `outputs` gives are joined alike.
+
     Made by `--encoder layers --encoder-option model=FOLDER --encoder-option last=4`.
 
     Example:
         >>> encoder = LayersText.from_inputs(model="FOLDER", last=2, join="mean")  # doctest: +SKIP
     """
 
+    reads_layers: ClassVar[bool] = True
     last: int
     join: Literal["concat", "mean"]
 
@@ -93,9 +93,17 @@ class LayersText(TransformerText):
         more = {"encoder": "LayersText", "last": self.last, "join": self.join}
         return super().settings() | more
 
-    def _pooled_part(self, features: Features) -> Tensor:
-        with CheapDropout() if self.training else nullcontext():
-            found = self.transformer(**features, output_hidden_states=True)
-        mask = features["attention_mask"]
-        parts = [pool(h, mask, self.pooling) for h in found.hidden_states[-self.last :]]
-        return torch.cat(parts, 1) if self.join == "concat" else torch.stack(parts).mean(0)
+    def shallow_layers(self) -> int:
+        """None: what is pooled is of several layers already."""
+        return 0
+
+    def _read(self, found: Any) -> Sequence[Tensor]:
+        states: Sequence[Tensor] = found.hidden_states[-self.last :]
+        return states
+
+    def _joined(self, parts: Sequence[Tensor]) -> Tensor:
+        return (
+            torch.cat(list(parts), -1)
+            if self.join == "concat"
+            else torch.stack(list(parts)).mean(0)
+        )

@@ -8,10 +8,11 @@ from typing import Any
 from dipole.encoders.base import Encoder
 from dipole.encoders.folder import read_json
 from dipole.encoders.hub import locate
-from dipole.encoders.own import CLASS, CONFIG, class_at
-from dipole.encoders.registry import SAVED, saved_class
-from dipole.encoders.trust import trusting_code
+from dipole.encoders.names import SAVED, saved_class
+from dipole.encoders.own import CLASS, CONFIG, INSIDE, is_of_a_session
+from dipole.encoders.trust import code_is_trusted, trusting_code
 from dipole.errors import InputError
+from dipole.lookup import find, is_loaded, plugins
 
 
 def load_encoder(source: str | Path, *, trust_code: bool | None = None) -> Encoder:
@@ -49,6 +50,30 @@ def load_encoder(source: str | Path, *, trust_code: bool | None = None) -> Encod
         f'{folder / CONFIG}: found {found}; expected "encoder": '
         f"one of {', '.join(SAVED)}, or a Hugging Face config with model_type"
     )
+
+
+def class_at(place: str, named_by: Path) -> type[Encoder]:
+    """The class that a folder names. Code that was not loaded yet runs only if it is trusted."""
+    if place in INSIDE:
+        return INSIDE[place]
+    installed = {f"{point.module}:{point.attr}" for point in plugins("encoder").values()}
+    is_known = place.startswith("dipole.") or place in installed or is_loaded(place)
+    if not is_known and not code_is_trusted():
+        raise InputError(
+            f"{named_by}: its class is {place}, code that is not dipole's; expected --trust-code "
+            "(load_encoder(..., trust_code=True)), if you trust whoever wrote it"
+        )
+    try:
+        found: type[Encoder] = find("class", place, {}, base=Encoder)
+    except InputError as error:
+        name = place.rpartition(":")[2].rpartition(".")[2]
+        if is_of_a_session(place):
+            raise InputError(
+                f"{named_by}: its class {name} was written in a session or in a function; expected "
+                f"{name}.load(folder), or a model trained with the class in a file"
+            ) from None
+        raise InputError(f"{named_by}: {error}") from None
+    return found
 
 
 def _own(folder: Path) -> str | None:

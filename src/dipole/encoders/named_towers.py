@@ -5,49 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dipole.data.inputs import described, whole_number
+from dipole.data.inputs import described, modality, whole_number
 from dipole.data.options import check_memory
-from dipole.data.same import exact_key
 from dipole.encoders.base import SIDES, Encoder, Features, Role
 from dipole.encoders.folder import read_json, read_weights, require, write_json, write_weights
+from dipole.encoders.loading import load_encoder
+from dipole.encoders.once import Stored
 from dipole.encoders.own import save_encoder
-from dipole.encoders.registry import is_made, make_encoder
+from dipole.encoders.registry import encoder_class, is_made, make_encoder, options_of
 from dipole.errors import InputError
 
 # What a tower is made of where only its inputs are known.
 DEFAULTS = {"text": "static", "image": "conv"}
-# Those made from scratch that may take the size of the others, and those with a head for training.
-_ANY_SIZE, _WITH_HEAD = ("static",), ("conv", "perceptron", "resnet", "vit")
-
-
-class Stored:
-    """Vectors of inputs by their content, in place of a tower that does not change."""
-
-    def __init__(self, keys: np.ndarray, vectors: np.ndarray) -> None:
-        self.keys, self.vectors = keys, vectors
-
-    @classmethod
-    def of(
-        cls, tower: Encoder, inputs: Sequence[Any], role: Role, *, show_progress: bool = False
-    ) -> Stored:
-        """Every different input encoded once, in an order that does not depend on theirs."""
-        keys, first = np.unique(_keys(inputs), return_index=True)
-        return cls(keys, tower.encode(_Some(inputs, first), role, show_progress=show_progress))
-
-    def __call__(self, inputs: Sequence[Any]) -> Tensor:
-        """(n, dim)."""
-        keys = _keys(inputs)
-        places = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
-        if (self.keys[places] != keys).any():
-            raise InputError("a locked tower: found an input that was not encoded before training")
-        return torch.from_numpy(self.vectors[places])
 
 
 class NamedTowers(Encoder):
@@ -70,6 +45,7 @@ class NamedTowers(Encoder):
         (1, 256)
     """
 
+    by_column: ClassVar[bool] = True
     # Whether `dim` means a map for towers of that size, too.
     maps_all = False
 
@@ -117,7 +93,7 @@ class NamedTowers(Encoder):
         columns: Mapping[str, Sequence[Any]],
         options: Mapping[str, Any],
         names: Mapping[str, str] | None = None,
-    ) -> NamedTowers:
+    ) -> Self:
         """Towers for columns of inputs, by the role or name of each (`names`: of the column a role
         is read from).
 
@@ -135,13 +111,13 @@ class NamedTowers(Encoder):
                     f"encoder option '{name}': found {described(value)}; expected "
                     f"{'a name or folder' if wrong else 'settings of that tower'}"
                 )
-        kinds = {role: modality(inputs) for role, inputs in columns.items()}
+        kinds = {role: modality(column[0]) for role, column in columns.items() if len(column)}
         known = {*given, *(k.removesuffix("_options") for k in options if k.endswith("_options"))}
         sides: dict[str, str] = {}
         for role in columns:
-            wanted = [role, (names or {}).get(role, ""), kinds[role]]
+            wanted = [role, (names or {}).get(role, ""), kinds.get(role, "")]
             found = next((name for name in wanted if name in known), None)
-            if found is None and kinds[role] in DEFAULTS:
+            if found is None and kinds.get(role) in DEFAULTS:
                 found = kinds[role]
             if found is None:
                 raise InputError(
@@ -158,18 +134,22 @@ class NamedTowers(Encoder):
             )
         towers: dict[str, Encoder] = {}
         specs = {n: given.get(n) or DEFAULTS.get(n, "") for n in dict.fromkeys(sides.values())}
-        for name in sorted(specs, key=lambda n: (is_made(specs[n]), specs[n] in _ANY_SIZE)):
+        made = {name: encoder_class(spec) for name, spec in specs.items() if is_made(spec)}
+        # Loaded ones first, those that take the size of another last.
+        asks_size = {name for name, tower in made.items() if tower.beside(1) != tower.beside(None)}
+        for name in sorted(specs, key=lambda n: (n in made, n in asks_size)):
             own = dict(options.get(f"{name}_options") or {})
-            if specs[name] in _ANY_SIZE and towers and options.get("dim") is None:
-                own.setdefault("dim", next(iter(towers.values())).dim)
-            if specs[name] in _WITH_HEAD:  # what the other towers meet is what is saved
-                own.setdefault("head", None)
+            if name in made:
+                is_free = bool(towers) and options.get("dim") is None
+                beside = made[name].beside(next(iter(towers.values())).dim if is_free else None)
+                takes = options_of(made[name])
+                own = {key: value for key, value in beside.items() if key in takes} | own
             mine = [columns[role] for role, tower in sides.items() if tower == name]
             rest = mine[0] if len(mine) == 1 else list(chain(*mine[1:]))
             towers[name] = make_encoder(specs[name], mine[0], rest, **own)
         dim = options.get("dim")
         if dim is None:  # of a model that was trained before: it may be locked
-            kept = {tower.dim for name, tower in towers.items() if not is_made(specs[name])}
+            kept = {tower.dim for name, tower in towers.items() if name not in made}
             dim = kept.pop() if len(kept) == 1 else None
         return cls({name: towers[name] for name in specs}, sides, dim)
 
@@ -289,8 +269,6 @@ class NamedTowers(Encoder):
     @classmethod
     def load(cls, folder: str | Path) -> Self:
         """What `save` wrote."""
-        from dipole.encoders.loading import load_encoder
-
         folder = Path(folder)
         config = read_json(require(folder, "config.json"))
         names = cls._names_in(config, folder)
@@ -319,21 +297,6 @@ class NamedTowers(Encoder):
         return type(self).__name__
 
 
-class _Some(Sequence[Any]):
-    """Some of a sequence's values, read where they are touched."""
-
-    def __init__(self, values: Sequence[Any], rows: np.ndarray) -> None:
-        self.values, self.rows = values, rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return _Some(self.values, self.rows[index])
-        return self.values[int(self.rows[index])]
-
-
 def _takes(tower: Encoder, inputs: Sequence[Any]) -> bool:
     try:
         tower.check(inputs, "document")
@@ -345,18 +308,6 @@ def _takes(tower: Encoder, inputs: Sequence[Any]) -> bool:
 def _side(role: Role) -> Role:
     """A role as a single tower knows it."""
     return role if role in SIDES else "document"
-
-
-def modality(inputs: Sequence[Any]) -> str:
-    """The modality of a column, by its first value; "" for one without a name."""
-    first = inputs[0] if len(inputs) else None
-    if isinstance(first, np.ndarray) and first.dtype == np.uint8 and first.ndim in (2, 3):
-        return "image"
-    return "text" if isinstance(first, str) else ""
-
-
-def _keys(inputs: Sequence[Any]) -> np.ndarray:
-    return np.fromiter(map(exact_key, inputs), np.uint64, len(inputs))
 
 
 def _marked(name: str, features: Features) -> Features:

@@ -15,6 +15,8 @@ from dipole.data.inputs import batch_of
 from dipole.encoders.base import Encoder, Role
 from dipole.encoders.folder import read_json, read_weights, write_json, write_weights
 from dipole.encoders.hub import locate
+from dipole.encoders.loading import load_encoder
+from dipole.encoders.once import encode_once
 from dipole.errors import InputError
 
 NOTE, WEIGHTS = "pair_head.json", "pair_head.safetensors"
@@ -60,8 +62,6 @@ class HeadScorer:
         Raises:
             InputError: no head there, or one whose vectors are not the encoder's.
         """
-        from dipole.encoders.loading import load_encoder
-
         folder = locate(source)
         if not (folder / NOTE).is_file():
             raise InputError(
@@ -83,7 +83,13 @@ class HeadScorer:
         first, second = batch_of(first, "score: first"), batch_of(second, "score: second")
         if len(first) != len(second):
             raise InputError(f"score: found {len(first)} and {len(second)} texts, expected as many")
-        sides = (self._encoded(first, self.role), self._encoded(second, "document"))
+        sides = [
+            (torch.from_numpy(vectors), torch.from_numpy(rows))
+            for vectors, rows in (
+                encode_once(self.encoder, first, self.role),
+                encode_once(self.encoder, second, "document"),
+            )
+        ]
         device = self.head.first.weight.device
         parts = [torch.zeros(0, self.head.outputs)]
         for start in range(0, len(first), BLOCK):
@@ -91,14 +97,6 @@ class HeadScorer:
             parts.append(self.head(u, v).float().cpu())
         found: np.ndarray = torch.cat(parts).numpy()
         return found[:, 0] if self.head.outputs == 1 else found
-
-    def _encoded(self, texts: Sequence[Any], role: Role) -> tuple[Tensor, list[int]]:
-        """Vectors of the different texts, and which of them each is."""
-        if not all(isinstance(text, str) for text in texts):
-            return torch.from_numpy(self.encoder.encode(texts, role)), list(range(len(texts)))
-        number = {text: i for i, text in enumerate(dict.fromkeys(texts))}
-        vectors = self.encoder.encode(list(number), role) if number else np.zeros((0, 1))
-        return torch.from_numpy(vectors), [number[text] for text in texts]
 
     def to(self, device: str) -> HeadScorer:
         """On a device."""

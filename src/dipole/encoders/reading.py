@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dipole.data.inputs import described
+from dipole.encoders.names import new_classes
 from dipole.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,10 +33,7 @@ def check_reads(encoder: Encoder | type[Encoder], inputs: Sequence[Any]) -> None
 
 def readers_of(value: Any) -> list[str]:
     """The encoders of ours that read a value."""
-    from dipole.encoders.registry import NEW, encoder_class
-
-    classes = {name: encoder_class(name) for name in NEW}
-    found = [name for name, cls in classes.items() if cls.reads and cls.can_read(value)]
+    found = [name for name, cls in new_classes().items() if cls.reads and cls.can_read(value)]
     return [*found, "a transformer (a folder or hub id)"] if isinstance(value, str) else found
 
 

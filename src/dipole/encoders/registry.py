@@ -1,42 +1,20 @@
-"""Encoders by name: those made from scratch for some inputs, and those saved in a folder."""
+"""Encoders by name: made for some inputs, or loaded."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from dipole.data.options import check_names, check_types, keywords
 from dipole.encoders.base import Encoder
-from dipole.encoders.own import make
+from dipole.encoders.loading import load_encoder
+from dipole.encoders.names import NEW
+from dipole.encoders.own import arguments
 from dipole.encoders.reading import check_reads
 from dipole.errors import InputError
 from dipole.lookup import close_to, find, is_place, plugins
-
-# Name -> module:class; `from_inputs(queries, documents, **options)` makes a new one.
-NEW = {
-    "static": "static_text:StaticText",
-    "conv": "conv:ConvImage",
-    "resnet": "resnet:ResNetImage",
-    "vit": "vit:ViTImage",
-    "perceptron": "perceptron:PerceptronImage",
-    "two-towers": "two_towers:TwoTowers",
-    "towers": "named_towers:NamedTowers",
-    "layers": "layers_text:LayersText",
-}
-# The class that a saved folder's config.json names -> module:class; it has `load(folder)`.
-SAVED = {
-    "StaticText": "static_text:StaticText",
-    "TransformerText": "transformer_text:TransformerText",
-    "AdaptedText": "adapters:AdaptedText",
-    "LayersText": "layers_text:LayersText",
-    "ConvImage": "conv:ConvImage",
-    "ResNetImage": "resnet:ResNetImage",
-    "ViTImage": "vit:ViTImage",
-    "PerceptronImage": "perceptron:PerceptronImage",
-    "TwoTowers": "two_towers:TwoTowers",
-    "NamedTowers": "named_towers:NamedTowers",
-}
 
 
 def make_encoder(
@@ -55,8 +33,6 @@ def make_encoder(
     if close:
         raise InputError(f"encoder: found '{name}'; did you mean {' or '.join(map(repr, close))}?")
     if not options:
-        from dipole.encoders.loading import load_encoder
-
         return _reading(load_encoder(name), queries, documents)
     from dipole.encoders.heads import make_head
     from dipole.encoders.transformer_text import TransformerText
@@ -67,6 +43,37 @@ def make_encoder(
     if head is not None:
         encoder.head = make_head(encoder.backbone_dim, head)
     return _reading(encoder, queries, documents)
+
+
+def make(
+    cls: type[Encoder], queries: Sequence[Any], documents: Sequence[Any], options: dict[str, Any]
+) -> Encoder:
+    """A new encoder of this class for these inputs; options are checked against its arguments."""
+    if cls.by_column:
+        return cls.from_columns({"query": queries, "document": documents}, options)
+    known = options_of(cls)
+    check_names(options, known, "encoder option")
+    for name, parameter in known.items():
+        if parameter.default is parameter.empty and name not in options:
+            raise InputError(
+                f"encoder option '{name}': missing; expected --encoder-option {name}=VALUE"
+            )
+    check_types(cls.from_inputs if _reads_inputs(cls) else cls.__init__, options, "encoder option")
+    return cls.from_inputs(queries, documents, **options)
+
+
+def options_of(cls: type[Encoder]) -> dict[str, inspect.Parameter]:
+    """The options that a new encoder of this class may be given, by name."""
+    if not _reads_inputs(cls):
+        return arguments(cls)
+    parameters = inspect.signature(cls.from_inputs).parameters
+    return {n: p for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
+
+
+def _reads_inputs(cls: type[Encoder]) -> bool:
+    """Whether it has a `from_inputs` of its own."""
+    own, plain = cls.from_inputs, Encoder.from_inputs
+    return own.__func__ is not plain.__func__  # type: ignore[attr-defined]
 
 
 def _reading(encoder: Encoder, queries: Sequence[Any], documents: Sequence[Any]) -> Encoder:
@@ -92,14 +99,6 @@ def is_own(name: str) -> bool:
     if name in NEW or Path(name).exists():
         return False
     return is_place(name) or name in plugins("encoder")
-
-
-def saved_class(name: str) -> type[Encoder] | None:
-    """The class that reads a folder of this kind, or None."""
-    if name not in SAVED:
-        return None
-    found: type[Encoder] = find("encoder", name, SAVED, package=__package__)
-    return found
 
 
 def check_options(function: Callable[..., Any], options: dict[str, Any]) -> None:

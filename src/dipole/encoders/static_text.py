@@ -101,6 +101,11 @@ class StaticText(Encoder):
         self._remembered = 0
 
     @classmethod
+    def beside(cls, dim: int | None) -> dict[str, Any]:
+        """Any size will do: that of the others."""
+        return {} if dim is None else {"dim": dim}
+
+    @classmethod
     def from_texts(
         cls,
         queries: Sequence[str],

@@ -58,8 +58,8 @@ class TransformerText(Encoder):
     reads: ClassVar[str] = "texts"
     training_defaults: ClassVar[dict[str, Any]] = Encoder.training_defaults | {"precision": "auto"}
     shows = OUTPUTS
-    # In training mode the vectors of this layer follow the last one's, (n, 2 dim).
-    shallow: int | None = None
+    # Whether `_read` looks at more than the last states.
+    reads_layers: ClassVar[bool] = False
     # Texts tokenised at once by `encode`, so that their exact lengths are known.
     window: int = 4096
 
@@ -177,12 +177,30 @@ class TransformerText(Encoder):
 
     def forward(self, features: Features) -> Tensor:
         """Vectors (n, dim); in training mode through the head, if there is one."""
-        vectors = self._pooled(features)
-        if vectors.shape[1] == self.pooled_dim:
-            return self._finished(vectors)
-        return torch.cat([self._finished(v) for v in vectors.split(self.pooled_dim, 1)], 1)
+        return self._finished(self._pooled(features))
+
+    def outputs(self, features: Features, names: Sequence[str]) -> dict[str, Tensor]:
+        """Vectors, and of the same pass tokens (special ones too, through the modules behind the
+        pooling), hidden states and attention."""
+        if "attention" in names and self.transformer.config._attn_implementation != "eager":
+            self.transformer.set_attn_implementation("eager")  # the others do not tell
+        found = self._run(features, hidden="hidden" in names, attention="attention" in names)
+        mask, tokens = features["attention_mask"], self._joined(self._read(found))
+        shown = {
+            "vectors": self._finished(self._vectors(found, mask)),
+            "tokens": (self.after(tokens) if len(self.after) else tokens).float(),
+            "mask": mask.bool(),
+        }
+        if "hidden" in names:
+            shown["hidden"] = torch.stack(found.hidden_states, 1)
+        if "attention" in names:
+            shown["attention"] = torch.stack(found.attentions, 1)
+        return shown
 
     def _finished(self, vectors: Tensor) -> Tensor:
+        """Pooled vectors, side by side if there are several, as they leave the tower."""
+        if vectors.shape[1] > self.pooled_dim:
+            return torch.cat([self._finished(v) for v in vectors.split(self.pooled_dim, 1)], 1)
         vectors, size = self.after(vectors).float(), self.truncate_dim
         if self.head is not None and self.training:
             vectors, size = self.head(vectors).float(), None
@@ -198,57 +216,57 @@ class TransformerText(Encoder):
         """
         mask, budget = features["attention_mask"], self.default_budget()
         if mask.numel() <= budget:
-            return self._cut_part(features)
+            return self._vectors(self._run(features), mask)
         lengths, order = mask.sum(1).sort(descending=True, stable=True)
         parts = []
         for part in pack(lengths.cpu().numpy(), budget):
             rows, longest_row = order[part], int(lengths[part.start])
             cut = {name: tensor[rows, :longest_row] for name, tensor in features.items()}
-            parts.append(self._cut_part(cut))
+            parts.append(self._vectors(self._run(cut), cut["attention_mask"]))
         return torch.cat(parts)[order.argsort()]
 
-    def _cut_part(self, features: Features) -> Tensor:
-        """With what views do to the embeddings."""
-        with as_cut(self.transformer, features) as plain:
-            return self._pooled_part(plain)
-
-    def _pooled_part(self, features: Features) -> Tensor:
-        mask, shallow = features["attention_mask"], self.training and self.shallow is not None
-        with CheapDropout() if self.training else nullcontext():
-            found = self.transformer(**features, output_hidden_states=shallow)
-        if not shallow:
-            return pool(found.last_hidden_state, mask, self.pooling)
-        both = (found.last_hidden_state, found.hidden_states[self.shallow])
-        return torch.cat([pool(tokens, mask, self.pooling) for tokens in both], 1)
-
-    def outputs(self, features: Features, names: Sequence[str]) -> dict[str, Tensor]:
-        """Vectors, and of the same pass tokens (special ones too, through the modules behind the
-        pooling), hidden states and attention."""
-        mask = features["attention_mask"]
-        if "attention" in names and self.transformer.config._attn_implementation != "eager":
-            self.transformer.set_attn_implementation("eager")  # the others do not tell
-        with CheapDropout() if self.training else nullcontext():
-            found = self.transformer(
-                **features,
-                output_hidden_states="hidden" in names,
-                output_attentions="attention" in names,
-            )
-        tokens = found.last_hidden_state
-        shown = {
-            "vectors": self._finished(pool(tokens, mask, self.pooling)),
-            "tokens": (self.after(tokens) if len(self.after) else tokens).float(),
-            "mask": mask.bool(),
+    def _run(self, features: Features, *, hidden: bool = False, attention: bool = False) -> Any:
+        """One pass of the transformer, with what views do to the embeddings: its last states, and
+        those of every layer and attention if asked for or needed. Of the texts' own tokens."""
+        asked = {
+            "output_hidden_states": hidden or self.reads_layers or self._shows_shallow(),
+            "output_attentions": attention,
         }
-        if "hidden" in names:
-            shown["hidden"] = torch.stack(found.hidden_states, 1)
-        if "attention" in names:
-            shown["attention"] = torch.stack(found.attentions, 1)
-        return shown
+        with (
+            as_cut(self.transformer, features) as plain,
+            CheapDropout() if self.training else nullcontext(),
+        ):
+            return self.transformer(**plain, **{name: True for name, on in asked.items() if on})
+
+    def _vectors(self, found: Any, mask: Tensor) -> Tensor:
+        """The states of a pass pooled, (n, pooled_dim), a shallow layer's behind them."""
+        states = self._read(found)
+        vectors = self._joined([pool(tokens, mask, self.pooling) for tokens in states])
+        if not self._shows_shallow():
+            return vectors
+        shallow = pool(found.hidden_states[self.shallow], mask, self.pooling)
+        return torch.cat([vectors, shallow], 1)
+
+    def _shows_shallow(self) -> bool:
+        return self.training and self.shallow is not None
+
+    def _read(self, found: Any) -> Sequence[Tensor]:
+        """The states of tokens that are pooled."""
+        return [found.last_hidden_state]
+
+    def _joined(self, parts: Sequence[Tensor]) -> Tensor:
+        """The states that `_read` gives, or what they are pooled to, as one."""
+        (whole,) = parts
+        return whole
 
     @property
     def layers(self) -> int:
         """How many layers the transformer has."""
         return int(self.transformer.config.num_hidden_layers)
+
+    def shallow_layers(self) -> int:
+        """All layers but the last may be shown beside it."""
+        return self.layers - 1
 
     def cut(self, layer: int) -> TransformerText:
         """A new encoder that stops after this layer, 1 ... `layers`; it shares the weights.

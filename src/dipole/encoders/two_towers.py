@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from dipole.encoders.base import SIDES, Encoder
 from dipole.encoders.named_towers import NamedTowers
@@ -26,6 +26,7 @@ class TwoTowers(NamedTowers):
         (1, 256)
     """
 
+    by_column: ClassVar[bool] = False
     maps_all = True
     query: Encoder
     document: Encoder

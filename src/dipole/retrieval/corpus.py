@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,8 +20,10 @@ from dipole.data.names import DOCUMENTS, find
 from dipole.data.plans import Parsed, Plan
 from dipole.data.readers import file_source
 from dipole.data.reading import Reading, no_images
+from dipole.data.refusals import no_columns
 from dipole.data.rows import Source
 from dipole.data.sample import IMAGES, Sample
+from dipole.data.values import metadata_json
 from dipole.errors import InputError
 from dipole.retrieval.documents import Document
 
@@ -104,6 +105,7 @@ def read_corpus(
     if (held := in_memory(source, "all")) is not None:
         if isinstance(held, Held):
             return Corpus(cast(Texts, convert(table_source(held), plan, on_bad_row)))
+        no_columns(held.origin or type(held).__name__, {"text": text, "id": id})
         if isinstance(held, Texts | RetrievalData):
             return Corpus(held)
         return Corpus(load_retrieval(held, split="all"))
@@ -140,7 +142,7 @@ def _plan(source: Source, sample: Sample, text: str | None, id: str | None) -> P
     def parse(row: dict[str, Any]) -> Parsed:
         whole = read.one(row)
         rest = {name: value for name, value in row.items() if name not in (column, identity)}
-        return [{"text": whole, "metadata": _metadata(rest)}]
+        return [{"text": whole, "metadata": metadata_json(rest)}]
 
     taken = f"text {read.quoted}, "
     taken += f"id '{identity}'" if identity else "ids are row numbers"
@@ -149,25 +151,3 @@ def _plan(source: Source, sample: Sample, text: str | None, id: str | None) -> P
     columns |= {"id": identity} if identity else {}
     kinds = {"text": kind_of(read.dtype)}
     return Plan(Texts, parse, taken, identity, metadata=True, kinds=kinds, columns=columns)
-
-
-def _metadata(rest: dict[str, Any]) -> str | None:
-    """Columns as json, without those that are empty; BEIR's object `metadata` as its parts."""
-    if isinstance(rest.get("metadata"), Mapping):
-        rest = {**rest["metadata"], **{n: v for n, v in rest.items() if n != "metadata"}}
-    plain = {str(name): _json(value) for name, value in rest.items()}
-    kept = {name: value for name, value in plain.items() if value not in ("", None)}
-    return json.dumps(kept) if kept else None
-
-
-def _json(value: Any) -> Any:
-    """A value as json has it: no NaN, and a date as it prints."""
-    if isinstance(value, Mapping):
-        return {str(name): _json(part) for name, part in value.items()}
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, list):
-        return [_json(part) for part in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dipole.data.arrays import array_of
+from dipole.data.arrays import checked_array
 from dipole.data.converting import SeenIds
 from dipole.data.inputs import described
 from dipole.data.rows import BadValueError, shown, text_of
@@ -84,7 +84,7 @@ def _checked(documents: Iterable[Document]) -> Iterator[Document]:
         try:
             text_of(document.id, "id")
             if isinstance(document.text, np.ndarray):
-                array_of(document.text, "text", document.text.dtype)
+                checked_array(document.text, document.text.dtype)
             else:
                 text_of(document.text, "text")
         except BadValueError as error:

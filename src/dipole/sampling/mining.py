@@ -12,7 +12,7 @@ import numpy as np
 
 from dipole.data import Pairs, Triplets
 from dipole.data.fields import is_of_images
-from dipole.data.inputs import batch_of, check_texts, described
+from dipole.data.inputs import batch_of, check_texts, described, modality
 from dipole.errors import InputError
 from dipole.sampling.choosing import allowed, chosen
 from dipole.sampling.filters import Filters, make_filters
@@ -109,6 +109,7 @@ class Miner:
             self.filters = filters.model_copy(update={"margin": 0.0})
         self.anchors: Any = examples.column("anchor")
         _check_written(examples, source)
+        _check_letters(examples, source, self.filters)
         self.pool = Pool(examples.column("positive"), corpus)
         self.known = Known(self.pool, self.anchors)
         self.counts = Counts()
@@ -212,6 +213,20 @@ def _check_written(examples: Pairs | Triplets, source: Encoder | str) -> None:
     ):
         raise InputError("mining: found images without files, which triplets in a file cannot "
                          "name; expected a table with their paths")  # fmt: skip
+
+
+def _check_letters(examples: Pairs | Triplets, source: Encoder | str, filters: Filters) -> None:
+    """BM25 counts words, and propensity compares letters: both sides have to be texts."""
+    if isinstance(source, str):
+        reads, other = f"{source} reads words", "a model of such inputs"
+    elif filters.pick == "propensity":
+        reads, other = "propensity compares letters", "another --pick"
+    else:
+        return
+    for side in ("anchor", "positive"):
+        if len(examples) and modality(value := examples.column(side)[0]) != "text":
+            raise InputError(f"mining: found {described(value)} as {side}, and {reads}; expected "
+                             f"texts, or {other}")  # fmt: skip
 
 
 def mine_negatives(

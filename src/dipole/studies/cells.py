@@ -67,10 +67,11 @@ class Cell:
         return {**self.settings, **(self.budget or {}), "seed": self.seed}
 
     def fit_settings(self, train: Examples) -> dict[str, Any]:
-        """The same for examples that are loaded: their columns are read."""
+        """The same for examples that are loaded: their columns and their split are read."""
         from dipole.training.examples import COLUMNS
 
-        given = {name: v for name, v in self.run_settings().items() if name not in COLUMNS}
+        read = (*COLUMNS, "split", "split_seed")
+        given = {name: v for name, v in self.run_settings().items() if name not in read}
         return given | {"data": train}
 
     def check(self) -> None:

@@ -36,9 +36,13 @@ class Definition:
 
 
 class Source:
-    """One file: its definitions, and what it imports from where."""
+    """One file: its definitions, and what it imports from where.
 
-    def __init__(self, text: str) -> None:
+    module: what `__name__` is in it, to resolve `f"{__name__}:Mine"`.
+    """
+
+    def __init__(self, text: str, module: str = "") -> None:
+        self.module = module
         self.tree = ast.parse(text)
         self.nodes: dict[str, list[ast.AST]] = {}
         for node in self.tree.body:
@@ -87,13 +91,14 @@ class Source:
 
     def _filled(self, text: ast.JoinedStr) -> str:
         """An f-string with the constants of this file in their places: `f"{HERE}:Mine"`."""
-        parts = []
-        for value in text.values:
-            if isinstance(value, ast.FormattedValue) and isinstance(value.value, ast.Name):
-                node = self.nodes.get(value.value.id, [None])[0]
-                value = getattr(node, "value", None)  # type: ignore[assignment]
-            parts.append(str(value.value) if isinstance(value, ast.Constant) else "?")
-        return "".join(parts)
+        return "".join(map(self._said, text.values))
+
+    def _said(self, value: Any) -> str:
+        if isinstance(value, ast.FormattedValue) and isinstance(value.value, ast.Name):
+            if value.value.id == "__name__":
+                return self.module
+            value = getattr(self.nodes.get(value.value.id, [None])[0], "value", None)
+        return str(value.value) if isinstance(value, ast.Constant) else "?"
 
 
 def source(module: str) -> Source | None:
@@ -102,12 +107,12 @@ def source(module: str) -> Source | None:
     if path is None or path.suffix != ".py" or not path.is_file():
         return None
     stat = path.stat()
-    return _read(path, stat.st_mtime_ns, stat.st_size)
+    return _read(module, path, stat.st_mtime_ns, stat.st_size)
 
 
 @cache
-def _read(path: Path, changed: int, size: int) -> Source:
-    return Source(path.read_text(encoding="utf-8"))
+def _read(module: str, path: Path, changed: int, size: int) -> Source:
+    return Source(path.read_text(encoding="utf-8"), module)
 
 
 def _path(module: str) -> Path | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cache
-from importlib.resources import files as resources
 from typing import TYPE_CHECKING
 
 from dipole.errors import InputError
@@ -32,17 +31,6 @@ def files() -> dict[str, str]:
         for file in pkgutil.iter_modules([f"{__path__[0]}/{room}"]):
             found[file.name.replace("_", "-")] = f"{__name__}.{room}.{file.name}"
     return dict(sorted(found.items()))
-
-
-@cache
-def ids() -> frozenset[str]:
-    """The systems that are planned, and those that have a file.
-
-    >>> {"dcl", "diffcse"} <= ids()
-    True
-    """
-    text = resources(__name__).joinpath("catalogue.tsv").read_text(encoding="utf-8")
-    return frozenset([*files(), *(line.split("\t")[1] for line in text.splitlines()[1:])])
 
 
 def system(id: str) -> System:

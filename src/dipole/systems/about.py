@@ -108,8 +108,9 @@ def _run(id: str, own: System | None, losses: Sequence[str]) -> list[str]:
     lines: list[str] = []
     if own is not None and own.recipe is not None:
         wanted: Sequence[Kind] = own.recipe.settings.get("wants", ()) or ("pairs",)
-        what = f"--recipe {id}{_beside(own.recipe.settings)}"
-        lines += dict.fromkeys(_command(what, kind) for kind in wanted)
+        lines += dict.fromkeys(
+            _command(f"--recipe {id}{_beside(own.recipe.settings, kind)}", kind) for kind in wanted
+        )
     if own is not None and own.place:
         module, _, name = own.place.partition(":")
         lines.append(f"from {module} import {name}")
@@ -118,25 +119,46 @@ def _run(id: str, own: System | None, losses: Sequence[str]) -> list[str]:
     return lines or [f"dipole prove {id}"]
 
 
-def _beside(settings: Mapping[str, Any]) -> str:
-    """What a user has to say beside the data: a model to start from, what an encoder needs."""
+def _beside(settings: Mapping[str, Any], kind: Kind) -> str:
+    """What a user has to say beside the data: a model to start from, what an encoder needs, the
+    trained tower that is locked, a teacher."""
+    words = [f"--encoder-option {name}" for name in _encoder_needs(settings)]
+    is_of_layers = "matryoshka.layers" in settings.get("objective_options", {})
+    if "encoder" not in settings and ("adapter" in settings or is_of_layers):
+        words.append("--encoder FOLDER")
+    if _needs_teacher(settings, kind):
+        words.append("--part teacher:model=FOLDER")
+    return "".join(f" {word}" for word in words)
+
+
+def _encoder_needs(settings: Mapping[str, Any]) -> list[str]:
+    """The options of a recipe's encoder that have no default, and the towers that learn nothing."""
+    from dipole.encoders.named_towers import NamedTowers
     from dipole.encoders.registry import encoder_class
 
     if "encoder" not in settings:
-        starts = "adapter" in settings or "matryoshka.layers" in settings.get(
-            "objective_options", {}
-        )
-        return " --encoder FOLDER" if starts else ""
-    cls = encoder_class(settings["encoder"])
+        return []
+    cls, options = encoder_class(settings["encoder"]), settings.get("encoder_options", {})
+    if issubclass(cls, NamedTowers):
+        return [f"{name}=FOLDER" for name in settings.get("locked", ()) if name not in options]
     if "from_columns" in vars(cls):
-        return ""
-    needed = [
-        name
+        return []
+    return [
+        f"{name}=VALUE"
         for name, parameter in inspect.signature(cls.from_inputs).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty
-        and name not in settings.get("encoder_options", {})
+        and name not in options
     ]  # fmt: skip
-    return "".join(f" --encoder-option {name}=VALUE" for name in needed)
+
+
+def _needs_teacher(settings: Mapping[str, Any], kind: Kind) -> bool:
+    """Whether the objective needs a teacher that neither the recipe nor the data have."""
+    from dipole.training.build import build_objective
+
+    if kind == "lists" or {"parts", "mine", "by_kind", "stages"} & settings.keys():
+        return False
+    config = make_config(data="FILE", **settings)
+    return build_objective(config).inputs().get("teacher_scores", False)
 
 
 def _command(what: str, kind: Kind) -> str:

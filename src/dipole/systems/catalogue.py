@@ -1,4 +1,4 @@
-"""Every system dipole means to have, and how far each is."""
+"""Every system that dipole plans to have, and how far each of them is."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class State:
-    """A system and where it stands.
+    """A system and how far it is.
 
-    state: *missing*, *built*, or the verdict that comes with dipole; parts: its objectives, recipe,
-    claim, or place in the package; result, here: that verdict, and the one of the user's own
-    `dipole prove`, with date, version and whether it is stale.
+    state: *missing*, *built*, or the verdict that ships with dipole; parts: its objectives, recipe,
+    claim, or place in the package; result: that verdict; here: the verdict of the user's own
+    `dipole prove`; both with their date, their version and whether they are stale.
     """
 
     id: str
@@ -72,8 +72,8 @@ class State:
 
 @cache
 def entries() -> dict[str, Entry]:
-    """The systems by id, group by group, in the order of the list that comes with the package; then
-    those that have a file and no line in it."""
+    """The systems by id, group by group, in the order of `catalogue.tsv`; then those that have
+    a file and no line in it."""
     text = resources(__package__).joinpath("catalogue.tsv").read_text(encoding="utf-8")
     rows = [line.split("\t") for line in text.splitlines()[1:]]
     listed = {id: Entry(id, group, title, arxiv) for group, id, arxiv, title in rows}
@@ -83,14 +83,14 @@ def entries() -> dict[str, Entry]:
 
 
 def _entry(id: str, module: str) -> Entry:
-    """A system as its file has it."""
+    """The entry of a system that only has a file."""
     paper = system(id).paper
     arxiv = re.search(r"arXiv:? ?(\d{4}\.\d{4,5})", paper)
     return Entry(id, module.split(".")[2], paper, arxiv[1] if arxiv else "")
 
 
 def entry_of(id: str) -> Entry:
-    """One system; an InputError suggests close ids."""
+    """The entry of a system; an InputError suggests ids that are close."""
     if id not in entries():
         hint = nearest(id, entries()) if close_to(id, entries()) else "see dipole systems"
         raise InputError(f"system: found no {id!r}; {hint}")
@@ -126,9 +126,9 @@ def states(own: Path = OWN, ids: Iterable[str] | None = None) -> list[State]:
 
 @cache
 def built_parts() -> Mapping[str, tuple[str, ...]]:
-    """System -> what is there of it: objectives by name, a recipe, a place in the package, a claim.
+    """System -> the parts of it that exist: objectives, a recipe, a place in the package, a claim.
 
-    An objective says which system it is of, all else is in the system's own file.
+    An objective says which system it belongs to; all else is in the system's own file.
     """
     parts = {id: [f"objective {name}" for name in names] for id, names in objectives().items()}
     for id in files():
@@ -142,7 +142,7 @@ def built_parts() -> Mapping[str, tuple[str, ...]]:
 
 @cache
 def objectives() -> Mapping[str, list[str]]:
-    """System -> the names of the objectives that say they are of it."""
+    """System -> the names of the objectives that belong to it."""
     from dipole.objectives.contract.registry import OBJECTIVES, objective_class
 
     found: dict[str, list[str]] = {}

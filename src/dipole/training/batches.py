@@ -75,6 +75,12 @@ class Batch:
     source: str = ""  # and its name, where there are several
 
 
+def encoded_fields(examples: Examples) -> list[str]:
+    """The fields of examples that an encoder reads, in their order."""
+    is_own = isinstance(examples, Bundles)
+    return [f for f in examples.FIELDS if is_own or f in ENCODED or f in VIEWED]
+
+
 def unique_keys(examples: Examples) -> np.ndarray:
     """Content hashes that must not repeat in a batch, (n, k) uint64; k = 0 where all may meet."""
     fields = examples.FIELDS if isinstance(examples, Bundles) else UNIQUE

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from dipole.data import Examples, Pairs
 from dipole.data.bundles import Bundles
 from dipole.data.functions import is_function
+from dipole.data.inputs import modality
 from dipole.data.memory import is_table
 from dipole.encoders.base import SIDES, Encoder
 from dipole.errors import InputError
 from dipole.training.around import around, of_objective
-from dipole.training.batches import ENCODED, LISTS, UNIQUE, VIEWED
+from dipole.training.batches import ENCODED, LISTS, UNIQUE, VIEWED, encoded_fields
 from dipole.training.config import Config
 from dipole.training.examples import are_one_thing, load_examples, of_sides, view_columns
 from dipole.training.known import completed
@@ -219,17 +220,16 @@ def build_encoder(config: Config, *examples: Examples, kept: Path | None = None)
     kept: a folder with the encoder that was made of the examples the run had before.
     """
     from dipole.encoders.loading import load_encoder
-    from dipole.encoders.registry import encoder_class, is_own, make_encoder
+    from dipole.encoders.registry import encoder_class, is_made, is_own, make_encoder
 
     seed_step(config.seed, 0)
     if kept is not None:
         if is_own(config.encoder):
             encoder_class(config.encoder)  # it is named by the run's settings, not by `kept` alone
         return load_encoder(kept)
-    if config.encoder == "towers":
-        from dipole.encoders.named_towers import NamedTowers
-
-        encoder: Encoder = NamedTowers.from_columns(
+    made = encoder_class(config.encoder) if is_made(config.encoder) else None
+    if made is not None and made.by_column:
+        encoder = made.from_columns(
             columns_of(*examples), config.encoder_options, _names(examples[0])
         )
     else:
@@ -269,9 +269,8 @@ def default_encoder(config: Config, *examples: Examples) -> str:
 
 def of_what(*examples: Examples) -> str:
     """What the inputs of examples are, in words."""
-    from dipole.encoders.named_towers import modality
-
-    kinds = {modality(column) for part in examples for column in columns_of(part).values()}
+    columns = [column for part in examples for column in columns_of(part).values()]
+    kinds = {modality(column[0]) for column in columns if len(column)}
     return " and ".join(f"{kind}s" for kind in sorted(kinds) if kind)
 
 
@@ -298,9 +297,7 @@ def _names(examples: Examples) -> dict[str, str]:
 
 def sides(examples: Examples) -> tuple[Sequence[Any], Sequence[Any]]:
     """The inputs of the query side and of the document side; where there is one, it is both."""
-    fields = [field for field in examples.FIELDS if field in (*ENCODED, *VIEWED)]
-    if isinstance(examples, Bundles):
-        fields = list(examples.FIELDS)
+    fields = encoded_fields(examples)
     query, document = examples.column(fields[0]), examples.column(fields[:2][-1])
     if fields[:2][-1] in LISTS:
         return query, [text for texts in document for text in texts]

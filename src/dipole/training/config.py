@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import ConfigDict, Field, ValidationError, field_serializer, field_validator
@@ -15,6 +15,8 @@ from dipole.files import write_text
 from dipole.lookup import close_to, is_place, nearest, plugins
 from dipole.training.formats import FORMAT, PYTHON, check_format, check_former
 from dipole.training.kinds import Kind
+from dipole.training.naming import PARTS
+from dipole.training.schedule import Schedule
 from dipole.training.yaml_loading import load_yaml
 
 Tracker = Literal["tensorboard", "wandb", "trackio"]
@@ -60,8 +62,7 @@ class Config(Settings):
     )
     wants: list[Kind] = Field(
         default_factory=list,
-        description="Kind of data: texts, images, pairs, image-text, modalities, triplets, "
-        "graded, labelled, labelled-images, numbered, lists; repeatable where several will do. "
+        description=f"Kind of data: {', '.join(get_args(Kind))}; repeatable where several will do. "
         "Detected if not given.",
     )
 
@@ -136,8 +137,8 @@ class Config(Settings):
     parts: list[Any] = Field(
         default_factory=list,
         description="What stands between the encoder and the objective, as "
-        "queue:size=4096,holds=positive: queue, mixed, centroids, teacher, or one of your own "
-        "(file.py:Class); repeatable.",
+        f"queue:size=4096,holds=positive: {', '.join(PARTS)}, or one of your own (file.py:Class); "
+        "repeatable.",
         json_schema_extra={"option": "--part", "metavar": "NAME:KEY=VALUE,..."},
     )
     mine: dict[str, Any] = Field(
@@ -201,7 +202,7 @@ class Config(Settings):
     learning_rate: float | None = Field(
         None, gt=0, description="Peak learning rate; the encoder's own if not given."
     )
-    schedule: Literal["linear", "cosine", "constant"] | None = Field(
+    schedule: Schedule | None = Field(
         None,
         description="Decay after the warm-up: linear, cosine, constant; the encoder's own if not "
         "given.",

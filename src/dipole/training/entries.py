@@ -17,7 +17,7 @@ from dipole.data.memory import Held, is_readable, is_table, table_name
 from dipole.data.options import check_names
 from dipole.declared import Declared
 from dipole.errors import InputError
-from dipole.training.formats import PYTHON
+from dipole.training.formats import PYTHON, given_again
 from dipole.training.kinds import KINDS
 from dipole.training.naming import read_named
 
@@ -44,11 +44,7 @@ def entries(value: Any) -> list[Entry]:
     found = []
     for source in value if isinstance(value, list | tuple) else [value]:
         name, settings = read(source)
-        if isinstance(name, str) and name.startswith(PYTHON):
-            raise InputError(
-                f"sources: the run was given {name.removeprefix(PYTHON)}; expected the same to go "
-                "on: fit(sources=[...])"
-            )
+        given_again("sources", name, "fit(sources=[...])")
         check_names(settings, SETTINGS, f"source {shown(name)}: setting")
         stage = settings.get("stage", 1)
         if type(stage) is not int or stage < 1:

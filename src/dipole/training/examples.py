@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from dipole.data import Examples
+from dipole.data import Bundles, Examples
 from dipole.data.memory import in_memory
 from dipole.errors import InputError
 from dipole.lookup import is_place
@@ -211,12 +211,12 @@ def check_columns(config: Config, inputs: Mapping[str, bool]) -> None:
         )
 
 
-def check_no_columns(config: Config) -> None:
-    """Examples that were made already have no columns to name."""
-    for name in COLUMNS:
-        if getattr(config, name):
+def check_no_columns(config: Config, *more: str) -> None:
+    """Examples that were made already have no columns to name, and none of `more` settings."""
+    for name in (*COLUMNS, *more):
+        if getattr(config, name) != type(config).model_fields[name].default:
             raise InputError(
-                f"{name}: found {getattr(config, name)!r} for examples, whose columns are read; "
+                f"{name}: found {getattr(config, name)!r} for examples, which are read already; "
                 f"expected no {name}"
             )
 
@@ -249,7 +249,7 @@ def check_examples(config: Config, inputs: Mapping[str, bool], examples: Example
         )
     elif "negative" in needed and "negatives" not in fields:
         missing = "hard negatives; expected triplets (--negative COLUMN)"
-    if type(examples).__name__ == "Bundles" and "views" not in inputs and len(fields) > 2:
+    if isinstance(examples, Bundles) and "views" not in inputs and len(fields) > 2:
         raise InputError(
             f"data: found {found}, {len(fields)} that belong together, and {config.objective} "
             "takes two; expected an objective that takes any number, as gram, modalities"

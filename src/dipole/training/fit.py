@@ -15,7 +15,7 @@ from dipole.encoders.registry import encoder_class, is_own
 from dipole.errors import InputError
 from dipole.lock import LOCK
 from dipole.training.config import Config, make_config, read_config
-from dipole.training.formats import PYTHON, is_former, translated
+from dipole.training.formats import PYTHON, given_again, is_former, translated
 from dipole.training.one import fit_one
 from dipole.training.recipe import LENGTH, Recipe, over, read_recipe
 from dipole.training.run.folder import (
@@ -178,12 +178,8 @@ def _name(value: Any) -> str:
 def _check_given_again(config: Config, **arguments: Any) -> None:
     """A run that was given an object needs it again: a file cannot hold it."""
     for name, value in arguments.items():
-        before = str(getattr(config, name))
-        if before.startswith(PYTHON) and (value is None or isinstance(value, str)):
-            raise InputError(
-                f"{name}: the run was given {before.removeprefix(PYTHON)}; "
-                f"expected the same to go on: fit({name}=...)"
-            )
+        if value is None or isinstance(value, str):
+            given_again(name, getattr(config, name), f"fit({name}=...)")
 
 
 def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tuple[Config, bool]:

@@ -36,6 +36,16 @@ LAYERS, _LAYERS_NOW = "matryoshka_layers", "matryoshka.layers"
 _IDLE = {MORE_DATA: [], LAYERS: False}
 
 
+def given_again(setting: str, said: Any, how: str) -> None:
+    """Raise InputError if config.yaml says of a setting that it was an object of Python, which a
+    file cannot hold; how: it is to be given (`fit(parts=[...])`)."""
+    if isinstance(said, str) and said.startswith(PYTHON):
+        raise InputError(
+            f"{setting}: the run was given {said.removeprefix(PYTHON)}; expected the same to go "
+            f"on: {how}"
+        )
+
+
 def is_former(settings: Mapping[str, Any]) -> bool:
     """Whether settings, or those of a stage, are of format 1."""
     stages = settings.get("stages") or []

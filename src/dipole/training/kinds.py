@@ -1,4 +1,4 @@
-"""Kinds of data that a training may want, and that it gets one of them."""
+"""The kinds of data that a training may want, and the check that it is given one of them."""
 
 from __future__ import annotations
 
@@ -30,29 +30,31 @@ KINDS: dict[Kind, Form] = {
     "texts": Form("Inputs", "a text without a partner", "--anchor COLUMN", ("anchor",)),
     "images": Form("Inputs", "an image without a partner", "a folder of images", ("anchor",)),
     "pairs": Form(
-        "Pairs", "two that belong together", "--anchor and --positive", ("anchor", "positive")
+        "Pairs", "two inputs that belong together", "--anchor and --positive",
+        ("anchor", "positive"),
     ),
     "image-text": Form(
         "Pairs", "an image and its text", "--anchor and --positive", ("anchor", "positive")
     ),
     "modalities": Form(
-        "Bundles", "several that belong together", "--anchor A --positive B,C",
+        "Bundles", "several inputs that belong together", "--anchor A --positive B,C",
         ("anchor", "positive"),
     ),
     "triplets": Form(
-        "Triplets", "two that belong together, and hard negatives", "--negative COLUMN",
+        "Triplets", "two inputs that belong together, and hard negatives", "--negative COLUMN",
         ("anchor", "positive", "negative"),
     ),
     "graded": Form(
-        "Scored", "two and how alike they are", "--score COLUMN", ("anchor", "positive", "score")
+        "Scored", "two inputs and how alike they are", "--score COLUMN",
+        ("anchor", "positive", "score"),
     ),
-    "labelled": Form("Labeled", "one and its class", "--label COLUMN", ("anchor", "label")),
+    "labelled": Form("Labeled", "an input and its class", "--label COLUMN", ("anchor", "label")),
     "labelled-images": Form(
-        "Labeled", "an image and its class", "a folder with one of images for each class",
+        "Labeled", "an image and its class", "a folder with a folder of images for each class",
         ("anchor", "label"),
     ),
     "numbered": Form(
-        "Labeled", "one and a number", "--label COLUMN of numbers", ("anchor", "label")
+        "Labeled", "an input and a number", "--label COLUMN of numbers", ("anchor", "label")
     ),
     "lists": Form(
         "Ranked", "a query, candidates and the relevance of each",
@@ -61,12 +63,13 @@ KINDS: dict[Kind, Form] = {
     ),
 }  # fmt: skip
 
-# Examples of a class that are also those of another.
-_ALSO = (("Triplets", "Pairs"), ("Labeled", "Inputs"))
+# What examples of a class may be beside it.
+_ALSO = {"Pairs": "Triplets", "Inputs": "Labeled"}
 
 
 def check_kind(wants: Sequence[Kind], examples: Examples) -> None:
-    """Raise InputError where examples are of none of the kinds that are wanted (any, if none)."""
+    """Raise InputError where examples are of none of the kinds that are wanted; any will do if none
+    is named."""
     if not wants or any(_is(kind, examples) for kind in wants):
         return
     raise InputError(
@@ -75,7 +78,7 @@ def check_kind(wants: Sequence[Kind], examples: Examples) -> None:
 
 
 def numbers_of(labels: Iterable[Any]) -> list[float] | None:
-    """Labels as numbers, if every one is one.
+    """Labels as numbers, if every label is a number.
 
     >>> numbers_of(["0.5", 2]), numbers_of(["0.5", "red"])
     ([0.5, 2.0], None)
@@ -93,8 +96,8 @@ def _wanted(wants: Sequence[Kind]) -> str:
 
 def _is(kind: Kind, examples: Examples) -> bool:
     """Whether examples are of a kind; triplets are pairs too, and labelled inputs are inputs."""
-    name = type(examples).__name__
-    if (name, KINDS[kind].of) not in _ALSO and name != KINDS[kind].of:
+    of = KINDS[kind].of
+    if not _are(of, examples) and not (of in _ALSO and _are(_ALSO[of], examples)):
         return False
     sides = [field for field in ("input", "anchor", "positive") if field in examples.FIELDS]
     texts = [isinstance(examples.column(field)[0], str) for field in sides if len(examples)]
@@ -110,7 +113,13 @@ def _is(kind: Kind, examples: Examples) -> bool:
 
 
 def kind_of(examples: Examples) -> Kind:
-    """The one kind that says most of what examples are."""
-    own = [kind for kind in KINDS if KINDS[kind].of == type(examples).__name__]
+    """The most particular kind that the examples are of."""
+    own = [kind for kind in KINDS if _are(KINDS[kind].of, examples)]
     kinds: list[Kind] = [kind for kind in own if kind != "pairs" and _is(kind, examples)]
     return kinds[0] if kinds else "pairs"
+
+
+def _are(of: str, examples: Examples) -> bool:
+    from dipole import data  # with Arrow, which no help page needs
+
+    return isinstance(examples, getattr(data, of))

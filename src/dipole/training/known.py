@@ -45,10 +45,10 @@ def completed(
     {'dim': 8}
     """
     from dipole.objectives.contract.registry import OBJECTIVES, objective_class
-    from dipole.training.combining import read_sum
+    from dipole.training.combining import read_inputs, read_sum
 
     found = dict(options)
-    names = [name.partition("(")[0] for _, name in read_sum(objective)]
+    names = [read_inputs(term)[0] for _, term in read_sum(objective)]
     for name in names:
         if name not in OBJECTIVES and ":" not in name:
             continue  # said where it is built

@@ -14,7 +14,7 @@ from dipole.data.examples import Inputs
 from dipole.data.same import content_key
 from dipole.encoders.base import SIDES
 from dipole.errors import InputError
-from dipole.training.batches import ENCODED, LISTS, VIEWED
+from dipole.training.batches import LISTS, encoded_fields
 from dipole.training.examples import given_by_parts
 
 if TYPE_CHECKING:
@@ -84,9 +84,7 @@ def check_words(encoder: Encoder, examples: Examples) -> list[str]:
     from dipole.training.batches import role_of
 
     said: list[str] = []
-    is_side = {*ENCODED, *VIEWED} | ({*examples.FIELDS} if isinstance(examples, Bundles) else set())
-    sides = [f for f in examples.FIELDS if f in is_side and f not in LISTS]
-    for field in sides:
+    for field in (f for f in encoded_fields(examples) if f not in LISTS):
         role, tower = role_of(field, encoder), encoder
         if isinstance(encoder, NamedTowers):
             tower = encoder.tower(encoder.name_of(role, examples.column(field)[:1]))

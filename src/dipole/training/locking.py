@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from dipole.data.bundles import Bundles
 from dipole.encoders.base import SIDES, Role
-from dipole.encoders.named_towers import NamedTowers, Stored
+from dipole.encoders.named_towers import NamedTowers
+from dipole.encoders.once import Stored
 from dipole.errors import InputError
-from dipole.training.batches import ENCODED, LISTS, role_of
+from dipole.training.batches import LISTS, VIEWED, encoded_fields, role_of
 
 if TYPE_CHECKING:
     from dipole.data import Examples
@@ -103,8 +103,8 @@ def _inputs(
     found: list[Sequence[Any]] = []
     roles: set[Role] = set()
     for part in examples:
-        known = [*part.FIELDS] if isinstance(part, Bundles) else ENCODED
-        for field in (f for f in known if f in part.FIELDS and _tower(part, f, towers) == name):
+        known = [f for f in encoded_fields(part) if f not in VIEWED]
+        for field in (f for f in known if _tower(part, f, towers) == name):
             column = part.column(field)
             found.append(list(chain(*column)) if field in LISTS else column)
             role = role_of(field, towers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from dipole.kernels import using
 from dipole.kernels.draws import Rows, drawing
 from dipole.objectives.contract.base import Objective
 from dipole.training.batch_norm import over_whole_batches
-from dipole.training.batches import ENCODED, Batch, ahead
+from dipole.training.batches import Batch, ahead, encoded_fields, role_of
 from dipole.training.config import Config
 from dipole.training.every import Every
 from dipole.training.learnable import Gradient, small_batches
@@ -317,9 +317,7 @@ class Trainer:
         """Measure, and keep the model if it is the best so far."""
         assert self.validation is not None
         name, measure = self.validation
-        with sharding.whole(self.encoder):  # of which every process has a part
-            value = together(lambda: float(measure(self.encoder)))
-        step = self.progress.step
+        value, step = self._measured(measure), self.progress.step
         validated(step, value)
         metrics.write(step, {f"validation/{name}": value} | self._beside())
         is_best = self.progress.best is None or value > self.progress.best
@@ -336,8 +334,8 @@ class Trainer:
         save_encoder(self.encoder, folder)
         for task in self.tasks:
             if (head := head_of(task.objective)) is not None:
-                first = next((f for f in ENCODED if f in task.examples.FIELDS), "second")
-                write_head(head, ENCODED[first][1], folder)
+                first, *_ = encoded_fields(task.examples)
+                write_head(head, role_of(first, self.encoder), folder)
                 return
 
     def _beside(self) -> dict[str, float]:
@@ -347,10 +345,13 @@ class Trainer:
             if task.validation is None or task.validation is self.validation:
                 continue
             name, measure = task.validation
-            with sharding.whole(self.encoder):
-                value = together(lambda: float(measure(self.encoder)))  # noqa: B023
-            found[f"validation/{task.name}/{name}"] = value
+            found[f"validation/{task.name}/{name}"] = self._measured(measure)
         return found
+
+    def _measured(self, measure: Callable[[Encoder], float]) -> float:
+        """What the main process measures."""
+        with sharding.whole(self.encoder):  # of which every process has a part
+            return together(lambda: float(measure(self.encoder)))
 
     def _is_out_of_patience(self) -> bool:
         return self.config.patience is not None and self.progress.misses >= self.config.patience

@@ -8,10 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from dipole.data import Examples
-from dipole.data.bundles import Bundles
 from dipole.encoders.base import Encoder
 from dipole.sampling.known import KnownPairs
-from dipole.training.batches import ENCODED, LISTS, VIEWED, role_of, unique_keys
+from dipole.training.batches import LISTS, encoded_fields, role_of, unique_keys
 
 
 @dataclass
@@ -36,9 +35,7 @@ class Material:
         """Unit vectors of anchors and positives (n, dim): of `model` (then kept in the cache
         folder), or of the run's encoder as it is now. Examples without a partner give the same
         twice."""
-        names = [n for n in self.examples.FIELDS if n in (*ENCODED, *VIEWED) and n not in LISTS]
-        if isinstance(self.examples, Bundles):
-            names = list(self.examples.FIELDS)
+        names = [name for name in encoded_fields(self.examples) if name not in LISTS]
         roles = [role_of(name, self.encoder) for name in names]
         sides = list(zip(names[:2], roles, strict=False))
         if model is None:

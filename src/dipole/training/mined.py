@@ -23,6 +23,7 @@ from dipole.progress import reporting
 from dipole.showing import say
 from dipole.training.examples import wants_lists
 from dipole.training.run.processes import together
+from dipole.training.run.task_files import of_task
 
 if TYPE_CHECKING:
     from dipole.training.config import Config
@@ -81,7 +82,7 @@ def mined(
     examples: Examples,
     encoder: Encoder,
     folder: Path,
-    number: int = 0,
+    number: int,
     *,
     show_progress: bool,
 ) -> Examples:
@@ -94,7 +95,7 @@ def mined(
     if (device := torch.accelerator.current_accelerator()) is not None:
         encoder.to(device)  # it is to train there
     made_of = digest(config.mine, config.seed, contents(examples)["digest"], fingerprint(encoder))
-    path, note = (folder / _numbered(name, number) for name in (MINED, MADE_OF))
+    path, note = (folder / of_task(name, number) for name in (MINED, MADE_OF))
 
     def make() -> None:
         before = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
@@ -122,20 +123,12 @@ def forget(folder: Path) -> None:
     from dipole.sampling.mining_file import working_folder
 
     for name in (MINED, MADE_OF):
-        for path in folder.glob(_numbered(name, "*")):
+        for path in folder.glob(of_task(name, "*")):
             path.unlink()
         (folder / name).unlink(missing_ok=True)
-    for path in folder.glob(working_folder(folder / _numbered(MINED, "*")).name):
+    for path in folder.glob(working_folder(folder / of_task(MINED, "*")).name):
         shutil.rmtree(path, ignore_errors=True)
     shutil.rmtree(working_folder(folder / MINED), ignore_errors=True)
-
-
-def _numbered(name: str, number: int | str) -> str:
-    """The file of a task: mined.jsonl of the first, mined-2.jsonl of the next."""
-    if number == 0:
-        return name
-    stem, _, end = name.partition(".")
-    return f"{stem}-{number + 1 if isinstance(number, int) else number}.{end}"
 
 
 def _by_search(

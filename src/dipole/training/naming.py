@@ -11,6 +11,15 @@ import yaml
 from dipole.errors import InputError
 from dipole.training.yaml_loading import load_yaml
 
+# Name -> module:class of `training.parts`.
+PARTS = {
+    "centroids": "centroids:Centroids",
+    "classes": "classes:Classes",
+    "mixed": "queue:Mixed",
+    "pseudo-labels": "pseudo_labels:PseudoLabels",
+    "queue": "queue:Queue",
+    "teacher": "teacher:Teacher",
+}
 _SETTINGS = re.compile(r"(?P<name>[^=]+?):(?P<settings>[^:=]+=.*)", re.DOTALL)
 _COMMA = re.compile(r",(?=\s*[A-Za-z_]\w*=)")
 

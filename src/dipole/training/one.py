@@ -9,7 +9,7 @@ from typing import Any
 from dipole.data import Examples
 from dipole.data.fingerprint import seen_share
 from dipole.encoders.base import Encoder
-from dipole.encoders.own import check_saves
+from dipole.encoders.round_trip import check_saves
 from dipole.errors import InputError
 from dipole.training.build import build_encoder, default_encoder, of_what
 from dipole.training.config import Config

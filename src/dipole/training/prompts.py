@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from dipole.data.examples import Examples, arrow
+from dipole.encoders.base import SIDES, Role
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED
 
 
 def roles_in(examples: Examples) -> set[str]:
     """The roles in which fields of examples are encoded."""
-    fields = [f for f in examples.FIELDS if f in ENCODED or f in VIEWED]
-    return {ENCODED[field][1] if field in ENCODED else "document" for field in fields}
+    return set(_roles(examples).values())
 
 
 def prompted(examples: Examples, prompts: Mapping[Any, str]) -> Examples:
@@ -30,10 +30,7 @@ def prompted(examples: Examples, prompts: Mapping[Any, str]) -> Examples:
     if not any(prompts.values()):
         return examples
     table = examples.table
-    for field in examples.FIELDS:
-        if field not in ENCODED and field not in VIEWED:
-            continue
-        role = ENCODED[field][1] if field in ENCODED else "document"
+    for field, role in _roles(examples).items():
         if prompt := prompts.get(role, ""):
             place = table.column_names.index(field)
             column = table.column(field)
@@ -41,6 +38,12 @@ def prompted(examples: Examples, prompts: Mapping[Any, str]) -> Examples:
     return type(examples)(
         table, origin=examples.origin, skipped=examples.skipped, columns=examples.columns
     )
+
+
+def _roles(examples: Examples) -> dict[str, Role]:
+    """Field -> its role, of those that have one whatever the encoder is."""
+    known = {field: role for field, (_, role) in ENCODED.items()} | dict.fromkeys(VIEWED, SIDES[1])
+    return {field: known[field] for field in examples.FIELDS if field in known}
 
 
 def _with(column: Any, prompt: str, is_list: bool) -> Any:

@@ -47,7 +47,10 @@ class Recipe:
         return f"Recipe({', '.join(f'{k}={v!r}' for k, v in self.settings.items())})"
 
     def __or__(self, other: dict[str, Any]) -> Recipe:
-        """The recipe with other settings, as an arm of a claim has them."""
+        """The recipe with other settings, as an arm of a claim has them.
+
+        Options (`objective_options` ...) are replaced as a whole; `fit(recipe=)` adds to them.
+        """
         return Recipe(**(self.settings | other))
 
     def yaml(self) -> str:

@@ -20,11 +20,12 @@ from dipole.sampling.grouped import GroupsApart, GroupsTogether, OneSource, PerC
 from dipole.sampling.plans import Plan
 from dipole.sampling.shares import Shares
 from dipole.sampling.unique import UniqueBatches
-from dipole.training.batches import ENCODED, VIEWED
+from dipole.training.batches import encoded_fields
 from dipole.training.every import Every
 from dipole.training.material import Material
 from dipole.training.regrouping import Regrouped
 from dipole.training.run.processes import together
+from dipole.training.run.task_files import of_task
 
 if TYPE_CHECKING:
     from dipole.training.config import Config
@@ -115,8 +116,8 @@ def shares(m: Material, *, shares: Sequence[float] | None = None, key: str | Non
 def curriculum(m: Material, *, by: str = "length", start: float = 0.2, over: float = 4) -> Plan:
     """Easy rows first; by: length (of the anchors' texts), or a number in a row's metadata."""
     if by == "length":
-        name = next(field for field in (*ENCODED, *VIEWED) if field in m.examples.FIELDS)
-        difficulty: list[Any] = [len(text) for text in m.examples.column(name)]
+        first, *_ = encoded_fields(m.examples)
+        difficulty: list[Any] = [len(text) for text in m.examples.column(first)]
     else:
         found = [m.examples.metadata(i).get(by) for i in range(len(m))]
         if not all(isinstance(value, int | float) for value in found):
@@ -186,7 +187,7 @@ def make_sampler(
         return make(material, **options)
     every = _every(options.pop("every", None))
     _check_options(group, config.sampler, options, ["every"])
-    path = folder / (f"sampler-{task + 1}.npy" if task else GROUPS)
+    path = folder / of_task(GROUPS, task)
 
     def find() -> None:
         if not path.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,9 +16,9 @@ from dipole.encoders.base import Encoder, Features
 from dipole.errors import InputError
 from dipole.lookup import find
 from dipole.objectives.contract.base import Objective, forward_inputs, tell
-from dipole.training.formats import PYTHON
+from dipole.training.formats import given_again
 from dipole.training.parts.base import Setup
-from dipole.training.parts.naming import built, copied
+from dipole.training.parts.naming import built
 
 if TYPE_CHECKING:
     from dipole.training.config import Config
@@ -121,13 +122,9 @@ class Step(Declared):
 def make_step(config: Config) -> Step | None:
     """The step that the settings name, if they name one."""
     named: Any = config.step
-    if named is None or isinstance(named, Step):
-        return None if named is None else copied(named)
+    if named is None or isinstance(named, Step):  # two trainings share nothing
+        return copy.deepcopy(named)
     ((name, settings),) = named.items()
-    if name.startswith(PYTHON):
-        raise InputError(
-            f"step: the run was given {name.removeprefix(PYTHON)}; expected the same to go on: "
-            "fit(step=...)"
-        )
+    given_again("step", name, "fit(step=...)")
     cls: type[Step] = find("step", name, {}, base=Step, others="one of your own, as file.py:Class")
     return built(cls, "step", name, settings)

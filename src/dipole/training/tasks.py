@@ -140,7 +140,7 @@ def _loaded(source: Source, objective: nn.Module | None) -> _Loaded:
     place = config.data if source.given is None else source.given
     examples = place if isinstance(place, Examples) else None
     if examples is not None:
-        check_no_columns(config)
+        check_no_columns(config, "split")
     if config.by_kind and objective is None:
         kind = _named_kind(config) if examples is None else kind_of(examples)
         if kind is None:

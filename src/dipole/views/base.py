@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
+from dipole.errors import InputError
+
 Features = dict[str, Tensor]
 
 
@@ -41,3 +43,10 @@ class Same(View):
 
     def forward(self, inputs: list[Any], generator: Any) -> list[Any]:
         return inputs
+
+
+def check_rate(rate: float) -> float:
+    """Between none and all."""
+    if not 0 < rate < 1:
+        raise InputError(f"view option rate: found {rate}; expected above 0 and below 1")
+    return rate

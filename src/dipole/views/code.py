@@ -10,7 +10,7 @@ import numpy as np
 
 from dipole.errors import InputError
 from dipole.kernels.draws import RowGenerator, of_row
-from dipole.views.base import View
+from dipole.views.base import View, check_rate
 
 # In this order: a keyword is a name that Python keeps for itself, see `tokens_of`.
 _KINDS = {
@@ -74,9 +74,7 @@ class SoftCode(View):
 
     def __init__(self, rate: float = 0.15, *, operations: list[str] | None = None) -> None:
         super().__init__()
-        if not 0 < rate < 1:
-            raise InputError(f"view option rate: found {rate}; expected above 0 and below 1")
-        self.rate = rate
+        self.rate = check_rate(rate)
         self.operations = list(operations or OPERATIONS)
         for name in self.operations:
             if name not in OPERATIONS:

@@ -10,7 +10,7 @@ import numpy as np
 from dipole.errors import InputError
 from dipole.kernels.draws import of_row
 from dipole.lexical.words import is_unspaced, split_characters
-from dipole.views.base import View
+from dipole.views.base import View, check_rate
 
 Words = list[str]
 
@@ -26,9 +26,7 @@ class TextView(View):
 
     def __init__(self, rate: float) -> None:
         super().__init__()
-        if not 0 < rate < 1:
-            raise InputError(f"view option rate: found {rate}; expected above 0 and below 1")
-        self.rate = rate
+        self.rate = check_rate(rate)
 
     def edit(self, words: Words, generator: np.random.Generator) -> Words:
         raise NotImplementedError

@@ -7,7 +7,11 @@ from torch import Tensor
 
 from dipole.errors import InputError
 from dipole.kernels.draws import for_rows, uniform
-from dipole.views.base import Features, View
+from dipole.views.base import Features, View, check_rate
+
+# Features by which a view of tokens says what is done to the embeddings: see
+# `encoders.embedding_cuts`, which does it.
+PLACES, TOKENS, SEED, RATE = "places", "token_kept", "feature_seed", "feature_rate"
 
 
 class TokenView(View):
@@ -30,13 +34,6 @@ class TokenView(View):
         return drawn["seeds"].to(mask.device)
 
     name: str = ""
-
-
-def check_rate(rate: float) -> float:
-    """Between none and all."""
-    if not 0 < rate < 1:
-        raise InputError(f"view option rate: found {rate}; expected above 0 and below 1")
-    return rate
 
 
 class TokenCutoff(TokenView):
@@ -66,7 +63,7 @@ class TokenCutoff(TokenView):
         rank = draws.argsort(1).argsort(1)
         cut = (rank < (self.rate * inner.sum(1, keepdim=True)).round()) & inner
         if self.zero:
-            return features | {"token_kept": (~cut).long()}
+            return features | {TOKENS: (~cut).long()}
         return features | {"attention_mask": mask.masked_fill(cut, 0)}
 
 
@@ -87,8 +84,8 @@ class FeatureCutoff(TokenView):
         """The features with "feature_seed" and "feature_rate", for the transformer to carry out."""
         seeds = self.seeds(features)[:, None]
         return features | {
-            "feature_seed": seeds,
-            "feature_rate": torch.full_like(seeds, self.rate, dtype=torch.float64),
+            SEED: seeds,
+            RATE: torch.full_like(seeds, self.rate, dtype=torch.float64),
         }
 
 
@@ -106,4 +103,4 @@ class PositionShuffle(TokenView):
         place = torch.arange(mask.shape[1], device=mask.device)
         draws = uniform(self.seeds(features), mask.shape[1])
         draws = torch.where(mask.bool(), draws, 1.0 + place)
-        return features | {"places": draws.argsort(1)}
+        return features | {PLACES: draws.argsort(1)}

@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from dipole.errors import InputError
-from dipole.objectives import SCT, InfoNCE
+from dipole.objectives import SCT, InfoNCE, RelaxedMover
+from dipole.objectives.contract.base import Over
 from dipole.objectives.contract.given import Given, ids_of, roles_of
 from dipole.objectives.dimensions.matryoshka import Matryoshka
+from dipole.objectives.views.multi_view import EveryPair
 
 
 def vectors(*names):
@@ -55,6 +57,67 @@ def test_short_vectors_of_all_that_is_given():
     cut = InfoNCE()(*(batch[name][:, :2] for name in ("anchor", "positive", "past")))
     whole = InfoNCE()(*batch.values())
     assert found == pytest.approx(((cut + whole) / 2).item())
+
+
+def tokens(*names):
+    generator = torch.Generator().manual_seed(1)
+    found = {f"{name}_tokens": torch.randn(4, 3, 6, generator=generator) for name in names}
+    masks = {f"{name}_mask": torch.rand(4, 3, generator=generator) < 0.8 for name in names}
+    return found | {name: mask | (torch.arange(3) == 0) for name, mask in masks.items()}
+
+
+def test_tokens_follow_the_column_that_is_given():
+    batch = vectors("anchor", "positive") | tokens("anchor", "positive")
+    turned = RelaxedMover().given(anchor="positive", positive="anchor")
+    assert turned.asks() >= {"anchor_tokens", "positive_tokens", "anchor_mask", "positive_mask"}
+    expected = RelaxedMover()(
+        batch["positive_tokens"], batch["anchor_tokens"],
+        anchor_mask=batch["positive_mask"], positive_mask=batch["anchor_mask"],
+    )  # fmt: skip
+    assert turned(**turned.pick(batch)).item() == pytest.approx(expected.item())
+    for both in (InfoNCE() + turned, InfoNCE() + 1.0 * turned):
+        assert both.asks() == turned.asks()
+        whole = InfoNCE()(batch["anchor"], batch["positive"]) + expected
+        assert both(**both.pick(batch)).item() == pytest.approx(whole.item())
+
+
+def test_tokens_are_cut_as_vectors_are():
+    batch = vectors("anchor", "positive") | tokens("anchor", "positive")
+    loss = Matryoshka(RelaxedMover(), dims=[2])
+    assert loss.asks() == RelaxedMover().asks()
+    masks = {name: batch[name] for name in ("anchor_mask", "positive_mask")}
+    parts = [
+        RelaxedMover()(batch["anchor_tokens"][..., :k], batch["positive_tokens"][..., :k], **masks)
+        for k in (2, 6)
+    ]
+    assert loss(**loss.pick(batch)).item() == pytest.approx(sum(parts).item() / 2)
+    with pytest.raises(InputError, match="layers: found RelaxedMover, which takes anchor_mask"):
+        Matryoshka(RelaxedMover(), dims=[2], layers=True)
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        lambda o: o.given(negative="past"), lambda o: Matryoshka(o, [2]), lambda o: o + 0.1 * o,
+        EveryPair,
+    ],
+)  # fmt: skip
+def test_what_is_inside_is_told_all(over):
+    told = []
+
+    class Told(InfoNCE):
+        def bind(self, examples):
+            told.append(examples)
+
+        def at(self, done):
+            told.append(done)
+
+    made = over(Told())
+    assert isinstance(made, Over)
+    made.bind(7)
+    assert set(told) == {7}
+    made.at(0.5)
+    assert 0.5 in told
 
 
 def test_an_input_that_it_has_not():

@@ -4,6 +4,7 @@ import doctest
 import importlib
 import importlib.util
 import inspect
+import pkgutil
 import sys
 from pathlib import Path
 
@@ -15,7 +16,14 @@ from dipole.errors import InputError
 from dipole.objectives import InfoNCE, build_objective
 from dipole.objectives.contract.base import Objective, forward_inputs
 from dipole.objectives.contract.checks import SHAPES
-from dipole.objectives.contract.registry import OBJECTIVES, objective_class, options, register
+from dipole.objectives.contract.registry import (
+    OBJECTIVES,
+    listed,
+    objective_class,
+    options,
+    register,
+    registered,
+)
 from support.battery import Battery
 
 HERE = Path(__file__).parents[1]
@@ -118,16 +126,29 @@ def test_an_objective_of_ones_own():
     assert build_objective("of-ones-own")(torch.ones(2, 2)).item() == 4
 
 
-def test_a_system_that_is_not_there_is_said_at_once():
-    class InThisLibrary(Objective):
-        __module__ = "dipole.objectives.pairs.new"
-
-    with pytest.raises(InputError, match="system 'dlc' of objective 'new'; did you mean 'dcl'"):
-        register("new", paper="", system="dlc", form="")(InThisLibrary)
-    with pytest.raises(InputError, match="system 'qqqq' of objective 'new'; see dipole systems"):
-        register("new", paper="", system="qqqq", form="")(InThisLibrary)
+def test_every_objective_says_its_system():
     with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'system'"):
         register("new", paper="", form="")
+
+
+def test_a_file_is_all_that_a_name_needs(tmp_path):
+    (tmp_path / "pairs").mkdir()
+    marked = '@register(\n    "new",\n    form="squared",\n)\nclass New(Objective):\n    """."""\n'
+    both = '@register("a", form="")\nclass A(New):\n    pass\n\nclass Not(Objective):\n    pass\n'
+    (tmp_path / "pairs/new.py").write_text(f"class Other:\n    pass\n\n\n{marked}\n\n{both}")
+    (tmp_path / "pairs/none.py").write_text("class Not(Objective):\n    pass\n")
+    assert listed(tmp_path) == {"a": "pairs.new:A", "new": "pairs.new:New"}
+
+
+def test_what_is_listed_is_what_is_registered():
+    for module in pkgutil.walk_packages(dipole.objectives.__path__, "dipole.objectives."):
+        importlib.import_module(module.name)
+    ours = {
+        name: f"{cls.__module__}:{cls.__qualname__}".removeprefix("dipole.objectives.")
+        for name, cls in registered().items()
+        if cls.__module__.startswith("dipole.objectives.")
+    }
+    assert ours == OBJECTIVES
 
 
 def test_unknown_attribute():

@@ -115,6 +115,17 @@ def test_the_shallow_layer_by_hand():
     torch.testing.assert_close(found, (deep + other) / 2 + 0.5 * kl, rtol=1e-5, atol=1e-6)
 
 
+def test_the_shallow_vectors_follow_with_the_weight_of_one_of_four_losses():
+    """The authors sum l(v), l(v[:k]), l(u), l(u[:k]) and KL; here the losses are a mean."""
+    batch = {name: x for name, x in inputs().items() if name in ("anchor", "positive")}
+    shallow = {f"{name}_shallow": torch.randn_like(x) for name, x in batch.items()}
+    objective = Matryoshka(InfoNCE(), [3], layers=True)
+    found = objective(**objective.pick(batch | shallow))
+    losses = [value for name, value in objective.parts.items() if name != "follow"]
+    assert len(losses) == 4
+    torch.testing.assert_close(4 * found, sum(losses) + objective.parts["follow"])
+
+
 def test_alike_layers_are_four_times_the_loss_over_four():
     """m = n, k = d would be the base: equal vectors, KL 0."""
     batch = inputs()

@@ -27,6 +27,7 @@ def oracle(
     distil,
     seed,
 ):
+    distil = 0.5 if distil is None else distil
     head = DSE(dim, outputs, hidden=hidden, seed=seed).double().head
     w1, b1, w2, b2 = (x.detach().numpy() for x in head.parameters())
     rows = []

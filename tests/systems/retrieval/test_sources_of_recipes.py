@@ -1,38 +1,9 @@
 """Recipes of mixtures: each term and sampler that they name changes what is learnt."""
 
-import json
-
-import pytest
-
 import dipole
 from support import kinds
 
 SMALL = {"encoder_options": {"dim": 8, "buckets": 64, "dropout": 0.0}, "show_progress": False}
-
-
-def loss(out, data, recipe, **settings):
-    dipole.fit(data, out=out, recipe=recipe, max_steps=4, log_every=4, **(SMALL | settings))
-    return json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])["loss"]
-
-
-@pytest.mark.parametrize(
-    ("recipe", "kind", "off"),
-    [
-        ("gte", "pairs", {"objective": "infonce", "objective_options": {"symmetric": False}}),
-        ("gte", "pairs", {"temperature": 0.05}),
-        ("peg", "pairs", {"objective_options": {"gamma": 0.0}}),
-        ("b3", "pairs", {"sampler": "unique", "sampler_options": {}}),
-        ("b3", "pairs", {"sampler_options": {"skip": 0}}),
-        ("llm-embedder", "lists", {"objective": "kl-listwise"}),
-        ("llm-embedder", "pairs", {"objective_options": {"symmetric": True}}),
-        ("llm-embedder", "lists", {"objective_options": {"teacher_temperature": 0.1}}),
-    ],
-)
-def test_each_term_is_at_work(tmp_path, recipe, kind, off):
-    data = kinds.write(kind, tmp_path)
-    size = {"batch_size": 16} | ({"stages": []} if recipe == "gte" else {})
-    whole = loss(tmp_path / "whole", data, recipe, **size)
-    assert loss(tmp_path / "off", data, recipe, **size, **off) != pytest.approx(whole, rel=1e-6)
 
 
 def test_gte_takes_sources_by_the_root_of_their_size(tmp_path, monkeypatch):

@@ -3,7 +3,6 @@
 import json
 import math
 
-import numpy as np
 import torch
 
 import dipole
@@ -95,26 +94,16 @@ def test_each_kind_of_data_has_its_loss(tmp_path):
     assert [task.config.batch_size for task in tasks] == [64, 64, 32, 64]
 
 
-def test_each_task_and_each_term_is_learnt_from(tmp_path):
-    """The losses are logged by task; without a term of the graded loss another number comes."""
+def test_each_task_is_learnt_from(tmp_path):
+    """The losses are logged by task."""
     files = {}
     for kind in ("lists", "graded"):
         (tmp_path / kind).mkdir()
         files[kind] = kinds.write(kind, tmp_path / kind)
-
-    def last(name, **settings):
-        out = tmp_path / name
-        dipole.fit(
-            files["lists"], out=out, recipe="codiemb", max_steps=4, batch_size=8, log_every=4,
-            show_progress=False, encoder_options={"dim": 8, "buckets": 64, "dropout": 0.0},
-            **settings,
-        )  # fmt: skip
-        return json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])
-
-    whole = last("whole", sources=[files["graded"]])
-    assert {f"loss/{path}" for path in files.values()} <= whole.keys()
-    for term in ("pearson_weight", "ranking_weight", "rank_kl_weight"):
-        options = {"objective": "codiemb", "objective_options": {term: 0.0}}
-        without = last(term, sources=[{files["graded"]: options}])
-        name = f"loss/{files['graded']}"
-        assert not np.isclose(without[name], whole[name])
+    dipole.fit(
+        files["lists"], out=tmp_path / "run", recipe="codiemb", max_steps=4, batch_size=8,
+        log_every=4, show_progress=False, sources=[files["graded"]],
+        encoder_options={"dim": 8, "buckets": 64, "dropout": 0.0},
+    )  # fmt: skip
+    last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert {f"loss/{path}" for path in files.values()} <= last.keys()

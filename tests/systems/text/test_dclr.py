@@ -4,55 +4,31 @@ import numpy as np
 import pytest
 import torch
 
+import dipole
 from dipole.data import Inputs
-from dipole.encoders import StaticText
+from dipole.encoders import load_encoder
 from dipole.errors import InputError
 from dipole.objectives import DCLR, InfoNCE, NTXent
 from dipole.systems.text.dclr import (
-    RECIPE,
     Noise,
     copies_found,
-    debiased,
     mask_quality,
     planted,
 )
-from dipole.training.recipe import Recipe
 from support.parts import bound
-from support.steps import check_missed
 
 TEXTS = ["open a file", "a file open", "sort rows by the first", "close the door"]
 INPUTS = Inputs.from_columns({"input": TEXTS})
-NOISE = {"dipole.systems.text.dclr:Noise": {}}
-FROZEN = {"teacher": {"kind": "frozen"}}
 
 
-# The second stage.
-STAGE = Recipe(view=["same"], temperature=0.05, **debiased(FROZEN))
-
-
-def encoder():
-    return StaticText.from_texts(TEXTS, TEXTS, dim=8, dropout=0.3)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"parts": [FROZEN]},
-        {"parts": [NOISE]},
-        {"parts": [FROZEN, {"dipole.systems.text.dclr:Noise": {"count": 2}}]},
-        {"parts": [FROZEN, {"dipole.systems.text.dclr:Noise": {"size": 0.5}}]},
-        {"objective_options": {"threshold": 0.1}},
-        {"temperature": 0.2},
-    ],
-)
-def test_whatever_is_taken_away_is_missed(settings):
-    check_missed(STAGE, INPUTS, encoder, **settings)
-
-
-def test_the_recipe_trains_its_first_model_first():
-    first, second = RECIPE.settings["stages"]
-    assert first["objective"] == "infonce"
-    assert second == {"fresh": True} | debiased({"teacher": {"model": "stage:1"}})
+def test_the_first_model_is_simcse(tmp_path):
+    given = {"batch_size": 4, "max_steps": 2, "show_progress": False}
+    for name in ("dclr", "simcse"):
+        dipole.fit(INPUTS, recipe=name, out=tmp_path / name, encoder_options={"dim": 8}, **given)
+    first, simcse = (
+        load_encoder(tmp_path / name).weights() for name in ("dclr/stages/1", "simcse")
+    )  # fmt: skip
+    assert all(simcse[name].equal(value) for name, value in first.items())
 
 
 @pytest.mark.parametrize(("count", "expected"), [(1, 4), (2.5, 10), (0.5, 2)])

@@ -1,10 +1,15 @@
 """What the teacher sees of a pair: 1 where every token has its like, and the same both ways."""
 
 import numpy as np
+import pytest
 import torch
 
+import dipole
+from dipole.errors import InputError
 from dipole.studies.benches.texts import minilm
 from dipole.systems.text.dse import READ, aligned, cross_encoder
+from support import kinds
+from support.tiny_bert import save_tiny_bert
 
 
 def test_aligned_tokens():
@@ -26,3 +31,12 @@ def test_cross_encoder_is_of_the_towers_size():
     layers = scorer.model.bert.encoder.layer
     assert len(layers) == tower.layers
     assert scorer.score(["red cat", "a"], ["blue", "old dog"]).shape == (2,)
+
+
+def test_a_teacher_is_asked_for(tmp_path):
+    """The paper's speaks in the unit of the scores, which nothing that every machine has does."""
+    data, texts = kinds.write("graded", tmp_path), [text for row in kinds.ROWS for text in row]
+    model = save_tiny_bert(tmp_path / "bert", texts)
+    options = {"model": str(model), "last": 2}
+    with pytest.raises(InputError, match="dse needs a teacher's scores; expected --part teacher:"):
+        dipole.fit(data, recipe="dse", encoder_options=options, out=tmp_path / "run")

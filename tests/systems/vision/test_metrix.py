@@ -3,13 +3,7 @@
 import pytest
 import torch
 
-from dipole.data import Labeled
-from dipole.encoders import StaticText
-from dipole.systems.vision.metrix import RECIPE, LabelMixtures
-from support.steps import check_missed
-
-TEXTS = [f"{a} {b}" for a in ("open", "sort", "close") for b in ("it", "all", "one", "now")]
-LABELLED = Labeled.from_columns({"input": TEXTS, "label": [0] * 4 + [1] * 4 + [2] * 4})
+from dipole.systems.vision.metrix import LabelMixtures
 
 
 def batch(labels):
@@ -37,20 +31,3 @@ def test_a_mixture_is_of_a_positive_or_the_anchor_and_of_a_negative(seed):
         assert len({tuple(one.tolist()) for one in lists}) == 3  # no negative twice
     assert with_self[-3:] == [True] * 3  # the one without a positive
     assert len(set(with_self[:-3])) == 1  # one coin for all
-
-
-def encoder():
-    return StaticText.from_texts(TEXTS, TEXTS, dim=8, dropout=0.0)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"objective": "multi-similarity", "parts": []},
-        {"objective": "metrix"},
-        {"objective_options": {"metrix.template": "contrastive"}},
-        {"parts": [LabelMixtures(concentration=200.0)]},
-    ],
-)
-def test_whatever_is_taken_away_is_missed(settings):
-    check_missed(RECIPE, LABELLED, encoder, **settings)

@@ -12,29 +12,10 @@ from dipole.systems.vision.supremix import RECIPE, Direct, PixelNoise, Standardi
 from dipole.training.batches import collate
 from dipole.training.build import build_objective, build_parts
 from dipole.training.config import make_config
-from support.steps import check_missed
 
 TEXTS = [f"{a} {b}" for a in ("open", "sort", "close") for b in ("it", "all", "one", "now")]
 NUMBERS = [0.1 * i * i for i in range(12)]
 AGED = Labeled.from_columns({"input": TEXTS, "label": NUMBERS})
-
-
-def encoder():
-    return StaticText.from_texts(TEXTS, TEXTS, dim=8, dropout=0.2)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"parts": []},
-        {"objective_options": {"positives": 0, "same": 0.05}},
-        {"objective_options": {"negatives": 0}},
-        {"objective_options": {"window": 0.5}},
-        {"temperature": 0.2},
-    ],
-)
-def test_whatever_is_taken_away_is_missed(settings):
-    check_missed(RECIPE, AGED, encoder, **settings)
 
 
 def test_numbers_are_in_deviations_of_the_training_set():

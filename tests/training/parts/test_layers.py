@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import dipole
+from dipole.encoders.layers_text import LayersText
 from dipole.errors import InputError
 from dipole.objectives import InfoNCE
 from dipole.objectives.dimensions.matryoshka import Matryoshka
@@ -61,9 +62,14 @@ def test_vectors_of_a_teacher_have_no_companion(transformer):
     assert "positive_shallow" not in found
 
 
-def test_an_encoder_without_layers_is_refused(tiny_encoder):
-    with pytest.raises(InputError, match="layers: found TinyEncoder with no layers to show"):
+def test_an_encoder_without_layers_is_refused(tiny_encoder, transformer):
+    with pytest.raises(InputError, match="layers: found TinyEncoder with no layer below its last"):
         bound(Layers(), {}, encoder=tiny_encoder)
+    several = LayersText.over(transformer, 2)
+    with pytest.raises(InputError, match="layers: found LayersText with no layer below its last"):
+        bound(Layers(), {}, encoder=several)
+    with pytest.raises(InputError, match="layers: found TransformerText with no layer below"):
+        bound(Layers(), {}, encoder=transformer.cut(1))
 
 
 def test_with_chunks_it_is_the_same_gradient(transformer, pairs):

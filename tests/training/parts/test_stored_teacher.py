@@ -10,6 +10,7 @@ from dipole.errors import InputError
 from dipole.objectives import InfoNCE, KLListwise
 from dipole.training.fit import fit
 from dipole.training.parts import StoredTeacher
+from dipole.training.parts.stored_teacher import stored_vectors
 from support.parts import bound
 
 TEXTS = ["open a file", "close the door", "read one line", "write it down"]
@@ -60,6 +61,27 @@ def test_vectors_are_made_once(teacher, monkeypatch):
     monkeypatch.setattr(teacher, "encode", None)
     again = bound(StoredTeacher(teacher), KLListwise().inputs(), examples=pairs).before(rows(0))
     assert torch.equal(first["teacher_anchor"], again["teacher_anchor"])
+
+
+def test_an_input_that_repeats_is_encoded_once(teacher, monkeypatch):
+    lists = [[TEXTS[0], TEXTS[1]], [TEXTS[1], TEXTS[0]], [TEXTS[1]]]
+    ranked = Ranked.from_columns(
+        {"query": [TEXTS[3]] * 3, "candidates": lists, "relevance": [[1, 0], [1, 0], [1]]}
+    )
+    asked, encode = [], teacher.encode
+    monkeypatch.setattr(
+        teacher, "encode", lambda x, role, **more: (asked.append(list(x)), encode(x, role))[1]
+    )
+    stored = bound(StoredTeacher(teacher), KLListwise().inputs(), examples=ranked)
+    assert sorted(map(sorted, asked)) == [[TEXTS[1], TEXTS[0]], [TEXTS[3]]]
+    mask = torch.tensor([[True, True], [True, True], [True, False]])
+    found = stored.before(rows(0, 1, 2) | {"mask": mask})
+    np.testing.assert_array_equal(found["teacher_candidates"][1].numpy(), encode(lists[1]))
+    np.testing.assert_array_equal(found["teacher_candidates"][2, 0].numpy(), encode(lists[2])[0])
+    np.testing.assert_array_equal(found["teacher_anchor"].numpy(), encode([TEXTS[3]] * 3, "query"))
+    turned = stored_vectors(teacher, ranked.select([2, 0, 1]), "query", "query")
+    assert len(turned) == 3
+    assert len(asked) == 2, "another order of the same is there already"
 
 
 def test_a_model_gives_scores_only(teacher):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,6 +28,7 @@ class Wanted:
     seed: int = 0
     on_bad_row: OnBadRow = "error"
     resize: str | None = None  # of images
+    as_trained: bool = False  # nobody asked for `resize`: it is for images that need one
 
     @property
     def part(self) -> str:
@@ -39,8 +39,15 @@ class Wanted:
 
     def loaded(self, load: Callable[..., Any], **options: Any) -> tuple[Any, ...]:
         """What a function of `dipole.data` makes of it."""
+        from dipole.data.refusals import NotResizedError
+
         options = {"split": self.part, "on_bad_row": self.on_bad_row} | options
-        return (load(self.data, **options, **self.columns),)
+        try:
+            return (load(self.data, **options, **self.columns),)
+        except NotResizedError:
+            if not self.as_trained:
+                raise
+            return (load(self.data, **options | {"resize": None}, **self.columns),)
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class Data:
 @dataclass(frozen=True)
 class Task:
     """One task; `measure` is a function of (encoder, data, settings) that gives a `Result`, or
-    module:function of `dipole.evaluation.tasks`.
+    where one is: `module:function`, `file.py:function`.
 
     One of your own is `--task file.py:NAME`, or an entry point of `dipole.tasks`.
     """
@@ -69,9 +76,9 @@ class Task:
         """The result of this task for one encoder."""
         if callable(self.measure):
             return self.measure(encoder, *data, **settings)
-        module, _, name = self.measure.partition(":")
-        function = getattr(importlib.import_module(f"dipole.evaluation.{module}"), name)
-        return function(encoder, *data, **settings)
+        ours = {str(task.measure): str(task.measure) for task in TASKS.values()}
+        measure = find("task", self.measure, ours, package="dipole.evaluation")
+        return measure(encoder, *data, **settings)
 
 
 def _retrieval(wanted: Wanted) -> tuple[Any, ...]:

@@ -150,7 +150,43 @@ class Objective(Declared):
     __rmul__ = __mul__
 
 
-class Sum(Objective):
+class Over(Objective):
+    """What is made of other objectives: it takes and asks for what they do, and they are told what
+    it is told. A subclass writes `inner` and `forward`."""
+
+    def inner(self) -> Iterable[Objective]:
+        """The objectives that it is made of."""
+        raise NotImplementedError
+
+    def called(self, name: str) -> str:
+        """The tensor of the batch that the objectives take as `name`."""
+        return name
+
+    def inputs(self) -> dict[str, bool]:
+        """The inputs of all; needed is what one of them needs."""
+        merged: dict[str, bool] = {}
+        for objective in self.inner():
+            for name, needed in objective.inputs().items():
+                place = self.called(name)
+                merged[place] = merged.get(place, False) or needed
+        return merged
+
+    def asks(self) -> set[str]:
+        """What all of them ask."""
+        return {self.called(name) for objective in self.inner() for name in objective.asks()}
+
+    def pick(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """What they take, tokens beside the vectors of the same column."""
+        found = super().pick(batch)
+        return found | {name: batch[name] for name in self.asks() if name in batch}
+
+    def bind(self, examples: int) -> None:
+        """Each is told."""
+        for objective in self.inner():
+            objective.bind(examples)
+
+
+class Sum(Over):
     """Weighted sum of objectives; each is called with those inputs that its `forward` names.
 
     `parts` holds every part's last value by name, unweighted and detached, for a logger.
@@ -170,29 +206,9 @@ class Sum(Objective):
         counts = [bases[:i].count(base) for i, base in enumerate(bases)]
         return [f"{b}_{c + 1}" if c else b for b, c in zip(bases, counts, strict=True)]
 
-    def bind(self, examples: int) -> None:
-        """Every part is told."""
-        for term in self.terms:
-            assert isinstance(term, Objective)
-            term.bind(examples)
-
-    def inputs(self) -> dict[str, bool]:
-        """The inputs of all parts; needed is what one of them needs."""
-        merged: dict[str, bool] = {}
-        for term in self.terms:
-            assert isinstance(term, Objective)
-            for key, needed in term.inputs().items():
-                merged[key] = merged.get(key, False) or needed
-        return merged
-
-    def asks(self) -> set[str]:
-        """What all parts ask."""
-        return {name for term in self.terms for name in term.asks()}  # type: ignore[operator]
-
-    def pick(self, batch: Mapping[str, Any]) -> dict[str, Any]:
-        """What the parts take, tokens beside the vectors of the same column."""
-        found = super().pick(batch)
-        return found | {name: batch[name] for name in self.asks() if name in batch}
+    def inner(self) -> Iterable[Objective]:
+        """The parts."""
+        return [term for term in self.terms if isinstance(term, Objective)]
 
     def forward(self, *args: Tensor, **inputs: Tensor | None) -> Tensor:
         """Positional arguments are named as in the first part."""
@@ -204,12 +220,10 @@ class Sum(Objective):
 
     def values(self, *args: Tensor, **inputs: Tensor | None) -> list[Tensor]:
         """What every part says of a batch, unweighted."""
-        first, *_ = self.terms
-        assert isinstance(first, Objective)
+        first, *_ = self.inner()
         batch = dict(zip(first.inputs(), args, strict=False)) | inputs
         values = []
-        for name, term in zip(self.names(), self.terms, strict=True):
-            assert isinstance(term, Objective)
+        for name, term in zip(self.names(), self.inner(), strict=True):
             values.append(term(**term.pick(batch)))
             self.parts[name] = values[-1].detach()
         return values

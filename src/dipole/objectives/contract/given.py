@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
 from dipole.errors import InputError
 from dipole.lookup import nearest
-from dipole.objectives.contract.base import Objective
+from dipole.objectives.contract.base import Objective, Over
 
 # Where the content hashes of a column are, if not under its own name.
 _IDS = {"positive": "ids", "candidates": "candidate_ids"}
 
 
-class Given(Objective):
+class Given(Over):
     """`objective` with some inputs taken from other tensors: input -> name in the batch.
 
     What belongs to an input by its name follows: with negative=past, `negative_ids` is `past_ids`;
@@ -37,25 +37,22 @@ class Given(Objective):
         self.objective = objective
         # Tensor of the batch -> the input that it is, of those that were named.
         self.roles = {tensor: name for name, tensor in names.items()}
-        self.places = {name: _place(name, names) for name in known}
+        self.names = dict(names)
 
-    def inputs(self) -> dict[str, bool]:
-        """The tensors of the batch, by name."""
-        merged: dict[str, bool] = {}
-        for name, needed in self.objective.inputs().items():
-            place = self.places[name]
-            merged[place] = merged.get(place, False) or needed
-        return merged
+    def inner(self) -> Iterable[Objective]:
+        """The one."""
+        return [self.objective]
 
-    def bind(self, examples: int) -> None:
-        """The objective is told."""
-        self.objective.bind(examples)
+    def called(self, name: str) -> str:
+        """The tensor that is an input, or what is asked for beside one."""
+        return _place(name, self.names)
 
     def forward(self, *args: Tensor, **inputs: Tensor | None) -> Tensor:
         """Positional arguments are named as in `inputs`."""
         batch = dict(zip(self.inputs(), args, strict=False)) | inputs
-        found = {name: batch.get(place) for name, place in self.places.items()}
-        loss: Tensor = self.objective(**{k: v for k, v in found.items() if v is not None})
+        names = {*self.objective.inputs(), *self.objective.asks()}
+        found = {name: batch.get(self.called(name)) for name in names}
+        loss: Tensor = self.objective(**self.objective.pick(found))
         return loss
 
 

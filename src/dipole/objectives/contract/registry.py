@@ -1,4 +1,4 @@
-"""Objectives by name: `@register(...)` on the class; those of dipole have a line in `OBJECTIVES`.
+"""Objectives by name: `@register("NAME", ...)` on the class says it, `OBJECTIVES` reads it there.
 
 An objective of your own is known once its file is imported, or by its place: "my_file.py:MyLoss".
 """
@@ -7,97 +7,34 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from dipole.data.options import check_types
 from dipole.errors import InputError
 from dipole.kernels.settings import EXECUTORS
-from dipole.lookup import close_to, find, nearest
+from dipole.lookup import find, nearest
 from dipole.objectives.contract.base import Objective
 
 # The published systems: a room above this one, so looked up by its name.
 _SYSTEMS = "dipole.systems"
-# Registered name -> module:class in this package. A module is imported when its name is used.
-OBJECTIVES = {
-    "align-uniform": "pairs.align_uniform:AlignmentUniformity",
-    "amcl": "pairs.amcl:AMCL",
-    "barlow-twins": "dimensions.barlow_twins:BarlowTwins",
-    "bidirectional-margin": "labels.bidirectional_margin:BidirectionalMargin",
-    "binomial-deviance": "labels.binomial_deviance:BinomialDeviance",
-    "cacr": "views.cacr:CACR",
-    "cadet": "lists.cadet:Cadet",
-    "circle": "labels.circle:Circle",
-    "clip-rocket": "views.clip_rocket:CLIPRocket",
-    "clrcmd": "tokens.late_interaction:RelaxedMover",
-    "codiemb": "graded.codiemb:CoDiEmb",
-    "contrastive": "graded.contrastive:Contrastive",
-    "contrastive-batch": "graded.contrastive:BatchContrastive",
-    "cosent": "graded.cosent:CoSENT",
-    "cross-uniformity": "pairs.cross_uniformity:CrossUniformity",
-    "cwcl": "pairs.cwcl:CWCL",
-    "dcl": "pairs.dcl:DCL",
-    "dclr": "pairs.dclr:DCLR",
-    "dclw": "pairs.dcl:DCLW",
-    "degla": "pairs.degla:DeGLA",
-    "dse": "graded.dse:DSE",
-    "dual-queue": "pairs.queue_infonce:DualQueue",
-    "energy-hinge": "pairs.energy_hinge:EnergyHinge",
-    "focal-infonce": "pairs.focal:FocalInfoNCE",
-    "focal-sigmoid": "pairs.focal:FocalSigmoid",
-    "gml": "sets.gml:GML",
-    "gram": "views.gram:GRAM",
-    "groco": "views.groco:GroCo",
-    "gte": "pairs.gte:GTE",
-    "hn-nce": "pairs.hn_nce:HNNCE",
-    "hydra": "labels.hydra:Hydra",
-    "icnn": "labels.icnn:ICNN",
-    "infonce": "pairs.infonce:InfoNCE",
-    "isogclr": "pairs.isogclr:ISogCLR",
-    "kernel-infonce": "pairs.kernel_infonce:KernelInfoNCE",
-    "kl-listwise": "lists.listwise:KLListwise",
-    "late-interaction": "tokens.late_interaction:LateInteraction",
-    "lifted": "labels.lifted:Lifted",
-    "listmle": "lists.listmle:ListMLE",
-    "listnet": "lists.listwise:ListNet",
-    "logit-adjusted": "sets.gml:LogitAdjusted",
-    "macl": "pairs.macl:MACL",
-    "margin-mse": "lists.margin_mse:MarginMSE",
-    "metrix": "lists.metrix:Metrix",
-    "modalities": "views.modalities:Modalities",
-    "multi-similarity": "labels.multi_similarity:MultiSimilarity",
-    "mv-dhel": "views.multi_view:MVDHEL",
-    "mv-infonce": "views.multi_view:MVInfoNCE",
-    "n-pair": "pairs.n_pair:NPair",
-    "ntxent": "pairs.ntxent:NTXent",
-    "pearson": "graded.codiemb:Pearson",
-    "peg": "pairs.peg:PEG",
-    "poly-view": "views.poly_view:PolyView",
-    "preference-ranking": "graded.codiemb:PreferenceRanking",
-    "proto-triplet": "sets.prototypical:ProtoTriplet",
-    "prototypical": "sets.prototypical:Prototypical",
-    "queue-infonce": "pairs.queue_infonce:QueueInfoNCE",
-    "rank-kl": "graded.codiemb:RankKL",
-    "rank-n-contrast": "labels.rank_n_contrast:RankNContrast",
-    "sct": "pairs.sct:SCT",
-    "siamese": "pairs.siamese:Siamese",
-    "siglip": "pairs.sigmoid:Sigmoid",
-    "sogclr": "pairs.isogclr:SogCLR",
-    "sparc": "tokens.sparc:SPARC",
-    "stable-distill": "lists.stable_distill:StableDistill",
-    "supcon": "labels.supcon:SupCon",
-    "supremix": "labels.supremix:SupReMix",
-    "swalip": "views.clip_rocket:SwALIP",
-    "swav": "views.swav:SwAV",
-    "sycl": "lists.wasserstein:Wasserstein",
-    "team-up": "graded.team_up:TeamUp",
-    "triplet": "pairs.triplet:Triplet",
-    "triplet-batch": "pairs.triplet:BatchTriplet",
-    "vicreg": "dimensions.vicreg:VICReg",
-    "w-mse": "dimensions.w_mse:WMSE",
-    "weighted-infonce": "graded.weighted_infonce:WeightedInfoNCE",
-    "whitenedcse": "views.whitenedcse:WhitenedCSE",
-}
+_MARK = re.compile(r'^@register\(\s*"([^"]+)".*?^class (\w+)', re.MULTILINE | re.DOTALL)
+
+
+def listed(rooms: Path) -> dict[str, str]:
+    """Registered name -> module:class of what is marked in the files of these rooms, read as text:
+    a module is imported when its name is used."""
+    found = {
+        name: f"{file.parent.name}.{file.stem}:{cls}"
+        for file in rooms.glob("*/*.py")
+        for name, cls in _MARK.findall(file.read_text(encoding="utf-8"))
+    }
+    return dict(sorted(found.items()))
+
+
+OBJECTIVES = listed(Path(__file__).parents[1])
 
 _registered: dict[str, type[Objective]] = {}
 C = TypeVar("C", bound=type[Objective])
@@ -126,8 +63,6 @@ def register(
         taken = _registered.setdefault(name, cls)
         if (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
             raise InputError(f"register: found '{name}' for {cls}, expected a name not yet taken")
-        if cls.__module__.startswith("dipole.") and system != name:
-            _check_system(name, system)
         cls.name, cls.paper, cls.system, cls.form, cls.related = name, paper, system, form, related
         cls.rows, cls.executors = rows, executors
         return cls
@@ -151,14 +86,6 @@ def objective_class(name: str) -> type[Objective]:
         "objective", name, table, base=Objective, package="dipole.objectives"
     )
     return found
-
-
-def _check_system(name: str, system: str) -> None:
-    known = importlib.import_module(_SYSTEMS).ids()
-    if system not in known:
-        close = close_to(system, known)
-        hint = nearest(system, known) if close else "see dipole systems"
-        raise InputError(f"register: found system '{system}' of objective '{name}'; {hint}")
 
 
 def options(cls: type[Objective]) -> dict[str, Any]:

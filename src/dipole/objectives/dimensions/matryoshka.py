@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from dipole.errors import InputError
-from dipole.objectives.contract.base import Objective
+from dipole.objectives.contract.base import Objective, Over
 from dipole.objectives.contract.given import roles_of
 from dipole.objectives.maths import reduce
 
@@ -20,7 +20,7 @@ VECTORS = ("anchor", "positive", "negative", "candidates", "views", "queue", "su
 SHALLOW = ("anchor", "positive", "negative", "candidates")
 
 
-class Matryoshka(Objective):
+class Matryoshka(Over):
     """An objective l on the first k dimensions of every vector, for several k at once,
 
         L = sum_k w_k l(v[:k]) / sum_k w_k,     k in dims and the whole, w = 1 unless given,
@@ -40,14 +40,16 @@ class Matryoshka(Objective):
     `anchor_shallow`, `positive_shallow`, ... of the same shapes.
 
     Args:
-        objective: anything that takes vectors, a sum too.
+        objective: anything that takes vectors or tokens, a sum too.
         dims: sizes below the whole one.
         weights: one per size of `dims`, and one for the whole.
+        follow: the weight of KL; the authors' is that of each of four losses, here a mean: 1/4.
         detach: whether the deep vectors stand still in KL.
 
     Sources: Kusupati et al. 2022, Matryoshka Representation Learning, arXiv 2205.13147; Li et al.
-    2024, 2D Matryoshka Sentence Embeddings, arXiv 2402.14776 (which sums its terms, draws one k
-    per step, and has T = 1).
+    2024, 2D Matryoshka Sentence Embeddings, arXiv 2402.14776 (which sums the losses at one drawn k
+    and at the whole, in both layers, and KL, all with weight 1; T = 1; in SeanLee97/AnglE, release
+    of 23 February 2024, KL moves the deep vectors too).
 
     Example:
         >>> import torch
@@ -66,7 +68,7 @@ class Matryoshka(Objective):
         *,
         weights: Sequence[float] | None = None,
         layers: bool = False,
-        follow: float = 1.0,
+        follow: float = 0.25,
         temperature: float = 1.0,
         detach: bool = True,
     ) -> None:
@@ -85,35 +87,37 @@ class Matryoshka(Objective):
         self.weights = [1.0] * sizes if weights is None else list(weights)
         self.layers, self.follow, self.detach = layers, follow, detach
         self.temperature = temperature
+        if layers and (asked := objective.asks()):
+            raise InputError(
+                f"layers: found {type(objective).__name__}, which takes {min(asked)}; expected an "
+                "objective of vectors, which a shallow layer has too"
+            )
         copies = sizes * (2 if layers else 1)
         roles = roles_of(objective).items()
-        self.vectors = {*VECTORS, *(tensor for tensor, role in roles if role in VECTORS)}
+        vectors = {*VECTORS, *(tensor for tensor, role in roles if role in VECTORS)}
+        self.vectors = vectors | {f"{name}_tokens" for name in vectors}
         self.terms = torch.nn.ModuleList(
             [objective, *(copy.deepcopy(objective) for _ in range(copies - 1))]
         )
         self.parts: dict[str, Tensor] = {}
 
+    def inner(self) -> Iterable[Objective]:
+        """The copies."""
+        return [term for term in self.terms if isinstance(term, Objective)]
+
     def inputs(self) -> dict[str, bool]:
         """Those of the objective, and with `layers` the vectors of a shallow layer."""
-        first = self.terms[0]
-        assert isinstance(first, Objective)
-        found = dict(first.inputs())
+        found = super().inputs()
         if self.layers:
             found |= {"anchor": True} | {f"{name}_shallow": False for name in SHALLOW}
         return found
-
-    def bind(self, examples: int) -> None:
-        """Every copy is told."""
-        for term in self.terms:
-            assert isinstance(term, Objective)
-            term.bind(examples)
 
     def forward(self, *args: Tensor, **inputs: Tensor | None) -> Tensor:
         """The loss of a batch; positional arguments are named as in the objective."""
         named = dict(zip(self.inputs(), args, strict=False)) | inputs
         batch = {name: value for name, value in named.items() if value is not None}
         deep = {name: value for name, value in batch.items() if not name.endswith("_shallow")}
-        terms, count = list(self.terms), len(self.weights)
+        terms, count = list(self.inner()), len(self.weights)
         loss = self._sizes(deep, terms[:count], "")
         if not self.layers:
             return loss
@@ -122,13 +126,12 @@ class Matryoshka(Objective):
         self.parts["follow"] = follows.detach()
         return (loss + other) / 2 + self.follow * follows
 
-    def _sizes(self, batch: dict[str, Tensor], terms: list[torch.nn.Module], note: str) -> Tensor:
+    def _sizes(self, batch: dict[str, Tensor], terms: list[Objective], note: str) -> Tensor:
         whole = next(batch[name].shape[-1] for name in VECTORS if name in batch)
         if self.dims and self.dims[-1] >= whole:
             raise InputError(f"dims: found {self.dims[-1]}, expected below {whole}, the whole size")
         total: Tensor | None = None
         for k, weight, term in zip((*self.dims, whole), self.weights, terms, strict=True):
-            assert isinstance(term, Objective)
             cut = {
                 name: first_dims(value, k) if name in self.vectors else value
                 for name, value in batch.items()

@@ -30,9 +30,11 @@ class DSE(Objective):
         L_i = distil sum_c (y_ic - t_ic)^2 + (1 - distil) T_i,
         T_i = - log softmax_c(y_i)[label_i],    or, of one number, (y_i - score_i)^2.
 
-    Without labels (or scores) it is the first part alone, without a teacher the second. The head,
-    a `PairHead`, is learnt; `objective.head(u, v)` then judges pairs of vectors that were encoded
-    once each. outputs: C classes, or 1 for a graded score.
+    Without labels (or scores) it is the first part alone, without a teacher the second. `distil` is
+    1/2 where both are there; a number above 0 that is given needs a teacher. A score and what the
+    teacher says of the pair are of one unit, as the head is to give both. The head, a `PairHead`,
+    is learnt; `objective.head(u, v)` then judges pairs of vectors that were encoded once each.
+    outputs: C classes, or 1 for a graded score.
     Shapes: anchor, positive (n, dim), not normalised; teacher_scores (n, outputs); labels (n,), 0
     to C - 1; scores (n,).
 
@@ -47,11 +49,15 @@ class DSE(Objective):
     dim: Count = 384
     outputs: Count = 1
     hidden: Count = 512
-    distil: Share = 0.5
+    distil: Share | None = None
     seed: int = 0
 
     def make(self) -> None:
         self.head = PairHead(self.dim, self.outputs, self.hidden, self.seed)
+
+    def inputs(self) -> dict[str, bool]:
+        """A training that says how much to distil needs what is distilled."""
+        return super().inputs() | {"teacher_scores": bool(self.distil)}
 
     def forward(
         self,
@@ -88,7 +94,8 @@ class DSE(Objective):
         if teacher_scores is not None:
             taught = (logits - teacher_scores.detach().to(logits.dtype)).square().sum(1)
         if truth is not None and taught is not None:
-            return reduce(self.distil * taught + (1 - self.distil) * truth, self.reduction)
+            share = 0.5 if self.distil is None else self.distil
+            return reduce(share * taught + (1 - share) * truth, self.reduction)
         only = taught if truth is None else truth
         if only is None:
             wanted = "labels" if self.outputs > 1 else "scores"

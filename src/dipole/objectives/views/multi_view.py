@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from itertools import combinations
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from dipole.errors import InputError
 from dipole.kernels import INDEX, Mask, different, lse, pairs
-from dipole.objectives.contract.base import Objective, Temperature
+from dipole.objectives.contract.base import Objective, Over, Temperature, forward_inputs
 from dipole.objectives.contract.checks import check
 from dipole.objectives.contract.registry import register
 from dipole.objectives.maths import log_add, others, reduce, unit
@@ -92,7 +93,7 @@ class MVDHEL(Objective):
         return reduce(spread - near, self.reduction, counted=torch.isfinite(spread))
 
 
-class EveryPair(Objective):
+class EveryPair(Over):
     """The baseline of both: the mean of a two-view objective over all pairs of views.
 
     Example:
@@ -105,6 +106,18 @@ class EveryPair(Objective):
     def __init__(self, objective: Objective) -> None:
         super().__init__()
         self.objective = objective
+
+    def inner(self) -> Iterable[Objective]:
+        """The one."""
+        return [self.objective]
+
+    def inputs(self) -> dict[str, bool]:
+        """Views, and what holds for all of them."""
+        return forward_inputs(type(self).forward)
+
+    def asks(self) -> set[str]:
+        """Nothing: of views there are vectors alone."""
+        return set()
 
     def forward(self, views: Tensor, ids: Tensor | None = None) -> Tensor:
         """Shapes: views (v, n, d), v >= 2; ids (n,), for objectives that take them."""

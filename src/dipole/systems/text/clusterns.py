@@ -26,16 +26,16 @@ ARMS = ("simcse", "clusterns")
 
 
 def families(part: str, quick: bool) -> tuple[list[str], np.ndarray]:
-    """Questions to a bank and the intent of each: the first 40 of BANKING77, a third to test.
+    """Questions to a bank and their intents, the first 40 of BANKING77; a third is for the test.
 
-    A quick run takes docstrings, each beside itself without its last words.
+    A quick run takes docstrings, each followed by itself without its last word, four to a family.
     """
     if quick:
         texts = [text for whole in docstrings(QUICK) for text in (whole, whole.rsplit(" ", 1)[0])]
         return texts, np.repeat(np.arange(len(texts) // 4), 4)[: len(texts)]
     whole = load_labeled("banking77/train.csv", input="text", label="category")
     names, intent = np.unique(list(whole.column("label")), return_inverse=True)
-    place = np.zeros(len(intent), dtype=np.int64)  # the how manieth of its intent
+    place = np.zeros(len(intent), dtype=np.int64)  # its number within its intent
     for name in range(len(names)):
         rows = np.flatnonzero(intent == name)
         place[rows] = np.random.default_rng(name).permutation(len(rows))
@@ -45,7 +45,7 @@ def families(part: str, quick: bool) -> tuple[list[str], np.ndarray]:
 
 
 class Watched(nn.Module):
-    """An objective that also counts what its batches take for false negatives."""
+    """An objective that also counts which pairs of its batches are taken for false negatives."""
 
     def __init__(self, objective: nn.Module, family: np.ndarray) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class Watched(nn.Module):
 
 
 def experiment(seed: int, quick: bool) -> dict[str, float]:
-    """Of both arms: agreement of clusters with families, and Spearman of another training."""
+    """Of both arms: how far clusters agree with families, and Spearman of another training."""
     from dipole.evaluation.tasks.clustering import evaluate_clustering
     from dipole.training.build import build_objective
     from dipole.training.config import make_config
@@ -110,8 +110,8 @@ SYSTEM = System(
         "Deng et al. 2023, Clustering-Aware Negative Sampling for Unsupervised Sentence "
         "Representation, arXiv 2305.09892"
     ),
-    # second-nearest centroids as negatives, a band in a cluster; centroids follow every batch (128
-    # of them for batches of 256), as published, and are not computed anew
+    # As published: the second-nearest centroid is a negative, pairs of one cluster are kept within
+    # a band, and the 128 centroids follow every batch of 256 and are never computed anew.
     recipe=Recipe(
         wants=["texts"],
         view=["same"],

@@ -3,10 +3,11 @@
     dipole train --recipe gte --encoder FOLDER --data weak.csv --source other.csv \\
         --source good.csv:negative=[wrong],stage=2 --out runs/gte
 
-Batches are of one source each, source k with the share n_k^0.5 of them: first weak pairs in large
-batches, then `stage=2`, pairs with hard negatives in small ones at a tenth of the rate. Where no
-source is marked both stages have all. Rates and the size of batches are for a pretrained
-transformer; how long each stage is, is for the user to say (the paper's: 50,000 steps, 1 epoch).
+Every batch is of one source, which is drawn in proportion to the square root of its size. The first
+stage has weak pairs in large batches; the second, of the sources marked `stage=2`, pairs with hard
+negatives in small batches at a tenth of the rate. If no source is marked, both stages have all.
+Rates and batch sizes are for a pretrained transformer; how long each stage runs is yours to choose
+(in the paper 50,000 steps and 1 epoch).
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 
 @cache
 def mixture(part: str, quick: bool) -> Pairs:
-    """Docstring and code, comment and the lines after it, symbol's name in HTML and in Unicode."""
+    """Pairs of a docstring and its code, a comment and the lines after it, a symbol's two names."""
     code = short_code(part, False)
     made: dict[str, Rows] = {
         "code": list(zip(code.column("anchor"), code.column("positive"), strict=True)),
@@ -87,7 +88,7 @@ def commented(source: str) -> Iterator[tuple[str, str]]:
 
 
 def symbols(part: str) -> Rows:
-    """HTML's name of a character and the name that Unicode has for it."""
+    """The names of a character in HTML and in Unicode."""
     from html.entities import html5
 
     rows, seen = [], set()
@@ -113,7 +114,7 @@ def sources_of(pairs: Pairs) -> np.ndarray:
 
 
 def per_source(encoder: Encoder, quick: bool, metric: str = "Recall@1") -> list[np.ndarray]:
-    """Is a test anchor's positive found among those of its own source? An array per source."""
+    """Whether each test anchor finds its positive within its own source; an array per source."""
     test = mixture("test", quick)
     source = sources_of(test)
     return [found(encoder, test.select(np.flatnonzero(source == s)), metric) for s in SIZES]

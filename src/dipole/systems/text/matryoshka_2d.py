@@ -86,7 +86,8 @@ def from_base(seed: int) -> float:
 
 
 # For a transformer (--encoder FOLDER) of more than 256 dimensions. A step draws a layer and trains
-# all sizes, where the paper draws one of them too.
+# all sizes, where the paper draws one of them too; KL has a fourth of the weight of all losses
+# together, as there.
 RECIPE = Recipe(
     wants=["pairs", "triplets"],
     objective="infonce",

@@ -179,11 +179,11 @@ class DomainExperts(TransformerText):
         numbers = [numbers[0] for _, numbers in rows]
         return features | {"routes": torch.tensor(numbers, dtype=torch.int64)[:, None]}
 
-    def _pooled_part(self, features: Features) -> Tensor:
+    def _run(self, features: Features, **asked: bool) -> Any:
         features = dict(features)
         token = _ROUTES.set(features.pop("routes")[:, 0])
         try:
-            return super()._pooled_part(features)
+            return super()._run(features, **asked)
         finally:
             _ROUTES.reset(token)
 

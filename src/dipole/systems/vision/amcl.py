@@ -44,6 +44,7 @@ SYSTEM = System(
         encoder_options={"head": None},
         view=["strong"],
         objective="amcl",
+        objective_options={"dim": 128},  # the heads', whatever the encoder's
         parts=[{"dipole.systems.vision.amcl:Heads": {}}],
     ),
 )

@@ -1,8 +1,8 @@
 """The review's framework: what is similar, which negatives, which towers, which head, which loss.
 
 Its axes are the settings of `dipole train`: data and `--view` (what is similar), `--part` and
-negatives (which are not), `--encoder` and teachers (encoder regime), `head`, and the objective,
-of the families below.
+negatives (what is not), `--encoder`, `--locked` and teachers (the towers), `--encoder-option
+head=`, and the objective, of the families below.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dipole.systems.base import System
 # Family of losses -> the objective that is it.
 FAMILIES = {
     "energy": "contrastive",
-    "energy, batch": "batch-contrastive",
+    "energy, batch": "contrastive-batch",
     "triplet": "triplet",
-    "triplet, batch": "batch-triplet",
+    "triplet, batch": "triplet-batch",
     "n-pair": "n-pair",
     "nce": "siglip",
     "infonce": "infonce",

@@ -1,4 +1,10 @@
-"""SuSana Distancia: queries near their class's prototype, by a margin nearer than any other's."""
+"""SuSana Distancia: queries near their class's prototype, by a margin nearer than any other's, and
+every row of an episode among neighbours of its own class.
+
+How the paper weighs its two losses, and whether it adds them, could not be confirmed: our reading
+has both beside the prototypical loss with weight 1. `--objective "prototypical + proto-triplet"`
+leaves the score of neighbours out.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +19,11 @@ from dipole.training.recipe import Recipe
 
 
 class Episode(Part):
-    """The first `shots` rows of each class in the batch as `support`, the others as anchors."""
+    """The first `shots` rows of each class in the batch as `support`, the others as anchors; all of
+    them as one view, `episode`."""
 
     takes = ("anchor", "labels", "rows")
-    gives = ("anchor", "labels", "support", "support_labels")
+    gives = ("anchor", "labels", "support", "support_labels", "episode", "episode_labels")
 
     shots: Count = 5
 
@@ -36,6 +43,8 @@ class Episode(Part):
             "labels": batch["labels"][~is_support],
             "support": batch["anchor"][is_support],
             "support_labels": batch["labels"][is_support],
+            "episode": batch["anchor"][None],
+            "episode_labels": batch["labels"],
         }
 
 
@@ -47,7 +56,7 @@ SYSTEM = System(
     # Five classes of 5 shots and 15 queries each. One view: a query is no view of its support.
     recipe=Recipe(
         wants=["labelled"],
-        objective="prototypical + proto-triplet",
+        objective="prototypical + proto-triplet + icnn(views=episode, labels=episode_labels)",
         view=["same*1"],
         parts=[{f"{__name__}:Episode": {"shots": 5}}],
         sampler="classes",

@@ -12,7 +12,9 @@ SYSTEM = System(
         "Assignments, arXiv 2006.09882"
     ),
     # Two full crops and six small ones; the prototypes stand still for the first epoch of 400, the
-    # queue of small batches waits for 15.
+    # queue of small batches waits for 15 (facebookresearch/swav, swav_400ep_bs256_pretrain.sh). The
+    # rate is for SGD in LARC, trust 0.001 and unclipped, which is LARS but that it scales biases
+    # and normalisation too; their cosine ends at a thousandth of the rate, ours at 0.
     recipe=Recipe(
         wants=["images"],
         encoder="conv",
@@ -22,7 +24,7 @@ SYSTEM = System(
         objective_options={"still": 1 / 400},
         temperature=0.1,
         batch_size=256,
-        optimizer="sgd",
+        optimizer="lars",
         optimizer_options={"momentum": 0.9},
         learning_rate=0.6,
         schedule="cosine",

@@ -66,7 +66,7 @@ def split(groups: Iterable[dict[str, Any]], towers: nn.Module) -> list[dict[str,
     """Every group as two, those of Muon and those of AdamW."""
     mine: set[nn.Parameter] = set()
     for name, module in towers.named_modules():
-        if name.startswith(("encoder.", "step.")) and isinstance(module, _LAYERS):
+        if name.startswith("encoder.") and isinstance(module, _LAYERS):
             own = module.named_parameters(recurse=False)
             mine |= {p for name, p in own if name in _NAMES and p.ndim == 2}
     found = []

@@ -32,20 +32,19 @@ class Layers(Part):
         return "anchor_shallow" in inputs
 
     def bind(self, setup: Setup) -> None:
-        layers = getattr(setup.encoder, "layers", 0)
-        if layers < 2:
+        self.count, self.seed = setup.encoder.shallow_layers(), setup.seed
+        if not self.count:
             raise InputError(
-                f"layers: found {type(setup.encoder).__name__} with {layers or 'no'} layers to "
-                "show; expected a transformer of 2 or more"
+                f"layers: found {type(setup.encoder).__name__} with no layer below its last to "
+                "show; expected a transformer of 2 layers or more"
             )
         self._encoder = [setup.encoder]  # in a list: its weights are not this module's
-        self.count, self.seed = layers, setup.seed
 
     def encode(self, columns: Mapping[str, list[Features]]) -> dict[str, Tensor]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + int(self.steps))
-        layer = int(torch.randint(1, self.count, (), generator=generator))
+        layer = int(torch.randint(1, self.count + 1, (), generator=generator))
         (encoder,) = self._encoder
-        encoder.shallow = layer  # type: ignore[assignment]
+        encoder.shallow = layer
         return {}
 
     def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -58,5 +57,5 @@ class Layers(Part):
     def after_step(self) -> None:
         # Not before: the gradient cache encodes again in the backward.
         (encoder,) = self._encoder
-        encoder.shallow = None  # type: ignore[assignment]
+        encoder.shallow = None
         self.steps += 1

@@ -17,19 +17,10 @@ from dipole.data.options import check_types
 from dipole.declared import Declared
 from dipole.errors import InputError
 from dipole.lookup import find, nearest
-from dipole.training.formats import PYTHON
-from dipole.training.naming import read_named
+from dipole.training.formats import PYTHON, given_again
+from dipole.training.naming import PARTS, read_named
 from dipole.training.parts.base import Part
 
-# Name -> module:class of this package.
-PARTS = {
-    "centroids": "centroids:Centroids",
-    "classes": "classes:Classes",
-    "mixed": "queue:Mixed",
-    "pseudo-labels": "pseudo_labels:PseudoLabels",
-    "queue": "queue:Queue",
-    "teacher": "teacher:Teacher",
-}
 # A name with a setting that makes it another class.
 OTHERWISE = {
     "teacher:model": "stored_teacher:StoredTeacher",
@@ -58,14 +49,9 @@ def made(parts: Iterable[Entry]) -> list[Part]:
     """The parts themselves, as they are before a training; an object is copied, so that two
     trainings share nothing."""
     return [
-        copied(part) if isinstance(part, Part) else make(*next(iter(part.items())))
+        copy.deepcopy(part) if isinstance(part, Part) else make(*next(iter(part.items())))
         for part in parts
     ]
-
-
-def copied(module: M) -> M:
-    """An object of Python's as it is before a training."""
-    return copy.deepcopy(module)
 
 
 def described(parts: Iterable[Entry]) -> list[Any]:
@@ -126,11 +112,7 @@ def _class_name(cls: type[Part]) -> str:
 
 def _entry(given: Any) -> Entry:
     name, settings = read(given)
-    if name.startswith(PYTHON):
-        raise InputError(
-            f"parts: the run was given {name.removeprefix(PYTHON)}; expected the same to go on: "
-            "fit(parts=[...])"
-        )
+    given_again("parts", name, "fit(parts=[...])")
     part = make(name, settings)
     whole = part.settings() if part.declared else {}  # defaults too: they may be others one day
     return {name: {k: v for k, v in whole.items() if isinstance(v, _PLAIN)} | settings}

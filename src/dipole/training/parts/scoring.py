@@ -128,7 +128,8 @@ def load_judge(model: str) -> Any:
     if model == "bm25":
         raise InputError("judge: found bm25, words as a judge; expected a run or a model")
     if is_place(model):
-        return SimpleNamespace(score=checked(_own(model)[0], model))
+        made, mark = _own(model)
+        return SimpleNamespace(score=checked(made, model), made_of=mark)
     from dipole.encoders import load_encoder
 
     return _loaded(model) if reads_pairs(model) else load_encoder(model)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dipole.data.cache import cache_folder, digest, new_entry
 from dipole.encoders.base import Encoder, Role, fingerprint
+from dipole.encoders.once import Once
 from dipole.errors import InputError
 from dipole.training.batches import ENCODED, LISTS, VIEWED, padded
 from dipole.training.parts.base import Part, Setup
@@ -29,10 +30,10 @@ BLOCK = 16384
 class StoredTeacher(Part):
     """The vectors of a frozen teacher as `teacher_anchor`, `teacher_positive` and so on.
 
-    `model` is a folder, a hub id or an encoder. The vectors are made before the first step and kept
-    in the cache folder under the teacher's fingerprint, so another run with this teacher and data
-    starts at once. In training they are rows of a memory-mapped file: a large teacher costs
-    nothing per step.
+    `model` is a folder, a hub id or an encoder. The vectors are made before the first step, of
+    every different input once, and kept in the cache folder under the teacher's fingerprint:
+    another run with this teacher and data starts at once. In training they are rows of a
+    memory-mapped file: a large teacher costs nothing per step.
     """
 
     # And the mask of the data's own lists: those that `Lists` makes are of these vectors.
@@ -61,13 +62,13 @@ class StoredTeacher(Part):
         teacher = load_encoder(self.model) if isinstance(self.model, str) else self.model
         self._made_of = fingerprint(teacher)
         self.dim = teacher.dim
-        self._columns: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._columns: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
         fields = setup.examples.FIELDS
         names = [(field, *ENCODED[field]) for field in ENCODED if field in fields]
         names += [(f, view_name(i), "document") for f in VIEWED if f in fields for i in range(2)]
         for field, argument, role in names:
-            stored = _stored(teacher, self._made_of, setup, field, role)
-            self._columns[argument] = stored, _starts(setup.examples, field)
+            stored, which = _stored(teacher, self._made_of, setup, field, role)
+            self._columns[argument] = stored, which, _starts(setup.examples, field)
 
     def made_of(self) -> tuple[str, str]:
         return self.model if isinstance(self.model, str) else "teacher", self._made_of
@@ -75,9 +76,9 @@ class StoredTeacher(Part):
     def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         rows = batch["rows"].cpu().numpy()
         made = {}
-        for name, (stored, starts) in self._columns.items():
+        for name, (stored, which, starts) in self._columns.items():
             places = [np.arange(starts[row], starts[row + 1]) for row in rows]
-            vectors = torch.from_numpy(np.asarray(stored[np.concatenate(places)]))
+            vectors = torch.from_numpy(np.asarray(stored[which[np.concatenate(places)]]))
             if name == "negative" and "negative_there" in batch:
                 vectors = vectors[batch["negative_there"].cpu()]
             vectors = vectors.to(batch["rows"].device)
@@ -100,31 +101,33 @@ def stored_vectors(
 ) -> np.ndarray:
     """The vectors of a field of examples, made once and kept in the cache folder."""
     setup = Setup(teacher, examples, {}, show_progress=show_progress)
-    return _stored(teacher, fingerprint(teacher), setup, field, role)
+    stored, which = _stored(teacher, fingerprint(teacher), setup, field, role)
+    found: np.ndarray = stored[which]
+    return found
 
 
-def _stored(teacher: Encoder, fingerprint: str, setup: Setup, field: str, role: Role) -> np.ndarray:
-    """The memory-mapped vectors of a field, made if nobody has."""
-    made_of = fingerprint, role, _digest(setup.examples, field)
-    name = f"{digest(*made_of)}-vectors"
+def _stored(
+    teacher: Encoder, fingerprint: str, setup: Setup, field: str, role: Role
+) -> tuple[np.ndarray, np.ndarray]:
+    """The vectors of the different inputs of a field, memory-mapped and made if nobody has, and
+    which of them each input is."""
+    column: Any = setup.examples.column(field)
+    if field in LISTS:
+        once = Once(list(chain.from_iterable(column)))
+    else:
+        once = Once(column, setup.examples.keys(field, exact=True))
+    name = f"{digest(fingerprint, role, sha256(once.keys.tobytes()).hexdigest())}-vectors"
     path = cache_folder() / name / "vectors.npy"
 
     def make() -> None:
         if path.exists():
             return
-        column: Any = setup.examples.column(field)
-        if field in LISTS:
-            column = list(chain.from_iterable(column))
         with new_entry(name) as folder:
-            _encode(teacher, column, role, folder / path.name, setup.show_progress)
+            _encode(teacher, once.inputs, role, folder / path.name, setup.show_progress)
 
     together(make)
     found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    return found
-
-
-def _digest(examples: Examples, field: str) -> str:
-    return sha256(examples.keys(field, exact=True).tobytes()).hexdigest()
+    return found, once.rows
 
 
 def _encode(teacher: Encoder, inputs: Any, role: Role, path: Path, show_progress: bool) -> None:

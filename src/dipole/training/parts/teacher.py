@@ -70,6 +70,8 @@ class Teacher(Part):
         read = {name for part in setup.parts for name in part.needed() if name.startswith(own)}
         self._inputs = {name for name in setup.inputs if name.startswith(PREFIX)}
         self._inputs |= {PREFIX + name.removeprefix(own) for name in read}
+        if f"{PREFIX}candidates" in self._inputs:  # lists are made of these
+            self._inputs |= {f"{PREFIX}positive", f"{PREFIX}negative"}
         if self.queue_only:
             self._inputs |= {PREFIX + queue.holds.removeprefix(PREFIX) for queue in queues}
         self.beside = self.queue_only or self.gives_scores or bool(self._inputs) or bool(self.name)

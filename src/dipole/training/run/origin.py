@@ -14,6 +14,7 @@ from dipole.data.fingerprint import fingerprint, joined_fingerprint, read_finger
 from dipole.data.functions import is_function
 from dipole.errors import InputError
 from dipole.files import write_text
+from dipole.training.formats import PYTHON
 
 if TYPE_CHECKING:
     from dipole.training.config import Config
@@ -142,4 +143,4 @@ def _changes(
 
 def _name(value: str) -> str:
     """An object of Python is called by what it is."""
-    return value.removeprefix("python: ")
+    return value.removeprefix(PYTHON)

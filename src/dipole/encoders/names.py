@@ -1,0 +1,48 @@
+"""The encoders of ours by name; a module is imported when its name is used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dipole.lookup import find
+
+if TYPE_CHECKING:
+    from dipole.encoders.base import Encoder
+
+# Name -> module:class; `from_inputs(queries, documents, **options)` makes a new one.
+NEW = {
+    "static": "static_text:StaticText",
+    "conv": "conv:ConvImage",
+    "resnet": "resnet:ResNetImage",
+    "vit": "vit:ViTImage",
+    "perceptron": "perceptron:PerceptronImage",
+    "two-towers": "two_towers:TwoTowers",
+    "towers": "named_towers:NamedTowers",
+    "layers": "layers_text:LayersText",
+}
+# The class that a saved folder's config.json names -> module:class; it has `load(folder)`.
+SAVED = {
+    "StaticText": "static_text:StaticText",
+    "TransformerText": "transformer_text:TransformerText",
+    "AdaptedText": "adapters:AdaptedText",
+    "LayersText": "layers_text:LayersText",
+    "ConvImage": "conv:ConvImage",
+    "ResNetImage": "resnet:ResNetImage",
+    "ViTImage": "vit:ViTImage",
+    "PerceptronImage": "perceptron:PerceptronImage",
+    "TwoTowers": "two_towers:TwoTowers",
+    "NamedTowers": "named_towers:NamedTowers",
+}
+
+
+def new_classes() -> dict[str, type[Encoder]]:
+    """Those that are made from scratch."""
+    return {name: find("encoder", name, NEW, package=__package__) for name in NEW}
+
+
+def saved_class(name: str) -> type[Encoder] | None:
+    """The class that reads a folder of this kind, or None."""
+    if name not in SAVED:
+        return None
+    found: type[Encoder] = find("encoder", name, SAVED, package=__package__)
+    return found
