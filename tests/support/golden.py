@@ -88,7 +88,8 @@ def _is_plain(settings: Any) -> bool:
     encoder = settings.get("encoder", "")
     is_pretrained = encoder == "layers" or encoder.endswith(":DomainExperts")
     is_made = not is_pretrained and "adapter" not in settings
-    return is_made and {"stages", "matryoshka_layers"}.isdisjoint(settings)
+    is_of_layers = "matryoshka.layers" in settings.get("objective_options", {})
+    return is_made and "stages" not in settings and not is_of_layers
 
 
 def _trained(name: str) -> dict[str, float]:

@@ -76,6 +76,12 @@ RUNS = {
         "objective": "infonce + 0.1 * multi-similarity",
         "parts": ["pseudo-labels:clusters=4,every=1"],
     },
+    "groups found anew by steps": {
+        "sampler": "clusters",
+        "sampler_options": {"clusters": 5, "every": "3steps"},
+        "objective": "infonce + 0.1 * multi-similarity",
+        "parts": ["pseudo-labels:clusters=4,every=2steps"],
+    },
     "step": {"step": f"{__file__}:Spelling", "chunk": 3, "parts": ["queue:size=20"]},
     "sources": {
         "graded": {"objective": "pearson", "share": 0.4},

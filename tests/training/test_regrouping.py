@@ -8,6 +8,7 @@ import torch
 
 import dipole
 from dipole.errors import InputError
+from dipole.training.every import Every
 from dipole.training.regrouping import Regrouped
 from support.killing import killed_at
 from support.tiny import word_pairs
@@ -22,6 +23,23 @@ RUNS = {
     "pseudo-labels": {
         "parts": ["pseudo-labels:clusters=6,every=0.5"],
         "objective": "multi-similarity",
+    },
+    "clusters by steps": {
+        "sampler": "clusters",
+        "sampler_options": {"clusters": 5, "every": "4steps"},
+    },
+    "neighbours by epochs": {
+        "sampler": "neighbours",
+        "sampler_options": {"community": 4, "skip": 0, "neighbours": 9, "every": "2epochs"},
+    },
+    "pseudo-labels by steps": {
+        "parts": ["pseudo-labels:clusters=6,every=5steps"],
+        "objective": "multi-similarity",
+    },
+    "centroids by steps": {
+        "parts": ["centroids:count=5,every=5steps"],
+        "objective": "infonce + 0.1 * bidirectional-margin",
+        "objective_options": {"infonce.symmetric": False},
     },
     "centroids": {
         "parts": ["centroids:count=5,every=1"],
@@ -52,7 +70,10 @@ def test_killed_and_resumed_it_ends_the_same(tiny_encoder, tmp_path, monkeypatch
         assert value.equal(weights(resumed)[key])
 
 
-@pytest.mark.parametrize("name", ["clusters", "pseudo-labels", "centroids"])
+@pytest.mark.parametrize(
+    "name",
+    ["clusters", "pseudo-labels", "centroids", "clusters by steps", "pseudo-labels by steps"],
+)
 def test_what_is_found_anew_changes_the_training(tiny_encoder, tmp_path, name):
     settings = copy.deepcopy(RUNS[name])
     if "sampler" in settings:
@@ -64,20 +85,30 @@ def test_what_is_found_anew_changes_the_training(tiny_encoder, tmp_path, name):
     assert not weights(once)["linear.weight"].equal(weights(often)["linear.weight"])
 
 
-def test_groups_are_those_of_the_encoder_as_it_is(tiny_encoder, tmp_path, monkeypatch):
-    """After the last step of the epoch, and before the next."""
+@pytest.mark.parametrize(
+    ("name", "at"), [("clusters", [6, 12]), ("clusters by steps", [4, 8, 12, 16])]
+)
+def test_groups_are_those_of_the_encoder_as_it_is(tiny_encoder, tmp_path, monkeypatch, name, at):
+    """After the last step for which the ones before hold, and before the next."""
     from dipole.training.loop import Trainer
 
     seen, regroup, step = [], Regrouped.regroup, Trainer._step
-    monkeypatch.setattr(Regrouped, "regroup", lambda self, at: (seen.append(at), regroup(self, at)))
+
+    def regrouping(self, epoch, start, step):
+        seen.append(step)
+        regroup(self, epoch, start, step)
+
+    monkeypatch.setattr(Regrouped, "regroup", regrouping)
 
     def watched(self, batch):
         seen.append("step")
         return step(self, batch)
 
     monkeypatch.setattr(Trainer, "_step", watched)
-    fit(tiny_encoder, tmp_path / "run", RUNS["clusters"])
-    assert seen == [*["step"] * 6, 6, *["step"] * 6, 12, *["step"] * 6]
+    fit(tiny_encoder, tmp_path / "run", RUNS[name])
+    ends = zip([0, *at], [*at, 18], strict=True)
+    expected = [what for a, b in ends for what in [*["step"] * (b - a), b]]
+    assert seen == expected[:-1]
 
 
 def test_every_row_meets_once_an_epoch(tiny_encoder, tmp_path, monkeypatch):
@@ -117,6 +148,22 @@ def test_pseudo_labels_are_by_row_and_of_the_model(tiny_encoder, tmp_path):
             {"sampler": "clusters", "sampler_options": {"every": "x"}},
             "'every': found 'x'",
         ),
+        (
+            {"sampler": "clusters", "sampler_options": {"every": "9stepps"}},
+            "sampler option 'every': found '9stepps'; expected epochs, as 2, or 500steps",
+        ),
+        (
+            {"sampler": "clusters", "sampler_options": {"every": "0.5epochs"}},
+            "'every': found 0.5epochs; expected 1 epoch or more, or 500steps",
+        ),
+        (
+            {"parts": ["pseudo-labels:clusters=3,every=0steps"], "objective": "supcon"},
+            "part pseudo-labels: every: found '0steps'; expected epochs",
+        ),
+        (
+            {"parts": ["centroids:count=3,every=1.5steps"]},
+            "part centroids: every: found '1.5steps'; expected a whole number of steps",
+        ),
         ({"sampler_options": {"every": 1}}, "sampler option 'every': unique has no such setting"),
         (
             {"parts": ["pseudo-labels:clusters=99"], "objective": "multi-similarity"},
@@ -135,6 +182,51 @@ def test_what_cannot_be_is_one_line(tiny_encoder, tmp_path, settings, message):
     assert message in str(error.value)
 
 
+def test_by_steps_an_epoch_goes_on_where_it_was():
+    """With the groups that it had, it has the batches that it had: every row once."""
+    from dipole.sampling.grouped import GroupsTogether
+    from dipole.training.shares import Batches
+
+    def plan(every):
+        groups = np.arange(24) % 3
+        find = groups.copy
+        plans = [
+            Regrouped(groups, lambda g: GroupsTogether(g, 4), find, Every.read(one))
+            for one in every
+        ]
+        return Batches(plans, [24] * len(every), [None] * len(every))
+
+    def batches(every):
+        made, steps = plan(every), []
+        while len(steps) < 30:
+            steps += made.steps(len(steps), 30)
+            if len(steps) < 30:
+                made.regroup(len(steps))
+        assert [step for step, _ in steps] == list(range(30))
+        return [rows.tolist() for _, rows in steps]
+
+    assert batches(["4steps"]) == batches([99])
+    assert batches(["5steps", 1]) == batches([99, 99])
+
+
+def test_by_steps_other_groups_hold_at_once():
+    from dipole.sampling.grouped import GroupsTogether
+    from dipole.training.shares import Batches
+
+    later = np.arange(24) // 8
+    regrouped = Regrouped(
+        np.arange(24) % 3, lambda g: GroupsTogether(g, 4), lambda: later, Every.read("4steps")
+    )
+    plan = Batches([regrouped], [24], [None])
+    first = [rows for _, rows in plan.steps(0, 12)]
+    assert len(first) == 4
+    assert all(len(set(rows % 3)) == 1 for rows in first)
+    plan.regroup(4)
+    second = [rows for _, rows in plan.steps(4, 12)]
+    assert len(second) == 4
+    assert all(len(set(rows // 8)) == 1 for rows in second)
+
+
 def test_other_data_have_other_groups(tiny_encoder, tmp_path, monkeypatch):
     out = tmp_path / "stopped"
     killed_at(monkeypatch, 8, fit, tiny_encoder, out, RUNS["clusters"])
@@ -150,7 +242,9 @@ def test_the_first_groups_decide_how_long_it_is():
     from dipole.training.shares import Batches
 
     first, later = np.arange(8) % 4, np.zeros(8, np.int64)
-    plan = Batches([Regrouped(first, lambda g: GroupsApart(g, 4), lambda: later, 1)], [8], [None])
+    every = Every.read(1)
+    regrouped = Regrouped(first, lambda g: GroupsApart(g, 4), lambda: later, every)
+    plan = Batches([regrouped], [8], [None])
     assert [len(rows) for _, rows in plan.steps(0, 99)] == [4, 4]
     plan.regroup(2)
     assert [step for step, _ in plan.steps(2, 99)] == list(range(2, 10))
@@ -169,6 +263,7 @@ def test_of_several_tasks_each_has_its_groups_found_anew_in_its_time(shares):
             found.append(number)
             return np.arange(8) // 4
 
+        every = Every.read(every)
         return Regrouped(np.arange(8) % 2, lambda g: GroupsTogether(g, 4), find, every)
 
     plan = Batches([regrouped(0, 1), regrouped(1, 2)], [8, 8], shares)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, create_model
 from pydantic.fields import FieldInfo
 
 from dipole.errors import InputError
-from dipole.training.formats import FORMER, MORE_DATA
+from dipole.training.formats import FORMER, LAYERS, MORE_DATA
 
 
 def with_options(model: type[BaseModel]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -27,7 +27,7 @@ def with_options(model: type[BaseModel]) -> Callable[[Callable[..., None]], Call
         fields = {n: f for n, f in model.model_fields.items() if not _is_nested(f.annotation)}
         made = [_option(name, field) for name, field in fields.items()]
         # Those of before: said in one line by `make_config`.
-        former = [*FORMER, MORE_DATA] if "parts" in fields else []
+        former = [*FORMER, MORE_DATA, LAYERS] if "parts" in fields else []
         made += [_former(name) for name in former]
 
         def run(**arguments: Any) -> None:
@@ -118,15 +118,14 @@ def _former(name: str) -> inspect.Parameter:
     """An option of before, which nobody is shown."""
     option = typer.Option("--" + name.replace("_", "-"), hidden=True)
     kind = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(
-        name, kind, default=None, annotation=Annotated[list[str] | None, option]
-    )
+    type_: Any = bool if name == LAYERS else list[str]
+    return inspect.Parameter(name, kind, default=None, annotation=Annotated[type_ | None, option])
 
 
-def _value(name: str, texts: list[str]) -> Any:
+def _value(name: str, texts: Any) -> Any:
     from dipole.training.yaml_loading import load_yaml
 
-    if name == MORE_DATA:
+    if name in (MORE_DATA, LAYERS):
         return texts
     return key_values(texts, "--mixed") if name == "mixed" else load_yaml(texts[-1])
 

@@ -123,7 +123,8 @@ def _beside(settings: Mapping[str, Any], kind: Kind) -> str:
     """What a user has to say beside the data: a model to start from, what an encoder needs, the
     trained tower that is locked, a teacher."""
     words = [f"--encoder-option {name}" for name in _encoder_needs(settings)]
-    if "encoder" not in settings and {"adapter", "matryoshka_layers"} & settings.keys():
+    is_of_layers = "matryoshka.layers" in settings.get("objective_options", {})
+    if "encoder" not in settings and ("adapter" in settings or is_of_layers):
         words.append("--encoder FOLDER")
     if _needs_teacher(settings, kind):
         words.append("--part teacher:model=FOLDER")

@@ -14,6 +14,7 @@ from dipole.data.inputs import modality
 from dipole.data.memory import is_table
 from dipole.encoders.base import SIDES, Encoder
 from dipole.errors import InputError
+from dipole.training.around import around, of_objective
 from dipole.training.batches import ENCODED, LISTS, UNIQUE, VIEWED, encoded_fields
 from dipole.training.config import Config
 from dipole.training.examples import are_one_thing, load_examples, of_sides, view_columns
@@ -319,10 +320,6 @@ def build_objective(config: Config, known: Mapping[str, Any] | None = None) -> O
                 "objective_options; expected one of the two"
             )
         options["temperature"] = config.temperature
-    options = completed(config.objective, options, known)
-    objective = build_sum(config.objective, config.combine, options)
-    if not config.matryoshka and not config.matryoshka_layers:
-        return objective
-    from dipole.objectives.dimensions.matryoshka import Matryoshka
-
-    return Matryoshka(objective, config.matryoshka, layers=config.matryoshka_layers)
+    own = completed(config.objective, of_objective(options), known)
+    objective = build_sum(config.objective, config.combine, own)
+    return around(objective, config.matryoshka, options)

@@ -122,10 +122,8 @@ class Config(Settings):
 
     matryoshka: list[int] = Field(
         default_factory=list,
-        description="Dimensions at which the vectors are trained too: 32,64,128.",
-    )
-    matryoshka_layers: bool = Field(
-        False, description="Also train the vectors of a shallow layer, another at each step."
+        description="Dimensions at which the vectors are trained too: 32,64,128; a shallow layer "
+        "by --objective-option matryoshka.layers=true.",
     )
 
     view: list[str] = Field(
@@ -303,7 +301,7 @@ class Config(Settings):
     def _with_own_settings(cls, value: Any) -> Any:
         if not value:
             return []
-        from dipole.training.sources import entries
+        from dipole.training.entries import entries
 
         return entries(value)
 
@@ -311,7 +309,7 @@ class Config(Settings):
     def _as_files(self, value: list[Any]) -> list[Any]:
         if not value:
             return []
-        from dipole.training.sources import described
+        from dipole.training.entries import described
 
         return described(value)
 
@@ -320,7 +318,7 @@ class Config(Settings):
     def _of_kinds(cls, value: dict[str, Any]) -> dict[str, Any]:
         if not value:
             return value
-        from dipole.training.sources import check_kinds
+        from dipole.training.entries import check_kinds
 
         return check_kinds(value)
 
@@ -328,7 +326,7 @@ class Config(Settings):
     def _stages_without_objects(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if not value:
             return []
-        from dipole.training.sources import without_objects
+        from dipole.training.entries import without_objects
 
         return [without_objects(stage) for stage in value]
 
@@ -336,7 +334,7 @@ class Config(Settings):
     def _kinds_without_objects(self, value: dict[str, Any]) -> dict[str, Any]:
         if not value:
             return {}
-        from dipole.training.sources import without_objects
+        from dipole.training.entries import without_objects
 
         return {
             kind: without_objects(own) if isinstance(own, dict) else own

@@ -28,6 +28,7 @@ def keywords() -> str:
         "",
         "from dipole.training.config import Tracker",
         "from dipole.training.kinds import Kind",
+        "from dipole.training.schedule import Schedule",
         "",
         "",
         "class FitSettings(TypedDict, total=False):",

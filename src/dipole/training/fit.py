@@ -141,9 +141,7 @@ def fit(
 _IDLE = {
     "data": ("split", "split_seed"),
     "encoder": ("encoder_options", "adapter", "adapter_options"),
-    "objective": (
-        "temperature", "objective_options", "combine", "matryoshka", "matryoshka_layers", "by_kind",
-    ),
+    "objective": ("temperature", "objective_options", "combine", "matryoshka", "by_kind"),
 }  # fmt: skip
 
 

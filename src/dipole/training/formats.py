@@ -1,5 +1,5 @@
-"""Settings of before: config.yaml of format 1 named the parts of a training one by one, and other
-data sets were `more_data`, with the columns of the first.
+"""Settings of before: config.yaml of format 1 named the parts of a training one by one, other data
+sets were `more_data`, with the columns of the first, and `matryoshka_layers` was a setting.
 
 format 1: queue, queue_holds, mixed, centroids, centroids_start, teacher, teacher_decay and
           teacher_makes
@@ -30,6 +30,11 @@ _COLUMNS = (
     "anchor", "positive", "negative", "score", "label", "split", "view", "view_options",
 )  # fmt: skip
 
+# Whether a shallow layer was trained too, and the option of the objective that says so now.
+LAYERS, _LAYERS_NOW = "matryoshka_layers", "matryoshka.layers"
+# Every config.yaml had these, most of them with a value that says nothing.
+_IDLE = {MORE_DATA: [], LAYERS: False}
+
 
 def given_again(setting: str, said: Any, how: str) -> None:
     """Raise InputError if config.yaml says of a setting that it was an object of Python, which a
@@ -58,6 +63,8 @@ def translated(settings: Mapping[str, Any]) -> dict[str, Any]:
         found["parts"] = _parts(FORMER | dict(settings))
     if MORE_DATA in found:
         found["sources"] = _sources(found, found.pop(MORE_DATA))
+    if found.pop(LAYERS, False):
+        found["objective_options"] = (found.get("objective_options") or {}) | {_LAYERS_NOW: True}
     return found
 
 
@@ -68,9 +75,8 @@ def check_format(settings: dict[str, Any], where: object) -> dict[str, Any]:
         raise InputError(
             f"{where}: format: found {found!r}; expected {FORMAT}, or a newer dipole that knows it"
         )
-    # Every config.yaml had a list of other data, most of them an empty one, which says nothing.
-    gone = {"format"} | ({MORE_DATA} if settings.get(MORE_DATA) == [] else set())
-    return {name: value for name, value in settings.items() if name not in gone}
+    idle = {name for name, value in _IDLE.items() if settings.get(name) == value}
+    return {name: value for name, value in settings.items() if name not in {"format", *idle}}
 
 
 def check_former(settings: Mapping[str, Any]) -> None:
@@ -81,6 +87,13 @@ def check_former(settings: Mapping[str, Any]) -> None:
         raise InputError(
             f"{MORE_DATA}: now said by sources; expected {options}, in a recipe sources: "
             f"{_flow(sources)} (docs/migration.md)"
+        )
+    if LAYERS in settings:
+        value = "true" if settings[LAYERS] else "false"
+        raise InputError(
+            f"{LAYERS}: now said by objective_options; expected --objective-option "
+            f"{_LAYERS_NOW}={value}, in a recipe objective_options: {{{_LAYERS_NOW}: {value}}} "
+            "(docs/migration.md)"
         )
     found = [name for name in FORMER if name in settings]
     if not found:

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypedDict
 
 from dipole.training.config import Tracker
 from dipole.training.kinds import Kind
+from dipole.training.schedule import Schedule
 
 
 class FitSettings(TypedDict, total=False):
@@ -35,7 +36,6 @@ class FitSettings(TypedDict, total=False):
     temperature: str | float | None
     objective_options: dict[str, Any]
     matryoshka: list[int]
-    matryoshka_layers: bool
     view: list[str]
     view_options: dict[str, Any]
     parts: list[Any]
@@ -52,7 +52,7 @@ class FitSettings(TypedDict, total=False):
     optimizer: str
     optimizer_options: dict[str, Any]
     learning_rate: float | None
-    schedule: Literal["linear", "cosine", "constant"] | None
+    schedule: Schedule | None
     warmup: float
     weight_decay: str | float | None
     clip_norm: float | None

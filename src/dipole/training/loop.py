@@ -22,11 +22,12 @@ from dipole.objectives.contract.base import Objective
 from dipole.training.batch_norm import over_whole_batches
 from dipole.training.batches import Batch, ahead, encoded_fields, role_of
 from dipole.training.config import Config
+from dipole.training.every import Every
 from dipole.training.learnable import Gradient, small_batches
 from dipole.training.losses import Losses, terms
 from dipole.training.material import Material
 from dipole.training.optimizers import make_optimizer
-from dipole.training.parts.base import Setup
+from dipole.training.parts.base import Part, Setup
 from dipole.training.reading import Reader
 from dipole.training.run import sharding
 from dipole.training.run.checkpoints import list_checkpoints, write_folder
@@ -240,15 +241,18 @@ class Trainer:
         step = self.progress.step
         for task, material in enumerate(self.materials):
             for part in self.towers.parts_of(task):
-                every = part.renews_every()
-                if every is None:
-                    continue
-                steps = max(round(every * self.plan.length(0)), 1)
-                if step == 0 or (every and step % steps == 0):
+                if self._renews(part, step):
                     with sharding.whole(self.encoder):
                         found = together(lambda: part.renew(material))  # noqa: B023
                     for name, value in found.items():
                         setattr(part, name, value.to(self.accelerator.device))
+
+    def _renews(self, part: Part, step: int) -> bool:
+        """Whether a part makes something of all examples before a step."""
+        every = part.renews_every()
+        if every is None or step == 0:
+            return every is not None
+        return bool(every) and step % Every.read(every).steps(self.plan.length(0)) == 0
 
     def _read(self, step_and_rows: tuple[int, np.ndarray]) -> Batch:
         """This process's part of a batch, or all of one that has no row for each process."""

@@ -22,8 +22,8 @@ from dipole.lookup import find, is_place
 from dipole.progress import reporting
 from dipole.showing import say
 from dipole.training.examples import wants_lists
-from dipole.training.run.folder import of_task
 from dipole.training.run.processes import together
+from dipole.training.run.task_files import of_task
 
 if TYPE_CHECKING:
     from dipole.training.config import Config

@@ -11,6 +11,7 @@ import yaml
 
 from dipole.errors import InputError
 from dipole.lookup import find, is_place, nearest, plugins
+from dipole.training.around import of_around
 from dipole.training.config import Config, make_config, read_config
 
 if TYPE_CHECKING:
@@ -95,15 +96,17 @@ def _kept(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     gone = {*given, *(LENGTH if given.keys() & set(LENGTH) else ())}
     found = {name: value for name, value in own.items() if name not in gone}
     for options, whose in _OPTIONS.items():
-        if whose in given:  # another's
+        if whose in given:  # another's, but for what stands around any objective
             found.pop(options, None)
+            if outer := of_around(own.get(options, {})):
+                found[options] = {**outer, **given.get(options, {})}
         elif options in own and options in given:
             found[options] = {**own[options], **given[options]}
     if "temperature" in given and "objective_options" in found:
         found["objective_options"] = {
             key: value
             for key, value in found["objective_options"].items()
-            if key.rpartition(".")[2] != "temperature"
+            if key.rpartition(".")[2] != "temperature" or of_around({key: value})
         }
     return found
 

@@ -21,10 +21,11 @@ from dipole.sampling.plans import Plan
 from dipole.sampling.shares import Shares
 from dipole.sampling.unique import UniqueBatches
 from dipole.training.batches import encoded_fields
+from dipole.training.every import Every
 from dipole.training.material import Material
 from dipole.training.regrouping import Regrouped
-from dipole.training.run.folder import of_task
 from dipole.training.run.processes import together
+from dipole.training.run.task_files import of_task
 
 if TYPE_CHECKING:
     from dipole.training.config import Config
@@ -176,17 +177,15 @@ def make_sampler(
     """The sampler a run asks for; groups found by vectors are kept in RUN/sampler.npy, those of
     later tasks (by their number) in files of their own.
 
-    A sampler of groups also has the setting `every`: epochs after which they are found anew.
+    A sampler of groups also has the setting `every`: whole epochs, or "500steps", after which they
+    are found anew.
     """
     make, group = sampler_of(config.sampler)
     options = dict(config.sampler_options)
     if group is None:
         _check_options(make, config.sampler, options)
         return make(material, **options)
-    every = options.pop("every", None)
-    check_type(int | None, every, "sampler option 'every'")
-    if every is not None and every < 1:
-        raise InputError(f"sampler option 'every': found {every}; expected 1 epoch or more")
+    every = _every(options.pop("every", None))
     _check_options(group, config.sampler, options, ["every"])
     path = folder / of_task(GROUPS, task)
 
@@ -200,6 +199,18 @@ def make_sampler(
     if every is None:
         return make(material, first)
     return Regrouped(first, partial(make, material), partial(group, material, **options), every)
+
+
+def _every(value: Any) -> Every | None:
+    """After how many epochs or steps groups are found anew."""
+    what = "sampler option 'every'"
+    check_type(int | str | None, value, what)
+    if value is None:
+        return None
+    found = Every.read(value, what)
+    if found.count < 1 or found.count % 1:
+        raise InputError(f"{what}: found {value}; expected 1 epoch or more, or 500steps")
+    return found
 
 
 def _check_options(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,12 +45,11 @@ class Batches:
 
     def steps(self, start: int, total: int) -> Iterator[tuple[int, np.ndarray]]:
         """The row numbers of every step from `start` to `total`, or to the next groups."""
-        plan = self.first
-        if self.regrouped:
-            plan = self._mixed([p.plan() if isinstance(p, Regrouped) else p for p in self._plans])
-        epoch, step = max((one.since.tolist() for one in self.regrouped), default=(0, 0))
-        end = min((one.end for one in self.regrouped), default=None)
-        while step < total and (end is None or epoch < end):
+        plan = self._present()
+        epoch, step = self._since()
+        last_epoch = min((one.end[0] for one in self.regrouped), default=inf)
+        total = int(min([total, *(one.end[1] for one in self.regrouped)]))
+        while step < total and epoch < last_epoch:
             length = plan.length(epoch)
             if step + length > start:
                 for index, rows in enumerate(plan.epoch(epoch)[: total - step], step):
@@ -59,10 +59,22 @@ class Batches:
 
     def regroup(self, step: int) -> None:
         """Find the groups anew that end before `step`; every process calls it together."""
-        end = min(one.end for one in self.regrouped)
+        plan, (epoch, start) = self._present(), self._since()
+        while start + plan.length(epoch) <= step:
+            epoch, start = epoch + 1, start + plan.length(epoch)
         for one in self.regrouped:
-            if one.end == end:
-                one.regroup(step)
+            if epoch >= one.end[0] or step >= one.end[1]:
+                one.regroup(epoch, start, step)
+
+    def _since(self) -> tuple[int, int]:
+        """The epoch in which groups were found last, and its first step."""
+        return max((one.epoch for one in self.regrouped), default=(0, 0))
+
+    def _present(self) -> Mixture:
+        """The batches of the present groups."""
+        if not self.regrouped:
+            return self.first
+        return self._mixed([p.plan() if isinstance(p, Regrouped) else p for p in self._plans])
 
     def _mixed(self, plans: Sequence[Plan]) -> Mixture:
         shares = weights(plans, self._sizes, self._shares)

@@ -1,115 +1,17 @@
-"""Data sets beside --data, each with columns and, if it needs them, an objective and a share.
-
-sts.csv:objective=cosent,share=0.3                 on the command line, as --source
-{sts.csv: {objective: cosent, share: 0.3}}         in a recipe
-{examples: {"objective": "cosent"}}                in Python, or the examples alone
-(table, {"objective": "cosent"})                   a table in memory, or it alone
-"""
+"""Data sets beside --data, each with columns and, if it needs them, an objective and a share."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from dipole.data import Examples
-from dipole.data.memory import Held, is_readable, is_table, table_name
-from dipole.data.options import check_names
-from dipole.declared import Declared
+from dipole.data.memory import is_table
 from dipole.errors import InputError
+from dipole.training.around import with_around
 from dipole.training.config import Config, make_config
-from dipole.training.formats import PYTHON, given_again
-from dipole.training.kinds import KINDS, Kind
-from dipole.training.naming import read_named
-
-# A source as `Config` keeps it: {file, function, examples or table: its settings}.
-Name = str | Examples | Held
-Entry = dict[Name, dict[str, Any]]
-
-# How a data set is read: its own, or the defaults.
-COLUMNS = (
-    "anchor", "positive", "negative", "score", "label", "split", "view", "view_options",
-)  # fmt: skip
-# Those that go with an objective: a source that names one has none of the others' of them.
-LEARNT = ("objective", "objective_options", "temperature", "combine", "step", "wants")
-# Those that are the training's unless a source says else.
-SHARED = (
-    "prompts", "parts", "mine", "sampler", "sampler_options", "batch_size", "validation",
-    "on_bad_row", "resize",
-)  # fmt: skip
-SETTINGS = (*COLUMNS, *LEARNT, *SHARED, "share", "stage")
-
-
-def entries(value: Any) -> list[Entry]:
-    """The sources of a training as `Config` keeps them, their settings' names checked."""
-    found = []
-    for source in value if isinstance(value, list | tuple) else [value]:
-        name, settings = read(source)
-        given_again("sources", name, "fit(sources=[...])")
-        check_names(settings, SETTINGS, f"source {shown(name)}: setting")
-        stage = settings.get("stage", 1)
-        if type(stage) is not int or stage < 1:
-            raise InputError(
-                f"source {shown(name)}: stage: found {stage!r}; expected the number of a stage"
-            )
-        found.append({name: settings})
-    return found
-
-
-def read(source: Any) -> tuple[Name, dict[str, Any]]:
-    """(file, examples or table, settings) of one source, however it was written."""
-    if isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], dict | None):
-        name, settings = source
-        if not is_table(name):
-            return read({name: settings})
-        return read(name)[0], settings or {}
-    if isinstance(source, Examples | Held):
-        return source, {}
-    if not (isinstance(source, dict) and len(source) == 1) and is_readable(source):
-        return Held(table_name(source), source), {}
-    if isinstance(source, dict) and len(source) == 1:
-        ((name, settings),) = source.items()
-        if isinstance(name, Examples | Held) and isinstance(settings, dict | None):
-            return name, settings or {}
-        if isinstance(name, Path):
-            source = {str(name): settings}
-    if isinstance(source, Path):
-        return str(source), {}
-    return read_named(source, "sources", "sts.csv:objective=cosent")
-
-
-def described(sources: Sequence[Entry]) -> list[Any]:
-    """What config.yaml says of the sources."""
-    found: list[Any] = []
-    for source in sources:
-        ((name, settings),) = source.items()
-        found.append({_said(name): without_objects(settings)})
-    return found
-
-
-def without_objects(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings of a source, a stage or a kind of data in which objects of Python are named."""
-    from dipole.training.parts import naming
-
-    found = dict(settings)
-    if found.get("parts") is not None:
-        found["parts"] = naming.described(naming.entries(found["parts"]))
-    if isinstance(found.get("step"), Declared):
-        found["step"] = PYTHON + naming.shown(found["step"])
-    return found
-
-
-def shown(name: Any) -> str:
-    """How messages call a source."""
-    if isinstance(name, str | Examples):
-        return name if isinstance(name, str) else repr(name)
-    return name.name if isinstance(name, Held) else table_name(name)
-
-
-def _said(name: Name) -> str:
-    """What config.yaml calls a source."""
-    return name if isinstance(name, str) else PYTHON + shown(name)
+from dipole.training.entries import COLUMNS, LEARNT, Name, said, shown
+from dipole.training.kinds import Kind
 
 
 class Source(NamedTuple):
@@ -190,7 +92,8 @@ def _config(config: Config, name: Name, settings: dict[str, Any]) -> tuple[Confi
         common = without_objective(common)
     elif "wants" in own:  # what a recipe wants holds for its own objective
         common |= {"wants": []}
-    return make_config(**(common | own | {"data": _said(name)})), share
+    own = with_around(own, dict(config))
+    return make_config(**(common | own | {"data": said(name)})), share
 
 
 def without_objective(settings: dict[str, Any]) -> dict[str, Any]:
@@ -211,19 +114,7 @@ def of_kind(config: Config, kind: Kind) -> Config:
     common = dict(config) | {"by_kind": {}, "sources": []}
     if "objective" in own:
         common = without_objective(common) | {"wants": config.wants}
-    return make_config(**(common | own))
-
-
-def check_kinds(value: dict[str, Any]) -> dict[str, Any]:
-    """The settings by kind of data, their names checked."""
-    for kind, own in value.items():
-        check_names([kind], KINDS, "by_kind: kind")
-        if not isinstance(own, str | dict):
-            raise InputError(f"by_kind: {kind}: found {own!r}; expected an objective or settings")
-        if isinstance(own, dict):
-            known = [*LEARNT[:-1], *SHARED]
-            check_names(own, known, f"by_kind: {kind}: setting")
-    return value
+    return make_config(**(common | with_around(own, dict(config))))
 
 
 @contextmanager

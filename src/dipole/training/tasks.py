@@ -11,14 +11,16 @@ from torch import nn
 
 from dipole.data import Examples, Pairs
 from dipole.errors import InputError
+from dipole.training.around import of_objective
 from dipole.training.build import build_objective
 from dipole.training.config import Config
+from dipole.training.entries import COLUMNS
 from dipole.training.examples import check_no_columns, load_examples
 from dipole.training.kinds import KINDS, Kind, kind_of
 from dipole.training.known import known_settings
 from dipole.training.prompts import prompted, roles_in
 from dipole.training.samplers import OF_ONE_SOURCE
-from dipole.training.sources import COLUMNS, Source, of_kind, of_source, sources_of
+from dipole.training.sources import Source, of_kind, of_source, sources_of
 from dipole.training.steps import Step, make_step
 from dipole.training.towers import inputs_of
 
@@ -221,13 +223,19 @@ def _check_kinds(config: Config, found: set[Kind]) -> None:
         )
 
 
+def _said_of(config: Config, name: str) -> Any:
+    """A setting; of the objective's options those of its own."""
+    value = getattr(config, name)
+    return of_objective(value) if name == "objective_options" else value
+
+
 def _check_used(config: Config, sources: Sequence[Source], objective: nn.Module | None) -> None:
     """What was said of the objective holds for some source."""
     if objective is not None or not config.by_kind:
         return
     for name in ("temperature", "objective_options", "step"):
-        value = getattr(config, name)
-        if value and not any(getattr(source.config, name) == value for source in sources):
+        value, *others = (_said_of(one, name) for one in (config, *(s.config for s in sources)))
+        if value and value not in others:
             raise InputError(
                 f"{name}: found {value}, and the objectives by kind of data have their own; "
                 f"expected by_kind: {{KIND: {{objective: NAME, {name}: ...}}}}"

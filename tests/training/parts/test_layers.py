@@ -93,7 +93,8 @@ def test_with_chunks_it_is_the_same_gradient(transformer, pairs):
 def test_from_settings_stopped_and_resumed(transformer, pairs, tmp_path, monkeypatch):
     from dipole.training.loop import Trainer
 
-    more = settings(matryoshka=["4,8"], matryoshka_layers=True, checkpoint_every=3)
+    layers = {"matryoshka.layers": True}
+    more = settings(matryoshka=["4,8"], objective_options=layers, checkpoint_every=3)
     whole = dipole.fit(pairs, copy.deepcopy(transformer), out=tmp_path / "whole", **more)
     step = Trainer._step
 

@@ -22,7 +22,7 @@ TEST = 250
 ARMS: dict[str, dict[str, Any]] = {
     "plain": {},
     "width": {"matryoshka": DIMS},
-    "2d": {"matryoshka": DIMS, "matryoshka_layers": True},
+    "2d": {"matryoshka": DIMS, "objective_options": {"matryoshka.layers": True}},
 }
 
 
@@ -92,7 +92,7 @@ RECIPE = Recipe(
     wants=["pairs", "triplets"],
     objective="infonce",
     matryoshka=[8, 16, 32, 64, 128, 256],
-    matryoshka_layers=True,
+    objective_options={"matryoshka.layers": True},
 )
 SYSTEM = System(
     id="matryoshka-2d",

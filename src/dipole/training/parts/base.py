@@ -108,9 +108,9 @@ class Part(Declared):
         """Told before every step which share of the training is done: 0 at the first, 1 at the
         last."""
 
-    def renews_every(self) -> float | None:
-        """Epochs from one call of `renew` to the next, the first before the first step; 0: that
-        one alone, None: none."""
+    def renews_every(self) -> float | str | None:
+        """Epochs from one call of `renew` to the next, or "500steps"; the first is before the first
+        step; 0: that one alone, None: none."""
         return None
 
     def renew(self, material: Material) -> dict[str, Tensor]:

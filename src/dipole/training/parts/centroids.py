@@ -14,6 +14,7 @@ from dipole.errors import InputError
 from dipole.objectives.maths import everywhere
 from dipole.sampling.clusters import pseudo_classes
 from dipole.sampling.online_kmeans import assign, farthest_first, follow, mean_cosine
+from dipole.training.every import Every
 from dipole.training.parts.base import Part, Setup
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ class Centroids(Part):
     Centroids start as a chain of unlike anchors of a batch (`farthest_first`), as soon as the mean
     cosine of its anchors falls below `start`: before, clusters mean nothing, and every anchor is
     its own. They follow the anchors of all processes by `rate`. With `every` they are the centres
-    that k-means finds of all anchors, before the first step and anew after so many epochs. For
-    `InfoNCE(symmetric=False) + 1e-3 * BidirectionalMargin()`.
+    that k-means finds of all anchors, before the first step and anew after so many epochs, or
+    "500steps". For `InfoNCE(symmetric=False) + 1e-3 * BidirectionalMargin()`.
 
     Source: Deng et al. 2023, ClusterNS, arXiv 2305.09892 (128 centroids for batches of 256, start
     0.4, rate 1e-3; the mean of the assigned anchors, where the released code takes their sum).
@@ -40,12 +41,14 @@ class Centroids(Part):
     count: Annotated[int, Range(2)]
     start: Annotated[float, Range()] = 0.4
     rate: Share = 1e-3
-    every: Positive | None = None
+    every: Positive | str | None = None
 
     def __post_init__(self) -> None:
         self.vectors: Tensor
         self.register_buffer("vectors", torch.zeros(0, 0))
         self._arriving: tuple[Tensor, Tensor] | None = None
+        if self.every is not None:
+            Every.read(self.every)
 
     def bind(self, setup: Setup) -> None:
         if "negative" not in setup.inputs:
@@ -54,7 +57,7 @@ class Centroids(Part):
                 "infonce + 0.001 bidirectional-margin"
             )
 
-    def renews_every(self) -> float | None:
+    def renews_every(self) -> float | str | None:
         return self.every
 
     def renew(self, material: Material) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from dipole.declared import NotNegative, Range
 from dipole.errors import InputError
 from dipole.sampling.clusters import pseudo_classes
+from dipole.training.every import Every
 from dipole.training.parts.base import Part, Setup
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class PseudoLabels(Part):
     """Gives every row as its `labels` the cluster it is in, of `clusters` by k-means.
 
     Of the vectors of `model`, or of the encoder as it is: before the first step, and anew after
-    every `every` epochs (0: never).
+    every `every` epochs, or "500steps" (0: never).
     """
 
     takes = ("rows",)
@@ -28,13 +29,14 @@ class PseudoLabels(Part):
 
     clusters: Annotated[int, Range(2)]
     model: str | None = None
-    every: NotNegative = 0
+    every: NotNegative | str = 0
 
     def __post_init__(self) -> None:
         self.classes: Tensor
         self.register_buffer("classes", torch.zeros(0, dtype=torch.int64))
         if self.model is not None and self.every:
             raise InputError("found every with model, whose vectors stay; expected one of the two")
+        Every.read(self.every)
 
     def bind(self, setup: Setup) -> None:
         if self.clusters > len(setup.examples):
@@ -44,7 +46,7 @@ class PseudoLabels(Part):
             )
         self.classes = torch.zeros(len(setup.examples), dtype=torch.int64)
 
-    def renews_every(self) -> float | None:
+    def renews_every(self) -> float | str:
         return self.every
 
     def renew(self, material: Material) -> dict[str, Tensor]:
