@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 import dipole.systems
 from dipole.cli import app
 from dipole.errors import InputError, RunError
+from dipole.proof import needs as needs_module
 from dipole.studies.claim import AtLeast, Claim
 from dipole.systems import claimed
 from dipole.systems.base import System
@@ -25,15 +26,19 @@ def prove(*arguments):
 
 @pytest.fixture
 def claims(monkeypatch, tmp_path):
-    """Two claims: one that holds, one whose experiment breaks."""
+    """Three claims: one that holds, one whose experiment breaks, one whose data are not here."""
     made = {
         name: System(
             name,
             "someone",
-            claim=Claim("It holds.", holds=[AtLeast("gap", 0.5)], experiment=function, seeds=3),
+            claim=Claim("It holds.", AtLeast("gap", 0.5), experiment=function, needs=needs),
         )
-        for name, function in (("dcl", experiment), ("siglip", broken))
-    }
+        for name, function, needs in (
+            ("dcl", experiment, ()), ("siglip", broken, ()), ("lit", experiment, ("stsb",)),
+        )
+    }  # fmt: skip
+    monkeypatch.delenv("DIPOLE_DATA", raising=False)
+    monkeypatch.setattr(needs_module, "_on_hub", lambda name: False)
     monkeypatch.setattr(dipole.systems, "claimed", lambda: sorted(made))
     monkeypatch.setattr(dipole.systems, "system", made.__getitem__)
     return ["--cache", tmp_path / "cache", "--out", tmp_path / "pages"]
@@ -67,10 +72,22 @@ def test_json(claims):
 
 
 def test_of_all_those_that_break_are_said_and_the_others_finish(claims, tmp_path):
-    with pytest.raises(RunError, match="1 of 2 claims failed: siglip"):
+    with pytest.raises(RunError, match="1 of 3 claims failed: siglip"):
         prove("--all", *claims)
     assert (tmp_path / "pages" / "dcl.md").exists()
     assert not (tmp_path / "pages" / "siglip.md").exists()
+
+
+def test_a_claim_whose_data_are_not_here_is_skipped_by_all(claims, tmp_path, monkeypatch):
+    monkeypatch.setattr(dipole.systems, "claimed", lambda: ["dcl", "lit"])
+    result = prove("--all", *claims)
+    assert result.exit_code == 0
+    assert "skipped lit: stsb: not found on this machine" in result.output
+    assert "1 of 2 skipped: their verdicts stay" in result.output
+    assert not (tmp_path / "pages" / "lit.md").exists()
+    with pytest.raises(InputError, match="stsb: not found on this machine.*to get it"):
+        prove("lit", *claims)
+    assert "decides nothing" in prove("lit", "--quick", *claims).output  # which needs none
 
 
 def test_what_cannot_be_proved():

@@ -1,4 +1,6 @@
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,20 +16,29 @@ from dipole.systems.results import Result, write_result
 
 def proof_of(rows=()):
     claim = Claim(
-        sentence="Small batches learn more.", seeds=3,
-        data="stdlib-code", arms={"b": {}, "a": {"objective": "dcl"}}, measures=["retrieval"],
-        holds=[AtLeast("a", "b", by=1.0, on="acc"), AtMost("error", 1e-6, every=True)],
-        notes="What was tried.",
+        sentence="Small batches learn more.", bench="pairs",
+        arms={"b": {}, "a": {"objective": "dcl"}},
+        settings={"batch_size": 8}, regime="small batches.",
+        primary=AtLeast("a", "b", on="MRR@10"), reported="+3 points (table 1)",
+        secondary=[AtMost("error", 1e-6, every=True)],
+        notes="What was tried.", lesson="Use it where batches are small.",
     )  # fmt: skip
     rng = np.random.default_rng(0)
-    base = rng.normal(50, 5, (3, 50))
+    base = rng.normal(50, 5, (5, 1))
     outcome = {
-        "b": {"acc": base},
-        "a": {"acc": base + rng.normal(5, 1, (3, 50))},
+        "b": {"MRR@10": base, "peak memory": base},
+        "a": {"MRR@10": base + rng.normal(5, 1, (5, 1)), "peak memory": base},
         "error": {"value": np.array([[1e-9], [2e-9], [1e-9]])},
     }
-    system, verdicts = System("dcl", "Yeh 2022"), [judge(i, outcome) for i in claim.holds]
-    return Proof(system, claim, outcome, verdicts, rows, 3.0)
+    system = System("dcl", "Yeh 2022", claim=claim)
+    arms = {
+        "b": {"objective": "infonce", "batch_size": 8},
+        "a": {"objective": "dcl", "batch_size": 8},
+    }
+    return Proof(
+        system, outcome, judge(claim.primary, outcome, delta=0.5, looks=3),
+        [judge(one, outcome) for one in claim.secondary], arms, {"a": {"temperature": 0.1}}, rows, 3.0,
+    )  # fmt: skip
 
 
 def test_what_a_page_says():
@@ -35,15 +46,36 @@ def test_what_a_page_says():
     assert text.startswith("# dcl: Decoupled Contrastive Learning\n")
     assert "**holds** · [Yeh 2022](https://arxiv.org/abs/2110.06848)" in text
     assert "> Small batches learn more." in text
-    assert "| acc: a >= b + 1 | +" in text
-    assert "| error <= 1e-06 | +" in text
+    assert "Use it where batches are small." in text
+    assert "| MRR@10: a >= b | +" in text
+    assert "its interval, of 97.8 %, is for new seeds, at 5 seeds" in text
+    assert "*no difference*: within 0.5 of 0" in text
+    assert "The paper: +3 points (table 1)." in text
+    assert text.index("## What decides") < text.index("## Beside it") < text.index("error <= 1e-06")
     assert "every seed in [" in text
     assert "| b | " in text
+    assert "| *untrained* | " in text
+    assert "peak memory" not in text
+    assert "[The bench pairs](../benches/pairs.md): docstrings and code" in text
+    assert "Otherwise than on the bench: small batches." in text
+    assert "- a: temperature 0.1" in text
+    assert "SHA-256 `" in text
     assert "What was tried." in text
     assert "- raminnakhli/Decoupled-Contrastive-Learning@0b9b76d: 2 of 2 agree" in text
+    assert "all: {batch_size: 8}" in text
     assert "a: {objective: dcl}" in text
     assert "`dipole prove dcl` on 20" in text
-    assert "seeds 0 to 2" in text
+    assert "seeds 0 to 4" in text
+
+
+def test_what_would_decide_is_said():
+    proof = proof_of()
+    values = np.array([[0.0], [4.0], [-5.0], [3.0], [1.5]])
+    outcome = {"a": {"MRR@10": values}, "b": {"MRR@10": np.zeros((5, 1))}}
+    undecided = judge(proof.claim.primary, outcome, delta=0.01, looks=3)
+    assert undecided.verdict == "undecided"
+    text = page_text(replace(proof, primary=undecided, outcome=outcome, secondary=[]), "")
+    assert re.search(r"About \d+ seeds would decide it, were the margin what it is now", text)
 
 
 def test_what_is_written(tmp_path):
@@ -55,6 +87,8 @@ def test_what_is_written(tmp_path):
     result = json.loads((folder / "results.json").read_text())["dcl"]
     assert result["verdict"] == "holds"
     assert result["code"] == code_of_system("dcl")
+    assert result["found"].startswith("MRR@10: a >= b: +")
+    assert result["seeds"] == 5
     assert sorted(path.name for path in folder.iterdir() if path.name[0] != ".") == [
         "dcl.md", "dcl.png", "results.json",
     ]  # fmt: skip

@@ -6,19 +6,23 @@ import pytest
 
 from dipole.errors import InputError, RunError
 from dipole.proof import prove as module
-from dipole.proof.prove import QUICK_SEEDS, cells_of, prove
+from dipole.proof.prove import QUICK_SEEDS, arms_of, cells_of, delta_of, prove
+from dipole.studies.bench import Numbers
 from dipole.studies.cells import Cell
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.studies.running import FAILED, Row
 from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 from support.faults import every_death
 
 CALLS = []
+HERE = "support.studies"
+RECIPE = Recipe(objective="dcl", temperature=0.5, batch_size=4096, learning_rate=7.0)
 
 
 def experiment(seed, quick):
     CALLS.append((seed, quick))
-    return {"gap": 1.0 + 0.1 * seed, "error": 1e-9}
+    return {"gap": 1.0 + 0.1 * (seed % 3), "error": 1e-9}
 
 
 def derive(outcome):
@@ -29,69 +33,163 @@ CLAIM = Claim(
     sentence="It holds.",
     experiment=experiment,
     derive=derive,
-    seeds=3,
-    holds=[
-        AtLeast("gap", 0.5),
-        AtMost("error", 1e-6, every=True),
-        AtLeast("twice", "gap", by=0.5),
-    ],
+    primary=AtLeast("gap", 0.5),
+    secondary=[AtMost("error", 1e-6, every=True), AtLeast("twice", "gap", by=0.5)],
 )
 
 
 def system(claim=CLAIM):
-    return System("dcl", "someone", claim=claim)
+    return System("dcl", "someone", recipe=RECIPE, claim=claim)
 
 
 def test_an_experiment_is_called_once_per_seed_and_judged(tmp_path):
     CALLS.clear()
     proof = prove(system(), root=tmp_path)
-    assert [seed for seed, _ in CALLS] == [0, 1, 2]
+    assert [seed for seed, _ in CALLS] == [0, 1, 2, 3, 4]
     assert proof.verdict == "holds"
-    assert proof.outcome["twice"]["value"] == pytest.approx(np.array([[2.0], [2.2], [2.4]]))
+    assert [one.verdict for one in proof.secondary] == ["holds", "holds"]
+    assert proof.outcome["twice"]["value"][:3] == pytest.approx(np.array([[2.0], [2.2], [2.4]]))
     assert prove(system(), root=tmp_path).verdict == "holds"
-    assert len(CALLS) == 3  # kept
-    quick = prove(system(), root=tmp_path, quick=True)
-    assert quick.claim.seeds == QUICK_SEEDS
-    assert CALLS[3:] == [(0, True), (1, True)]
+    assert len(CALLS) == 5  # kept
+    prove(system(), root=tmp_path, quick=True)
+    assert CALLS[5:] == [(0, True), (1, True)]
+    assert QUICK_SEEDS == 2
 
 
-def trained(settings, **more):
-    arms = {"warm": {"temperature": 0.5}, "cold": {"temperature": 0.05, "epochs": 3}}
-    data = settings.pop("data")
+def test_it_is_looked_at_until_it_is_decided_and_no_further(tmp_path):
+    def noisy(seed, quick):
+        CALLS.append(seed)
+        return {"gap": float(np.random.default_rng(seed).normal())}
+
+    for delta, seeds in ((None, 20), (50.0, 5)):
+        CALLS.clear()
+        claim = Claim("", AtLeast("gap", 0.0), experiment=noisy, delta=delta)
+        proof = prove(system(claim), root=tmp_path / str(delta))
+        assert proof.primary.seeds == len(CALLS) == seeds
+        assert proof.verdict == ("undecided" if delta is None else "no difference")
+    CALLS.clear()
+    identity = Claim("", AtLeast("gap", -9.0, every=True), experiment=noisy)
+    assert prove(system(identity), root=tmp_path / "identity").primary.seeds == 5
+
+
+def trained(bench="SMALL", **more):
     return Claim(
-        sentence="", data=data, arms=arms, measures=["retrieval"],
-        settings=settings, seeds=2, budget="2steps", holds=[AtLeast("cold", "warm", on="MRR@10")],
-        **more,
+        sentence="", bench=f"{HERE}:{bench}",
+        arms={
+            "cold": {},
+            "warm": {"temperature": 0.5, "max_steps": 3},
+            "another": {"objective": "siglip"},
+        },
+        primary=AtLeast("cold", "warm", on="MRR@10"), **more,
     )  # fmt: skip
 
 
-def test_cells_are_every_arm_at_every_seed(settings):
-    claim = trained(dict(settings), quick={"batch_size": 4})
-    cells = cells_of(claim)
-    assert [(c.arm, c.seed) for c in cells] == [("warm", 0), ("cold", 0), ("warm", 1), ("cold", 1)]
-    assert cells[0].budget is None
-    assert cells[1].budget == {"epochs": 3}
-    assert cells[1].settings["temperature"] == 0.05
-    assert cells[1].settings["batch_size"] == 16
-    quick = cells_of(claim, quick=True)
-    assert quick[1].budget is None
-    assert quick[1].settings["batch_size"] == 4
+def test_an_arm_is_the_recipe_on_the_bench_and_a_difference():
+    claim = trained(settings={"batch_size": 8}, regime="small batches")
+    arms = arms_of(system(claim))
+    assert arms["cold"]["objective"] == arms["warm"]["objective"] == "dcl"
+    assert arms["cold"]["temperature"] == 0.5
+    assert "learning_rate" not in arms["cold"]  # the bench's
+    assert (arms["cold"]["batch_size"], arms["cold"]["max_steps"]) == (8, 2)
+    assert arms["warm"]["max_steps"] == 3
+    assert arms["another"]["objective"] == "siglip"
+    other = replace(claim, arms={"cold": {"recipe": "supcon", "objective_options": {}}})
+    assert arms_of(system(other))["cold"]["objective"] == "supcon"
 
 
-def test_arms_are_trained_and_paired(settings, tmp_path):
-    proof = prove(system(trained(dict(settings))), root=tmp_path, quick=True)
-    assert proof.outcome["cold"]["MRR@10"].shape == proof.outcome["warm"]["MRR@10"].shape
-    assert len(proof.rows) == 4
-    assert proof.verdicts[0].seeds == 2
+def test_cells_are_every_arm_at_every_seed():
+    claim = trained()
+    arms = arms_of(system(claim))
+    cells = cells_of(claim, arms, 2)
+    assert [(c.arm, c.seed) for c in cells[:4]] == [
+        ("cold", 0), ("warm", 0), ("another", 0), ("cold", 1),
+    ]  # fmt: skip
+    assert [cell.budget for cell in cells[:2]] == [{"max_steps": 2}, {"max_steps": 3}]
+    assert {cell.fold for cell in cells} == {None}
+    folded = cells_of(trained("FOLDED"), arms_of(system(trained("FOLDED"))), 2)
+    assert [cell.fold for cell in folded] == [0, 0, 0, 1, 1, 1]
+    assert len({cell.key for cell in (*cells, *folded)}) == 12
 
 
-def test_an_arm_that_fails_is_said(settings, tmp_path, monkeypatch):
+def test_arms_are_trained_and_paired(tmp_path):
+    proof = prove(system(trained()), root=tmp_path, quick=True)
+    assert proof.outcome["cold"]["MRR@10"].shape == (2, 12)
+    assert len(proof.rows) == 6
+    assert proof.primary.seeds == 2
+    folded = prove(system(trained("FOLDED")), root=tmp_path, quick=True)
+    assert folded.outcome["cold"]["MRR@10"].shape == (2, 1)  # every seed has items of its own
+
+
+def test_later_looks_train_the_arms_that_decide_alone(tmp_path, monkeypatch):
+    looked = []
+
+    def judged(inequality, outcome, **how):
+        looked.append({arm: len(found["MRR@10"]) for arm, found in outcome.items()})
+        found = real(inequality, outcome, **how)
+        return replace(found, verdict="undecided")
+
+    real = module.judge
+    monkeypatch.setattr(module, "judge", judged)
+    prove(system(trained(looks=[5, 10])), root=tmp_path, jobs=2)
+    assert looked == [
+        {"cold": 5, "warm": 5, "another": 5}, {"another": 5, "cold": 10, "warm": 10},
+    ]  # fmt: skip
+
+
+def test_folds_are_only_so_many(tmp_path):
+    with pytest.raises(InputError, match="2 folds, and no look at so few seeds"):
+        prove(system(trained("TWO")), root=tmp_path)
+
+
+def test_each_arm_takes_the_value_that_suits_it(tmp_path):
+    claim = trained(tuned={"temperature": [0.05, 5.0]}, looks=[5])
+    proof = prove(system(claim), root=tmp_path, jobs=2)
+    assert proof.tuned.keys() == claim.arms.keys()
+    for arm, values in proof.tuned.items():
+        assert values["temperature"] in (0.05, 5.0)
+        assert proof.arms[arm]["temperature"] == values["temperature"]
+
+
+def test_delta_is_the_benchs_for_its_metric_alone():
+    assert delta_of(trained()) == 1.0
+    assert delta_of(trained(delta=3.0)) == 3.0
+    assert delta_of(replace(trained(), primary=AtLeast("cold", "warm", on="nDCG@10"))) is None
+    assert delta_of(CLAIM) is None
+
+
+def numbers(untrained):
+    return {f"{HERE}:SMALL": Numbers(1.0, untrained, 90.0, 99.0, 1.0, 1.0, 1.0, 5, "", "")}
+
+
+def test_a_baseline_that_learnt_nothing_decides_nothing(tmp_path, monkeypatch):
+    claim = trained(looks=[5])
+    monkeypatch.setattr(module, "numbers", lambda: numbers(101.0))
+    found = prove(system(claim), root=tmp_path, jobs=2).primary
+    assert found.verdict == "undecided"
+    assert found.why.startswith("no headroom: warm has ")
+    monkeypatch.setattr(module, "numbers", lambda: numbers(0.0))
+    assert "headroom" not in prove(system(claim), root=tmp_path).primary.why
+
+
+def test_nothing_is_reversed_that_nobody_compared(tmp_path):
+    def worse(seed, quick):
+        return {"gap": -1.0 - 0.1 * (seed % 3)}
+
+    claim = Claim("", AtLeast("gap", 0.0), experiment=worse)
+    assert prove(system(claim), root=tmp_path).verdict == "reversed"  # dcl has parity
+    unknown = System("nobodys", "someone", claim=claim)
+    found = prove(unknown, root=tmp_path).primary
+    assert found.verdict == "undecided"
+    assert "nothing is compared with the authors' code" in found.why
+
+
+def test_an_arm_that_fails_is_said(tmp_path, monkeypatch):
     def failing(cells, *_, **__):
         return [Row(cell, tmp_path, FAILED, error="the loss is nan") for cell in cells]
 
     monkeypatch.setattr(module, "run_study", failing)
-    with pytest.raises(RunError, match="warm, seed 0: the loss is nan"):
-        prove(system(trained(dict(settings))), root=tmp_path)
+    with pytest.raises(RunError, match="cold, seed 0: the loss is nan"):
+        prove(system(trained()), root=tmp_path)
 
 
 def test_a_system_without_a_claim_has_nothing_to_prove(tmp_path):
@@ -104,7 +202,7 @@ def test_an_experiment_that_fails_is_one_line(tmp_path):
         return {"gap": 1 / seed}
 
     with pytest.raises(RunError, match=r"experiment, seed 0: ZeroDivisionError: .*test_prove.py:"):
-        prove(system(replace(CLAIM, experiment=broken, derive=None)), root=tmp_path)
+        prove(system(replace(CLAIM, experiment=broken, derive=None, secondary=[])), root=tmp_path)
 
 
 def test_an_experiment_killed_at_any_file_operation(tmp_path):
@@ -147,7 +245,7 @@ def test_seeds_of_code_that_changed_are_never_judged(tmp_path, monkeypatch):
     path.write_text(MINE)
     monkeypatch.syspath_prepend(tmp_path)
     mine = importlib.import_module(path.stem)
-    claim = replace(CLAIM, experiment=mine.experiment, derive=None, seeds=2, holds=CLAIM.holds[:1])
+    claim = replace(CLAIM, experiment=mine.experiment, derive=None, looks=[5], secondary=[])
 
     def key():
         settings = {"data": "stdlib-code", "objective": "own_proof_of_a_changed_loss:Mine"}
@@ -159,11 +257,11 @@ def test_seeds_of_code_that_changed_are_never_judged(tmp_path, monkeypatch):
         return mine.CALLS, key()
 
     calls, first = called()
-    assert calls == [0, 1]
+    assert calls == [0, 1, 2, 3, 4]
     for old, new, again in (
         ("The loss.", "The loss of the paper.", []),
         ("How it is measured.", "What is measured.", []),
-        ("return super()", "return 0 * super()", [0, 1]),
+        ("return super()", "return 0 * super()", [0, 1, 2, 3, 4]),
     ):
         assert old in path.read_text()
         path.write_text(path.read_text().replace(old, new))

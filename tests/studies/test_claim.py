@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dipole.errors import InputError
-from dipole.studies.claim import AtLeast, AtMost, Claim, Inequality
+from dipole.studies.claim import AtLeast, AtMost, Claim, Equal, Inequality
 
 OUTCOME = {
     "a": {"acc": np.array([[1.0, 2.0], [3.0, 4.0]]), "rank": np.array([[7.0], [8.0]])},
@@ -23,6 +23,8 @@ def test_left_side_is_linear_and_paired():
         (AtLeast("a", 2.0, by=1, on="acc"), {"a": 1}, 3, "acc: a >= 3"),
         (AtMost("a", "b", by=1, on="acc"), {"a": -1, "b": 1}, 1, "acc: a <= b - 1"),
         (AtMost("x", 1e-6, every=True), {"x": -1}, -1e-6, "x <= 1e-06"),
+        (Equal("a", "b", within=0.5, on="acc"), {"a": 1, "b": -1}, 0, "acc: a = b, to 0.5"),
+        (Equal("x", 2.0, within=0.5), {"x": 1}, 2.0, "x = 2.0, to 0.5"),
     ],
 )
 def test_forms(inequality, weights, least, says):
@@ -41,11 +43,18 @@ def test_what_is_not_there_is_named():
         AtLeast("a", "b", on="rank").left_side(OUTCOME)
 
 
+def test_later_seeds_may_be_of_some_arms_alone():
+    outcome = {"a": {"m": np.array([[1.0], [2.0], [3.0]])}, "b": {"m": np.array([[1.0], [1.0]])}}
+    assert AtLeast("a", "b", on="m").left_side(outcome).tolist() == [[0.0], [1.0]]
+
+
 def test_a_claim_must_say_all():
-    plain = {"sentence": ""}
+    primary = AtLeast("a", 0.0)
     with pytest.raises(InputError, match="neither arms nor an experiment"):
-        Claim(**plain, holds=[AtLeast("a", 0.0)])
-    with pytest.raises(InputError, match="expected data and measures"):
-        Claim(**plain, holds=[AtLeast("a", 0.0)], arms={"a": {}})
-    with pytest.raises(InputError, match="no inequality"):
-        Claim(**plain, holds=[], experiment=lambda seed, quick: {})
+        Claim("", primary)
+    with pytest.raises(InputError, match="arms; expected the bench they are trained on"):
+        Claim("", primary, arms={"a": {}})
+    with pytest.raises(InputError, match="expected regime=, why not the bench's"):
+        Claim("", primary, bench="views", arms={"a": {}}, settings={"epochs": 3})
+    with pytest.raises(InputError, match=r"looks at \[3\]; expected the first of 5, 10, 20"):
+        Claim("", primary, bench="views", arms={"a": {}}, looks=[3])

@@ -69,8 +69,8 @@ def measure(
         where = bench(name)
         with watching(console) as watch:
             found = measure_bench(where, jobs=jobs, watch=watch)
-        write_text(out / f"{name}.md", bench_page(where, found))
-        write_numbers(out, name, found)
+        write_text(out / f"{where.id}.md", bench_page(where, found))
+        write_numbers(out, where.id, found)
         measured.append((where, found))
     _print(measured)
 

@@ -164,6 +164,8 @@ def _looks(claim: Claim) -> list[int]:
     """The looks that there are seeds for: an identity is looked at once, folds are only so many."""
     most = bench(claim.bench).folds if claim.bench else 0
     found = [look for look in claim.looks if not most or look <= most]
+    if not found:
+        raise InputError(f"bench {claim.bench}: {most} folds, and no look at so few seeds")
     return found[:1] if claim.primary.every else found
 
 

@@ -6,14 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from dipole.errors import InputError
 from dipole.files import write_text
-from dipole.lookup import nearest
+from dipole.lookup import find
 from dipole.training.recipe import over
 
 ROOM = "dipole.studies.benches"
@@ -76,17 +74,19 @@ class Bench:
         return {"data": self.data, **found}
 
 
-@cache
 def bench(name: str) -> Bench:
-    """A bench by its name.
+    """A bench by its name, or one at `module:NAME`.
 
     >>> bench("pairs").metric
     'MRR@10'
     """
-    if name not in NAMES:
-        raise InputError(f"bench: found no {name!r}; {nearest(name, NAMES)}")
-    found: Bench = import_module(f"{ROOM}.{name}").BENCH
+    found: Bench = find("bench", name, place_of(), instance=Bench)
     return found
+
+
+def place_of() -> dict[str, str]:
+    """Bench -> `module:BENCH`, where it is defined."""
+    return {name: f"{ROOM}.{name}:BENCH" for name in NAMES}
 
 
 @dataclass(frozen=True)

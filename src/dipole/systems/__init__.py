@@ -106,6 +106,9 @@ def recipe_places() -> dict[str, str]:
 
 def code_of_system(id: str) -> str:
     """The digest of the code that decides what the claim of a system gives."""
+    from dipole.studies.bench import place_of
     from dipole.studies.digest import code_of
 
-    return code_of([f"{files()[id]}:SYSTEM"], recipe_places())
+    claim = system(id).claim
+    benches = [place_of().get(claim.bench, claim.bench)] if claim and claim.bench else []
+    return code_of([f"{files()[id]}:SYSTEM", *benches], recipe_places())
