@@ -85,7 +85,7 @@ def test_a_claim_whose_data_are_not_here_is_skipped_by_all(claims, tmp_path, mon
     assert "skipped lit: stsb: not found on this machine" in result.output
     assert "1 of 2 skipped: their verdicts stay" in result.output
     assert not (tmp_path / "pages" / "lit.md").exists()
-    with pytest.raises(InputError, match="stsb: not found on this machine.*to get it"):
+    with pytest.raises(InputError, match=r"stsb: not found on this machine.*to get it"):
         prove("lit", *claims)
     assert "decides nothing" in prove("lit", "--quick", *claims).output  # which needs none
 

@@ -37,7 +37,8 @@ def proof_of(rows=()):
     }
     return Proof(
         system, outcome, judge(claim.primary, outcome, delta=0.5, looks=3),
-        [judge(one, outcome) for one in claim.secondary], arms, {"a": {"temperature": 0.1}}, rows, 3.0,
+        [judge(one, outcome) for one in claim.secondary], arms,
+        {"a": {"temperature": 0.1}}, rows, 3.0,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,6 +46,44 @@ def test_a_study_and_the_same_study_again(tmp_path, settings, monkeypatch):
     assert (collect(again)["good"]["MRR@10"] == found["good"]["MRR@10"]).all()
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_processes_work_at_several_cells_unless_each_is_to_be_alone(
+    tmp_path, settings, monkeypatch, alone
+):
+    """One that fails is a line and the next goes on; one that dies takes no other with it."""
+    started = []
+    begin = subprocess.Popen
+
+    def counted(*args, **kwargs):
+        started.append(args)
+        return begin(*args, **kwargs)
+
+    monkeypatch.setattr(subprocess, "Popen", counted)
+    dying = tmp_path / "dying.py"
+    dying.write_text("import os\ndef rows(split):\n    os.kill(os.getpid(), 9)\n")
+    cells = [
+        Cell("bad", 0, settings | {"anchor": "nothing"}, ()),
+        Cell("dead", 0, settings | {"data": f"{dying}:rows"}, ()),
+        *(Cell("good", seed, settings, ("retrieval",)) for seed in range(3)),
+    ]
+    rows = run_study(cells, parse_budget("2steps"), tmp_path / "runs", jobs=1, alone=alone)
+    assert [row.state for row in rows] == [FAILED, FAILED, DONE, DONE, DONE]
+    assert "'nothing'" in rows[0].error
+    assert "ended by SIGKILL" in rows[1].error
+    assert len(started) == (5 if alone else 2)
+    alike = [cell for cell in cells if cell.arm == "good"]
+    whole = run_study(alike, parse_budget("2steps"), tmp_path / "here", jobs=0)
+    for one, other in zip(rows[2:], whole, strict=True):
+        assert (one.metrics["MRR@10"] == other.metrics["MRR@10"]).all()
+
+
+def test_folds_have_items_of_their_own(made_row):
+    rows = [made_row("a", 0, acc=[1, 2, 3]), made_row("a", 1, acc=[4, 6])]
+    for fold, row in enumerate(rows):
+        row.cell = replace(row.cell, fold=fold)
+    assert collect(rows)["a"]["acc"].tolist() == [[2], [5]]
+
+
 def test_in_this_process(tmp_path, settings):
     """The same numbers, the same line for what fails."""
     bad = settings | {"anchor": "nothing"}
@@ -76,7 +115,7 @@ def test_a_budget_of_its_own_stands(tmp_path, settings, monkeypatch):
 
 
 def test_seconds_become_steps_once_per_arm(tmp_path, settings, monkeypatch):
-    def measured(waiting, rows, jobs, watch, *, only_speed=False):
+    def measured(waiting, rows, jobs, alone, watch, *, only_speed=False):
         for row in waiting if only_speed else []:
             row.folder.mkdir(parents=True)
             (row.folder / running.SPEED).write_text('{"steps_per_second": 4.0}')

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -88,8 +88,8 @@ def run_study(
     """Train and measure all cells under the budget; a row per cell, done or failed.
 
     jobs: trainings at a time, in as many processes; 0: one after the other in this process, which
-    measures no memory. alone: a new process for every cell, so that its peak memory is its own; else
-    cells follow one another, which saves the seconds that a process takes to start.
+    measures no memory. alone: a new process for every cell, so that its peak memory is its own;
+    else cells follow one another, which saves the seconds that a process takes to start.
 
     A budget in seconds becomes steps by the speed of each arm's first cell, measured once and kept,
     so a study that goes on has the same steps.
@@ -212,24 +212,27 @@ class _Worker:
     def begin(self, row: Row, only_speed: bool) -> None:
         """Start with a row, in a new process where there is none yet."""
         _prepare(row)
-        (row.folder / LOG).write_bytes(b"")
         if self.process is None:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "dipole.studies.worker"],
-                env={"OMP_NUM_THREADS": str(self._threads), "OMP_WAIT_POLICY": "passive"}
-                | os.environ,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=(row.folder / LOG).open("ab"),
-                start_new_session=True,  # Ctrl-C reaches the study, which tells its runs
-            )
-            assert self.process.stdout is not None
-            os.set_blocking(self.process.stdout.fileno(), False)
+            with (row.folder / LOG).open("wb") as log:
+                self.process = self._started(log)
         assert self.process.stdin is not None
         with suppress(BrokenPipeError):  # it died: the next look says how
             self.process.stdin.write(json.dumps([str(row.folder), only_speed]).encode() + b"\n")
             self.process.stdin.flush()
         self.row, row.state = row, SPEEDS if only_speed else TRAINS
+
+    def _started(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dipole.studies.worker"],
+            env={"OMP_NUM_THREADS": str(self._threads), "OMP_WAIT_POLICY": "passive"} | os.environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C reaches the study, which tells its runs
+        )
+        assert process.stdout is not None
+        os.set_blocking(process.stdout.fileno(), False)
+        return process
 
     def answer(self) -> int | None:
         """The exit code of its row, or of the process where that ended; None while it works."""
