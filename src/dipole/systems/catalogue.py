@@ -12,6 +12,7 @@ from typing import Any
 
 from dipole.errors import InputError
 from dipole.lookup import close_to, nearest
+from dipole.studies.verdict import VERDICTS
 from dipole.systems import files, system
 from dipole.systems.results import (
     OWN,
@@ -46,7 +47,7 @@ class State:
     """A system and how far it is.
 
     state: *missing*, *built*, or the verdict that ships with dipole; parts: its objectives, recipe,
-    claim, or place in the package; result: that verdict; here: the verdict of the user's own
+    claim, or place in the package; lesson: what its verdict teaches; result: that verdict; here: the verdict of the user's own
     `dipole prove`; both with their date, their version and whether they are stale.
     """
 
@@ -57,6 +58,7 @@ class State:
     paper: str
     parts: tuple[str, ...]
     page: str
+    lesson: str = ""
     result: Mapping[str, Any] | None = None
     here: Mapping[str, Any] | None = None
 
@@ -117,11 +119,17 @@ def states(own: Path = OWN, ids: Iterable[str] | None = None) -> list[State]:
                 entry.paper,
                 parts.get(id, ()),
                 next((_from_here(page) for page in pages if page.exists()), ""),
+                _lesson(id),
                 result,
                 here,
             )
         )
     return found
+
+
+def _lesson(id: str) -> str:
+    claim = system(id).claim if id in files() else None
+    return claim.lesson if claim is not None else ""
 
 
 @cache
@@ -165,23 +173,46 @@ def table_page(found: Iterable[State], folder: Path) -> str:
         "",
         "`dipole systems show SYSTEM` says what one is and how to run it; its page is written by",
         "`dipole prove SYSTEM`, which runs the experiment anew. *built*: its parts are there, its",
-        "claim was not run. *stale*: the code that decides it has changed since.",
+        "claim was not run. *stale*: the code that decides it has changed since. How a claim is",
+        "decided: [claims](../claims.md); where: [benches](../benches/README.md).",
         "",
         " · ".join(f"{count} {state}" for state, count in counts.items())
         + (f" · {stale} of these stale" if stale else ""),
     ]
+    lines += _verdicts(found, folder)
     group = ""
     for state in found:
         if state.group != group:
             group = state.group
             lines += ["", f"## {group.replace('_', ' ')}", ""]
             lines += ["| system | state | paper | parts |", "|---|---|---|---|"]
-        has_page = (folder / f"{state.id}.md").exists()
-        name = f"[{state.id}]({state.id}.md)" if has_page else state.id
+        name = _linked(state.id, folder)
         paper = f"[{state.title}]({state.paper})" if state.paper else state.title
         parts = ", ".join(f"`{part}`" for part in state.parts)
         lines.append(f"| {name} | {state.shown} | {paper.replace('|', '/')} | {parts} |")
     return "\n".join(lines) + "\n"
+
+
+def _verdicts(found: Iterable[State], folder: Path) -> list[str]:
+    """Those that were decided, by verdict: what was found, and what a practitioner learns."""
+    judged = [state for state in found if state.result is not None and not state.result["stale"]]
+    lines = []
+    for verdict in VERDICTS:
+        of_it = [state for state in judged if state.state == verdict]
+        if not of_it:
+            continue
+        lines += ["", f"## {verdict[0].upper()}{verdict[1:]}", ""]
+        lines += ["| system | found: margin and interval | what one learns |", "|---|---|---|"]
+        for state in of_it:
+            assert state.result is not None
+            why = f" ({state.result['why']})" if state.result["why"] else ""
+            name = _linked(state.id, folder)
+            lines.append(f"| {name} | {state.result['found']}{why} | {state.lesson} |")
+    return lines
+
+
+def _linked(id: str, folder: Path) -> str:
+    return f"[{id}]({id}.md)" if (folder / f"{id}.md").exists() else id
 
 
 def _from_here(path: Path) -> str:
