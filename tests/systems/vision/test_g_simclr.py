@@ -1,6 +1,4 @@
-"""The share of pairs of one class, against counting them one by one; what each stage does."""
-
-from itertools import combinations
+"""What each stage of G-SimCLR does."""
 
 import numpy as np
 import pytest
@@ -9,8 +7,7 @@ import torch
 import dipole
 from dipole.data import Inputs
 from dipole.errors import InputError
-from dipole.objectives import NTXent
-from dipole.systems.vision.g_simclr import HERE, RECIPE, Denoise, Masked, alike
+from dipole.systems.vision.g_simclr import HERE, RECIPE, Denoise
 from dipole.training.loop import Trainer
 
 
@@ -27,13 +24,6 @@ def fit(images, out, **settings):
     return dipole.fit(
         images, recipe=RECIPE, out=out, show_progress=False, **given | settings
     ).encoder  # fmt: skip
-
-
-def test_pairs_of_one_class():
-    classes = np.random.default_rng(0).integers(0, 3, 40)
-    batches = list(np.random.default_rng(1).permutation(40).reshape(5, 8))
-    pairs = [classes[i] == classes[j] for rows in batches for i, j in combinations(rows, 2)]
-    assert np.isclose(alike(classes, batches), np.mean(pairs))
 
 
 def test_the_pseudo_classes_are_those_of_the_autoencoder(images, tmp_path, monkeypatch):
@@ -73,13 +63,6 @@ def test_pieces_change_nothing(images, tmp_path):
     pieces = fit(images, tmp_path / "pieces", stages=stages, chunk=3).weights()
     for name, value in whole.items():
         torch.testing.assert_close(pieces[name], value)
-
-
-def test_the_masked_loss_leaves_out_its_own_class():
-    a, p = torch.randn(2, 6, 4)
-    classes = torch.tensor([0, 0, 1, 1, 2, 2])
-    torch.testing.assert_close(Masked()(a, p, classes), NTXent(0.1)(a, p, ids=classes))
-    assert not Masked()(a, p, classes).isclose(NTXent(0.1)(a, p))
 
 
 def test_texts_are_refused(tmp_path):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from dipole.declared import Count
+from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.parts import Part, Setup
 from dipole.training.recipe import Recipe
@@ -46,5 +47,30 @@ SYSTEM = System(
         objective="amcl",
         objective_options={"dim": 128},  # the heads', whatever the encoder's
         parts=[{"dipole.systems.vision.amcl:Heads": {}}],
+    ),
+    claim=Claim(
+        sentence=(
+            "With many augmentations, three heads with a temperature for each pair teach more than "
+            "one head with one temperature."
+        ),
+        bench="views",
+        arms={
+            "amcl": {"encoder_options": {"head": None}},
+            "simclr": {
+                "recipe": Recipe(view=["strong"], objective="ntxent", temperature=0.2),
+                "encoder_options": {"head": {"out": 128, "hidden": 128}},
+            },
+        },
+        primary=AtLeast("amcl", "simclr", on="kNN accuracy"),
+        reported=(
+            "SimCLR is improved on all sets, most with several augmentations (abstract; the numbers"
+            " of its tables are not confirmed here)"
+        ),
+        looks=(5, 10),
+        notes=(
+            "Views with eight kinds of augmentation. SimCLR's head is one of AMCL's three, without"
+            " the batch normalisation of the bench's, and its temperature that at which AMCL's"
+            " start. What counts is the tower's vector, below the heads."
+        ),
     ),
 )

@@ -4,33 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
-from dipole.studies.benches.training import on_bench
-from dipole.studies.claim import AtLeast, AtMost, Claim
+from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
 
-
-def experiment(seed: int, quick: bool) -> dict[str, float]:
-    """What the mixtures are, on random vectors: of length 1, and nearer than what they are of."""
-    from dipole.sampling.mixed_negatives import mixed_negatives
-
-    generator = torch.Generator().manual_seed(seed)
-    unit = torch.nn.functional.normalize
-    anchor = unit(torch.randn(16, 32, generator=generator), dim=1)
-    queue = unit(torch.randn(512, 32, generator=generator), dim=1)
-    made = mixed_negatives(anchor, queue, hardest=64, mixes=64, with_anchor=64, generator=generator)
-    hardest = (anchor @ queue.T).topk(64, dim=1).values.mean()
-    mixed = (anchor[:, None] * made[:, 64:]).sum(-1).mean()
-    return {
-        "largest error of a length": float((made.norm(dim=-1) - 1).abs().max()),
-        "mixed with the anchor minus hardest": float(mixed - hardest),
-    }
-
-
 PARTS: list[dict[str, Any]] = [{"queue": {"size": 1024}}, {"teacher": {"decay": 0.99}}]
-MIXED = {"mixed": {"hardest": 128, "mixes": 128, "with_anchor": 16}}
+MIXED = {"mixed": {"hardest": 128, "mixes": 128, "with_anchor": 16, "after": 0.075}}
 
 # MoCo v2 with a queue of 16,384, mixing after 15 of 200 epochs; the rate, 0.03 for 256, is
 # MoCo's. The claim's runs are short: a small queue, a fast teacher, few mixtures.
@@ -60,28 +39,22 @@ SYSTEM = System(
     recipe=RECIPE,
     claim=Claim(
         sentence=(
-            "Synthetic negatives, mixed from an anchor's hardest and from the anchor itself, use "
-            "the space more evenly and learn as much or more."
+            "Synthetic negatives, mixed from an anchor's hardest and from the anchor itself, teach "
+            "more than MoCo's queue alone."
         ),
-        data="fashion-mnist-14",
-        settings={"batch_size": 128},
-        arms={
-            "moco": on_bench(RECIPE, parts=PARTS),
-            "mochi": on_bench(RECIPE, parts=[*PARTS, MIXED]),
-        },
-        measures=["knn", "geometry"],
-        experiment=experiment,
-        primary=AtMost("mochi", "moco", on="uniformity"),
-        reported="",
-        secondary=[
-            AtLeast("mochi", "moco", by=-0.3, on="kNN accuracy"),
-            AtMost("largest error of a length", 1e-5, every=True),
-            AtLeast("mixed with the anchor minus hardest", 0.0, every=True),
-        ],
+        bench="views",
+        arms={"mochi": {"parts": [*PARTS[:1], MIXED, *PARTS[1:]]}, "moco": {"parts": PARTS}},
+        primary=AtLeast("mochi", "moco", on="kNN accuracy"),
+        reported=(
+            "78.0 to 79.0 by a linear classifier on ImageNet-100 (table 1; not confirmed here)"
+        ),
+        looks=(5, 10),
         notes=(
-            "A queue of 1,024 keys of a teacher with decay 0.99 (the runs are short), temperature"
-            " 0.2; 128 mixtures of the hardest 128 and 16 with the anchor. The promise is read as:"
-            " more uniform, and not more than 0.3 points worse among neighbours."
+            "The runs are short, so a queue of 1,024 keys of a teacher with decay 0.99; 128"
+            " mixtures of the hardest 128 and 16 with the anchor keep the paper's shares of the"
+            " queue to within a factor of two, and start as early as in the paper, after 7.5 % of"
+            " the training. That MoCHi uses the space more evenly is said of the head's output,"
+            " which nobody keeps, and is not judged."
         ),
     ),
 )
