@@ -116,7 +116,7 @@ def default_root() -> Path:
 
 
 def _readable(name: object) -> str:
-    return "".join(c if c.isalnum() or c in "-_" else "-" for c in str(name))
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in str(name)[:80])
 
 
 def _others(settings: Mapping[str, Any]) -> list[Any]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dipole.studies.benches.pairs import short_code
-from dipole.systems.retrieval.peg import NOISE, noisy_code
+from dipole.studies.benches.pairs import rows
+from dipole.systems.retrieval.peg import NOISE, noisy
 
 
 def test_positives_are_passed_on() -> None:
-    clean, noisy = short_code("train", True), noisy_code("train", True)
-    a, b = list(clean.column("positive")), list(noisy.column("positive"))
+    clean, passed_on = rows("train", True), noisy("train", True)
+    a, b = list(clean.column("positive")), list(passed_on.column("positive"))
     moved = sum(x != y for x, y in zip(a, b, strict=True))
     assert moved == round(NOISE * len(clean))
     assert sorted(a) == sorted(b)
-    assert noisy_code("test", True).column("positive") == short_code("test", True).column(
-        "positive"
-    )
+    assert noisy("test", True).column("positive") == rows("test", True).column("positive")

@@ -1,13 +1,12 @@
 """Recipes of images and texts: locked towers, own negatives, the coin that mixes a side."""
 
-import numpy as np
 import pytest
 import torch
 
 import dipole
 from dipole.errors import InputError
 from dipole.systems.vision_language.degla import OwnNegatives
-from dipole.systems.vision_language.zerovl import CoinMixup, halves
+from dipole.systems.vision_language.zerovl import CoinMixup
 from dipole.training.recipe import read_recipe
 from support import kinds
 
@@ -100,8 +99,3 @@ def test_the_coin_mixes_one_side_and_says_whose_it_is(both):
             torch.testing.assert_close(found[side], relation @ plain)
         part.after_step()
     assert both or sides == {"anchor", "positive"}
-
-
-def test_halves_are_those_of_one_image():
-    pairs = halves("train", 0, True)
-    assert np.asarray(pairs[0]["anchor"]).shape == np.asarray(pairs[0]["positive"]).shape

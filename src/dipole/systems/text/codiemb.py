@@ -13,11 +13,9 @@ and not here.
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,6 +33,7 @@ from dipole.objectives.maths import one_against, reduce, unit
 from dipole.objectives.whole_batch import positions, whole_batch
 from dipole.studies.benches.pairs import SETTINGS, short_code
 from dipole.studies.benches.texts import stsb
+from dipole.studies.benches.training import trained as fitted
 from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
@@ -123,6 +122,27 @@ class BothTasks(Objective):
         return loss + CoDiEmb()(u, v, scores=scores[graded])
 
 
+RECIPE = Recipe(
+    wants=["pairs", "triplets", "lists", "graded"],
+    by_kind={
+        "graded": {"objective": "codiemb", "batch_size": 32},
+        "lists": {
+            "objective": "dipole.systems.text.codiemb:SequentialPositives",
+            "temperature": 0.02,
+            "batch_size": 64,
+        },
+        "pairs": {
+            "objective": "infonce",
+            "objective_options": {"symmetric": False},
+            "temperature": 0.02,
+            "batch_size": 64,
+        },
+    },
+    epochs=5,
+    warmup=0.03,
+)
+
+
 @dataclass(frozen=True)
 class Material:
     """Retrieval pairs and scored pairs, to train and to test."""
@@ -157,8 +177,8 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
     steps, branch = (4, 2) if quick else (STEPS, BRANCH)
     asked, scored = retrieval(m), graded(m)
     size = {"batch_size": 32 if quick else BATCH}
-    own: dict[str, Any] = {"recipe": "codiemb", "temperature": TEMPERATURE} | size
-    alone = {"recipe": "codiemb", **size}
+    own: dict[str, Any] = {"recipe": RECIPE, "temperature": TEMPERATURE} | size
+    alone = {"recipe": RECIPE, **size}
     both = {"sources": [{scored: {"share": 0.5}}], **own}
     towers = {
         "infonce": trained(start(m, seed), asked, seed, steps, sources=[{alike(m): {"share": 0.5}}],
@@ -222,13 +242,8 @@ def unscored(m: Material) -> Scored:
 
 def trained(tower: Encoder, data: Examples, seed: int, steps: int, **settings: Any) -> Encoder:
     """The tower after so many steps of a training."""
-    import dipole
-
-    with tempfile.TemporaryDirectory() as folder:
-        return dipole.fit(
-            data, tower, out=Path(folder) / "run", max_steps=steps, seed=seed,
-            show_progress=False, **(SETTINGS | {"learning_rate": RATE} | settings),
-        ).encoder  # fmt: skip
+    more = SETTINGS | {"learning_rate": RATE} | settings
+    return fitted(data, tower, seed=seed, max_steps=steps, **more)
 
 
 def spearman(tower: Encoder, m: Material) -> float:
@@ -253,41 +268,27 @@ SYSTEM = System(
         "Representation Learning in Information Retrieval and Semantic Textual Similarity, "
         "arXiv 2508.11442"
     ),
-    recipe=Recipe(
-        wants=["pairs", "triplets", "lists", "graded"],
-        by_kind={
-            "graded": {"objective": "codiemb", "batch_size": 32},
-            "lists": {
-                "objective": "dipole.systems.text.codiemb:SequentialPositives",
-                "temperature": 0.02,
-                "batch_size": 64,
-            },
-            "pairs": {
-                "objective": "infonce",
-                "objective_options": {"symmetric": False},
-                "temperature": 0.02,
-                "batch_size": 64,
-            },
-        },
-        epochs=5,
-        warmup=0.03,
-    ),
+    recipe=RECIPE,
     claim=Claim(
         sentence=(
-            "Batches of one task, each with a loss of its own, make one encoder better at graded"
-            " similarity and no worse at retrieval than contrast for both, and checkpoints merged"
-            " by how far each tensor moved are as good as their mean."
+            "Batches of one task, each with a loss of its own, make one encoder better at"
+            " retrieval and graded similarity together than contrast for both."
         ),
         experiment=experiment,
-        primary=AtLeast("STS, codiemb", "STS, infonce", by=2.0),
-        reported="",
+        primary=AtLeast("mean, codiemb", "mean, infonce"),
+        delta=0.5,
+        reported="the joint model is ahead of joint contrast on both tasks (not confirmed here)",
         secondary=[
-            AtLeast("Recall@10, codiemb", "Recall@10, infonce", by=-1.0),
+            AtLeast("STS, codiemb", "STS, infonce"),
+            AtLeast("Recall@10, codiemb", "Recall@10, infonce"),
             AtLeast("mean, codiemb", "mean, mixed batches"),
-            AtLeast("mean, delta merge", "mean, uniform merge", by=-0.2),
+            AtLeast("mean, delta merge", "mean, uniform merge"),
         ],
+        needs=["stsb"],
         notes=(
-            "A bag of words from scratch (128 dimensions) learns docstrings and code (InfoNCE,"
+            "`mean`: of the rank correlation with people's scores on STS-B's validation part and of"
+            " Recall@10 of docstrings and code, both in points. A bag of words"
+            " from scratch (128 dimensions) learns docstrings and code (InfoNCE,"
             " temperature 0.05, in every arm) and the STS benchmark, half of the batches of each,"
             " 128 of one task. Where there is only contrast, pairs scored at least 4 of 5 are"
             " positives. Mixed batches hold 64 rows of each task, and sentences are negatives of"
