@@ -1,11 +1,12 @@
-"""What a claim needs that may not be here: named data sets, packages with trained models."""
+"""What a claim needs that may not be here: data sets by name, files by path, packages with trained
+models."""
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable
 
-from dipole.data.named import NAMED, local_folder, missing
+from dipole.data.named import NAMED, local_folder, locate, missing
 from dipole.errors import InputError
 
 # Packages by the name they are imported by, and how to get them.
@@ -24,8 +25,20 @@ def check_needs(needs: Iterable[str]) -> None:
         if name in PACKAGES:
             if importlib.util.find_spec(name) is None:
                 raise MissingError(f"{name}: not installed; to get it: {PACKAGES[name]}")
+        elif "/" in name:
+            _check_file(name)
         elif name not in _ALWAYS and local_folder(name) is None and not _on_hub(name):
             raise MissingError(str(missing(name)))
+
+
+def _check_file(name: str) -> None:
+    """Raise MissingError for a file that has no name of its own, where it is not in the folder."""
+    try:
+        locate(name)
+    except InputError:
+        raise MissingError(
+            f"{name}: not found on this machine; to get it: a file of this path in DIPOLE_DATA"
+        ) from None
 
 
 def _on_hub(name: str) -> bool:

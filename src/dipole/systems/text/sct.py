@@ -5,33 +5,24 @@ The recipe distils the encoder into itself; with a large teacher it is `RECIPE |
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dipole.declared import Count, Positive
 from dipole.errors import InputError
 from dipole.objectives.contract.base import Objective, Temperature
-from dipole.objectives.maths import unit
 from dipole.objectives.pairs.sct import similarity_distribution
-from dipole.objectives.whole_batch import whole_batch
-from dipole.studies.benches.sentences import fitted, judged, spearman, unlabelled
-from dipole.studies.benches.tiny_text import tiny_text
 from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.parts import Part, Setup, StoredTeacher
-from dipole.training.recipe import Recipe, read_recipe
+from dipole.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from dipole.encoders.base import Encoder
 
 HERE = "dipole.systems.text.sct"
-SENTENCES, BATCH, EPOCHS, BANK = 3000, 64, 2, 4096
-STUDENT, TEACHER = 0.04, 0.03  # temperatures, the paper's of its smallest encoder
 
 
 class OtherView(Objective):
@@ -53,13 +44,6 @@ class OtherView(Objective):
             teacher_temperature=self.teacher_temperature,
             reduction=self.reduction,
         )
-
-
-class CosineMSE(Objective):
-    """The mean squared difference between cosines of the batch and the teacher's: the baseline."""
-
-    def forward(self, anchor: Tensor, positive: Tensor, teacher_scores: Tensor) -> Tensor:
-        return F.mse_loss(unit(anchor) @ whole_batch(unit(positive)).T, teacher_scores)
 
 
 class Student(Part):
@@ -145,44 +129,6 @@ RECIPE = Recipe(
 )
 
 
-@cache
-def large_teacher(quick: bool) -> Encoder:
-    """MiniLM; in a quick run a random transformer."""
-    from dipole.studies.benches.minilm import minilm
-
-    texts = unlabelled(quick, SENTENCES)
-    return tiny_text(texts, seed=99, dim=96) if quick else minilm("sct", max_length=32)
-
-
-def arms(quick: bool) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Arm -> its settings."""
-    options = {"temperature": STUDENT, "teacher_temperature": TEACHER}
-    simcse, own = read_recipe("simcse"), RECIPE.settings | {"objective_options": options}
-    model = large_teacher(quick)
-    yield "simcse", simcse
-    yield "simcse, edited", simcse | {"view": own["view"]}
-    yield "sct", own | {"parts": [*banks(BANK, "anchor", "positive"), {f"{HERE}:Projections": {}}]}
-    yield "sct-distillation", own | distilled(model, BANK)
-    mse = {"objective": f"{HERE}:CosineMSE", "objective_options": {}}
-    yield "mse-distillation", own | mse | {"parts": [StoredTeacher(model=model)]}
-
-
-def experiment(seed: int, quick: bool) -> dict[str, float]:
-    """Spearman on unseen pairs of every arm."""
-    texts, pairs = unlabelled(quick, SENTENCES), judged(quick)
-    found = {}
-    for arm, settings in arms(quick):
-        objective = settings["objective"]
-        encoder = fitted(
-            texts, objective, encoder=tiny_text(texts, seed=seed), seed=seed, learning_rate=5e-4,
-            precision="fp32",
-            **{k: v for k, v in settings.items() if k != "objective"}
-            | {"batch_size": BATCH, "epochs": 1 if quick else EPOCHS},
-        )  # fmt: skip
-        found[f"STS-B, {arm}"] = spearman(encoder, pairs)
-    return found
-
-
 SYSTEM = System(
     id="sct",
     paper=(
@@ -192,29 +138,28 @@ SYSTEM = System(
     recipe=RECIPE,
     claim=Claim(
         sentence=(
-            "A very small encoder learns more from the other view's similarities to a bank than "
-            "from telling instances apart, and most where a large teacher makes them."
+            "A small encoder learns more from the other view's similarities to a bank than from "
+            "telling instances apart."
         ),
-        experiment=experiment,
-        primary=AtLeast("STS-B, sct", "STS-B, simcse", by=1.0),
-        reported="",
-        secondary=[
-            AtLeast("STS-B, sct-distillation", "STS-B, sct", by=2.0),
-            AtLeast("STS-B, sct-distillation", "STS-B, mse-distillation", by=-0.5),
-        ],
+        bench="sentences",
+        arms={
+            "sct": {
+                "parts": [*banks(4096, "anchor", "positive"), {f"{HERE}:Projections": {}}],
+                "objective_options": {"temperature": 0.04, "teacher_temperature": 0.03},
+            },
+            "simcse": {"recipe": "simcse"},
+        },
+        primary=AtLeast("sct", "simcse", on="Spearman"),
+        reported=(
+            "ahead in 18 of 21 cases with encoders of less than 100 million parameters (abstract);"
+            " 69.73 with BERT-Tiny, the mean of seven STS tasks (authors' repository); SimCSE's"
+            " number there is not confirmed"
+        ),
         notes=(
-            "A student of 2 layers and 64 dimensions from nothing, where the paper's are"
-            " pretrained: it is its own teacher, and that teacher knows nothing at first. 3,000"
-            " sentences of STS-B's and SICK's training parts without their scores, two epochs in"
-            " batches of 64 (the paper: 20), one learning rate for all; Spearman on STS-B's"
-            " validation part. Views: words left out, and words in another order; SimCSE has"
-            ' dropout alone, and beside it the same views ("edited"). Two banks of 4,096, random'
-            " at first; temperatures of the paper's smallest encoder. The teacher,"
-            " all-MiniLM-L6-v2, reads the sentence as it is, once; it was trained on labelled"
-            " pairs, which is what is distilled. The student of 64 dimensions is mapped into the"
-            " teacher's 384 by a matrix that stays orthogonal, which changes no cosine, and is"
-            " measured without it. MSE: cosines within the batch against the teacher's. Nothing"
-            " else was tried."
+            "Views: words left out, and words in another order, which a bag of words hardly sees."
+            " Two banks of 4,096, random at first, where the paper's hold more vectors than there"
+            " are sentences here; temperatures of the paper's smallest encoder. The encoder starts"
+            " from nothing, where the paper's are pretrained: it is its own teacher."
         ),
     ),
 )
