@@ -47,8 +47,9 @@ class State:
     """A system and how far it is.
 
     state: *missing*, *built*, or the verdict that ships with dipole; parts: its objectives, recipe,
-    claim, or place in the package; lesson: what its verdict teaches; result: that verdict; here: the verdict of the user's own
-    `dipole prove`; both with their date, their version and whether they are stale.
+    claim, or place in the package; lesson: what its verdict teaches; result: that verdict; here:
+    the verdict of the user's own `dipole prove`; both with their date, their version and whether
+    they are stale.
     """
 
     id: str
