@@ -15,7 +15,6 @@ FILES = [path for room in ROOMS for path in sorted((PACKAGE / room).rglob("*.py"
 # scaled by theirs.
 LOOK_AT_GRADIENTS = {
     "systems/retrieval/grad_cache.py",
-    "systems/retrieval/peg.py",
     "systems/retrieval/topic_moo.py",
     "systems/vision_language/zerovl.py",
 }

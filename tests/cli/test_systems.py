@@ -37,11 +37,12 @@ def test_json_has_every_system_and_its_state(mine):
     found = json.loads(systems("--json", "--pages", mine).stdout)
     assert [s["id"] for s in found] == list(entries())
     assert set(found[0]) == {
-        "id", "group", "state", "title", "paper", "parts", "page", "result", "here",
+        "id", "group", "state", "title", "paper", "parts", "page", "lesson", "result", "here",
     }  # fmt: skip
     here = {s["id"]: s["here"] for s in found}
     assert here["dcl"] == {
         "verdict": "holds", "stale": False, "date": "2026-11-28", "version": "0.1.0",
+        "found": "", "why": "",
     }  # fmt: skip
     assert here["siglip"]["stale"]
     assert here["simcse"] is None

@@ -13,9 +13,9 @@ def test_a_bench_says_all_of_itself(name):
     assert found.id == name
     assert found.delta > 0
     assert found.data.startswith(f"dipole.studies.benches.{name}:")
-    measured = numbers()[name]
     if found.pretrained:
         return
+    measured = numbers()[name]
     assert measured.trained > measured.untrained
     assert measured.ceiling >= measured.trained - measured.seed_sd
 
