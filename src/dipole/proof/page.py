@@ -170,8 +170,7 @@ def _how_judged(proof: Proof) -> str:
         "Margin: how far the left side is above what it must be; its interval, of "
         f"{100 * primary.level:.1f} %, is for new seeds"
         f"{'' if _is_per_seed(proof) else ' and new items'}, at {primary.seeds} seeds"
-        f" (the claim is looked at with {', '.join(map(str, proof.claim.looks))}, and"
-        " no further)."
+        f" ({_planned(proof.claim.looks)})."
     )
     if primary.inequality.within is None:
         text += " *Holds*: all of it is above 0; *reversed*: below"
@@ -181,6 +180,16 @@ def _how_judged(proof: Proof) -> str:
         if needed is not None and needed > LOOKS[-1]:
             text += f" About {needed} seeds would decide it, were the margin what it is now."
     return text
+
+
+def _planned(looks: Sequence[int]) -> str:
+    """How often a claim may be looked at."""
+    first, *later = looks
+    if not later:
+        return f"one look, at {first}"
+    return (
+        f"looked at with {first}, {' and '.join(map(str, later))} until it is decided, never beyond"
+    )
 
 
 def _is_per_seed(proof: Proof) -> bool:
@@ -263,14 +272,14 @@ def _settings(proof: Proof) -> list[str]:
 
 
 def _seconds(proof: Proof) -> float:
-    return sum(row.cost.seconds for row in proof.rows) or proof.seconds
+    return sum(row.cost.cpu_seconds for row in proof.rows) or proof.seconds
 
 
 def _taken(proof: Proof) -> str:
     """How long it takes where nothing is there yet."""
     if not proof.rows:
         return ""
-    return f"; its {len(proof.rows)} trainings took {_duration(_seconds(proof))} in all"
+    return f"; its {len(proof.rows)} trainings took {_duration(_seconds(proof))} of CPU in all"
 
 
 def _plain(value: float) -> str:
