@@ -44,5 +44,9 @@ SYSTEM = System(
             " of 0 as there. The weights alone, at a fixed temperature, have the gradient of DCL:"
             " what MACL has over it is the moving temperature."
         ),
+        lesson=(
+            "At batches of 32 with AdamW no gain over NT-Xent was seen in 20 seeds: if there is one"
+            " it is below a quarter of a point."
+        ),
     ),
 )
