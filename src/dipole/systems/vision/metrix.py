@@ -123,7 +123,12 @@ SYSTEM = System(
             "Mixtures of vectors (the cheapest of the paper's three levels), weight 0.4, Beta(2,"
             " 2). *Nearer by mixtures*: how much nearer test questions, all of unseen intents, are"
             " to a set half of which are mixtures of two training classes than to one of the same"
-            " size without, so that a larger set is not the reason."
+            " size without, so that a larger set is not the reason. They are so without training"
+            " on mixtures too, and a little more."
+        ),
+        lesson=(
+            "Mixtures of vectors add some 0.4 points of MAP@R to multi-similarity, which took "
+            "20 seeds to see."
         ),
     ),
 )
