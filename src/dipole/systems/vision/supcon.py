@@ -15,10 +15,26 @@ from dipole.objectives.maths import reduce
 from dipole.studies.claim import AtLeast, Claim
 from dipole.studies.measures import Trained
 from dipole.systems.base import System
+from dipole.training.batches import class_ids
+from dipole.training.parts import Part, Setup
 from dipole.training.recipe import Recipe
 
 HERE = "dipole.systems.vision.supcon"
 CLASSES = 10
+
+
+class Numbered(Part):
+    """Labels as numbers from 0, in the order of the ids of the training data's classes."""
+
+    takes = ("labels",)
+    gives = ("labels",)
+
+    def bind(self, setup: Setup) -> None:
+        self.known = class_ids(list(setup.examples.column("label"))).unique()
+
+    def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        labels = batch["labels"]
+        return batch | {"labels": torch.searchsorted(self.known.to(labels.device), labels)}
 
 
 class CrossEntropy(Objective):
@@ -89,6 +105,7 @@ SYSTEM = System(
                 "objective": f"{HERE}:CrossEntropy",
                 "temperature": None,
                 "encoder_options": {"head": None},
+                "parts": [f"{HERE}:Numbered"],
             },
         },
         measures=["probe", f"{HERE}:damaged"],
