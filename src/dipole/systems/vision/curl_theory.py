@@ -119,7 +119,7 @@ def trained(x: np.ndarray, labels: np.ndarray, seed: int, steps: int, block: int
     settings: dict[str, Any] = {"objective": CrossEntropy(), "batch_size": TRIPLES}
     if block:
         settings = RECIPE.settings | {
-            "objective": Blocks(block),
+            "objective_options": {"block": block},
             "sampler_options": {"block": block},
             "batch_size": TRIPLES * (1 + 2 * block),
         }
