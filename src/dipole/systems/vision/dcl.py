@@ -31,8 +31,8 @@ SYSTEM = System(
         bench="views",
         settings={"clip_norm": None},
         regime=(
-            "no clipping: a clipped gradient has the length that is allowed, and the factor that DCL"
-            " removes, 1 - p(positive), changes the length most."
+            "no clipping: a clipped gradient has the length that is allowed, and the factor that"
+            " DCL removes, 1 - p(positive), changes the length most."
         ),
         arms={
             "dcl": {"batch_size": SMALL},
@@ -41,7 +41,11 @@ SYSTEM = System(
             "ntxent, batch 256": {"objective": "ntxent", "batch_size": LARGE},
         },
         primary=AtLeast("dcl", "ntxent", on="kNN accuracy"),
-        reported="x",
+        reported=(
+            "+5.1 points of linear accuracy on ImageNet at batch 256 and 200 epochs, 66.9 against"
+            " 61.8 (abstract of the first version); on CIFAR-10 at batch 32, by nearest neighbours,"
+            " 83.7 against 78.9 (recalled, not confirmed)"
+        ),
         secondary=[
             Inequality(
                 {"ntxent, batch 256": 1.0, "ntxent": -1.0, "dcl, batch 256": -1.0, "dcl": 1.0},
@@ -50,5 +54,14 @@ SYSTEM = System(
                 says="kNN accuracy: from batch 256 to 32 ntxent loses at least as much as dcl",
             ),
         ],
+        notes=(
+            "The paper trains with momentum SGD, the bench with AdamW, which divides a gradient by"
+            " its usual size: of the factor that DCL removes only its differences between examples"
+            " and over time are left. That this is why nothing is seen here was not tested."
+        ),
+        lesson=(
+            "With AdamW, a small tower and six epochs, a batch of 32 learns the same to half a"
+            " point with the positive in the denominator or without it."
+        ),
     ),
 )

@@ -14,12 +14,10 @@ from dipole.data import Inputs
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.maths import unit
-from dipole.studies.benches.training import on_bench, trained
+from dipole.studies.benches.training import trained
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
-
-TEMPERATURES = (0.2, 0.4, 1.0)
 
 
 def identity(rng: np.random.Generator) -> float:
@@ -140,29 +138,36 @@ SYSTEM = System(
             "InfoNCE is the cross-entropy of random graphs, so spectral clustering of the graph "
             "of views; mixing its Gaussian kernel with an exponential one learns more."
         ),
-        data="fashion-mnist-14",
-        settings={"batch_size": 128},
+        bench="views",
         arms={
-            f"{name} {t}": on_bench(RECIPE, objective_options={"mix": mix}, temperature=t)
-            for t in TEMPERATURES
-            for name, mix in (("gaussian", 0.0), ("mixture", 0.5))
+            "mixture": {"temperature": 0.4},
+            "gaussian": {"objective": "ntxent", "temperature": 0.2},
         },
-        measures=["knn"],
         experiment=experiment,
-        primary=AtMost("identity", 1e-9, every=True),
-        reported="",
+        primary=AtLeast("mixture", "gaussian", on="kNN accuracy"),
+        reported=(
+            "every mixture of kernels above the Gaussian one on CIFAR-10, CIFAR-100 and"
+            " TinyImageNet, by about one to two points of linear accuracy (table 1; recalled, not"
+            " confirmed)"
+        ),
         secondary=[
+            AtMost("identity", 1e-9, every=True),
             AtLeast("agreement with the blocks", 1.0, every=True),
             AtLeast("agreement with spectral clustering", 1.0, every=True),
-            *(
-                AtLeast(f"mixture {t}", f"gaussian {t}", by=by, on="kNN accuracy")
-                for t, by in zip(TEMPERATURES, (-0.2, 0.3, -0.2), strict=True)
-            ),
         ],
         notes=(
-            "Both kernels at the same three temperatures; a Gaussian kernel at temperature t is"
-            " NT-Xent at t / 2. The gain of 0.3 is asked for at 0.4, which is the usual 0.2 of"
-            " NT-Xent; at the others the mixture may not lose more than 0.2."
+            "A Gaussian kernel at temperature 0.4 is NT-Xent at 0.2, the bench's baseline; the"
+            " mixture has the same temperature and half of each kernel. The paper searches"
+            " temperature, powers and shares for each data set; here nothing was searched for the"
+            " mixture, while the baseline's temperature is one that the bench was made with. A"
+            " search might change the verdict. *Identity*: the cross-entropy of"
+            " the graphs, over all of six nodes, less InfoNCE; *agreement*: adjusted Rand index of"
+            " clusters of the vectors learnt from a graph of three blocks."
+        ),
+        lesson=(
+            "At the temperature of its baseline an even mixture of kernels learns a little less"
+            " than the Gaussian kernel alone, which is NT-Xent; the identity of the paper is "
+            "exact."
         ),
     ),
 )

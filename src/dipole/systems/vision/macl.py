@@ -1,27 +1,8 @@
 """MACL: a temperature that follows the alignment makes its start matter less."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-
-import numpy as np
-
-from dipole.studies.benches.training import on_bench
-from dipole.studies.claim import AtLeast, AtMost, Claim, Inequality, Outcome
+from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
-
-TEMPERATURES = (0.05, 0.1, 0.2, 0.5)
-
-
-def spreads(outcome: Outcome) -> Mapping[str, np.ndarray]:
-    """Largest minus smallest kNN accuracy over the temperatures, per seed."""
-    found = {}
-    for name in ("ntxent", "macl"):
-        means = [outcome[f"{name} {t}"]["kNN accuracy"].mean(1) for t in TEMPERATURES]
-        found[f"spread of {name}"] = np.ptp(np.stack(means), axis=0)
-    return found
-
 
 # For images; the paper's sentences start at 0.05 with alpha = 2 and a threshold of 0.8.
 RECIPE = Recipe(
@@ -43,37 +24,29 @@ SYSTEM = System(
     claim=Claim(
         sentence=(
             "A temperature that rises with the alignment of the positive pairs, and rows weighted "
-            "against vanishing gradients, learn more from small batches and depend less on the "
-            "temperature they start from."
+            "against vanishing gradients, learn more from small batches."
         ),
-        data="fashion-mnist-14",
-        settings={"batch_size": 32},
-        arms={
-            **{
-                f"ntxent {t}": on_bench(
-                    RECIPE, objective="ntxent", objective_options={}, temperature=t
-                )
-                for t in TEMPERATURES
-            },
-            **{f"macl {t}": on_bench(RECIPE, temperature=t) for t in TEMPERATURES},
-        },
-        measures=["knn"],
-        derive=spreads,
-        primary=AtLeast("macl 0.1", "ntxent 0.1", by=0.5, on="kNN accuracy"),
-        reported="",
-        secondary=[
-            Inequality(
-                {f"macl {t}": 0.25 for t in TEMPERATURES}
-                | {f"ntxent {t}": -0.25 for t in TEMPERATURES},
-                least=0.5,
-                on="kNN accuracy",
-                says="kNN accuracy, mean over the temperatures: macl >= ntxent + 0.5",
-            ),
-            AtMost("spread of macl", "spread of ntxent"),
-        ],
+        bench="views",
+        settings={"clip_norm": None, "batch_size": 32},
+        regime=(
+            "batches of 32, where the paper sees the vanishing gradients; no clipping: a clipped"
+            " gradient has the length that is allowed, and the weights change the length most."
+        ),
+        arms={"macl": {}, "ntxent": {"objective": "ntxent"}, "dcl": {"objective": "dcl"}},
+        primary=AtLeast("macl", "ntxent", on="kNN accuracy"),
+        reported=(
+            "more than SimCLR on images, SimCSE on sentences and GraphCL on graphs (abstract; no"
+            " number is confirmed)"
+        ),
+        secondary=[AtLeast("macl", "dcl", on="kNN accuracy")],
         notes=(
-            "Batches of 32, where the paper sees the vanishing gradients; 0.1 is its temperature"
-            " for images, alpha = 0.5 and a threshold of 0 likewise."
+            "All arms at 0.1, the paper's temperature for images, with alpha = 0.5 and a threshold"
+            " of 0 as there. The weights alone, at a fixed temperature, have the gradient of DCL:"
+            " what MACL has over it is the moving temperature."
+        ),
+        lesson=(
+            "At batches of 32 with AdamW no gain over NT-Xent was seen in 20 seeds: if there is one"
+            " it is below a quarter of a point."
         ),
     ),
 )

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-from typing import Any, Literal, get_args
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from dipole.data import Labeled
 from dipole.declared import Positive
-from dipole.encoders.base import Encoder
 from dipole.kernels.draws import for_rows
 from dipole.objectives.maths import everywhere
 from dipole.objectives.whole_batch import whole_batch
 from dipole.sampling.mixed_pairs import mixed_pairs
-from dipole.studies.claim import AtLeast, AtMost, Claim
+from dipole.studies.claim import AtLeast, Claim
+from dipole.studies.measures import Trained
 from dipole.systems.base import System
-from dipole.systems.vision.multi_similarity import right, unseen_classes
 from dipole.training.parts import Part
 from dipole.training.recipe import Recipe
-
-EACH, STEPS = 20, 200
-Template = Literal["contrastive", "multi-similarity"]
-TEMPLATES: tuple[Template, ...] = get_args(Template)
 
 
 class LabelMixtures(Part):
@@ -74,55 +64,17 @@ RECIPE = Recipe(
     sampler="classes",
     batch_size=100,
 )
-ARMS: dict[str, dict[str, Any]] = {
-    "contrastive": {"objective": "contrastive-batch", "parts": []},
-    "contrastive + metrix": {
-        "objective": "contrastive-batch + 0.4 * metrix",
-        "objective_options": {"metrix.template": "contrastive"},
-    },
-    "multi-similarity": {"objective": "multi-similarity", "parts": []},
-    "multi-similarity + metrix": {},
+CONTRASTIVE = {
+    "objective": "contrastive-batch + 0.4 * metrix",
+    "objective_options": {"metrix.template": "contrastive"},
 }
 
 
-def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
-    """Recall@1 on unseen classes with and without mixtures, and how near these are to them."""
-    train, test = (unseen_classes(part, quick) for part in ("train", "test"))
-    images, labels = list(train.column("input")), np.asarray(list(train.column("label")))
-    unseen, truth = list(test.column("input")), np.asarray(list(test.column("label")))
-    found: dict[str, np.ndarray | float] = {}
-    for arm, settings in ARMS.items():
-        encoder = trained(train, settings, seed, steps=3 if quick else STEPS)
-        vectors = encoder.encode(unseen).astype(np.float64)
-        found[f"Recall@1, {arm}"] = 100.0 * right(vectors, truth)
-        if settings.get("parts") is None:  # those of the recipe: mixtures
-            name = arm.removesuffix(" + metrix")
-            covered = utilisation(encoder.encode(images), labels, vectors, seed)
-            found |= {f"{what}, {name}": value for what, value in covered.items()}
-    return found
-
-
-def trained(train: Labeled, settings: dict[str, Any], seed: int, *, steps: int) -> Encoder:
-    """A small convolutional tower; batches of 20 images of each of 5 classes."""
-    import dipole
-
-    with tempfile.TemporaryDirectory() as folder:
-        run = dipole.fit(
-            train, "conv", out=Path(folder) / "run", recipe=RECIPE | settings, max_steps=steps,
-            batch_size=5 * EACH, sampler_options={"per_class": EACH}, learning_rate=1e-3,
-            encoder_options={"head": None}, seed=seed, show_progress=False,
-        )  # fmt: skip
-        return run.encoder
-
-
-def utilisation(
-    clean: np.ndarray, labels: np.ndarray, test: np.ndarray, seed: int
-) -> dict[str, float]:
-    """Mean squared distance of test vectors to the nearest of a set, lower is better covered.
-
-    Of the clean training vectors, and of as many, half of which are mixtures of two classes.
-    """
-    rng = np.random.default_rng(seed)
+def covered(model: Trained) -> dict[str, float]:
+    """How much nearer the test vectors are to a set half of which are mixtures of two classes than
+    to one as large of clean training vectors: a difference of mean squared distances."""
+    clean, labels, test = model.train_vectors, model.train_labels, model.test_vectors
+    rng = np.random.default_rng(model.config.seed)
     n = len(clean)
     i, j = rng.integers(0, n, (2, 20 * n))
     apart = labels[i] != labels[j]
@@ -131,11 +83,11 @@ def utilisation(
     mixed = share * clean[i] + (1 - share) * clean[j]
     both = np.concatenate([clean[rng.permutation(n)[: n // 2]], mixed[: n - n // 2]])
 
-    def covered(points: np.ndarray) -> float:
+    def distance(points: np.ndarray) -> float:
         squares = (test**2).sum(1)[:, None] + (points**2).sum(1) - 2 * test @ points.T
         return float(squares.min(1).mean())
 
-    return {"distance to clean": covered(clean), "distance to half mixed": covered(both)}
+    return {"nearer by mixtures": distance(clean) - distance(both)}
 
 
 SYSTEM = System(
@@ -150,20 +102,33 @@ SYSTEM = System(
             "Mixtures of examples with interpolated labels improve the retrieval of unseen "
             "classes, because they lie nearer to them than the training examples do."
         ),
-        experiment=experiment,
-        primary=AtLeast("Recall@1, contrastive + metrix", "Recall@1, contrastive", by=0.5),
-        reported="",
+        bench="classes",
+        arms={
+            "multi-similarity + metrix": {},
+            "multi-similarity": {"objective": "multi-similarity", "parts": []},
+            "contrastive + metrix": CONTRASTIVE,
+            "contrastive": {"objective": "contrastive-batch", "parts": []},
+        },
+        measures=[f"{HERE}:covered"],
+        primary=AtLeast("multi-similarity + metrix", "multi-similarity", on="MAP@R"),
+        reported=(
+            "more Recall@1 on unseen birds, cars and products for every loss and level of mixing;"
+            " of mixtures of vectors some 1 to 2 points (table 2; recalled, not confirmed)"
+        ),
         secondary=[
-            AtLeast("Recall@1, multi-similarity + metrix", "Recall@1, multi-similarity", by=-0.2),
-            *(
-                AtMost(f"distance to half mixed, {name}", f"distance to clean, {name}")
-                for name in TEMPLATES
-            ),
+            AtLeast("contrastive + metrix", "contrastive", on="MAP@R"),
+            AtLeast("multi-similarity + metrix", 0.0, on="nearer by mixtures"),
         ],
         notes=(
             "Mixtures of vectors (the cheapest of the paper's three levels), weight 0.4, Beta(2,"
-            " 2). The distances are of unseen test images to the nearest of two sets of the same"
-            " size, so that a larger set is not the reason."
+            " 2). *Nearer by mixtures*: how much nearer test questions, all of unseen intents, are"
+            " to a set half of which are mixtures of two training classes than to one of the same"
+            " size without, so that a larger set is not the reason. They are so without training"
+            " on mixtures too, and a little more."
+        ),
+        lesson=(
+            "Mixtures of vectors add some 0.4 points of MAP@R to multi-similarity, which took "
+            "20 seeds to see."
         ),
     ),
 )
