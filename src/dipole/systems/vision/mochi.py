@@ -56,5 +56,9 @@ SYSTEM = System(
             " the training. That MoCHi uses the space more evenly is said of the head's output,"
             " which nobody keeps, and is not judged."
         ),
+        lesson=(
+            "Mixed negatives may help a little: a third of a point here, which ten seeds do "
+            "not tell from none."
+        ),
     ),
 )

@@ -59,5 +59,9 @@ SYSTEM = System(
             " open: here the views change places, so that both are trained, and a step encodes"
             " twice as much as MoCo's. Which of the two changes does it is not asked."
         ),
+        lesson=(
+            "Both views and only the nearest of the queue cost twice the encoding and change "
+            "nothing here."
+        ),
     ),
 )
