@@ -15,6 +15,7 @@ from __future__ import annotations
 import copy
 import tempfile
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,14 +70,14 @@ def experiment(seed: int, quick: bool) -> dict[str, np.ndarray]:
     """MRR@10 per test pair: of a bag of words trained on random batches, and of what it becomes in
     as many more steps of each kind of batch."""
     pairs, test = training_pairs(quick), rows("test", quick)
-    settings = SETTINGS | {
+    settings: dict[str, Any] = SETTINGS | {
         "recipe": RECIPE, "seed": seed, "temperature": TEMPERATURE, "batch_size": BATCH,
         "max_steps": 3 if quick else STEPS,
     }  # fmt: skip
-    random = {"sampler": "unique", "sampler_options": {}}
+    random: dict[str, Any] = {"sampler": "unique", "sampler_options": {}}
     with tempfile.TemporaryDirectory() as folder:
         teacher(quick).save(folder)
-        arms = {
+        arms: dict[str, dict[str, Any]] = {
             "random 32": random,
             "b3 32": {"sampler_options": NEAR | {"model": folder}},
             "random 128": random | {"batch_size": LARGE},

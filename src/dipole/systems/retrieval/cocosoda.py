@@ -106,7 +106,13 @@ SYSTEM = System(
             f"Four queues of {QUEUE}, temperature {TEMPERATURE}, no terms within a side, as in the"
             " script the authors published; the teacher's decay is 0.99 and not 0.999, since the"
             " runs have some 160 steps. Of descriptions words are masked; kinds of tokens are those"
-            " of code."
+            " of code. The paper tunes a pretrained model, whose vectors move little while a key is"
+            " in a queue; those of a bag of words from nothing move much, so what queued keys say"
+            " is out of date."
+        ),
+        lesson=(
+            "For a tower that starts from nothing, queues and soft augmentation cost a point"
+            " against plain contrast within the batch."
         ),
     ),
 )  # fmt: skip

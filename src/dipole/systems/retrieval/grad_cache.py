@@ -64,8 +64,10 @@ def experiment(seed: int, quick: bool) -> dict[str, float]:
 
 def images(part: str, quick: bool) -> Labeled:
     """1,024 images of CIFAR-10 at their full 32 x 32; digits in a quick run."""
-    examples = load_labeled("digits" if quick else "cifar10", split=part)
-    return examples.select(np.arange(300 if quick else 1024))
+    if quick:
+        return load_labeled("digits", split=part).select(np.arange(300))
+    first = 0 if part == "train" else 1024
+    return load_labeled("cifar10", split="train").select(np.arange(first, first + 1024))
 
 
 def peaks(quick: bool) -> dict[str, float]:

@@ -182,5 +182,9 @@ SYSTEM = System(
             " Unicode, drawn in proportion to the root of their size or to the size. Values: MRR@10"
             " on the source where it is lowest, among the test positives of that source."
         ),
+        lesson=(
+            "The larger denominator costs nothing, and gains less than these folds can tell from"
+            " none."
+        ),
     ),
 )  # fmt: skip

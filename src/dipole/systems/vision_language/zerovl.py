@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 import torch
@@ -43,9 +44,10 @@ def names_of(pairs: Pairs) -> np.ndarray:
 
 def within(model: Trained) -> Measured:
     """How well the code of a docstring is found among the codes of its own module."""
-    names = names_of(model.test)
+    test = cast(Pairs, model.test)
+    names = names_of(test)
     rows = [np.flatnonzero(names == name) for name in np.unique(names)]
-    each = [found(model.encoder, model.test.select(chosen)) for chosen in rows]
+    each = [found(model.encoder, test.select(chosen)) for chosen in rows]
     return {"MRR@10 in the module": np.concatenate(each)}
 
 
