@@ -206,7 +206,8 @@ def serve() -> None:
             os.dup2(log.fileno(), 2)
         _forget_peak()
         code = attempt(Path(folder), only_speed=only_speed)
-        print(code, file=answers, flush=True)
+        answers.write(f"{code}\n")
+        answers.flush()
         if code == STOPPED:
             return
 

@@ -1,6 +1,5 @@
 """DCLR: noise and a first model's mask take part, and the claim's own measures."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -9,12 +8,7 @@ from dipole.data import Inputs
 from dipole.encoders import load_encoder
 from dipole.errors import InputError
 from dipole.objectives import DCLR, InfoNCE, NTXent
-from dipole.systems.text.dclr import (
-    Noise,
-    copies_found,
-    mask_quality,
-    planted,
-)
+from dipole.systems.text.dclr import Noise
 from support.parts import bound
 
 TEXTS = ["open a file", "a file open", "sort rows by the first", "close the door"]
@@ -69,19 +63,3 @@ def test_noise_stands_behind_the_negatives_of_others():
 def test_an_objective_without_negatives():
     with pytest.raises(InputError, match="noise: the objective takes no negatives; expected one"):
         bound(Noise(), NTXent().inputs())
-
-
-def test_copies_stand_side_by_side():
-    texts, sentence = planted(quick=True)
-    assert len(texts) == len(sentence) == 360
-    assert np.bincount(sentence).tolist() == [3] * 120
-
-
-def test_a_first_model_that_knows_the_sentences_finds_all_copies():
-    sentence = np.repeat(np.arange(40), 3)
-    vectors = torch.eye(40)[sentence]
-    assert mask_quality(vectors, sentence, seed=0) == (100, 100)
-    recall, precision = mask_quality(torch.ones(120, 1), sentence, seed=0)
-    assert recall == 100
-    assert precision == pytest.approx(100 / 63)  # one copy among 63 others of the batch
-    assert copies_found(vectors.numpy(), sentence).tolist() == [100] * 120

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from dipole.data import Pairs, load_pairs
+from dipole.data import Examples, load_pairs
 from dipole.encoders.base import Encoder
 from dipole.studies.bench import Bench
 from dipole.studies.benches.minilm import minilm
@@ -28,7 +28,7 @@ class MiniLM(Encoder):
 
 
 @cache
-def rows(split: str, quick: bool = False) -> Pairs:
+def rows(split: str, quick: bool = False) -> Examples:
     """Docstrings and code of Python's library: the training part; 300 pairs of the test part."""
     found = load_pairs("stdlib-code", split=split)
     if split == "train" and not quick:
@@ -36,7 +36,7 @@ def rows(split: str, quick: bool = False) -> Pairs:
     return found.select(np.arange(min(QUICK_TEST if quick else TEST, len(found))))
 
 
-def known_rows(split: str, quick: bool = False) -> Pairs:
+def known_rows(split: str, quick: bool = False) -> Examples:
     """The same test, whose pairs are trained on."""
     return rows("test", quick)
 

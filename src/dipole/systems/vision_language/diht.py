@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SIZE, POINTS = 20, 15  # pixels of an image, of the letters in it
 TEMPERATURE = 0.07
-# Faces of DejaVu, which comes with matplotlib: to train, to test. Every character is in all of them.
+# Faces of DejaVu, which comes with matplotlib: to train, to test. All have every character.
 TRAIN = ("Sans", "Sans-Bold", "Serif", "SansMono")
 TEST = ("Serif-Italic", "Sans-BoldOblique")
 
