@@ -27,7 +27,9 @@ def test_a_page_has_its_verdict_and_its_picture(page):
     pictures = re.findall(r"!\[.*?\]\((.*?)\)", text)
     assert all((DOCS / picture).is_file() for picture in pictures)
     if page.stem != "README":
-        assert f"**{shipped()[page.stem].verdict}** · " in text
+        result = shipped()[page.stem]
+        why = f" ({result.why})" if result.why else ""
+        assert f"**{result.verdict}**{why} · " in text
 
 
 def test_no_picture_that_no_page_shows():
