@@ -145,5 +145,6 @@ SYSTEM = System(
             " 32; the whole batch shows that the measure can tell; it is measured once. The arms of"
             " the bench see as many examples, in batches of 16 and of 64 in chunks of 16."
         ),
+        lesson="A large batch in chunks has the gradient of the whole, at little more memory.",
     ),
 )

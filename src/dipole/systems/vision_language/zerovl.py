@@ -221,5 +221,9 @@ SYSTEM = System(
             " gradients of a batch in pieces and as a whole, dropout drawn alike, in double"
             " precision, relative to the largest gradient."
         ),
+        lesson=(
+            "With modules of a library as sources, batches of one source and mixed batches cannot"
+            " be told apart."
+        ),
     ),
 )
