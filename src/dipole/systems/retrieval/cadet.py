@@ -290,7 +290,7 @@ SYSTEM = System(
         delta=0.5,
         reported=(
             "contrast alone can lower the retrieval of a strong encoder on BEIR, and distilled"
-            " lists raise it (abstract, in words)"
+            " lists raise it (abstract, in words; recalled, not confirmed here)"
         ),
         secondary=[
             AtLeast("cadet", "base"),

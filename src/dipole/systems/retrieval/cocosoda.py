@@ -95,8 +95,7 @@ SYSTEM = System(
         },
         primary=AtLeast("cocosoda", "in-batch", on="MRR@10"),
         reported=(
-            "5.9 % more MRR than UniXcoder, mean of six languages (abstract); the ablations all"
-            " lower it"
+            "5.9 % more MRR than UniXcoder, mean of six languages (abstract)"
         ),
         secondary=[
             AtLeast("cocosoda", "without queues", on="MRR@10"),

@@ -372,7 +372,7 @@ SYSTEM = System(
         experiment=experiment,
         primary=AtLeast("NPMI, sets, min-norm", "NPMI, elbo"),
         delta=0.5,
-        reported="more coherent topics than models without contrast (abstract, in words)",
+        reported="more coherent topics than models without contrast (recalled, not confirmed)",
         secondary=[
             AtLeast("NPMI, sets, min-norm", "NPMI, documents, weights"),
             AtLeast("smallest cosine with a gradient, sets, min-norm", 0.0, every=True),

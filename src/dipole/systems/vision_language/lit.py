@@ -111,7 +111,7 @@ SYSTEM = System(
         delta=0.5,
         reported=(
             "a locked pretrained image tower with an unlocked text tower works best (abstract, in"
-            " words); 85.2 % zero-shot on ImageNet"
+            " words; recalled, not confirmed here)"
         ),
         secondary=[
             AtLeast("zero-shot, Lu", "zero-shot, uu"),
