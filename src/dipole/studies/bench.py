@@ -94,7 +94,8 @@ class Numbers:
     """What was measured of a bench, in the unit of its metric.
 
     trivial, untrained, trained, ceiling: means over the seeds; seed_sd: of the trained; item_error:
-    standard error of one seed's value for new items; seconds: of CPU a cell; data: SHA-256.
+    standard error of one seed's value for new items, None of a
+    measure that has none; seconds: of CPU a cell; data: SHA-256.
     """
 
     trivial: float
@@ -102,7 +103,7 @@ class Numbers:
     trained: float
     ceiling: float
     seed_sd: float
-    item_error: float
+    item_error: float | None
     seconds: float
     seeds: int
     data: str

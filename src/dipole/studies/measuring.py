@@ -48,7 +48,7 @@ def measure_bench(
         trained=_round(means.mean()),
         ceiling=_round(np.mean([one.mean() for one in most])),
         seed_sd=_round(means.std(ddof=1)),
-        item_error=_round(np.mean([one.std(ddof=1) / len(one) ** 0.5 for one in trained])),
+        item_error=_item_error(trained),
         seconds=_round(seconds),
         seeds=SEEDS,
         data=data_digest(where),
@@ -104,6 +104,12 @@ def _config(where: Bench, seed: int) -> Any:
     return make_config(**{"data": where.data, **over(where.settings, where.baseline), "seed": seed})
 
 
+def _item_error(values: Sequence[np.ndarray]) -> float | None:
+    if any(len(one) < 2 for one in values):
+        return None
+    return _round(np.mean([one.std(ddof=1) / len(one) ** 0.5 for one in values]))
+
+
 def _round(value: Any) -> float:
     return round(float(value), 3)
 
@@ -117,7 +123,10 @@ def bench_page(where: Bench, found: Numbers) -> str:
         ("trained", f"{found.trained:.1f}"),
         ("trained with more of everything", f"{found.ceiling:.1f}"),
         ("standard deviation of a seed", f"{found.seed_sd:.2f}"),
-        ("standard error of the items, one seed", f"{found.item_error:.2f}"),
+        (
+            "standard error of the items, one seed",
+            "none" if found.item_error is None else f"{found.item_error:.2f}",
+        ),
         ("trained minus untrained, in deviations of a seed", f"{found.room:.0f} ({yes})"),
         ("a difference smaller than this is none", f"{where.delta:g}"),
         ("seconds of CPU a training", f"{found.seconds:.1f}"),
