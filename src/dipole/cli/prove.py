@@ -57,9 +57,10 @@ def prove(
 ) -> None:
     """Test by experiment what a system promises: holds, reversed, no difference, or undecided.
 
-    Trains the baseline and the method on the same data with the same budget, with 5 seeds, then 10,
-    then 20, until it is decided, and writes a page with the numbers and a picture. A run that was
-    stopped goes on where it was. --all skips claims whose data are not here, and says so.
+    Trains the baseline and the method on the same data with the same budget,
+    with 5 seeds, then 10, then 20, until it is decided, and writes a page with
+    the numbers and a picture. A run that was stopped goes on where it was.
+    --all skips claims whose data are not here, and says so.
 
     Example: dipole prove dcl
     """

@@ -167,5 +167,6 @@ def wrong_kind(name: str, wanted: str) -> InputError:
 def missing(name: str, reason: str = "") -> InputError:
     """The error for a data set that is nowhere: how to get it."""
     named = NAMED[name]
-    hub = f", nor on the Hugging Face hub as {named.hub} ({reason})" if named.hub else ""
+    why = f" ({reason})" if reason else ""
+    hub = f", nor on the Hugging Face hub as {named.hub}{why}" if named.hub else ""
     return InputError(f"{name}: not found on this machine{hub}; to get it: {named.get}")
