@@ -1,9 +1,8 @@
-import numpy as np
 import pytest
 
-from dipole.data import Labeled, Pairs
+from dipole.data import Pairs
 from dipole.errors import InputError
-from dipole.studies.data import QUICK_TEST, QUICK_TRAIN, fashion_mnist_14, load_study_data
+from dipole.studies.data import QUICK_TEST, QUICK_TRAIN, load_study_data
 from dipole.training.config import make_config
 
 
@@ -48,24 +47,3 @@ def test_a_function_makes_rows(monkeypatch):
     assert (train[0]["anchor"], test[0]["anchor"]) == ("train", "test")
     with pytest.raises(InputError, match="made_rows has no nothing"):
         load_study_data(make_config(data="made_rows:nothing"))
-
-
-def test_images_of_a_quick_run_need_no_data_set():
-    train, test = fashion_mnist_14("train", quick=True), fashion_mnist_14("test", quick=True)
-    assert (len(train), len(test)) == (QUICK_TRAIN, QUICK_TEST)
-    assert train[0]["input"].shape == (8, 8)
-
-
-def test_fashion_is_pooled_and_balanced(monkeypatch):
-    """A stand-in for the data set: 500 images a class, each of one grey."""
-    labels = np.tile(np.arange(10), 500)
-    images = np.zeros((5000, 28, 28), np.uint8)
-    images[:, ::2] = 2 * labels[:, None, None]
-    whole = Labeled.from_columns({"input": images, "label": labels.tolist()})
-    monkeypatch.setattr("dipole.data.load_labeled", lambda name, split: whole)
-    train = fashion_mnist_14("train")
-    assert np.bincount(list(train.column("label"))).tolist() == [300] * 10
-    for row in (train.take([0, 5, 17])["input"],):
-        assert row[0].shape == (14, 14)
-    assert all((x["input"] == x["label"]).all() for x in train)  # the mean of 0 and 2 x label
-    assert np.bincount(list(fashion_mnist_14("test").column("label"))).tolist() == [400] * 10

@@ -9,7 +9,8 @@ from dipole.errors import InputError
 from dipole.objectives import DCL
 from dipole.objectives.dimensions.matryoshka import Matryoshka
 from dipole.training.build import build_objective
-from dipole.training.config import make_config, read_config
+from dipole.training.config import make_config
+from dipole.training.config_file import read_config
 from dipole.training.formats import translated
 from dipole.training.recipe import over, read_recipe
 from dipole.training.sources import of_kind, sources_of

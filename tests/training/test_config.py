@@ -3,7 +3,8 @@
 import pytest
 
 from dipole.errors import InputError
-from dipole.training.config import make_config, read_config, write_config
+from dipole.training.config import make_config
+from dipole.training.config_file import read_config, write_config
 from dipole.training.recipe import read_recipe
 
 

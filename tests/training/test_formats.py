@@ -6,7 +6,8 @@ import yaml
 import dipole
 from dipole.cli.trained import settings_of
 from dipole.errors import InputError
-from dipole.training.config import make_config, read_config, write_config
+from dipole.training.config import make_config
+from dipole.training.config_file import read_config, write_config
 from dipole.training.formats import FORMER, translated
 
 

@@ -47,17 +47,18 @@ def measure(
         list[str] | None, typer.Argument(help="Benches; all if none.", show_default=False)
     ] = None,
     out: Annotated[
-        Path, typer.Option(help="Folder of the pages and numbers.", show_default="benches")
+        Path, typer.Option(help="Folder for the pages and numbers.", show_default="benches")
     ] = Path("benches"),
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Trainings at a time.", show_default="2")
+        int | None, typer.Option(min=1, help="Trainings to run at once.", show_default="2")
     ] = None,
 ) -> None:
-    """Measure what a bench can decide, and write its page.
+    """Measure what benches can decide, and write a page for each.
 
     Example: dipole benches measure pairs
     """
     from dipole.files import write_text
+    from dipole.proof.needs import check_needs
     from dipole.studies.bench import NAMES, bench, write_numbers
     from dipole.studies.measuring import bench_page, measure_bench
 
@@ -65,8 +66,10 @@ def measure(
     out.mkdir(parents=True, exist_ok=True)
     console = terminal()
     measured = []
-    for name in names or NAMES:
-        where = bench(name)
+    chosen = [bench(name) for name in names or NAMES]
+    for where in chosen:  # before anything is trained
+        check_needs(where.needs)
+    for where in chosen:
         with watching(console) as watch:
             found = measure_bench(where, jobs=jobs, watch=watch)
         write_text(out / f"{where.id}.md", bench_page(where, found))

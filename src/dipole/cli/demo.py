@@ -92,7 +92,8 @@ def _measure(folder: Path, seed: int) -> Table:
     from dipole.retrieval.fusion import weighted_fusion
     from dipole.retrieval.index import WEIGHT
     from dipole.training.build import build_encoder, load_examples
-    from dipole.training.config import make_config, read_config
+    from dipole.training.config import make_config
+    from dipole.training.config_file import read_config
     from dipole.training.formats import translated
 
     data = load_retrieval(DATA, split="test", seed=seed)

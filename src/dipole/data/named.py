@@ -31,6 +31,7 @@ class Named:
     columns: tuple[str, ...] = ()  # on the hub
     places: tuple[str, ...] = ()  # folders of system packages
     by_chance: bool = False  # its splits are drawn from a seed
+    images: bool = False  # its inputs are
 
 
 def _beir(name: str, about: str) -> Named:
@@ -49,6 +50,7 @@ NAMED = {
         "1,797 handwritten digits, 8 x 8 (scikit-learn)",
         "pip install scikit-learn",
         by_chance=True,
+        images=True,
     ),
     "fashion-mnist": Named(
         "labeled",
@@ -56,12 +58,14 @@ NAMED = {
         "apt install dataset-fashion-mnist",
         hub="zalando-datasets/fashion_mnist",
         places=("/usr/share/datasets/fashion-mnist",),
+        images=True,
     ),
     "cifar10": Named(
         "labeled",
         "50,000 + 10,000 photographs, 32 x 32",
         "folders or zip files cifar10/train*, cifar10/test* (a folder per class) in DIPOLE_DATA",
         hub="uoft-cs/cifar10",
+        images=True,
     ),
     "clinc150": Named(
         "labeled",

@@ -213,7 +213,8 @@ def _numbers(proof: Proof) -> list[str]:
             ]
             lines.append(f"| {name} | {' | '.join(cells)} |")
         known = numbers().get(proof.claim.bench)
-        if known is not None and proof.bench is not None and not proof.claim.settings.get("data"):
+        same = not proof.full and not proof.claim.settings.get("data")
+        if known is not None and proof.bench is not None and same:
             for name in ("untrained", "trivial"):
                 cells = [
                     f"{getattr(known, name):.1f}" if m == proof.bench.metric else ""
@@ -235,6 +236,8 @@ def _bench(proof: Proof) -> list[str]:
     known = numbers().get(where.id)
     said = f"[The bench {where.id}](../benches/{where.id}.md): {where.about}."
     lines = ["## Where", "", said]
+    if proof.full:
+        lines += ["", f"Its full budget: {_values(where.full)}."]
     if proof.claim.regime:
         lines += ["", f"Otherwise than on the bench: {proof.claim.regime}"]
     if known is not None:

@@ -16,7 +16,7 @@ from dipole.data.cache import digest
 from dipole.errors import DipoleError, InputError, RunError
 from dipole.files import replaced
 from dipole.lock import Lock
-from dipole.proof.needs import check_needs
+from dipole.proof.needs import MissingError, check_needs
 from dipole.proof.tuned import tuned_arms
 from dipole.studies.bench import Bench, bench, numbers
 from dipole.studies.budget import parse_budget
@@ -92,6 +92,8 @@ def prove(
     started = time.monotonic()
     root = root or default_root()
     claim = claim_of(system)
+    if full:
+        _check_full(claim)
     if not quick:
         check_needs([*claim.needs, *(bench(claim.bench).needs if claim.bench else ())])
     arms, chosen = arms_of(system, full=full), dict[str, dict[str, Any]]()
@@ -111,7 +113,7 @@ def prove(
         if primary.verdict != UNDECIDED:
             break
     return Proof(
-        system, outcome, _defended(system, primary, outcome),
+        system, outcome, _defended(system, primary, outcome, full),
         [judge(one, outcome) for one in claim.secondary],
         arms, chosen, rows, time.monotonic() - started, full,
     )  # fmt: skip
@@ -160,6 +162,13 @@ def delta_of(claim: Claim) -> float | None:
     return where.delta if claim.primary.on == where.metric else None
 
 
+def _check_full(claim: Claim) -> None:
+    """Raise MissingError where there is no larger budget than the bench's."""
+    if not claim.bench or not bench(claim.bench).full:
+        what = f"the bench {claim.bench}" if claim.bench else "a claim without a bench"
+        raise MissingError(f"--budget full: {what} has no full budget; leave it out")
+
+
 def _looks(claim: Claim) -> list[int]:
     """The looks that there are seeds for: an identity is looked at once, folds are only so many."""
     most = bench(claim.bench).folds if claim.bench else 0
@@ -203,9 +212,10 @@ def _outcome(
     return outcome
 
 
-def _defended(system: System, primary: Verdict, outcome: Outcome) -> Verdict:
+def _defended(system: System, primary: Verdict, outcome: Outcome, full: bool) -> Verdict:
     """The verdict that can be defended: no *reversed* of what nobody compared with the authors'
-    code, none at all where the baseline is no better than a tower that was never trained."""
+    code, none at all on a bench without room or where the baseline is no better than a tower that
+    was never trained."""
     claim = claim_of(system)
     if primary.verdict == REVERSED and not parity_lines(system.id):
         why = "the other way round here, and nothing is compared with the authors' code"
@@ -213,7 +223,13 @@ def _defended(system: System, primary: Verdict, outcome: Outcome) -> Verdict:
     if not claim.bench or primary.inequality.on != bench(claim.bench).metric:
         return primary
     known = numbers().get(claim.bench)
-    if known is None or bench(claim.bench).pretrained or claim.settings.get("data"):
+    # What was measured of a bench says nothing of other data, nor of its full budget.
+    if known is None or full or claim.settings.get("data"):
+        return primary
+    if not known.admitted:
+        why = f"the bench {claim.bench} has too little room"
+        return replace(primary, verdict=UNDECIDED, why=why)
+    if bench(claim.bench).pretrained:
         return primary
     for arm, weight in primary.inequality.weights.items():
         found = float(outcome[arm][primary.inequality.on].mean())

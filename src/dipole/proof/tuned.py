@@ -17,7 +17,7 @@ from dipole.training.recipe import LENGTH, over
 
 # Seeds of the search, none of which is judged.
 SEEDS = (1000, 1001)
-# Share of the training rows that the search measures on.
+# Share of the training rows that the search measures on, where there are no folds.
 HELD_OUT = "0.2"
 
 
@@ -31,23 +31,21 @@ def tuned_arms(
 ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
     """The arms with the best of `claim.tuned` for each, and what was chosen.
 
-    Every arm tries the same values, at two seeds that are not judged, on a fifth of the training
-    rows that is held out; the bench's metric decides.
+    Every arm tries the same values, at two seeds that are not judged: on the fold that is there to
+    tune on, or on a fifth of the training rows that is held out. The bench's metric decides.
     """
     where = bench(claim.bench)
     grid = [
         dict(zip(claim.tuned, values, strict=True)) for values in product(*claim.tuned.values())
     ]
+    apart: dict[str, Any] = {"fold": where.folds} if where.folds else {"test": HELD_OUT}
     cells, of = [], []
     for arm, settings in arms.items():
         for values in grid:
             for seed in SEEDS:
                 tried = over(settings, values)
                 budget = {name: tried.pop(name) for name in LENGTH if name in tried}
-                fold = 0 if where.folds else None
-                cells.append(
-                    Cell(arm, seed, tried, where.measures, budget, test=HELD_OUT, fold=fold)
-                )
+                cells.append(Cell(arm, seed, tried, where.measures, budget, **apart))
                 of.append((arm, values))
     rows = run_study(cells, parse_budget("1epochs"), root, jobs=jobs, alone=False, watch=watch)
     best: dict[str, tuple[float, dict[str, Any]]] = {}

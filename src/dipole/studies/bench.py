@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -17,6 +18,8 @@ from dipole.training.recipe import over
 ROOM = "dipole.studies.benches"
 NAMES = ("pairs", "classes", "views", "sentences", "finetune")
 NUMBERS = "numbers.json"
+# A bench is admitted where training gains this many standard deviations of a seed.
+ADMITTED = 10.0
 # What a bench decides in the place of a recipe: rates, their schedules and batches are published
 # for other data, larger towers and hundreds of epochs; images have classes here, which a recipe of
 # images does not ask for.
@@ -38,8 +41,8 @@ class Bench:
             optimiser, length of the training.
         measures: what is measured (see measures.py); metric: what claims are judged on.
         delta: a difference smaller than this is none; written before any claim was run here.
-        folds: 0: fixed test items. k: the data in k disjoint parts, seed s is tested on part s and
-            trained on the others.
+        folds: 0: fixed test items. k: the data in k + 1 disjoint parts, seed s is tested on part s
+            and trained on the others; part k is there to tune on.
         trivial: `module:function` of (train, test) that gives the metric without training.
         baseline: settings of the row "trained".
         ceiling: settings of the row "ceiling": what this tower can do with more of everything.
@@ -112,7 +115,13 @@ class Numbers:
     @property
     def room(self) -> float:
         """How far the trained are above the untrained, in standard deviations of a seed."""
-        return (self.trained - self.untrained) / self.seed_sd
+        gain = self.trained - self.untrained
+        return gain / self.seed_sd if self.seed_sd else math.copysign(math.inf, gain)
+
+    @property
+    def admitted(self) -> bool:
+        """Whether claims can be decided where these numbers come from."""
+        return self.room >= ADMITTED
 
 
 @cache

@@ -1,17 +1,16 @@
 """What a study trains and measures on: (training, test) examples of a name, file or function.
 
 A name, a file or a function (`file.py:function` of (split, quick)) is what `dipole train --data`
-takes; `fashion-mnist-14` is made here.
+takes.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
-from dipole.data import Examples, Labeled
+from dipole.data import Examples
 from dipole.data.functions import is_function, takes_quick
 from dipole.data.memory import in_memory
 from dipole.errors import InputError
@@ -20,8 +19,6 @@ from dipole.training.config import Config
 
 # Rows that a quick run takes.
 QUICK_TRAIN, QUICK_TEST = 300, 120
-# Images of a class of `fashion-mnist-14`.
-PER_CLASS = {"train": 300, "test": 400}
 HELD_OUT = 0.2
 
 
@@ -39,7 +36,7 @@ def load_study_data(
     from dipole.training.towers import inputs_of
     from dipole.training.validation import hold_out
 
-    source = DATA.get(config.data, config.data)
+    source = config.data
     inputs = inputs_of(build_objective(config))
 
     def load(place: str, split: str) -> Examples:
@@ -59,32 +56,6 @@ def load_study_data(
     if not quick or takes_quick(source):
         return train, held
     return _head(train, QUICK_TRAIN), _head(held, QUICK_TEST)
-
-
-def fashion_mnist_14(part: str, quick: bool = False) -> Labeled:
-    """Fashion-MNIST, each 2 x 2 pixels averaged to one: 14 x 14, 3,000 to train, 4,000 to test.
-
-    The first 300 images of every class of the training set, the first 400 of the test set. A quick
-    run takes scikit-learn's digits instead, which need no data set to be installed.
-    """
-    from dipole.data import load_labeled
-
-    if quick:
-        rows = QUICK_TRAIN if part == "train" else QUICK_TEST
-        return cast(Labeled, _head(load_labeled("digits", split=part), rows))
-    whole = load_labeled("fashion-mnist", split=part)
-    labels = np.asarray(list(whole.column("label")))
-    kept = [np.flatnonzero(labels == c)[: PER_CLASS[part]] for c in np.unique(labels)]
-    chosen = whole.select(np.sort(np.concatenate(kept)))
-    images = np.stack(list(chosen.column("input"))).astype(np.float64)
-    pooled = images.reshape(len(images), 14, 2, 14, 2).mean((2, 4))
-    return Labeled.from_columns(
-        {"input": np.rint(pooled).astype(np.uint8), "label": list(chosen.column("label"))},
-        origin=f"Fashion-MNIST pooled to 14 x 14, the first {PER_CLASS[part]} of every class",
-    )
-
-
-DATA = {"fashion-mnist-14": f"{__name__}:fashion_mnist_14"}
 
 
 def _fraction(text: str) -> float:

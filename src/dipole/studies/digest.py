@@ -150,7 +150,6 @@ def _objective_classes() -> dict[str, Place]:
 @cache
 def _known() -> Mapping[str, tuple[str, ...]]:
     """Name -> the places of all that goes by it."""
-    from dipole.studies.data import DATA
     from dipole.studies.measures import MEASURES
     from dipole.training.parts.naming import OTHERWISE, PARTS
     from dipole.training.samplers import SAMPLERS
@@ -164,7 +163,7 @@ def _known() -> Mapping[str, tuple[str, ...]]:
         for name, place in table.items():
             found.setdefault(name, []).append(f"dipole.{room}.{place}")
     functions = [(name, one) for name, both in SAMPLERS.items() for one in both if one]
-    for name, function in [*functions, *MEASURES.items(), *DATA.items()]:
+    for name, function in [*functions, *MEASURES.items()]:
         found.setdefault(name, []).append(_place(function))
     for kind in ("objective", "part", "view", "sampler"):
         for name, point in plugins(kind).items():

@@ -82,7 +82,7 @@ def measured_speed(cell: Cell, folder: Path) -> float:
 
 def _trial(cell: Cell, train: Examples, folder: Path, steps: int) -> list[float]:
     """Steps per second at every step."""
-    from dipole.training.config import read_config
+    from dipole.training.config_file import read_config
     from dipole.training.fit import fit
 
     settings = cell.fit_settings(train) | {"max_steps": steps, "log_every": 1}

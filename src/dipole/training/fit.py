@@ -14,7 +14,8 @@ from dipole.encoders.base import Encoder
 from dipole.encoders.registry import encoder_class, is_own
 from dipole.errors import InputError
 from dipole.lock import LOCK
-from dipole.training.config import Config, make_config, read_config
+from dipole.training.config import Config, make_config
+from dipole.training.config_file import read_config
 from dipole.training.formats import PYTHON, given_again, is_former, translated
 from dipole.training.one import fit_one
 from dipole.training.recipe import LENGTH, Recipe, over, read_recipe

@@ -12,7 +12,8 @@ import yaml
 from dipole.errors import InputError
 from dipole.lookup import find, is_place, nearest, plugins
 from dipole.training.around import of_around
-from dipole.training.config import Config, make_config, read_config
+from dipole.training.config import Config, make_config
+from dipole.training.config_file import read_config
 
 if TYPE_CHECKING:
     from typing import Unpack

@@ -22,7 +22,8 @@ from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.files import replaced, write_text
 from dipole.training.build import build_encoder, default_encoder
-from dipole.training.config import Config, make_config, write_config
+from dipole.training.config import Config, make_config
+from dipole.training.config_file import write_config
 from dipole.training.run.folder import (
     CONFIG,
     ENCODER,

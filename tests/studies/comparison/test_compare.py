@@ -36,7 +36,7 @@ def test_what_is_measured_on_what():
 
 def test_images_have_a_tower_and_views():
     assert defaults_for("fashion-mnist")["encoder"] == "conv"
-    assert defaults_for("fashion-mnist-14")["view"] == ["simclr"]
+    assert defaults_for("fashion-mnist")["view"] == ["simclr"]
     assert defaults_for("stdlib-code") == {}
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dipole.data import Inputs, Scored, load_pairs, load_scored
-from dipole.encoders.base import Encoder
 from dipole.studies.bench import Bench
 
 # Sentences of a quick run.
@@ -94,21 +90,6 @@ def spearman(encoder: Any, pairs: Scored) -> float:
     from dipole.evaluation.tasks.sts import evaluate_sts
 
     return 100 * evaluate_sts(encoder, pairs).value("Spearman")
-
-
-def fitted(
-    texts: Sequence[str], objective: Any, *, encoder: Any, seed: int, **settings: Any
-) -> Encoder:
-    """The encoder after a training on texts that have no partner but their views."""
-    import dipole
-
-    examples = Inputs.from_columns({"input": list(texts)})
-    with tempfile.TemporaryDirectory() as folder:
-        run = dipole.fit(
-            examples, encoder, objective, out=Path(folder) / "run", seed=seed,
-            show_progress=False, **settings,
-        )  # fmt: skip
-        return run.encoder
 
 
 BENCH = Bench(

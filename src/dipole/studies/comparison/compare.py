@@ -20,7 +20,7 @@ from dipole.files import write_text
 from dipole.lock import LOCK, Lock
 from dipole.studies.budget import Budget
 from dipole.studies.cells import Cell
-from dipole.studies.data import DATA, load_study_data
+from dipole.studies.data import load_study_data
 from dipole.studies.machine import machine, versions
 from dipole.studies.running import DONE, FAILED, Row, Watch, collect, run_study
 from dipole.training.config import make_config
@@ -157,8 +157,7 @@ def compare(
 
 def defaults_for(data: str) -> dict[str, Any]:
     """Encoder and views of built-in images; text needs none said."""
-    is_image = data in DATA or (data in NAMED and NAMED[data].kind == "labeled")
-    return dict(IMAGES) if is_image else {}
+    return dict(IMAGES) if data in NAMED and NAMED[data].images else {}
 
 
 def measure_for(test: Examples) -> tuple[str, str]:

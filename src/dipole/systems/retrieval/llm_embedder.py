@@ -26,7 +26,7 @@ from dipole.studies.benches.pairs import SETTINGS
 from dipole.studies.benches.training import trained as fitted
 from dipole.studies.claim import VALUE, AtLeast, Claim, Outcome
 from dipole.systems.base import System
-from dipole.systems.text.gte import bags, per_source
+from dipole.systems.text.gte import bag, per_source
 from dipole.training.recipe import Recipe
 
 STEPS, BATCH, TEMPERATURE, TASK_STEPS = 200, 64, 0.05, 400
@@ -218,7 +218,6 @@ def at(temperature: float) -> dict[str, Any]:
 
 def batches_of_a_task(seed: int, quick: bool) -> dict[str, np.ndarray]:
     """MRR@10 per test pair of three tasks, among the test positives of the same task."""
-    towers, _ = bags(quick)
     arms: dict[str, dict[str, Any]] = {
         "one task": {"sampler_options": {"key": "source"}},
         "tasks mixed": {"sampler": "unique"},
@@ -227,7 +226,7 @@ def batches_of_a_task(seed: int, quick: bool) -> dict[str, np.ndarray]:
     for name, arm in arms.items():
         settings: dict[str, Any] = {"by_kind": at(TEMPERATURE), "batch_size": 32} | arm
         steps = 3 if quick else TASK_STEPS
-        tower = towers.trained(seed, RECIPE, max_steps=steps, **settings)
+        tower = bag(seed, RECIPE, quick, max_steps=steps, **settings)
         outcome[f"MRR@10, {name}"] = np.concatenate(per_source(tower, quick, "MRR@10"))
     return outcome
 

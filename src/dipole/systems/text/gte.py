@@ -17,12 +17,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from dipole.data import Pairs
 from dipole.encoders.base import Encoder
-from dipole.studies.benches.pairs import CODE, Bags, found, short_code
+from dipole.studies.benches.pairs import CODE, SETTINGS, TOWER, found, short_code
+from dipole.studies.benches.training import trained
 from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
@@ -100,11 +102,10 @@ def symbols(part: str) -> Rows:
     return [rows[i] for i in half if rows[i][1]]
 
 
-@cache
-def bags(quick: bool) -> tuple[Bags, np.ndarray]:
-    """Towers for the mixture, and the source of every pair."""
-    pairs = mixture("train", quick)
-    return Bags(pairs), sources_of(pairs)
+def bag(seed: int, recipe: Recipe, quick: bool, **settings: Any) -> Encoder:
+    """A bag of words trained on the mixture by a recipe."""
+    own = {"encoder_options": TOWER} | SETTINGS | settings
+    return trained(mixture("train", quick), "static", recipe=recipe, seed=seed, **own)
 
 
 def sources_of(pairs: Pairs) -> np.ndarray:
@@ -134,12 +135,12 @@ RECIPE = Recipe(
 
 def experiment(seed: int, quick: bool) -> dict[str, float]:
     """MRR@10 on the source where it is lowest, drawn by the root of the sizes and by the sizes."""
-    towers, source = bags(quick)
-    steps = 3 if quick else EPOCHS * len(source) // BATCH
+    steps = 3 if quick else EPOCHS * sum(SIZES.values()) // BATCH
     outcome = {}
     for name, power in {"root": 0.5, "size": 1.0}.items():
-        tower = towers.trained(
-            seed, RECIPE, stages=[], temperature=TEMPERATURE, batch_size=BATCH, max_steps=steps,
+        tower = bag(
+            seed, RECIPE, quick, stages=[], temperature=TEMPERATURE, batch_size=BATCH,
+            max_steps=steps,
             sampler_options={"key": "source", "power": power},
         )  # fmt: skip
         each = per_source(tower, quick)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from dipole.encoders.base import Encoder
 from dipole.files import sweep
-from dipole.training.config import Config, write_config
+from dipole.training.config import Config
+from dipole.training.config_file import write_config
 from dipole.training.examples import of_sides
 from dipole.training.run.checkpoints import recover_folder
 from dipole.training.run.folder import (
