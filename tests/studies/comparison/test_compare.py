@@ -37,7 +37,7 @@ def test_what_is_measured_on_what():
 def test_images_have_a_tower_and_views():
     assert defaults_for("fashion-mnist")["encoder"] == "conv"
     assert defaults_for("fashion-mnist")["view"] == ["simclr"]
-    assert defaults_for("stdlib-code") == {}
+    assert defaults_for("stdlib-code") == defaults_for("clinc150") == {}
 
 
 def test_where_all_fail_the_first_reason_is_said(settings, tmp_path, made_row, monkeypatch):
