@@ -110,8 +110,8 @@ SYSTEM = System(
             " is out of date."
         ),
         lesson=(
-            "For a tower that starts from nothing, queues and soft augmentation cost a point"
-            " against plain contrast within the batch."
+            "For a tower that starts from nothing, queues and soft augmentation cost nearly two"
+            " points against plain contrast within the batch."
         ),
     ),
 )  # fmt: skip

@@ -122,5 +122,6 @@ SYSTEM = System(
             " and trains for one epoch, as SimCSE alone does. Threshold 0.9, one noise vector a"
             " sentence, four steps of ascent: the paper's."
         ),
+        lesson=("A bag of words loses a sixth of a point to noise and masked negatives."),
     ),
 )

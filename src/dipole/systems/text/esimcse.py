@@ -78,5 +78,9 @@ SYSTEM = System(
             " are repeated, where the paper repeats pieces; the queue of 160 holds the momentum"
             " encoder's vectors of the sentences as they are."
         ),
+        lesson=(
+            "A bag of words loses half a point by repeated words and a queue, though they do make"
+            " similarity depend less on length."
+        ),
     ),
 )

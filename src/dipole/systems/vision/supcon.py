@@ -125,5 +125,9 @@ SYSTEM = System(
             " normal noise of deviation 25 (of 255) and a blur of 0.8 pixels; the probe is fitted"
             " on clean images. Views, steps and batches are the same."
         ),
+        lesson=(
+            "In twelve epochs of a small tower cross-entropy is two points ahead of SupCon, with"
+            " the same rate for both."
+        ),
     ),
 )
