@@ -11,6 +11,7 @@ import dipole
 from dipole.cli.benches import app as benches
 from dipole.cli.compare import compare
 from dipole.cli.demo import demo
+from dipole.cli.encode import encode
 from dipole.cli.evaluate import evaluate
 from dipole.cli.index import index
 from dipole.cli.merge import merge
@@ -32,7 +33,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, mine, merge, train, tune, evaluate, index, search, compare, prove):
+for command in (
+    demo, mine, merge, train, tune, evaluate, encode, index, search, compare, prove
+):  # fmt: skip
     app.command(cls=Command)(command)
 app.add_typer(systems, name="systems")
 app.add_typer(benches, name="benches")
