@@ -13,6 +13,7 @@ from dipole.cli.compare import compare
 from dipole.cli.demo import demo
 from dipole.cli.encode import encode
 from dipole.cli.evaluate import evaluate
+from dipole.cli.export import export
 from dipole.cli.index import index
 from dipole.cli.merge import merge
 from dipole.cli.mine import mine
@@ -34,7 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    demo, mine, merge, train, tune, evaluate, encode, index, search, compare, prove
+    demo, mine, merge, train, tune, evaluate, encode, index, search, export, compare, prove
 ):  # fmt: skip
     app.command(cls=Command)(command)
 app.add_typer(systems, name="systems")
