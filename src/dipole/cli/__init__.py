@@ -18,6 +18,7 @@ from dipole.cli.index import index
 from dipole.cli.merge import merge
 from dipole.cli.mine import mine
 from dipole.cli.prove import prove
+from dipole.cli.push import push
 from dipole.cli.search import search
 from dipole.cli.systems import app as systems
 from dipole.cli.train import train
@@ -35,7 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    demo, mine, merge, train, tune, evaluate, encode, index, search, export, compare, prove
+    demo, mine, merge, train, tune, evaluate, encode, index, search, export, push, compare, prove
 ):  # fmt: skip
     app.command(cls=Command)(command)
 app.add_typer(systems, name="systems")

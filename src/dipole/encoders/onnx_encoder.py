@@ -92,6 +92,10 @@ class OnnxEncoder(Encoder):
             reason = " ".join(str(error).split())[:160]
             raise InputError(f"{self.folder / GRAPH}: not a graph of ONNX ({reason})") from None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what runs the graph: a copy, and another process, read it anew."""
+        return {name: value for name, value in self.__dict__.items() if name != "session"}
+
     def forward(self, features: Features) -> Tensor:
         """(n, dim), as the graph says; without a gradient."""
         names = [given.name for given in self.session.get_inputs()]

@@ -152,6 +152,8 @@ def _bag(encoder: StaticText) -> _Graph:
     }
     if encoder.pooling == "linear":
         del features["places"]
+    if encoder.shared:
+        del features["role"]
     settings = {
         "tokenizer": encoder.tokenizer.settings(),
         "pooling": encoder.pooling,
@@ -160,7 +162,7 @@ def _bag(encoder: StaticText) -> _Graph:
     use = [
         "the bags of n texts one after the other: tokens (t) are rows of the table, each once a "
         "text (and place), counts (t) how often it stands there, offsets (n) where each bag begins",
-        "role: 0 for queries, 1 for documents (0 for both where shared)",
+        *([] if encoder.shared else ["role: 0 for queries, 1 for documents"]),
         "tokens by tokenizer.json without special tokens, or, where known.npy is there, as "
         "dipole.encoders.text_hashing says; vectors (n, dim) come out",
     ]
@@ -169,6 +171,7 @@ def _bag(encoder: StaticText) -> _Graph:
 
 def bag_vectors(encoder: Any, features: Features) -> Tensor:
     """What `StaticText.forward` computes, in operations that ONNX has: no embedding bag."""
+    features = {"role": torch.tensor(0)} | features  # of a shared table the only one
     tokens, offsets = features["tokens"], features["offsets"]
     flat = _rows(encoder, tokens) * encoder._weights(features)[:, None]
     # 1 where a bag begins; of empty ones, where the next does.
@@ -222,19 +225,21 @@ def _write_graph(encoder: Encoder, graph: _Graph, path: Path, *, int8: bool) -> 
     # Sizes of images stand; those of batches and texts, which are given other numbers, do not.
     free = {name: range(1) if graph.kind == "image" else range(t.ndim)
             for name, t in graph.features.items()}  # fmt: skip
+    passes: Any = optional("onnx_ir.passes.common", "onnx")
     with _quiet(), torch.no_grad(), scratch(path.parent) as folder:
         whole = folder / GRAPH
-        torch.onnx.export(
+        program: Any = torch.onnx.export(
             _Traced(copied, graph).eval(),
             tuple(graph.features.values()),
-            whole,
             input_names=list(graph.features),
             output_names=["vectors"],
             dynamo=True,
             dynamic_shapes=(tuple(dict.fromkeys(axes, auto) for axes in free.values()),),
-            external_data=weights > _LARGE,
             verbose=False,
         )
+        # Where each operation came from: paths of this machine, and most of a small file.
+        passes.ClearMetadataAndDocStringPass()(program.model)
+        program.save(whole, external_data=weights > _LARGE)
         if int8 and graph.kind != "bag":
             quantization = optional("onnxruntime.quantization", "onnx")
             small = folder / "small" / GRAPH
@@ -250,7 +255,7 @@ def _standardise(encoder: Encoder) -> None:
     for module in list(encoder.modules()):
         if isinstance(module, StandardisedConv):
             module.weight.data = module.standardised()
-            module.__class__ = nn.Conv2d
+            module.__class__ = nn.Conv2d  # type: ignore[assignment]
 
 
 def _in_bytes(encoder: Any) -> None:

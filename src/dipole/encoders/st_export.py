@@ -6,10 +6,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from dipole.encoders.adapters import AdaptedText
 from dipole.encoders.base import Encoder
 from dipole.encoders.static_folder import write_modules, write_static
 from dipole.encoders.static_text import StaticText
 from dipole.encoders.text_bpe import Pieces
+from dipole.encoders.transformer_text import TransformerText
 from dipole.errors import InputError
 
 # The module that a bag of hashed words, or one that counts by logarithms, brings along.
@@ -30,10 +32,14 @@ def export_sentence_transformers(encoder: Encoder, folder: str | Path) -> bool:
         >>> export_sentence_transformers(load_encoder("runs/first"), "theirs")  # doctest: +SKIP
         True
     """
-    folder, found = Path(folder), encoder
-    if getattr(encoder, "kind", None) == "lora":
-        found = encoder.folded()  # type: ignore[operator]
-    if type(found) is StaticText:
+    folder = Path(folder)
+    if not can_export(encoder):
+        raise InputError(
+            f"export: found {type(encoder).__name__}; expected a TransformerText or a StaticText, "
+            "which sentence-transformers can compute"
+        )
+    found: Any = encoder.folded() if isinstance(encoder, AdaptedText) else encoder
+    if isinstance(found, StaticText):
         if isinstance(found.tokenizer, Pieces) and found.pooling == "linear":
             found.export_sentence_transformers(folder)
             return False
@@ -41,11 +47,12 @@ def export_sentence_transformers(encoder: Encoder, folder: str | Path) -> bool:
         shutil.copyfile(CODE, folder / "static_words.py")
         write_modules(folder, "static_words.StaticWords")
         return True
-    if type(found).__name__ != "TransformerText":
-        raise InputError(
-            f"export: found {type(encoder).__name__}; expected a TransformerText or a StaticText, "
-            "which sentence-transformers can compute"
-        )
-    transformer: Any = found
-    transformer.save(folder)
+    found.save(folder)
     return False
+
+
+def can_export(encoder: Encoder) -> bool:
+    """Whether there is such a folder of an encoder."""
+    if isinstance(encoder, AdaptedText):
+        return encoder.kind == "lora"
+    return type(encoder) in (StaticText, TransformerText)
