@@ -70,7 +70,7 @@ def _front(
         for report in reports
         if not _first_of(report).get("notes")
         for metric, found in _first_of(report)["metrics"].items()
-        if found["value"] is not None
+        if found.get("value") is not None
     ]
     card = hub.ModelCardData(
         library_name="sentence-transformers" if theirs else "dipole",
@@ -131,9 +131,10 @@ def _data(run: str, settings: Mapping[str, Any]) -> str:
 def _measures(run: str, reports: list[Any]) -> str:
     found = []
     result = _json(Path(run) / "result.json")
-    if isinstance(result, Mapping) and result.get("measure") and result.get("best") is not None:
+    best = result.get("best") if isinstance(result, Mapping) else None
+    if isinstance(best, float) and result.get("measure"):
         found.append(f"On the validation rows of the training: {result['measure']} "
-                     f"{result['best']:.4f} (step {result['best_step']}).")  # fmt: skip
+                     f"{best:.4f} (step {result.get('best_step')}).")  # fmt: skip
     for report in reports:
         systems = report["systems"]
         names = ["this model", *(_cell(_bare(name)) for name in list(systems)[1:])]
@@ -174,7 +175,16 @@ def _is_report(found: Any) -> bool:
     if not isinstance(found, Mapping) or not {"task", "items", "level"} <= found.keys():
         return False
     systems = found.get("systems")
-    return isinstance(systems, Mapping) and all("metrics" in s for s in systems.values())
+    return (
+        isinstance(systems, Mapping)
+        and len(systems) > 0
+        and all(isinstance(s, Mapping) and _are_measures(s) for s in systems.values())
+    )
+
+
+def _are_measures(system: Mapping[str, Any]) -> bool:
+    metrics = system.get("metrics")
+    return isinstance(metrics, Mapping) and all(isinstance(m, Mapping) for m in metrics.values())
 
 
 def _first_of(report: Any) -> Any:
