@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dipole.cli.options import TrustCode
-from dipole.cli.outputs import check_place
+from dipole.cli.outputs import check_new_folder
 from dipole.cli.trained import load_named
 from dipole.errors import InputError
 from dipole.showing import say
@@ -36,9 +36,7 @@ def export(
         raise InputError(f"--to {to}: expected {ONNX} or {SENTENCE_TRANSFORMERS}")
     if int8 and to != ONNX:
         raise InputError(f"--int8: is for --to {ONNX}; found --to {to}")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"--out {out}: exists; expected a new folder")
-    check_place("--out", out)
+    check_new_folder("--out", out)
     encoder = load_named(model, ())
     (_onnx if to == ONNX else _sentence_transformers)(encoder, out, int8)
 

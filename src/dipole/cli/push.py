@@ -9,7 +9,7 @@ import typer
 
 from dipole.cli.card import model_card
 from dipole.cli.options import TrustCode
-from dipole.cli.outputs import check_place
+from dipole.cli.outputs import check_new_folder
 from dipole.cli.trained import load_named
 from dipole.errors import InputError, RunError, optional
 from dipole.showing import say
@@ -83,9 +83,7 @@ def write_model(run: str, encoder: Encoder, name: str, folder: Path) -> None:
 def _dry(run: str, to: str, out: Path) -> None:
     from dipole.training.run.checkpoints import write_folder
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"--dry-run {out}: exists; expected a new folder")
-    check_place("--dry-run", out)
+    check_new_folder("--dry-run", out)
     encoder = load_named(run, ())
     write_folder(out, lambda folder: write_model(run, encoder, to, folder))
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file()) / 1e6
