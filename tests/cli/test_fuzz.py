@@ -48,7 +48,7 @@ def test_a_wrong_option_is_one_line(desk, case):
     max_examples=60, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    command=st.sampled_from(["evaluate", "index", "search", "mine", "merge"]),
+    command=st.sampled_from(["evaluate", "index", "search", "mine", "merge", "encode", "push"]),
     place=st.integers(0, 10**6),
     damage=st.sampled_from(fuzzing.DAMAGES),
 )

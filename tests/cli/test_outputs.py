@@ -1,10 +1,11 @@
 import os
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from dipole.cli import app
-from dipole.cli.outputs import check_file, check_place, write_all
+from dipole.cli.outputs import check_file, check_new_folder, check_place, write_all
 from dipole.errors import InputError
 
 
@@ -76,3 +77,16 @@ def test_every_command_asks_before_its_work(tmp_path, monkeypatch, command):
 def test_a_table_of_systems_needs_a_folder(tmp_path):
     with pytest.raises(InputError, match="is a folder; expected a file"):
         CliRunner().invoke(app, ["systems", "--out", str(tmp_path)], catch_exceptions=False)
+
+
+def test_a_new_folder_has_a_name_and_nothing_in_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("new", "a/b"):
+        check_new_folder("--out", Path(name))
+    Path("empty").mkdir()
+    check_new_folder("--out", Path("empty"))
+    Path("full/x").mkdir(parents=True)
+    Path("file").write_text("")
+    for name in ("", "full", "file"):
+        with pytest.raises(InputError, match="exists; expected a new folder"):
+            check_new_folder("--out", Path(name))

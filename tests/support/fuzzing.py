@@ -126,6 +126,12 @@ class Desk:
             "index": [
                 "index", f"{root}/run", "--corpus", f"{root}/pairs.csv", "--text", "answer", *target
             ],
+            "encode": [
+                "encode", f"{root}/run", "--data", f"{root}/labelled.csv", "--column", "text",
+                "--out", f"{root}/{out}.jsonl",
+            ],
+            "export": ["export", f"{root}/run", "--to", "sentence-transformers", *target],
+            "push": ["push", f"{root}/run", "--to", "me/it", "--dry-run", f"{root}/{out}"],
             "search": ["search", f"{root}/index", "how do I open the door"],
             "compare": [
                 "compare", *train, "--budget", "2steps", "--seeds", "1",
@@ -156,7 +162,8 @@ class Desk:
 
 
 COMMANDS = (
-    "train", "evaluate", "mine", "index", "search", "compare", "tune", "merge", "systems"
+    "train", "evaluate", "mine", "index", "search", "compare", "tune", "merge", "systems",
+    "encode", "export", "push",
 )  # fmt: skip
 
 

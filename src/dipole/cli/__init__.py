@@ -11,11 +11,14 @@ import dipole
 from dipole.cli.benches import app as benches
 from dipole.cli.compare import compare
 from dipole.cli.demo import demo
+from dipole.cli.encode import encode
 from dipole.cli.evaluate import evaluate
+from dipole.cli.export import export
 from dipole.cli.index import index
 from dipole.cli.merge import merge
 from dipole.cli.mine import mine
 from dipole.cli.prove import prove
+from dipole.cli.push import push
 from dipole.cli.search import search
 from dipole.cli.systems import app as systems
 from dipole.cli.train import train
@@ -32,7 +35,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, mine, merge, train, tune, evaluate, index, search, compare, prove):
+for command in (
+    demo, mine, merge, train, tune, evaluate, encode, index, search, export, push, compare, prove
+):  # fmt: skip
     app.command(cls=Command)(command)
 app.add_typer(systems, name="systems")
 app.add_typer(benches, name="benches")

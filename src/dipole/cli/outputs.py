@@ -38,6 +38,14 @@ def check_place(option: str, path: Path) -> None:
         )
 
 
+def check_new_folder(option: str, path: Path) -> None:
+    """Raise InputError where no new folder of this name can be made; an empty one counts as new."""
+    is_new = path.name and (not path.exists() or (path.is_dir() and not any(path.iterdir())))
+    if not is_new:
+        raise InputError(f"{option} {path}: exists; expected a new folder")
+    check_place(option, path)
+
+
 def write_all(files: Sequence[tuple[Path, Callable[[Path], None]]]) -> None:
     """Write several files whole, all of them or none."""
     from dipole.files import replaced

@@ -32,6 +32,12 @@ def search(
         float | None,
         typer.Option(help="Share of the meaning in --hybrid, 0 to 1.", show_default="0.75"),
     ] = None,
+    rescore: Annotated[
+        int,
+        typer.Option(
+            help="Index of int8 or ubinary vectors: so many times k candidates are ranked again."
+        ),
+    ] = 4,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
     ] = False,
@@ -46,7 +52,7 @@ def search(
     if weight is not None and not hybrid:
         raise InputError(f"--weight {weight:g} is for --hybrid; expected both or none")
     options: dict[str, Any] = {} if weight is None else {"weight": weight}
-    hits = Index.open(index).search(query, k, hybrid=hybrid, **options)
+    hits = Index.open(index).search(query, k, hybrid=hybrid, rescore=rescore, **options)
     if as_json:
         found = [asdict(hit) for hit in hits]
         print_json({"index": str(index), "query": query, "hybrid": hybrid, "hits": found})

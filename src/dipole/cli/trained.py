@@ -128,6 +128,11 @@ def _data_of(system: str | None) -> dict[str, Any]:
     return whole | {"parts": parts}
 
 
+def trained_on(system: str) -> list[dict[str, Any]]:
+    """What data.json of a run says of each of its data sets: name, role, rows, columns."""
+    return list(_data_of(system).get("parts", []))
+
+
 def _shown(columns: Mapping[str, str]) -> str:
     return ", ".join(f"{field} '{column}'" for field, column in columns.items())
 

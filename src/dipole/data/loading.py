@@ -187,6 +187,19 @@ def load_inputs(
     def plan(rows: Source, sample: Sample) -> Plan:
         return plan_inputs(rows, sample, input, resize)
 
+    return load_any_inputs(source, input, split, on_bad_row, resize, plan, seed)
+
+
+def load_any_inputs(
+    source: Any,
+    input: str | None,
+    split: str,
+    on_bad_row: OnBadRow,
+    resize: int | str | Sequence[int] | None,
+    plan: MakePlan,
+    seed: int = 0,
+) -> Inputs | Labeled:
+    """What `load_inputs` reads, of a table by a plan of the caller's."""
     found = _load_inputs(
         source, input, None, split, on_bad_row, seed, resize, plan, with_labels=False
     )

@@ -66,19 +66,19 @@ def metadata_json(rest: Mapping[str, Any]) -> str | None:
     """Columns of a row as json, without those that are empty; an object `metadata` as its parts."""
     if isinstance(rest.get("metadata"), Mapping):
         rest = {**rest["metadata"], **{n: v for n, v in rest.items() if n != "metadata"}}
-    plain = {str(name): _json(value) for name, value in rest.items()}
+    plain = {str(name): plain_json(value) for name, value in rest.items()}
     kept = {name: value for name, value in plain.items() if value not in ("", None)}
     return json.dumps(kept) if kept else None
 
 
-def _json(value: Any) -> Any:
+def plain_json(value: Any) -> Any:
     """A value as json has it: no NaN, and a date as it prints."""
     if isinstance(value, Mapping):
-        return {str(name): _json(part) for name, part in value.items()}
+        return {str(name): plain_json(part) for name, part in value.items()}
     if isinstance(value, np.ndarray):
-        return _json(value.tolist())
+        return plain_json(value.tolist())
     if isinstance(value, (list, tuple)):
-        return [_json(part) for part in value]
+        return [plain_json(part) for part in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dipole.encoders.base import Encoder, fingerprint
     from dipole.encoders.conv import ConvImage
+    from dipole.encoders.encoding import encode_file
     from dipole.encoders.loading import load_encoder
     from dipole.encoders.named_towers import NamedTowers
     from dipole.encoders.resnet import ResNetImage
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "ConvImage": "dipole.encoders.conv",
     "Encoder": "dipole.encoders.base",
+    "encode_file": "dipole.encoders.encoding",
     "NamedTowers": "dipole.encoders.named_towers",
     "ResNetImage": "dipole.encoders.resnet",
     "ViTImage": "dipole.encoders.vit",
@@ -41,6 +43,7 @@ __all__ = [
     "TransformerText",
     "TwoTowers",
     "ViTImage",
+    "encode_file",
     "fingerprint",
     "load_encoder",
     "trusting_code",

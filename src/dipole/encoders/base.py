@@ -22,6 +22,7 @@ from dipole.encoders.own import arguments_of, read_encoder, write_encoder
 from dipole.encoders.precision import Precision, at_precision
 from dipole.encoders.reading import check_reads
 from dipole.encoders.threads import alone
+from dipole.encoders.transforming import Transforming
 from dipole.errors import InputError
 from dipole.progress import counting
 
@@ -34,7 +35,7 @@ OUTPUTS = ("tokens", "mask", "hidden", "attention")
 Features = dict[str, Tensor]
 
 
-class Encoder(nn.Module):
+class Encoder(Transforming, nn.Module):
     """A tower: an encoder with its head, for one modality.
 
     `prepare` turns raw inputs into tensors (tokenises; no gradient, no weights), `forward` turns

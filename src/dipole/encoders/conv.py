@@ -105,8 +105,12 @@ class StandardisedConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """The convolution; bias and the rest as in `nn.Conv2d`."""
+        return self._conv_forward(x, self.standardised(), self.bias)
+
+    def standardised(self) -> Tensor:
+        """The filters as they are used."""
         w = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
-        return self._conv_forward(x, nn.functional.normalize(w.flatten(1)).view_as(w), self.bias)
+        return nn.functional.normalize(w.flatten(1)).view_as(w)
 
 
 def group_norm(width: int) -> nn.GroupNorm:

@@ -32,6 +32,7 @@ SAVED = {
     "PerceptronImage": "perceptron:PerceptronImage",
     "TwoTowers": "two_towers:TwoTowers",
     "NamedTowers": "named_towers:NamedTowers",
+    "OnnxEncoder": "onnx_encoder:OnnxEncoder",
 }
 
 

@@ -41,7 +41,7 @@ def pool(tokens: Tensor, mask: Tensor, pooling: str) -> Tensor:
     place = real.cumsum(1) * real
     if pooling in ("cls", "last"):
         index = real.int().argmax(1) if pooling == "cls" else place.argmax(1)
-        chosen = tokens[torch.arange(len(tokens), device=tokens.device), index].float()
+        chosen = tokens[torch.arange(tokens.shape[0], device=tokens.device), index].float()
         return chosen.masked_fill(~real.any(1, keepdim=True), 0.0)
     # Padding is replaced rather than weighted by 0: it may hold NaN, and 0 * NaN is NaN.
     if pooling == "max":

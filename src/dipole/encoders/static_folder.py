@@ -46,7 +46,7 @@ def write_static(encoder: StaticText, folder: Path) -> None:
     if isinstance(encoder.tokenizer, Pieces):
         encoder.tokenizer.tokenizer.save(str(folder / "tokenizer.json"))
     if is_portable(encoder):
-        _write_modules(folder, "StaticEmbedding")
+        write_modules(folder, _TYPES + "StaticEmbedding")
 
 
 def write_router(encoder: StaticText, folder: Path) -> None:
@@ -64,15 +64,16 @@ def write_router(encoder: StaticText, folder: Path) -> None:
             "parameters": {"default_route": "document", "allow_empty_key": True},
         },
     )
-    _write_modules(folder, "Router")
+    write_modules(folder, _TYPES + "Router")
 
 
-def _write_modules(folder: Path, first: str) -> None:
-    modules = [("", first), ("1_Normalize", "Normalize")]
+def write_modules(folder: Path, first: str) -> None:
+    """What makes a folder theirs: a module of a class of this name, then Normalize."""
+    modules = [("", first), ("1_Normalize", _TYPES + "Normalize")]
     write_json(
         folder / "modules.json",
         [
-            {"idx": i, "name": str(i), "path": path, "type": _TYPES + kind}
+            {"idx": i, "name": str(i), "path": path, "type": kind}
             for i, (path, kind) in enumerate(modules)
         ],
     )

@@ -12,7 +12,9 @@ import numpy as np
 
 from dipole.data.inputs import batch_of, check_text, check_texts, real_number, whole_number
 from dipole.data.rows import shown
+from dipole.encoders.quantizing import VectorPrecision, ranges_of
 from dipole.errors import InputError, note
+from dipole.retrieval import small_vectors as small
 from dipole.retrieval import store
 from dipole.retrieval import table as lance
 from dipole.retrieval.documents import Batch, Document, encoded
@@ -59,6 +61,7 @@ class Index:
         self.folder = folder
         self.fingerprint = state.fingerprint
         self._encoder = encoder
+        self._ranges = small.read_ranges(folder)
         self._opened: tuple[store.State, Any] | None = None
 
     @classmethod
@@ -68,12 +71,16 @@ class Index:
         encoder: Encoder,
         documents: Iterable[Document],
         *,
+        precision: VectorPrecision = "float32",
         show_progress: bool = False,
         wait: bool = False,
     ) -> Index:
         """Index documents in a new folder, which appears when all of them are in.
 
         Args:
+            precision: what is kept of a vector: "float32", or "int8" (a sign to search by and a
+                byte to rank by, of every number; ranges of the first 8,192 documents), or "ubinary"
+                (a sign).
             wait: for another process that is making this index, instead of an error.
 
         Raises:
@@ -84,13 +91,18 @@ class Index:
         from dipole.encoders.own import save_encoder
 
         folder = Path(folder).expanduser()
-        with store.creating(folder, fingerprint(encoder), encoder.dim, wait=wait) as (
+        small.check_precision(precision)
+        with store.creating(folder, fingerprint(encoder), encoder.dim, precision, wait=wait) as (
             partial,
             write,
         ):
             save_encoder(encoder, partial / store.MODEL)
+            ranges = None
             for batch in encoded(documents, encoder, show_progress=show_progress):
-                write.table.add(_rows(write.table, batch))
+                if precision == "int8" and ranges is None:
+                    ranges = ranges_of(batch.vectors)
+                    np.save(partial / small.RANGES, ranges)
+                write.table.add(_rows(write.table, batch, ranges))
                 write.changed += len(batch.documents)
             if write.changed == 0:
                 raise InputError(f"{folder}: found no documents; expected at least one")
@@ -147,7 +159,7 @@ class Index:
                     )
 
             for batch in encoded(documents, encoder, check, show_progress=show_progress):
-                write.table.add(_rows(write.table, batch))
+                write.table.add(_rows(write.table, batch, self._ranges))
                 write.changed += len(batch.documents)
         return write.changed
 
@@ -158,7 +170,7 @@ class Index:
         encoder = self.encoder
         with store.writing(self.folder, wait=wait) as write:
             for batch in encoded(documents, encoder, show_progress=show_progress):
-                lance.upsert(write.table, _rows(write.table, batch))
+                lance.upsert(write.table, _rows(write.table, batch, self._ranges))
                 write.changed += len(batch.documents)
         return write.changed
 
@@ -185,6 +197,7 @@ class Index:
         hybrid: bool = False,
         weight: float = WEIGHT,
         exact: bool = False,
+        rescore: int = lance.RESCORE,
     ) -> list[Hit]:
         """The k best documents for a query, the best first.
 
@@ -195,6 +208,8 @@ class Index:
                 of scores normalised to 0..1, over the 100 (or k) best of each.
             weight: the share of the ranking by meaning in it, from 0 to 1.
             exact: compare with all vectors, however many there are.
+            rescore: of an index of int8 or ubinary vectors: the so many times k documents whose
+                signs are most like the query's are ranked by the float vector of the query.
 
         Raises:
             InputError: a query that is empty or no text, k below 1, a weight outside 0..1.
@@ -208,7 +223,7 @@ class Index:
             check_text(text, "the query")
             if not text.strip():
                 raise InputError("the query is empty; expected some text")
-        k = whole_number(k, "k")
+        k, rescore = whole_number(k, "k"), whole_number(rescore, "rescore")
         weight = real_number(weight, "weight", 0, 1)
         encoder = self.encoder
         vector = encoder.encode([text], role="query")[0]
@@ -217,7 +232,9 @@ class Index:
         depth = max(k, _DEPTH) if hybrid else k
         dense, lexical = self._read(
             lambda table: (
-                lance.nearest(table, vector, depth, exact=exact),
+                lance.nearest(
+                    table, vector, depth, exact=exact, rescore=rescore, ranges=self._ranges
+                ),
                 lance.matching(table, text, depth) if hybrid else [],
             )
         )
@@ -258,12 +275,12 @@ def _scores(rows: list[dict[str, Any]]) -> dict[str, float]:
     return {row["id"]: row["score"] for row in rows}
 
 
-def _rows(table: Any, batch: Batch) -> Any:
+def _rows(table: Any, batch: Batch, ranges: np.ndarray | None) -> Any:
     ids = [document.id for document in batch.documents]
     # An array is known by its vector, its id and its metadata alone.
     texts = [d.text if isinstance(d.text, str) else "" for d in batch.documents]
     metadata = [document.metadata for document in batch.documents]
-    return lance.rows(table, ids, texts, metadata, batch.vectors)
+    return lance.rows(table, ids, texts, metadata, batch.vectors, ranges)
 
 
 def _same_model(folder: Path, expected: str, encoder: Encoder) -> None:

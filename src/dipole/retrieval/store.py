@@ -3,6 +3,7 @@
     INDEX/index.json        the published version of the table, and the model's fingerprint
     INDEX/model/            a copy of the model
     INDEX/documents.lance/  the LanceDB table, which keeps its versions
+    INDEX/ranges.npy        of an index of int8 vectors: what its bytes mean
 
 A write is many steps for LanceDB (rows, full-text index, vector index, compaction), each a new
 version of the table. Readers open the version that `index.json` names, and a write ends by
@@ -22,6 +23,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dipole.encoders.quantizing import VectorPrecision
 from dipole.errors import DipoleError, InputError, RunError
 from dipole.files import sweep, write_text
 from dipole.lock import LOCK, Lock
@@ -100,7 +102,12 @@ class Write:
 
 @contextmanager
 def creating(
-    out: Path, fingerprint: str, dim: int, *, wait: bool = False
+    out: Path,
+    fingerprint: str,
+    dim: int,
+    precision: VectorPrecision = "float32",
+    *,
+    wait: bool = False,
 ) -> Iterator[tuple[Path, Write]]:
     """(folder, empty table) of an index in the making; it appears at `out` when the block ends.
 
@@ -114,7 +121,7 @@ def creating(
             try:
                 check_new(out)  # who was waited for has made it
                 _clear(partial)
-                table = lance.create(partial, dim)
+                table = lance.create(partial, dim, precision)
                 publish(partial, State(fingerprint, dim, table.version, 0))
                 with _transaction(partial, table) as write:
                     yield partial, write

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from dipole.encoders.quantizing import VectorPrecision, quantize
 from dipole.errors import optional
 from dipole.lexical.words import split_words
+from dipole.retrieval import small_vectors as small
 
 NAME = "documents"
 FILE = f"{NAME}.lance"
@@ -23,6 +25,8 @@ ANN_ROWS = 50_000
 # as a multiple of k, and how many of its cells it looks into.
 REFINE = 4
 PROBES = 64
+# How many candidates by their signs are ranked again, as a multiple of k, in an index of bits.
+RESCORE = 4
 _NOW, _FOREVER = timedelta(milliseconds=1), timedelta(days=36_500)
 # The tag of the version that is published; LanceDB refuses to clear a version that has a tag.
 _TAG = "published"
@@ -32,8 +36,8 @@ _AT_ONCE = 1000
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
-def create(folder: Path, dim: int) -> Any:
-    """An empty table for vectors of `dim` numbers."""
+def create(folder: Path, dim: int, precision: VectorPrecision = "float32") -> Any:
+    """An empty table for vectors of `dim` numbers, kept at a precision."""
     pa = optional("pyarrow", "search")
     schema = pa.schema(
         [
@@ -41,7 +45,7 @@ def create(folder: Path, dim: int) -> Any:
             pa.field("text", pa.string(), nullable=False),
             pa.field("words", pa.string(), nullable=False),  # what the full-text index reads
             pa.field("metadata", pa.string(), nullable=False),  # json
-            pa.field("vector", pa.list_(pa.float32(), dim), nullable=False),
+            *small.fields(precision, dim),
         ]
     )
     return _connect(folder).create_table(NAME, schema=schema)
@@ -71,13 +75,11 @@ def rows(
     texts: Sequence[str],
     metadata: Sequence[Mapping[str, Any]],
     vectors: np.ndarray,
+    ranges: np.ndarray | None = None,
 ) -> Any:
-    """An Arrow table of documents and their vectors."""
+    """An Arrow table of documents and their vectors; `ranges` are those of a table of int8."""
     import pyarrow as pa
 
-    column = pa.FixedSizeListArray.from_arrays(
-        np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1), vectors.shape[1]
-    )
     return pa.table(
         {
             "id": pa.array(ids, pa.string()),
@@ -86,7 +88,7 @@ def rows(
             "metadata": pa.array(
                 [json.dumps(dict(m), default=_plain) for m in metadata], pa.string()
             ),
-            "vector": column,
+            **small.columns(vectors, table.schema.names, ranges),
         },
         schema=table.schema,
     )
@@ -133,13 +135,16 @@ def known(table: Any, ids: Sequence[str]) -> list[str]:
 
 def update_indexes(table: Any) -> None:
     """Bring both search indexes up to the rows; compact; throw no version away."""
-    from lancedb.index import FTS, IvfSq
+    from lancedb.index import FTS, IvfFlat, IvfSq
 
     indexed = {column for index in table.list_indices() for column in index.columns}
     if "words" not in indexed:
         table.create_index("words", config=FTS(base_tokenizer="whitespace", max_token_length=255))
-    if "vector" not in indexed and table.count_rows() >= ANN_ROWS:
-        table.create_index("vector", config=IvfSq(distance_type="dot"))
+    column = _searched(table)
+    if column not in indexed and table.count_rows() >= ANN_ROWS:
+        of_bits = column == small.BITS
+        config = IvfFlat(distance_type="hamming") if of_bits else IvfSq(distance_type="dot")
+        table.create_index(column, config=config)
     for _ in range(3):  # until it says there is nothing left to do
         before = table.version
         table.optimize(cleanup_older_than=_FOREVER)
@@ -160,13 +165,37 @@ def prune(table: Any) -> None:
         return
 
 
-def nearest(table: Any, vector: np.ndarray, k: int, *, exact: bool) -> list[dict[str, Any]]:
-    """The k rows whose vectors have the largest dot product with `vector`, as `score`."""
-    query = table.search(vector, vector_column_name="vector", query_type="vector")
+def nearest(
+    table: Any,
+    vector: np.ndarray,
+    k: int,
+    *,
+    exact: bool,
+    rescore: int = RESCORE,
+    ranges: np.ndarray | None = None,
+) -> list[dict[str, Any]]:
+    """The k rows whose vectors have the largest dot product with `vector`, as `score`.
+
+    In a table of bits these are the best k of the `rescore` times k that differ in the fewest.
+    """
+    if _searched(table) == small.BITS:
+        kept = [n for n in (small.CODES, small.BITS) if n in table.schema.names][:1]
+        signs = quantize(vector[None], "ubinary")[0]
+        query = table.search(signs, vector_column_name=small.BITS, query_type="vector")
+        query = query.distance_type("hamming").limit(rescore * k)
+        query = query.bypass_vector_index() if exact else query.nprobes(PROBES)
+        found = query.select(["id", "text", "metadata", *kept]).to_list()
+        return small.rescored(found, vector, ranges, k)
+    query = table.search(vector, vector_column_name=small.VECTOR, query_type="vector")
     query = query.distance_type("dot").limit(k).select(["id", "text", "metadata", "_distance"])
     query = query.bypass_vector_index() if exact else query.nprobes(PROBES).refine_factor(REFINE)
     # LanceDB's dot distance is 1 - dot.
     return [{**row, "score": 1.0 - row["_distance"]} for row in query.to_list()]
+
+
+def _searched(table: Any) -> str:
+    """The column that is searched by meaning."""
+    return small.BITS if small.BITS in table.schema.names else small.VECTOR
 
 
 def matching(table: Any, text: str, k: int) -> list[dict[str, Any]]:
