@@ -45,14 +45,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table(root / "graded.csv", first=ask, second=answer, score=scores)
     table(root / "labelled.csv", text=ask, **{"class": ["even", "odd"] * 16})
     table(root / "numbered.csv", text=ask, age=[i / 2 for i in range(32)])
-    table(root / "texts.csv", text=[f"{one}, as {two}" for one, two in zip(ask, answer)])
+    table(
+        root / "texts.csv", text=[f"{one}, as {two}" for one, two in zip(ask, answer, strict=True)]
+    )
     lines = (
         {"query": ask[i], "candidates": [answer[i], answer[i - 1]], "relevance": [1, 0]}
         for i in range(32)
     )
     (root / "lists.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 32, 3), dtype=np.uint8)
-    for i, (name, one) in enumerate(zip(names, pixels)):
+    for i, (name, one) in enumerate(zip(names, pixels, strict=True)):
         for place in ("photos", f"labelled-photos/{'cat' if i % 2 else 'dog'}"):
             (root / place).mkdir(parents=True, exist_ok=True)
             image.fromarray(one).save(root / place / f"{name}.png")

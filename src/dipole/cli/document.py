@@ -63,14 +63,7 @@ def commands() -> str:
         anchor = name.replace(" ", "-")
         lines.append(f"| [`{name}`](#{anchor}) | {_first_line(command.help)} |")
     for name, command in found:
-        lines += [
-            "",
-            f"## {name}",
-            "",
-            *_help(command.help),
-            "",
-            *_table(command, root.commands["train"]),
-        ]
+        lines += ["", f"## {name}", "", *_help(command.help), "", *_table(command, train)]
     return "\n".join(lines) + "\n"
 
 
