@@ -2,13 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check format docs bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    train, measure and search on the standard library of this Python (no download)"
 	@echo "make test    every test"
 	@echo "make check   lint, format, types, order of the rooms"
+	@echo "make docs    the site of documents, in build/site"
 	@echo "make bench   the benchmarks, written to docs/benchmarks/"
 
 demo: .venv/.demo
@@ -27,6 +28,10 @@ check: .venv/.dev
 format: .venv/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# A warning (a link that leads nowhere, a name that has no docstring to show) is an error.
+docs: .venv/.docs
+	$(BIN)/python -m zensical build --clean --strict
 
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks
@@ -48,6 +53,10 @@ clean:
 .venv/.dev: .venv/.torch pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[all,dev]'
 	@touch $@ .venv/.demo
+
+.venv/.docs: .venv/.torch pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	@touch $@
 
 .venv/.bench: .venv/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[all,dev,bench]'

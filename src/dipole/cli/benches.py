@@ -26,7 +26,7 @@ def benches(
         bool, typer.Option("--json", help="Print one JSON list and nothing else.")
     ] = False,
 ) -> None:
-    """List the benches on which claims are decided, and what each can decide.
+    """List the benches on which claims are tested, and how small a difference each can detect.
 
     Example: dipole benches
     """
@@ -44,7 +44,8 @@ def benches(
 @app.command(cls=Command)
 def measure(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Benches; all if none.", show_default=False)
+        list[str] | None,
+        typer.Argument(help="Benches to measure. Default: all.", show_default=False),
     ] = None,
     out: Annotated[
         Path, typer.Option(help="Folder for the pages and numbers.", show_default="benches")
@@ -53,7 +54,7 @@ def measure(
         int | None, typer.Option(min=1, help="Trainings to run at once.", show_default="2")
     ] = None,
 ) -> None:
-    """Measure what benches can decide, and write a page for each.
+    """Measure how small a difference benches can detect, and write a page for each.
 
     Example: dipole benches measure pairs
     """

@@ -34,55 +34,62 @@ _OWN = {
 def compare(
     data: Annotated[
         str,
-        typer.Option(help="What to train on, as of dipole train; its test split is measured."),
+        typer.Option(
+            help="Data to train on, as in dipole train; its test split is used for the test."
+        ),
     ] = "stdlib-code",
     objectives: Annotated[
-        str | None, typer.Option(help="Names with commas between.", show_default="eight of them")
+        str | None,
+        typer.Option(
+            help="Names of objectives, separated by commas.", show_default="eight common ones"
+        ),
     ] = None,
     recipes: Annotated[
-        str | None, typer.Option(help="Recipes instead: names or yaml files, commas between.")
+        str | None,
+        typer.Option(
+            help="Compare recipes instead of objectives: names or yaml files, separated by commas."
+        ),
     ] = None,
     budget: Annotated[
-        str, typer.Option(help="Training of each: 60s, 2000steps or 10epochs.")
+        str, typer.Option(help="How long to train each run: 60s, 2000steps or 10epochs.")
     ] = "5epochs",
     seeds: Annotated[
         str,
         typer.Option(
-            help="Trainings of each. 5,10,20: five, then more of those that cannot be told from "
-            "the best.",
+            help="Number of seeds for each arm. 5,10,20 starts with 5 and adds seeds only for "
+            "arms that are tied with the best.",
         ),
     ] = "3",
     folds: Annotated[
         int | None,
         typer.Option(
             min=3,
-            help="Cut the data in so many parts; each seed is tested on one and trained on the "
-            "others. In the place of --seeds and --test.",
+            help="Cross-validate with this many folds, instead of --seeds and --test.",
             show_default=False,
         ),
     ] = None,
     test: Annotated[
         str | None,
         typer.Option(
-            help="Split, file or fraction that is measured.",
-            show_default="test, of a file 0.2 of the rows",
+            help="Split, file or fraction to test on.",
+            show_default="the test split; 0.2 of a file",
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the runs and the report.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder for the runs and the report.")] = Path(
         "runs/compare"
     ),
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Trainings at a time.", show_default="2")
+        int | None, typer.Option(min=1, help="Trainings to run at once.", show_default="2")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
     ] = False,
     **settings: Any,
 ) -> None:
-    """Train several objectives or recipes alike, and say which is best and which are tied.
+    """Train several objectives or recipes under the same conditions, and rank them.
 
-    The same data, batches, seeds and budget; every number with its interval. Writes report.html.
-    Stopped, the same command goes on where it was.
+    All get the same data, batches, seeds and budget. The ranking shows intervals and ties;
+    report.html has the details. If interrupted, run the same command again to continue.
 
     Example: dipole compare --objectives infonce,dcl,siglip --budget 60s
     """

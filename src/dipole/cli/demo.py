@@ -30,14 +30,14 @@ METRICS = ("MRR@10", "Recall@10")
 
 def demo(
     out: Annotated[
-        Path, typer.Option(help="Folder for the run and the index; a finished run is used again.")
+        Path, typer.Option(help="Folder for the run and the index; a finished run is reused.")
     ] = Path("runs/demo"),
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the split and of the training.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed for the split and the training.")] = 0,
 ) -> None:
-    """Train, measure and search on the standard library of this Python, in two minutes.
+    """Train, evaluate and search on the standard library of this Python, in two minutes.
 
-    Learns from docstrings and code which code answers which sentence, on most modules of the
-    library, and is measured on the others.
+    Learns to find code by its docstring on most modules of the library, and is evaluated on the
+    others.
     """
     from rich.text import Text
 

@@ -16,8 +16,8 @@ from dipole.cli.trained import check_bad_rows, choose_columns, columns_of, setti
 from dipole.errors import InputError
 from dipole.showing import print_json, terminal
 
-COLUMNS = "Columns of the data (not named: those RUN was trained on, where they are there)"
-SETTINGS = "Settings of a task"
+COLUMNS = "Columns of the data (default: those RUN was trained on, if present)"
+SETTINGS = "Task settings"
 # Settings whose options have another name.
 OPTIONS = {
     "templates": "template", "measures": "measure", "ignore_identical_ids": "ignore-identical-ids",
@@ -29,69 +29,88 @@ def evaluate(
     task: Annotated[
         str,
         typer.Option(
-            help="retrieval, sts, reranking, pair-classification, knn, probe, few-shot, zero-shot, "
-            "clustering, bitext, duplicates, geometry or file.py:NAME, one of your own."
+            help="retrieval, sts, reranking, pair-classification, knn, probe, few-shot, "
+            "zero-shot, clustering, bitext, duplicates, geometry, or your own "
+            "(file.py:NAME)."
         ),
     ] = "retrieval",
     data: Annotated[
         str | None,
         typer.Option(
-            help="File, folder, name, hub id, or a function of yours, file.py:name. Default: "
-            "stdlib-code, for retrieval."
+            help="File, folder, data set name, hub id, or your own function (file.py:name). "
+            "Default for retrieval: stdlib-code."
         ),
     ] = None,
     split: Annotated[
         str | None,
-        typer.Option(help="Split of the data to measure on.", show_default="test, of a file all"),
+        typer.Option(help="Split of the data to evaluate on.", show_default="test; all of a file"),
     ] = None,
     train: Annotated[
         str | None,
-        typer.Option(help="knn, probe: labelled data to learn from. Default: split train of DATA."),
+        typer.Option(
+            help="knn, probe: labelled data to learn from. Default: the train split of DATA."
+        ),
     ] = None,
     baseline: Annotated[
         list[str] | None,
         typer.Option(
-            help="bm25 (retrieval), pixels (images), or another run or model, tested against RUN; "
-            "repeatable."
+            help="System to test RUN against: bm25 (retrieval), pixels (images), or another run "
+            "or model; repeatable."
         ),
     ] = None,
     first: Annotated[
-        str | None, typer.Option(rich_help_panel=COLUMNS, help="Scored pairs: first texts.")
+        str | None,
+        typer.Option(rich_help_panel=COLUMNS, help="Scored pairs: column with the first texts."),
     ] = None,
     second: Annotated[
-        str | None, typer.Option(rich_help_panel=COLUMNS, help="Scored pairs: second texts.")
+        str | None,
+        typer.Option(rich_help_panel=COLUMNS, help="Scored pairs: column with the second texts."),
     ] = None,
     score: Annotated[
-        str | None, typer.Option(rich_help_panel=COLUMNS, help="Scored pairs: scores.")
+        str | None,
+        typer.Option(rich_help_panel=COLUMNS, help="Scored pairs: column with the scores."),
     ] = None,
     input: Annotated[
-        str | None, typer.Option(rich_help_panel=COLUMNS, help="Labelled data: inputs.")
+        str | None,
+        typer.Option(rich_help_panel=COLUMNS, help="Labelled data: column with the inputs."),
     ] = None,
     label: Annotated[
-        str | None, typer.Option(rich_help_panel=COLUMNS, help="Labelled data: labels.")
+        str | None,
+        typer.Option(rich_help_panel=COLUMNS, help="Labelled data: column with the labels."),
     ] = None,
     anchor: Annotated[
         str | None,
-        typer.Option(rich_help_panel=COLUMNS, help="Pairs: the queries (bitext: first texts)."),
+        typer.Option(
+            rich_help_panel=COLUMNS, help="Pairs: column with the queries (bitext: first texts)."
+        ),
     ] = None,
     positive: Annotated[
         str | None,
-        typer.Option(rich_help_panel=COLUMNS, help="Pairs: their answers (bitext: second texts)."),
+        typer.Option(
+            rich_help_panel=COLUMNS, help="Pairs: column with the answers (bitext: second texts)."
+        ),
     ] = None,
     query: Annotated[
-        str | None, typer.Option(rich_help_panel=COLUMNS, help="Reranking: queries.")
+        str | None,
+        typer.Option(rich_help_panel=COLUMNS, help="Reranking: column with the queries."),
     ] = None,
     candidates: Annotated[
-        str | None, typer.Option(rich_help_panel=COLUMNS, help="Reranking: lists of texts.")
+        str | None,
+        typer.Option(
+            rich_help_panel=COLUMNS, help="Reranking: column with the lists of candidates."
+        ),
     ] = None,
     relevance: Annotated[
-        str | None, typer.Option(rich_help_panel=COLUMNS, help="Reranking: lists of numbers.")
+        str | None,
+        typer.Option(
+            rich_help_panel=COLUMNS, help="Reranking: column with the lists of relevance values."
+        ),
     ] = None,
     at: Annotated[
         str | None,
         typer.Option(
             rich_help_panel=SETTINGS,
-            help="retrieval, reranking: cut-offs, commas between, as 1,3,10.",
+            help="retrieval, reranking: cut-offs, separated by commas: 1,3,10.",
             show_default="each measure's own",
         ),
     ] = None,
@@ -100,8 +119,8 @@ def evaluate(
         typer.Option(
             "--measure",
             rich_help_panel=SETTINGS,
-            help="retrieval, reranking: nDCG, MRR, Recall, MAP, P, Success (or with a cut-off of "
-            "its own, P@5), R-precision, MAP@R; repeatable.",
+            help="retrieval, reranking: nDCG, MRR, Recall, MAP, P or Success, optionally with "
+            "its own cut-off (P@5); R-precision or MAP@R. Repeatable.",
             show_default="the first four",
         ),
     ] = None,
@@ -110,28 +129,31 @@ def evaluate(
         typer.Option(
             "--ignore-identical-ids/--keep-identical-ids",
             rich_help_panel=SETTINGS,
-            help="retrieval: leave a document that is the query itself out of its ranking.",
-            show_default="left out, unless it is judged relevant",
+            help="retrieval: do not rank a document that is the query itself.",
+            show_default="ignored, unless judged relevant",
         ),
     ] = None,
     k: Annotated[
-        int | None, typer.Option(rich_help_panel=SETTINGS, help="knn: neighbours. Default: 20.")
+        int | None,
+        typer.Option(rich_help_panel=SETTINGS, help="knn: number of neighbours. Default: 20."),
     ] = None,
     ways: Annotated[
-        int | None, typer.Option(rich_help_panel=SETTINGS, help="few-shot: classes. Default: 5.")
+        int | None,
+        typer.Option(rich_help_panel=SETTINGS, help="few-shot: classes per episode. Default: 5."),
     ] = None,
     shots: Annotated[
         int | None,
-        typer.Option(rich_help_panel=SETTINGS, help="few-shot: examples of a class. Default: 5."),
+        typer.Option(rich_help_panel=SETTINGS, help="few-shot: examples per class. Default: 5."),
     ] = None,
     episodes: Annotated[
-        int | None, typer.Option(rich_help_panel=SETTINGS, help="few-shot: how many. Default: 600.")
+        int | None,
+        typer.Option(rich_help_panel=SETTINGS, help="few-shot: number of episodes. Default: 600."),
     ] = None,
     names: Annotated[
         str | None,
         typer.Option(
             rich_help_panel=SETTINGS,
-            help="zero-shot: names of the classes, separated by commas, in the order of the sorted "
+            help="zero-shot: class names, separated by commas, in the order of the sorted "
             "labels. Default: the labels.",
         ),
     ] = None,
@@ -139,48 +161,49 @@ def evaluate(
         list[str] | None,
         typer.Option(
             rich_help_panel=SETTINGS,
-            help="zero-shot: a prompt with {} for the name; repeatable, the vectors are averaged.",
+            help="zero-shot: prompt with {} for the class name; repeatable, their vectors are "
+            "averaged.",
         ),
     ] = None,
     resize: Annotated[
         str | None,
         typer.Option(
             rich_help_panel=SETTINGS,
-            help="Size of images in pixels, 64 or 48x64 (height x width): scaled, then cropped "
-            "to the centre. Default: as they are.",
+            help="Image size in pixels, 64 or 48x64 (height x width): images are scaled, then "
+            "cropped to the centre. Default: unchanged.",
         ),
     ] = None,
     role: Annotated[
         str | None,
         typer.Option(
             rich_help_panel=SETTINGS,
-            help="query or document: the tower of labelled inputs. Default: query.",
+            help="Tower that encodes labelled inputs: query or document. Default: query.",
         ),
     ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
             min=0,
-            help="Seed of a split by chance (default: the split RUN was trained on, else 0), "
-            "of what a task draws, and of the resampling.",
+            help="Seed for random splits, sampling and the bootstrap. Default: that of the split "
+            "RUN was trained on, else 0.",
         ),
     ] = None,
     on_bad_row: Annotated[
-        str, typer.Option(help="error, or skip: leave bad rows out and say how many.")
+        str, typer.Option(help="What to do with bad rows: error (stop) or skip (and count them).")
     ] = "error",
     per_query: Annotated[
         Path | None,
-        typer.Option(help="Write the numbers of every query, pair or example: .jsonl or .tsv."),
+        typer.Option(help="File for the scores of each query, pair or example, .jsonl or .tsv."),
     ] = None,
     trec_run: Annotated[
-        Path | None, typer.Option(help="Write RUN's ranking as a TREC run file.")
+        Path | None, typer.Option(help="File for RUN's rankings, in TREC format.")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
     ] = False,
     trust_code: TrustCode = False,
 ) -> None:
-    """Measure an encoder: every number with its interval, every baseline with a paired test.
+    """Evaluate an encoder, with confidence intervals and a paired test against each baseline.
 
     Example: dipole evaluate runs/first --data stdlib-code --baseline bm25
     """

@@ -24,11 +24,11 @@ COLUMNS = "columns.json"
 
 
 def index(
-    out: Annotated[Path, typer.Option(help="Folder of the index.")],
+    out: Annotated[Path, typer.Option(help="Folder for the index.")],
     run: Annotated[
         str | None,
         typer.Argument(
-            help="Run, model folder or hub id. An index keeps a copy, so to change one needs none.",
+            help="Run, model folder or hub id. Only needed for a new index, which keeps a copy.",
             show_default=False,
         ),
     ] = None,
@@ -36,29 +36,36 @@ def index(
         str | None,
         typer.Option(
             help="Documents: a file (jsonl, csv, tsv, parquet, npz), a BEIR folder, stdlib-code, "
-            "or a function of your own, file.py:name."
+            "or your own function (file.py:name)."
         ),
     ] = None,
     text: Annotated[
         str | None,
         typer.Option(
-            help="Column of the text.",
-            show_default="RUN's positives, or the index's, where they are there; text, body, ...",
+            help="Column with the text.",
+            show_default="the positives of RUN or of the index, if present; else text, body, ...",
         ),
     ] = None,
     id: Annotated[
-        str | None, typer.Option("--id", help="Column of the ids (default: id, _id, row numbers).")
+        str | None,
+        typer.Option("--id", help="Column with the ids. Default: id, _id, else row numbers."),
     ] = None,
     add: Annotated[
-        bool, typer.Option("--add", help="Add the corpus to the index; no id may be in it yet.")
+        bool, typer.Option("--add", help="Add the corpus to an existing index; ids must be new.")
     ] = False,
     replace: Annotated[
         bool,
-        typer.Option("--replace", help="Add the corpus, in the place of documents of the same id."),
+        typer.Option(
+            "--replace",
+            help="Add the corpus to an existing index, overwriting documents with the same id.",
+        ),
     ] = False,
     delete: Annotated[
         list[str] | None,
-        typer.Option(help="Remove a document by its id; repeatable; @FILE: one id a line."),
+        typer.Option(
+            help="Id of a document to remove; repeatable. @FILE reads ids from a file, "
+            "one per line."
+        ),
     ] = None,
     precision: Annotated[
         str | None,
@@ -69,15 +76,17 @@ def index(
         ),
     ] = None,
     on_bad_row: Annotated[
-        str, typer.Option(help="error, or skip: leave bad rows out and say how many.")
+        str, typer.Option(help="What to do with bad rows: error (stop) or skip (and count them).")
     ] = "error",
     trust_code: TrustCode = False,
     wait: Annotated[
         bool,
-        typer.Option("--wait", help="Wait while another process writes to the index."),
+        typer.Option("--wait", help="If another process is writing to the index, wait for it."),
     ] = False,
 ) -> None:
-    """Make a corpus searchable, or add, replace and delete documents; all of it or nothing.
+    """Create a search index, or add, replace or delete its documents.
+
+    A change is applied completely or not at all.
 
     Example: dipole index runs/first --corpus docs.jsonl --out docs.index
     """

@@ -23,47 +23,62 @@ METHODS = ("uniform", "greedy", "delta", "task")
 
 
 def merge(
-    runs: Annotated[list[str], typer.Argument(help="Runs, model folders or hub ids of one base.")],
-    out: Annotated[Path, typer.Option(help="Folder of the merged model; must be new.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Runs, model folders or hub ids to merge; all trained from the same base."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the merged model; must be new.")],
     method: Annotated[
         str,
         typer.Option(
-            help="uniform (a soup), greedy (a soup of those that help on --validation), delta "
-            "(per tensor, by how far each moved from --base), task (task arithmetic)."
+            help="uniform (average), greedy (average of those that improve --validation), delta "
+            "(weights each tensor by how far it moved from --base), or task (task "
+            "arithmetic)."
         ),
     ] = "uniform",
     base: Annotated[
         str | None,
-        typer.Option(help="Model that all were trained from (delta, task)."),
+        typer.Option(help="Model that all of them were trained from (delta, task)."),
     ] = None,
     weight: Annotated[
         list[float] | None,
-        typer.Option(help="Weight of a run, in their order (uniform, task); repeatable."),
+        typer.Option(help="Weight of each model, in order (uniform, task); repeatable."),
     ] = None,
-    scale: Annotated[float, typer.Option(help="Factor of all deltas (task).")] = 1.0,
+    scale: Annotated[float, typer.Option(help="Factor for all deltas (task).")] = 1.0,
     validation: Annotated[
-        str | None, typer.Option(help="Pairs to measure on, MRR@10 (greedy; shown for all).")
+        str | None, typer.Option(help="Pairs to measure MRR@10 on; greedy needs them.")
     ] = None,
     split: Annotated[
         str | None,
-        typer.Option(help="Split of --validation.", show_default="validation, of a file all"),
+        typer.Option(
+            help="Split of --validation to use.", show_default="validation; all of a file"
+        ),
     ] = None,
     anchor: Annotated[
         str | None,
         typer.Option(
-            help="Column of the queries of --validation.",
-            show_default="the runs', where it is there",
+            help="Column of --validation with the queries.",
+            show_default="that of the runs, if present",
         ),
     ] = None,
     positive: Annotated[
-        str | None, typer.Option(help="Column of their answers.", show_default="as --anchor")
+        str | None,
+        typer.Option(
+            help="Column of --validation with the answers.",
+            show_default="that of the runs, if present",
+        ),
     ] = None,
     on_bad_row: Annotated[
-        str, typer.Option(help="error, or skip: leave bad rows of --validation out and say so.")
+        str,
+        typer.Option(
+            help="What to do with bad rows in --validation: error (stop) or skip (and count them)."
+        ),
     ] = "error",
     trust_code: TrustCode = False,
 ) -> None:
-    """Make one model of several trainings of one base.
+    """Merge several models that were trained from the same base into one.
 
     Example: dipole merge runs/a runs/b runs/c --out merged --method greedy --validation dev.csv
     """

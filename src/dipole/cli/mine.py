@@ -20,50 +20,62 @@ SEARCHES = ("auto", "exact", "ivf", "hnsw")
 @with_options(Filters)
 def mine(
     source: Annotated[
-        str, typer.Argument(metavar="RUN", help="Run, model folder, hub id, or bm25.")
+        str, typer.Argument(metavar="RUN", help="Run, model folder, hub id or bm25.")
     ],
     data: Annotated[
-        str, typer.Option(help="Pairs: file (jsonl, csv, tsv, parquet), folder, name or hub id.")
+        str,
+        typer.Option(
+            help="Pairs: a file (jsonl, csv, tsv, parquet), folder, data set name or hub id."
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="File of the triplets (jsonl).")],
-    split: Annotated[str, typer.Option(help="Split of the data.")] = "train",
+    out: Annotated[Path, typer.Option(help="File for the triplets (jsonl); must be new.")],
+    split: Annotated[str, typer.Option(help="Split of the data to mine for.")] = "train",
     anchor: Annotated[
         str | None,
-        typer.Option(
-            help="Column of the anchors.", show_default="RUN's, where the data have its columns"
-        ),
+        typer.Option(help="Column with the anchors.", show_default="that of RUN, if present"),
     ] = None,
     positive: Annotated[
-        str | None, typer.Option(help="Column of the positives.", show_default="as --anchor")
+        str | None,
+        typer.Option(
+            help="Column with the positives.", show_default="that of the runs, if present"
+        ),
     ] = None,
     on_bad_row: Annotated[
-        str, typer.Option(help="error, or skip: leave bad rows out and say how many.")
+        str, typer.Option(help="What to do with bad rows: error (stop) or skip (and count them).")
     ] = "error",
     corpus: Annotated[
-        str | None, typer.Option(help="More texts that may be negatives: a file, folder or name.")
+        str | None,
+        typer.Option(help="More texts to choose negatives from: a file, folder or data set name."),
     ] = None,
     guide: Annotated[
         str | None,
         typer.Option(
-            help="Run, model, cross-encoder or file.py:function that judges in RUN's place: what "
-            "it scores above the positive is none."
+            help="Stronger model that scores the candidates instead of RUN: a run, model, "
+            "cross-encoder or file.py:function. Candidates it scores above the positive are "
+            "dropped."
         ),
     ] = None,
     search: Annotated[
-        str, typer.Option(help="exact, ivf, hnsw, or auto: exact up to 20 billion scores.")
+        str, typer.Option(help="exact, ivf, hnsw, or auto (exact up to 20 billion scores).")
     ] = "auto",
     workers: Annotated[
         int,
-        typer.Option(help="Copies of RUN that encode, on Ray (extra ray). 0: this process.", min=0),
+        typer.Option(
+            help="Number of Ray workers that encode (needs the extra ray); 0 encodes in "
+            "this process.",
+            min=0,
+        ),
     ] = 0,
     address: Annotated[
         str | None,
-        typer.Option(help="A Ray cluster: auto, or ray://host:port. Default: one started here."),
+        typer.Option(
+            help="Ray cluster to use: auto, or ray://host:port. Default: start one on this machine."
+        ),
     ] = None,
     trust_code: TrustCode = False,
     **filters: Any,
 ) -> None:
-    """Find hard negatives for pairs: near texts that are not the positive.
+    """Mine hard negatives for pairs: texts close to the anchor that are not its positive.
 
     Example: dipole mine runs/first --data pairs.csv --out triplets.jsonl --skip 5 --share 0.95
     """

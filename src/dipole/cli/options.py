@@ -68,9 +68,7 @@ def _trust(trusted: bool) -> bool:
 # An option that acts by itself; the commands that load models only name it.
 TrustCode = Annotated[
     bool,
-    typer.Option(
-        "--trust-code", callback=_trust, help="Run the Python code that a model brings along."
-    ),
+    typer.Option("--trust-code", callback=_trust, help="Run Python code that comes with a model."),
 ]
 
 

@@ -29,14 +29,16 @@ def prove(
     systems: Annotated[
         list[str] | None, typer.Argument(help="Systems whose claims to test.", show_default=False)
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Test every claim that there is.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Test all claims.")] = False,
     quick: Annotated[
         bool,
-        typer.Option(help="Only see that it runs: two seeds, two steps, few rows, no verdict."),
+        typer.Option(help="Only check that it runs: two seeds, two steps, few rows, no verdict."),
     ] = False,
     budget: Annotated[
         Literal["bench", "full"],
-        typer.Option(help="Train as long as the bench says, or full: as the paper, on a GPU."),
+        typer.Option(
+            help="bench (as long as the bench says) or full (as long as the paper, on a GPU)."
+        ),
     ] = "bench",
     out: Annotated[
         Path | None,
@@ -48,19 +50,19 @@ def prove(
     cache: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for the runs, which claims share.", show_default="the user's cache"
+            help="Folder for the runs, shared by all claims.", show_default="in the user's cache"
         ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per claim and nothing else.")
     ] = False,
 ) -> None:
-    """Test by experiment what a system promises: holds, reversed, no difference, or undecided.
+    """Test a system's claim by experiment: holds, reversed, no difference, or undecided.
 
     Trains the baseline and the method on the same data with the same budget,
-    with 5 seeds, then 10, then 20, until it is decided, and writes a page with
-    the numbers and a picture. A run that was stopped goes on where it was.
-    --all skips claims whose data are not here, and says so.
+    at 5 seeds, then 10, then 20, until the claim is decided. Writes a page with
+    the numbers and a picture. If interrupted, run the same command again to
+    continue. --all skips claims whose data are not available, and says so.
 
     Example: dipole prove dcl
     """

@@ -22,15 +22,15 @@ _LINES = 3
 
 
 def search(
-    index: Annotated[Path, typer.Argument(help="Index made by dipole index.")],
-    query: Annotated[str, typer.Argument(help="What you look for, in your own words.")],
-    k: Annotated[int, typer.Option("-k", help="How many documents to show.")] = 10,
+    index: Annotated[Path, typer.Argument(help="Folder of an index made by dipole index.")],
+    query: Annotated[str, typer.Argument(help="What to look for, in your own words.")],
+    k: Annotated[int, typer.Option("-k", help="Number of documents to show.")] = 10,
     hybrid: Annotated[
-        bool, typer.Option("--hybrid", help="Rank by meaning and by words (BM25) together.")
+        bool, typer.Option("--hybrid", help="Combine semantic search with keyword search (BM25).")
     ] = False,
     weight: Annotated[
         float | None,
-        typer.Option(help="Share of the meaning in --hybrid, 0 to 1.", show_default="0.75"),
+        typer.Option(help="Weight of semantic search in --hybrid, 0 to 1.", show_default="0.75"),
     ] = None,
     rescore: Annotated[
         int,

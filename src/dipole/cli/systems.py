@@ -36,26 +36,30 @@ app = typer.Typer(cls=_Systems)
 @app.callback(invoke_without_command=True)
 def systems(
     context: typer.Context,
-    group: Annotated[str | None, typer.Option(help="Only this group (text, vision, ...).")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Show only this group: text, vision, ...")
+    ] = None,
     state: Annotated[
-        str | None, typer.Option(help="Only this state: missing, built, holds, ..., or stale.")
+        str | None, typer.Option(help="Show only this state: missing, built, holds, ..., or stale.")
     ] = None,
     pages: Annotated[
         Path | None,
-        typer.Option(help="Folder of your own dipole prove.", show_default="systems"),
+        typer.Option(
+            help="Folder with your own verdicts, from dipole prove.", show_default="systems"
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write the table as a markdown page to this file.")
+        Path | None, typer.Option(help="Write the table to this file, as Markdown.")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON list and nothing else.")
     ] = False,
 ) -> None:
-    """List the systems dipole means to have, and how far each is.
+    """List published systems and the state of each.
 
-    missing; built: its parts are there; holds, no difference, reversed, does
-    not hold, undecided: its claim was run; stale: its code has changed since.
-    Verdicts of your own dipole prove are shown beside these.
+    missing: not here yet; built: its parts are here; holds, no difference,
+    reversed, does not hold, undecided: its claim was tested; stale: its code
+    has changed since. Verdicts of your own are shown beside these.
 
     Example: dipole systems --group vision --state holds
     """
@@ -88,15 +92,15 @@ def systems(
 
 @app.command(cls=Command)
 def show(
-    system: Annotated[str, typer.Argument(help="A system, as dipole systems lists them.")],
+    system: Annotated[str, typer.Argument(help="Id of a system, as listed by dipole systems.")],
     as_yaml: Annotated[
-        bool, typer.Option("--yaml", help="Print its recipe as a file for dipole train --recipe.")
+        bool, typer.Option("--yaml", help="Print its recipe as yaml, for dipole train --recipe.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
     ] = False,
 ) -> None:
-    """Show what a system is, how to run it, what it is checked against, and its verdict.
+    """Show a system: what it is, how to run it, what it was checked against, its verdict.
 
     Example: dipole systems show esimcse
     """

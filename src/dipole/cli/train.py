@@ -14,28 +14,30 @@ from dipole.training.config import Config
 
 @with_options(Config)
 def train(
-    out: Annotated[Path, typer.Option(help="Folder of the run; must be new, unless --resume.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for the run; must be new, except with --resume.")
+    ],
     recipe: Annotated[
         str | None,
         typer.Option(
             "--recipe",
             "--config",
-            help="Settings to start from: the name of a system (dipole systems), a yaml file, or "
-            "a Recipe of your own, file.py:NAME.",
+            help="Settings to start from: the name of a system (see dipole systems), a yaml "
+            "file, or your own Recipe (file.py:NAME). Options override them.",
         ),
     ] = None,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume",
-            help="Go on with the run in --out from where it stopped; with more --epochs or "
-            "--max-steps, also with a finished one.",
+            help="Continue the run in --out from where it stopped. With more --epochs or "
+            "--max-steps, a finished run continues as well.",
         ),
     ] = False,
     changed_data: Annotated[
         bool,
         typer.Option(
-            "--changed-data", help="With --resume: go on although the data have changed since."
+            "--changed-data", help="With --resume: continue even if the data have changed."
         ),
     ] = False,
     trust_code: TrustCode = False,
@@ -43,15 +45,15 @@ def train(
 ) -> None:
     """Train an encoder.
 
-    Pairs of a file: dipole train --data pairs.csv --anchor question --positive answer --out runs/a
+    Pairs in a file: dipole train --data pairs.csv --anchor question --positive answer --out runs/a
 
-    Texts alone, by a published method: dipole train --recipe simcse --data texts.csv --out runs/b
+    Texts alone, a published method: dipole train --recipe simcse --data texts.csv --out runs/b
 
     Images: dipole train --data photos --encoder conv --view simclr --out runs/c
 
-    Arrays, an encoder of your own: dipole train --data a.npz --encoder mlp.py:MLP --out runs/d
+    Arrays, your own encoder: dipole train --data a.npz --encoder mlp.py:MLP --out runs/d
 
-    What a function of yours gives: dipole train --data rows.py:pairs --out runs/e
+    Rows from your own function: dipole train --data rows.py:pairs --out runs/e
     """
     from dipole.training.fit import fit
 

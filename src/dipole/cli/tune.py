@@ -32,48 +32,62 @@ _HEADS = {"learning_rate": "rate", "batch_size": "batch"}
 
 @with_options(without(Config, _OWN))
 def tune(
-    data: Annotated[str, typer.Option(help="What to train on, as of dipole train.")],
-    out: Annotated[Path, typer.Option(help="Folder of the search; the same command goes on.")],
-    trials: Annotated[int, typer.Option(min=1, help="Trainings, stopped ones included.")] = 20,
+    data: Annotated[str, typer.Option(help="Data to train on, as in dipole train.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for the search; run the same command again to continue.")
+    ],
+    trials: Annotated[
+        int, typer.Option(min=1, help="Number of trials, including those stopped early.")
+    ] = 20,
     validation: Annotated[
-        str, typer.Option(help="A file, a split or a fraction: what is best is best there.")
+        str,
+        typer.Option(
+            help="Data that decides which trial is best: a file, a split or a fraction of the rows."
+        ),
     ] = "0.1",
-    objective: Annotated[str, typer.Option(help="Objectives to try, commas between.")] = "infonce",
+    objective: Annotated[
+        str, typer.Option(help="Objectives to try, separated by commas.")
+    ] = "infonce",
     temperature: Annotated[
-        str | None, typer.Option(help="LOW:HIGH, or one number.", show_default="0.01:0.5")
+        str | None,
+        typer.Option(help="Range to search, LOW:HIGH, or one number.", show_default="0.01:0.5"),
     ] = None,
     learning_rate: Annotated[
         str | None,
         typer.Option(
-            help="LOW:HIGH, or one number.", show_default="a fifth to five times the encoder's own"
+            help="Range to search, LOW:HIGH, or one number.",
+            show_default="a fifth to five times the encoder's own",
         ),
     ] = None,
     batch_size: Annotated[
         str | None,
         typer.Option(
-            help="Sizes, commas between.", show_default="half, one and two of the encoder's own"
+            help="Sizes to try, separated by commas.",
+            show_default="half, one and two times the encoder's own",
         ),
     ] = None,
     finalists: Annotated[
         int,
         typer.Option(
-            min=0, help="The best that dipole compare trains again, at several seeds; 0: none."
+            min=0,
+            help="Number of best trials to train again with dipole compare, at several "
+            "seeds; 0 for none.",
         ),
     ] = 3,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each finalist.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds for each finalist.")] = 3,
     test: Annotated[
         str | None,
         typer.Option(
-            help="Split, file or fraction that finalists are measured on.",
-            show_default="test, of a file 0.2 of the rows",
+            help="Split, file or fraction to test the finalists on.",
+            show_default="the test split; 0.2 of a file",
         ),
     ] = None,
     **settings: Any,
 ) -> None:
-    """Search temperature, learning rate, batch size and objective for the best validation.
+    """Find the temperature, learning rate, batch size and objective with the best validation.
 
-    Worse trials are stopped early. The best few are then compared at several seeds on the test
-    part: the search saw its validation many times, and its best number flatters.
+    Poor trials are stopped early. The best of many validation scores is too optimistic, so the best
+    few are trained again at several seeds and compared on test data.
 
     Example: dipole tune --data pairs.csv --out runs/search --trials 20 --objective infonce,dcl
     """

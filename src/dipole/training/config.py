@@ -24,223 +24,236 @@ class Config(Settings):
     model_config = ConfigDict(validate_assignment=True)
 
     data: str = Field(
-        description="File (jsonl, csv, tsv, parquet, npz), folder, data set name, hub id, or a "
-        "function of your own, file.py:name."
+        description="File (jsonl, csv, tsv, parquet, npz), folder, data set name, hub id, or "
+        "your own function (file.py:name)."
     )
     sources: list[Any] = Field(
         default_factory=list,
-        description="Other data to train on beside --data, as sts.csv:objective=cosent,share=0.3, "
-        "with columns, an objective and a share of the batches of its own; repeatable.",
+        description="Another data set to train on, with its own columns, objective and share of "
+        "the batches: sts.csv:objective=cosent,share=0.3. Repeatable.",
         json_schema_extra={"option": "--source", "metavar": "FILE:KEY=VALUE,..."},
     )
     split: str = Field("train", description="Split of the data set to train on.")
     resize: str | int | None = Field(
         None,
-        description="Size of images in pixels, 64 or 48x64 (height x width): scaled, then cropped "
-        "to the centre. Default: as they are.",
+        description="Image size in pixels, 64 or 48x64 (height x width): images are scaled, then "
+        "cropped to the centre. Default: unchanged.",
     )
-    split_seed: int = Field(
-        0, ge=0, description="Seed of the split, for a data set that is split by chance."
-    )
-    anchor: str | None = Field(None, description="Column of the anchors.")
+    split_seed: int = Field(0, ge=0, description="Seed for data sets that are split at random.")
+    anchor: str | None = Field(None, description="Column with the anchors.")
     positive: str | None = Field(
-        None, description="Column of the positives; several with commas (--wants modalities)."
+        None,
+        description="Column with the positives; with --wants modalities, several columns "
+        "separated by commas.",
     )
-    negative: list[str] | None = Field(None, description="Column of hard negatives; repeatable.")
+    negative: list[str] | None = Field(None, description="Column with hard negatives; repeatable.")
     score: str | None = Field(
-        None, description="Column of scores, for graded pairs (a CoSENT-like objective)."
+        None, description="Column with similarity scores, for objectives such as cosent."
     )
     label: str | None = Field(
-        None, description="Column of classes, for labelled texts in --anchor (supcon)."
+        None,
+        description="Column with class labels, for objectives such as supcon; the texts "
+        "are in --anchor.",
     )
     on_bad_row: Literal["error", "skip"] = Field(
-        "error", description="error, or skip: leave out rows that cannot be used."
+        "error", description="What to do with rows that cannot be used: error (stop) or skip."
     )
     wants: list[Kind] = Field(
         default_factory=list,
-        description=f"Kind of data: {', '.join(get_args(Kind))}; repeatable where several will do. "
-        "Detected if not given.",
+        description=f"Kind of data expected: {', '.join(get_args(Kind))}; repeatable if several "
+        "will do. Default: detected.",
     )
 
     prompts: dict[Literal["query", "document"], str] = Field(
         default_factory=dict,
-        description="Text in front of what is trained on, 'query=\"Find: \"' or "
-        "document=TEXT; give it with what you encode too. A source may have its own; repeatable.",
+        description="Text to put before each input, 'query=\"Find: \"' or document=TEXT; use the "
+        "same when you encode. A source may have its own. Repeatable.",
     )
 
     encoder: str = Field(
         "static",
-        description="static (texts), conv, resnet, vit (images), all trained from scratch; towers "
-        "(one per modality: --encoder-option text=ENCODER); a model folder, a hub id, or a class "
-        "of your own, file.py:Class. If not given, by the data: static, conv or towers.",
+        description="static (text), conv, resnet or vit (images), all trained from scratch; "
+        "towers (one encoder per modality: --encoder-option text=ENCODER); a model "
+        "folder, a hub id, or your own class (file.py:Class). Default: static, conv "
+        "or towers, depending on the data.",
         json_schema_extra={"default": "said"},
     )
     encoder_options: dict[str, Any] = Field(
-        default_factory=dict, description="Setting of the encoder, KEY=VALUE; repeatable."
+        default_factory=dict, description="Encoder setting, KEY=VALUE; repeatable."
     )
     adapter: Literal["lora", "prefix", "prompt", "bottleneck"] | None = Field(
         None,
-        description="Freeze the encoder and train an addition: lora, prefix, prompt, bottleneck.",
+        description="Freeze the encoder and train only an adapter: lora, prefix, prompt or "
+        "bottleneck.",
     )
     adapter_options: dict[str, Any] = Field(
-        default_factory=dict, description="Setting of the adapter, KEY=VALUE; repeatable."
+        default_factory=dict, description="Adapter setting, KEY=VALUE; repeatable."
     )
     objective: str = Field(
         "infonce",
-        description="Name of the objective, a sum: infonce + 0.1 * vicreg, or a class of your own, "
-        "file.py:Class.",
+        description="Objective (loss): a name, a sum such as infonce + 0.1 * vicreg, or your own "
+        "class (file.py:Class).",
     )
     step: str | Any | None = Field(
         None,
-        description="A step of your own in the objective's place, file.py:Class, with settings "
-        "file.py:Class:KEY=VALUE,...",
+        description="Your own training step instead of an objective: file.py:Class, or with "
+        "settings file.py:Class:KEY=VALUE,...",
     )
     by_kind: dict[str, Any] = Field(
         default_factory=dict,
-        description="Objective by kind of data, for --data and every --source that names none: "
-        "graded=cosent, or settings, 'graded={objective: cosent, temperature: 0.05}'; repeatable.",
+        description="Objective for one kind of data, in --data and in each --source that does "
+        "not name its own: graded=cosent or, with settings, 'graded={objective: "
+        "cosent, temperature: 0.05}'. Repeatable.",
     )
     combine: Literal["weights", "uncertainty", "mgda"] = Field(
         "weights",
-        description="How several objectives (infonce + 0.1 * vicreg) are one: by their weights, "
-        "by learnt uncertainty, or by the common descent direction of their gradients.",
+        description="How to combine several objectives (infonce + 0.1 * vicreg): weights (as "
+        "given), uncertainty (learnt weights), or mgda (common descent direction of "
+        "their gradients).",
     )
     temperature: str | float | None = Field(
         None,
-        description="Temperature of the objective, or how it changes, cosine:START:END or "
-        "linear:START:END; "
-        "its own default if not given.",
+        description="Temperature of the objective: a number, or a schedule, cosine:START:END or "
+        "linear:START:END. Default: the objective's own.",
     )
     objective_options: dict[str, Any] = Field(
         default_factory=dict,
-        description="Setting of the objective, KEY=VALUE, in a sum NAME.KEY=VALUE; repeatable.",
+        description="Objective setting, KEY=VALUE; for one term of a sum, NAME.KEY=VALUE. "
+        "Repeatable.",
     )
 
     matryoshka: list[int] = Field(
         default_factory=list,
-        description="Dimensions at which the vectors are trained too: 32,64,128; a shallow layer "
-        "by --objective-option matryoshka.layers=true.",
+        description="Also train vectors cut to these dimensions: 32,64,128. Add "
+        "--objective-option matryoshka.layers=true to train a shallow layer as well.",
     )
 
     view: list[str] = Field(
         default_factory=list,
-        description="View of examples without a partner, by name or file.py:Class; repeatable, "
-        "NAME*4 is four of them, one alone is drawn twice. Of pairs: anchor=NAME, positive=NAME.",
+        description="View of examples that have no partner, by name or file.py:Class. "
+        "Repeatable; NAME*4 adds four, and a single view is drawn twice. For pairs: "
+        "anchor=NAME, positive=NAME.",
     )
     view_options: dict[str, Any] = Field(
-        default_factory=dict, description="Setting of the views, KEY=VALUE; repeatable."
+        default_factory=dict, description="View setting, KEY=VALUE; repeatable."
     )
     parts: list[Any] = Field(
         default_factory=list,
-        description="What stands between the encoder and the objective, as "
-        f"queue:size=4096,holds=positive: {', '.join(PARTS)}, or one of your own (file.py:Class); "
-        "repeatable.",
+        description="Module between the encoder and the objective, with its settings: "
+        f"queue:size=4096,holds=positive. One of {', '.join(PARTS)}, or your own "
+        "(file.py:Class). Repeatable.",
         json_schema_extra={"option": "--part", "metavar": "NAME:KEY=VALUE,..."},
     )
     mine: dict[str, Any] = Field(
         default_factory=dict,
-        description="Find hard negatives for pairs first: source=bm25, encoder (the one that is "
-        "trained), a model or file.py:function, guide=MODEL, and settings of dipole mine, "
-        "KEY=VALUE; repeatable.",
+        description="Mine hard negatives for pairs before training, KEY=VALUE: source=bm25, "
+        "encoder (the one being trained), a model or file.py:function; guide=MODEL; "
+        "or any setting of dipole mine. Repeatable.",
     )
 
     sampler: str = Field(
         "unique",
-        description="Who meets in a batch: unique (anyone, no text twice), clusters and neighbours "
-        "(hard negatives), apart (unlike ones), sources (one at a time), shares (some "
-        "of each source), classes (some of each), curriculum (the easiest first), or a function "
-        "of your own, file.py:name.",
+        description="How to compose batches: unique (no text twice), clusters or neighbours "
+        "(similar rows, for hard negatives), apart (dissimilar rows), sources (one "
+        "source per batch), shares (a fixed share of each source), classes (several "
+        "rows per class), curriculum (easiest first), or your own function "
+        "(file.py:name).",
     )
     sampler_options: dict[str, Any] = Field(
-        default_factory=dict, description="Setting of the sampler, KEY=VALUE; repeatable."
+        default_factory=dict, description="Sampler setting, KEY=VALUE; repeatable."
     )
     stages: list[dict[str, Any]] = Field(
         default_factory=list,
-        description="Trainings one after another, each with settings of its own (in a recipe).",
+        description="Trainings to run one after another, each with its own settings (recipes "
+        "only).",
     )
 
     locked: list[str] = Field(
         default_factory=list,
-        description="Weights to freeze, by name prefix; a whole tower (document, image): its "
-        "vectors are computed once. Repeatable.",
+        description="Weights to freeze, by name prefix. If a whole tower is frozen (document, "
+        "image), its vectors are computed only once. Repeatable.",
     )
     alternate: list[str] = Field(
         default_factory=list,
         description="Weights to train in turns, by name prefix (query, document, objective): one "
-        "group a step; the rest goes with the first. Repeatable.",
+        "group per step, all other weights with the first. Repeatable.",
     )
 
     batch_size: int | None = Field(
         None,
         ge=1,
-        description="Examples per step, all processes; the encoder's own if not given.",
+        description="Examples per step, summed over all processes. Default: the encoder's own.",
     )
     chunk: int | None = Field(
-        None, ge=1, description="Encode a batch in pieces of this size: same gradient, less memory."
+        None,
+        ge=1,
+        description="Encode each batch in pieces of this size: same gradient, less memory.",
     )
     epochs: float | None = Field(
-        None, gt=0, description="Passes over the data; the encoder's own if not given."
+        None, gt=0, description="Passes over the data. Default: the encoder's own."
     )
     max_steps: int | None = Field(
         None,
         ge=1,
-        description="Stop after this many steps instead of --epochs; with stages, each of them.",
+        description="Stop after this many steps instead of --epochs; with stages, steps per stage.",
     )
     optimizer: str = Field(
         "adamw",
-        description="adamw, sgd, lars (large batches), muon (matrices; the rest AdamW), or a class "
-        "of your own, file.py:Class.",
+        description="adamw, sgd, lars (for large batches), muon (for matrices; AdamW for the "
+        "rest), or your own class (file.py:Class).",
     )
     optimizer_options: dict[str, Any] = Field(
         default_factory=dict,
-        description="Setting of the optimiser, momentum=0.9; repeatable.",
+        description="Optimiser setting, such as momentum=0.9; repeatable.",
     )
     learning_rate: float | None = Field(
-        None, gt=0, description="Peak learning rate; the encoder's own if not given."
+        None, gt=0, description="Peak learning rate. Default: the encoder's own."
     )
     schedule: Schedule | None = Field(
         None,
-        description="Decay after the warm-up: linear, cosine, constant; the encoder's own if not "
-        "given.",
+        description="Learning rate decay after the warm-up: linear, cosine or constant. Default: "
+        "the encoder's own.",
     )
     warmup: float = Field(
-        0.1, ge=0, description="Warm-up: steps, or below 1 the fraction of all steps."
+        0.1,
+        ge=0,
+        description="Length of the warm-up: a number of steps or, below 1, a fraction "
+        "of all steps.",
     )
     weight_decay: str | float | None = Field(
         None,
-        description="Weight decay of matrices, or how it changes, cosine:START:END or "
-        "linear:START:END; the "
-        "optimiser's own if not given.",
+        description="Weight decay for matrices: a number, or a schedule, cosine:START:END or "
+        "linear:START:END. Default: the optimiser's own.",
     )
     clip_norm: float | None = Field(
-        1.0, gt=0, description="Clip the gradient to this norm; 0 for no clipping."
+        1.0, gt=0, description="Clip the gradient to this norm; 0 turns clipping off."
     )
     sharded: bool = Field(
         False,
-        description="Several processes share weights, gradients and optimiser state (FSDP).",
+        description="Shard weights, gradients and optimiser state across processes (FSDP).",
     )
     precision: Literal["fp32", "bf16"] | None = Field(
         None,
-        description="Arithmetic of the encoder; its own if not given (of a transformer bf16 where "
-        "the processor computes it faster).",
+        description="Precision of the encoder's arithmetic: fp32 or bf16. Default: the encoder's "
+        "own; for transformers, bf16 where this processor runs it faster.",
     )
-    seed: int = Field(0, ge=0, description="Seed of everything random.")
+    seed: int = Field(0, ge=0, description="Seed for everything random.")
 
     validation: str | None = Field(
         None,
-        description="A file, a split of the data set, a fraction of the rows held out, or a "
-        "function of your own, file.py:name.",
+        description="Validation data: a file, a split of the data set, a fraction of the rows to "
+        "hold out, or your own function (file.py:name).",
     )
     validate_every: int | None = Field(
-        None, ge=1, description="Steps between validations; once per epoch if not given."
+        None, ge=1, description="Steps between validations. Default: once per epoch."
     )
     patience: int | None = Field(
-        None, ge=1, description="Stop after this many validations without a better one."
+        None, ge=1, description="Stop after this many validations without improvement."
     )
     checkpoint_every: int | None = Field(
-        None, ge=1, description="Steps between checkpoints; every 100 s of work if not given."
+        None, ge=1, description="Steps between checkpoints. Default: one every 100 s of training."
     )
-    log_every: int = Field(10, ge=1, description="Steps between lines of metrics.jsonl.")
+    log_every: int = Field(10, ge=1, description="Steps between lines in metrics.jsonl.")
     track: list[Tracker] = Field(
         default_factory=list, description="Also log to tensorboard, wandb or trackio; repeatable."
     )

@@ -131,8 +131,8 @@ def test_the_help_names_every_task():
 
     # The help is written by hand: the table is not imported for it.
     annotated = inspect.signature(evaluate, eval_str=True).parameters["task"].annotation
-    named = annotated.__metadata__[0].help.rstrip(".").replace(" or ", ", ").split(", ")
-    assert named == [*TASKS, "file.py:NAME", "one of your own"]
+    named = annotated.__metadata__[0].help.split(", ")
+    assert named == [*TASKS, "or your own (file.py:NAME)."]
 
 
 def test_images_against_their_pixels(tmp_path):
