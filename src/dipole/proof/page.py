@@ -17,6 +17,7 @@ from dipole.studies.bench import numbers
 from dipole.studies.cells import COSTS
 from dipole.studies.claim import LOOKS, VALUE
 from dipole.studies.machine import machine, versions
+from dipole.studies.measuring import data_digest
 from dipole.studies.verdict import UNDECIDED, Verdict, seeds_to_decide
 from dipole.systems import code_of_system
 from dipole.systems.catalogue import State, entry_of, states, table_page
@@ -240,7 +241,10 @@ def _bench(proof: Proof) -> list[str]:
         lines += ["", f"Its full budget: {_values(where.full)}."]
     if proof.claim.regime:
         lines += ["", f"Otherwise than on the bench: {proof.claim.regime}"]
-    if known is not None:
+    if own := proof.claim.settings.get("data"):
+        digest = data_digest(next(iter(proof.arms.values())))
+        lines += ["", f"Data: `{own}`, SHA-256 `{digest}`."]
+    elif known is not None:
         lines += ["", f"Data: SHA-256 `{known.data}`."]
     if proof.tuned:
         lines += ["", "Each arm has the value that was best on rows that no arm is judged by:", ""]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -51,17 +51,17 @@ def measure_bench(
         item_error=_item_error(trained),
         seconds=_round(seconds),
         seeds=SEEDS,
-        data=data_digest(where),
+        data=data_digest(_settings(where), parts[0]),
         date=datetime.now(UTC).date().isoformat(),
     )
 
 
-def data_digest(where: Bench) -> str:
-    """SHA-256 of the rows of a bench, to train and to test on, in order; of the first fold."""
+def data_digest(settings: Mapping[str, Any], fold: int | None = None) -> str:
+    """SHA-256 of the rows that settings name, to train and to test on, in order."""
     from dipole.data.fingerprint import fingerprint
 
     found = sha256()
-    for part in load_study_data(_config(where, 0), fold=0 if where.folds else None):
+    for part in load_study_data(make_config(**settings), fold=fold):
         found.update(fingerprint(part)["digest"].encode())
     return found.hexdigest()
 
@@ -102,7 +102,11 @@ def _untrained(where: Bench, seed: int, fold: int | None) -> np.ndarray:
 
 
 def _config(where: Bench, seed: int) -> Any:
-    return make_config(**{"data": where.data, **over(where.settings, where.baseline), "seed": seed})
+    return make_config(**_settings(where), seed=seed)
+
+
+def _settings(where: Bench) -> dict[str, Any]:
+    return {"data": where.data, **over(where.settings, where.baseline)}
 
 
 def _item_error(values: Sequence[np.ndarray]) -> float | None:
