@@ -42,5 +42,8 @@ SYSTEM = System(
             " is the paper's for BERT-base: start below a mean cosine of 0.4, rate 0.001, weight"
             " 0.001, a band of 0 to 0.3."
         ),
+        lesson=(
+            "A bag of words loses most of a point by negatives from clusters of its own vectors."
+        ),
     ),
 )

@@ -148,5 +148,9 @@ SYSTEM = System(
             " certain; no code of the authors is known to us. No more than 10 seeds: the drawing"
             " costs more than the training."
         ),
+        lesson=(
+            "A bag of words loses nearly two points by negatives that a weak model chooses and"
+            " weighs."
+        ),
     ),
 )

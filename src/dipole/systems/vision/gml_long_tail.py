@@ -85,5 +85,9 @@ SYSTEM = System(
             " nearest mean of a class, which owes nothing to how many images it has; the test has"
             " all classes in equal parts. One training, without the second by distillation."
         ),
+        lesson=(
+            "On a long tail, contrast with stored keys adds most of a point to a classifier that"
+            " knows the prior."
+        ),
     ),
 )
