@@ -236,5 +236,9 @@ SYSTEM = System(
             " latent classes, 1,200 to train, 597 to test. The supervised perceptron is shown"
             " beside."
         ),
+        lesson=(
+            "The bound holds in every world tried; class means of contrastive vectors classify"
+            " about a point behind a linear classifier."
+        ),
     ),
 )
