@@ -127,3 +127,30 @@ def test_wrong_input_is_said_before_anything_is_trained(arguments, message, tmp_
     with pytest.raises(InputError, match=message):
         compare("--out", tmp_path / "out", *arguments)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["--seeds", "5,20"], "--seeds: '5,20'; expected a number such as 3, or 5,10 or 5,10,20"),
+        (["--seeds", "0"], "--seeds: '0'; expected"),
+        (["--folds", "5", "--test", "0.2"], "--folds and --test: found both"),
+        (["--folds", "5", "--seeds", "4"], "--folds and --seeds: found both"),
+    ],
+)
+def test_seeds_and_folds_that_say_nothing(pairs_csv, tmp_path, given, says):
+    with pytest.raises(InputError, match=re.escape(says)):
+        compare("--data", pairs_csv, "--out", tmp_path / "out", *given)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_comparison_on_folds(pairs_csv, tmp_path):
+    given = options(pairs_csv, tmp_path / "out", folds=3)
+    del given[given.index("--seeds") : given.index("--seeds") + 2]
+    result = compare(*given, "--json")
+    found = json.loads(result.stdout)
+    assert found["seeds"] == 3
+    assert [len(arm["per_seed"]) for arm in found["arms"]] == [3, 3]
+    tests = {json.loads(cell.read_text())["test"] for cell in tmp_path.rglob("cell.json")}
+    assert tests == {"1/3", "2/3", "3/3"}

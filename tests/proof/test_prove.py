@@ -6,11 +6,13 @@ import pytest
 
 from dipole.errors import InputError, RunError
 from dipole.proof import prove as module
+from dipole.proof import tuned
+from dipole.proof.needs import MissingError
 from dipole.proof.prove import QUICK_SEEDS, arms_of, cells_of, delta_of, prove
 from dipole.studies.bench import Numbers
 from dipole.studies.cells import Cell
 from dipole.studies.claim import AtLeast, AtMost, Claim
-from dipole.studies.running import FAILED, Row
+from dipole.studies.running import FAILED, Row, run_study
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
 from support.faults import every_death
@@ -113,7 +115,7 @@ def test_cells_are_every_arm_at_every_seed():
 
 def test_arms_are_trained_and_paired(tmp_path):
     proof = prove(system(trained()), root=tmp_path, quick=True)
-    assert proof.outcome["cold"]["MRR@10"].shape == (2, 12)
+    assert proof.outcome["cold"]["MRR@10"].shape == (2, 10)
     assert len(proof.rows) == 6
     assert proof.primary.seeds == 2
     folded = prove(system(trained("FOLDED")), root=tmp_path, quick=True)
@@ -157,8 +159,42 @@ def test_delta_is_the_benchs_for_its_metric_alone():
     assert delta_of(CLAIM) is None
 
 
-def numbers(untrained):
-    return {f"{HERE}:SMALL": Numbers(1.0, untrained, 90.0, 99.0, 1.0, 1.0, 1.0, 5, "", "")}
+@pytest.mark.parametrize(("name", "fold", "test"), [("SMALL", None, "0.2"), ("FOLDED", 5, None)])
+def test_settings_are_tuned_on_rows_that_judge_nothing(name, fold, test, tmp_path, monkeypatch):
+    seen = []
+
+    def watched(cells, *more, **how):
+        seen.extend(cells)
+        return run_study(cells, *more, **how)
+
+    monkeypatch.setattr(tuned, "run_study", watched)
+    claim = trained(name, tuned={"temperature": [0.05, 5.0]})
+    arms, chosen = tuned.tuned_arms(claim, arms_of(system(claim)), tmp_path, jobs=0)
+    assert {(cell.fold, cell.test) for cell in seen} == {(fold, test)}
+    judged = cells_of(claim, arms, 5)
+    assert not {cell.seed for cell in seen} & {cell.seed for cell in judged}
+    assert fold not in {cell.fold for cell in judged if cell.fold is not None}
+    assert chosen.keys() == claim.arms.keys()
+
+
+def numbers(untrained, trained=None):
+    trained = untrained + 20.0 if trained is None else trained
+    return {f"{HERE}:SMALL": Numbers(1.0, untrained, trained, 99.0, 1.0, 1.0, 1.0, 5, "", "")}
+
+
+def test_a_bench_without_room_decides_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "numbers", lambda: numbers(0.0, trained=9.0))
+    found = prove(system(trained(looks=[5])), root=tmp_path, jobs=2).primary
+    assert (found.verdict, found.why) == (
+        "undecided", f"the bench {HERE}:SMALL has too little room",
+    )  # fmt: skip
+
+
+def test_a_full_budget_is_there_or_refused(tmp_path):
+    with pytest.raises(MissingError, match="SMALL has no full budget; leave it out"):
+        prove(system(trained()), full=True, root=tmp_path)
+    with pytest.raises(MissingError, match="a claim without a bench has no full budget"):
+        prove(system(), full=True, root=tmp_path)
 
 
 def test_a_baseline_that_learnt_nothing_decides_nothing(tmp_path, monkeypatch):

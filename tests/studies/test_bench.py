@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from dipole.errors import InputError
 from dipole.studies.bench import NAMES, Numbers, bench, numbers, read_numbers, write_numbers
-from dipole.studies.measuring import admitted, bench_page, measure_bench
+from dipole.studies.measuring import bench_page, measure_bench
 from support.studies import FOLDED, SMALL
 
 
@@ -40,19 +42,24 @@ def test_what_is_measured(where, tmp_path):
     found = measure_bench(where, root=tmp_path, jobs=0)
     assert found.trivial == 100.0
     assert 0 < found.untrained < 100
-    assert found.seeds == 5
+    assert found.seeds == 10
     assert found.seed_sd > 0
     assert len(found.data) == 64
     assert found == measure_bench(where, root=tmp_path, jobs=0)
     page = bench_page(where, found)
     assert f"# The bench {where.id}" in page
     assert "| the tower untrained | " in page
-    assert ("not admitted" in page) != admitted(found)
+    assert ("not admitted" in page) != found.admitted
+    assert ("2 seeds on each of 5 folds" in page) == bool(where.folds)
 
 
 def test_numbers_are_kept_beside_the_pages(tmp_path, monkeypatch):
     found = Numbers(1.0, 2.0, 30.0, 40.0, 0.5, 0.1, 3.0, 5, "abc", "2026-11-29")
     assert found.room == 56
+    assert found.admitted
+    assert not replace(found, trained=6.9).admitted
+    assert replace(found, seed_sd=0.0).admitted
+    assert not replace(found, seed_sd=0.0, trained=1.0).admitted
     write_numbers(tmp_path, "pairs", found)
     write_numbers(tmp_path, "views", found)
     assert read_numbers(tmp_path / "numbers.json") == {"pairs": found, "views": found}
@@ -63,7 +70,8 @@ def test_what_the_data_of_benches_are():
     """Folds are disjoint and hold everything; classes that are tested are never trained on."""
     from dipole.studies.benches import classes, pairs
 
-    ids = [set(pairs.rows("test", fold=fold).column("id")) for fold in range(pairs.FOLDS)]
+    ids = [set(pairs.rows("test", fold=fold).column("id")) for fold in range(pairs.FOLDS + 1)]
+    assert all(ids)
     assert sum(map(len, ids)) == len(set.union(*ids))
     train = set(pairs.rows("train", fold=3).column("id"))
     assert train | ids[3] == set.union(*ids)

@@ -20,10 +20,11 @@ COSTS = {
 
 
 def rows(split, quick=False, fold=0):
-    """60 questions that share a rare word with their answers; of five folds."""
+    """60 questions that share a rare word with their answers; of five folds, and one
+    to tune on."""
     rng = np.random.default_rng(0)
     words = ["".join(rng.choice(list("abcdefghijklmnop"), 5)) for _ in range(60)]
-    chosen = [w for i, w in enumerate(words) if (i % 5 == fold) == (split == "test")]
+    chosen = [w for i, w in enumerate(words) if (i % 6 == fold) == (split == "test")]
     return Pairs.from_columns(
         {
             "anchor": [f"what does {word} do" for word in chosen],

@@ -8,7 +8,8 @@ from dipole.data.examples import Inputs
 from dipole.data.retrieval import retrieval_from_pairs
 from dipole.errors import InputError
 from dipole.evaluation.tasks.retrieval import evaluate_retrieval
-from dipole.training.validation import hold_out, make_validation
+from dipole.training.splitting import fold, hold_out
+from dipole.training.validation import make_validation
 
 
 class Vectors:
@@ -135,3 +136,26 @@ def test_what_is_chosen_by_a_validation_is_not_in_the_test(kind):
     validation, test = hold_out(examples, 0.1)[1], hold_out(examples, 0.2, "test")[1]
     assert not set(validation.ids) & set(test.ids)
     assert 60 < len(test) < 180
+
+
+@pytest.mark.parametrize("kind", [Pairs, Labeled, Scored])
+def test_folds_have_no_text_in_common_and_hold_everything(kind):
+    examples = chained(kind)
+    parts = [fold(examples, number, 5) for number in range(5)]
+    tests = [set(test.ids) for _, test in parts]
+    assert sum(map(len, tests)) == len(set.union(*tests)) == len(examples)
+    for train, test in parts:
+        assert not set(train.ids) & set(test.ids)
+        assert 60 < len(test) < 180
+        for field in ("anchor", "positive", "first", "second", "input"):
+            if field in examples.FIELDS:
+                assert not set(train.keys(field)) & set(test.keys(field))
+
+
+def test_rows_that_come_in_too_few_parts():
+    columns = {"anchor": [f"question {i}" for i in range(100)], "positive": ["yes"] * 100}
+    with pytest.raises(InputError, match="100 rows do not come in 5 parts, 100 of them hang"):
+        fold(Pairs.from_columns(columns), 0, 5)
+    columns["positive"] = [f"answer {i}" for i in range(100)]
+    with pytest.raises(InputError, match="found number 5 of 5"):
+        fold(Pairs.from_columns(columns), 5, 5)

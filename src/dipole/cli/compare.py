@@ -45,7 +45,22 @@ def compare(
     budget: Annotated[
         str, typer.Option(help="Training of each: 60s, 2000steps or 10epochs.")
     ] = "5epochs",
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each.")] = 3,
+    seeds: Annotated[
+        str,
+        typer.Option(
+            help="Trainings of each. 5,10,20: five, then more of those that cannot be told from "
+            "the best.",
+        ),
+    ] = "3",
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            min=3,
+            help="Cut the data in so many parts; each seed is tested on one and trained on the "
+            "others. In the place of --seeds and --test.",
+            show_default=False,
+        ),
+    ] = None,
     test: Annotated[
         str | None,
         typer.Option(
@@ -77,12 +92,16 @@ def compare(
     from dipole.studies.comparison.compare import write_results
 
     check_place("--out", out)
+    looks = _looks(seeds)
+    if folds and (test is not None or seeds != "3"):
+        given = "--test" if test is not None else "--seeds"
+        raise InputError(f"--folds and {given}: found both; every fold is a seed and a test")
     allowed = parse_budget(budget)
     arms = _arms(data, objectives, recipes, settings)
     console = terminal(error=as_json)
     with watching(console) as watch:
         comparison = run(
-            arms, allowed, out, seeds=seeds, test=test, jobs=jobs, watch=watch,
+            arms, allowed, out, seeds=looks, folds=folds or 0, test=test, jobs=jobs, watch=watch,
             command=_command(), said=_say,
         )  # fmt: skip
     write_results(comparison, out)
@@ -129,6 +148,16 @@ def _names(text: str, option: str) -> list[str]:
     return names
 
 
+def _looks(text: str) -> list[int]:
+    try:
+        looks = [int(one) for one in text.split(",")]
+    except ValueError:
+        looks = []
+    if not (len(looks) == 1 and looks[0] > 0) and looks not in ([5, 10], [5, 10, 20]):
+        raise InputError(f"--seeds: {text!r}; expected a number such as 3, or 5,10 or 5,10,20")
+    return looks
+
+
 def _say(line: str) -> None:
     say(line, error=True)
 
@@ -149,7 +178,8 @@ def print_comparison(comparison: Comparison, out: Path, console: Console) -> Non
         f"{comparison.seeds} seed{'s' * (comparison.seeds > 1)}",
         box=None, pad_edge=False, header_style="bold", title_justify="left",
     )  # fmt: skip
-    for name in ("", comparison.metric, "95 % interval", "behind", "p", "steps", "s", "examples/s",
+    interval = f"{100 * comparison.level:.3g} % interval"
+    for name in ("", comparison.metric, interval, "behind", "p", "steps", "s", "examples/s",
                  "MB"):  # fmt: skip
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     for place in comparison.places:
@@ -171,7 +201,12 @@ def print_comparison(comparison: Comparison, out: Path, console: Console) -> Non
     console.print(table)
     if comparison.measured:
         console.print(f"measured on {comparison.measured}", soft_wrap=True, markup=False)
-    console.print("=: not separable from the best (p > 0.05, corrected for the number of arms)")
+    console.print(
+        f"=: not separable from the best (p > {1 - comparison.level:.2g}, corrected for the number"
+        " of arms)", soft_wrap=True,
+    )  # fmt: skip
+    if comparison.advice:
+        console.print(Text(comparison.advice, style="yellow"), soft_wrap=True)
     for failed, error in comparison.failures.items():
         console.print(Text(f"failed: {failed}: {error}", style="red"), soft_wrap=True)
     console.print(f"report: {out / 'report.html'}", soft_wrap=True)

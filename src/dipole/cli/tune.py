@@ -246,7 +246,7 @@ def _compare(
     arms = {f"trial-{trial.number}": shared | trial.settings for trial in best}
     with watching(console) as watch:
         comparison = compare(
-            arms, budget, out, seeds=seeds, test=test, watch=watch,
+            arms, budget, out, seeds=[seeds], test=test, watch=watch,
             command=shlex.join(["dipole", *sys.argv[1:]]),
         )  # fmt: skip
     write_results(comparison, out)

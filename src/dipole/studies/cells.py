@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import dipole
 from dipole.data.cache import cache_folder, digest
 from dipole.errors import InputError
+from dipole.studies.data import is_fold
 from dipole.studies.digest import code_of, named
 from dipole.training.config import make_config
 
@@ -43,6 +44,11 @@ class Cell:
     quick: bool = False
     keep_model: bool = False
     fold: int | None = None
+
+    @property
+    def is_of_fold(self) -> bool:
+        """Whether it is measured on items that cells of other seeds are not."""
+        return self.fold is not None or is_fold(self.test)
 
     def folder(self, root: Path) -> Path:
         """Where the cell lies: cells that train the same share it, whatever study they are of."""

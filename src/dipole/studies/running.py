@@ -324,7 +324,7 @@ def collect(rows: Sequence[Row]) -> dict[str, dict[str, np.ndarray]]:
             continue
         members.sort(key=lambda row: row.cell.seed)
         per_seed = [row.metrics for row in members]
-        folds = any(row.cell.fold is not None for row in members)
+        folds = any(row.cell.is_of_fold for row in members)
         found[arm] = {name: _stacked([m[name] for m in per_seed], folds) for name in per_seed[0]}
         costs = [row.cost for row in members]
         found[arm]["peak memory"] = np.array([[cost.peak_mb] for cost in costs])

@@ -181,7 +181,7 @@ def load_validation(
     and `validation` are what `fit` was given, where these are tables in memory.
     """
     from dipole.data.parted import has_splits
-    from dipole.training.validation import hold_out
+    from dipole.training.splitting import hold_out
 
     if is_table(validation):
         part = config.split if has_splits(validation) else "all"

@@ -67,3 +67,20 @@ def test_bad_input():
         leaderboard({})
     with pytest.raises(InputError, match=r"b has shape \(2,\), a \(3,\)"):
         leaderboard({"a": np.zeros(3), "b": np.zeros(2)})
+
+
+def test_a_system_left_out_early_is_compared_on_its_own_seeds():
+    rng = np.random.default_rng(0)
+    whole = {"a": rng.random((8, 60)) + 1, "b": rng.random((8, 60)) + 1.02}
+    few = {"lucky": rng.random((3, 60)) + 1.5, "last": rng.random((3, 60))}
+    places = leaderboard(whole | few, left=few)
+    best = next(place for place in places if np.isnan(place.p))
+    assert best.system in whole  # what has fewer seeds is never the best
+    last = places[-1]
+    assert (last.system, last.tied, len(last.score.per_seed)) == ("last", False, 3)
+    test = nested_test(few["last"], whole[best.system][:3])
+    assert last.behind == test.difference
+    with pytest.raises(InputError, match=r"last has shape \(3, 60\), a \(8, 60\)"):
+        leaderboard(whole | few, left=["lucky"])
+    with pytest.raises(InputError, match=r"lucky has shape \(3, 9\)"):
+        leaderboard(whole | {"lucky": np.zeros((3, 9))}, left=["lucky"])

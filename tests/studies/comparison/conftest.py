@@ -24,5 +24,14 @@ def comparison(made_row):
     outcome = collect(rows)
     places = leaderboard({name: found["MRR"] for name, found in outcome.items()})
     return Comparison(
-        "stdlib-code", "MRR", parse_budget("9s"), 3, places, outcome, rows, "dipole compare", 1.0
+        "stdlib-code",
+        "MRR",
+        parse_budget("9s"),
+        3,
+        0.95,
+        places,
+        outcome,
+        rows,
+        "dipole compare",
+        1.0,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +30,7 @@ class Standing(NamedTuple):
 def leaderboard(
     systems: Mapping[str, np.ndarray],
     *,
+    left: Collection[str] = (),
     higher_is_better: bool = True,
     clusters: Sequence[Hashable] | None = None,
     level: float = 0.95,
@@ -39,6 +40,8 @@ def leaderboard(
     """The systems in order, best first, and which of them form a tie with the best.
 
     systems: name -> (seeds, items) or (seeds,), as in `nested_test`; one seed is (1, items).
+    left: systems that were left out early and have fewer seeds, the first ones: they are compared
+        with the best, which is one of the others, on those alone.
 
         p_i = min(1, (k - 1) p(best better than i, one-sided)),   tied: p_i > 1 - level
 
@@ -58,9 +61,11 @@ def leaderboard(
     if not systems:
         raise InputError("leaderboard: no systems; expected at least one")
     tables = {name: np.asarray(values, dtype=np.float64) for name, values in systems.items()}
-    first_name, first = next(iter(tables.items()))
+    first_name = next((name for name in tables if name not in left), next(iter(tables)))
+    first = tables[first_name]
     for name, table in tables.items():
-        if table.shape != first.shape:
+        expected = first[: len(table)].shape if name in left else first.shape
+        if table.shape != expected:
             raise InputError(
                 f"leaderboard: {name} has shape {table.shape}, {first_name} {first.shape}; "
                 "expected the same seeds and items"
@@ -74,12 +79,15 @@ def leaderboard(
     scores = {name: scored(table) for name, table in tables.items()}
     sign = -1 if higher_is_better else 1
     names = sorted(tables, key=lambda name: sign * scores[name].value)
-    best = names[0]
+    best = next(name for name in names if name not in left or name == first_name)
     nothing = NestedInterval(0.0, math.nan, math.nan, (0.0,) * len(first), math.nan, 0)
     places = [Standing(best, scores[best], nothing, math.nan, True)]
-    for name in names[1:]:
+    for name in names:
+        if name == best:
+            continue
+        seeds = len(tables[name])
         test = nested_test(
-            tables[name], tables[best],
+            tables[name], tables[best][:seeds],
             clusters=clusters, level=level, resamples=resamples, seed=seed,
         )  # fmt: skip
         # One-sided: the best is the better one by construction.

@@ -20,9 +20,11 @@ from dipole.files import write_text
 from dipole.lock import LOCK, Lock
 from dipole.studies.budget import Budget
 from dipole.studies.cells import Cell
+from dipole.studies.claim import LOOKS
 from dipole.studies.data import load_study_data
 from dipole.studies.machine import machine, versions
 from dipole.studies.running import DONE, FAILED, Row, Watch, collect, run_study
+from dipole.studies.verdict import LEVELS
 from dipole.training.config import make_config
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ OBJECTIVES = (
     "infonce", "ntxent", "dcl", "siglip", "hn-nce", "align-uniform", "triplet-batch", "vicreg",
 )  # fmt: skip
 IMAGES = {"encoder": "conv", "view": ["simclr"]}
-LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Comparison:
     data: str
     metric: str
     budget: Budget
-    seeds: int
+    seeds: int  # the most that an arm has
+    level: float
     places: Sequence[Standing]
     outcome: Mapping[str, Mapping[str, np.ndarray]]
     rows: Sequence[Row]
@@ -55,6 +57,19 @@ class Comparison:
     def failures(self) -> dict[str, str]:
         """Arm -> why it is not in the table."""
         return {row.cell.arm: row.error for row in reversed(self.rows) if row.state == FAILED}
+
+    @property
+    def advice(self) -> str:
+        """What more seeds would tell; empty where the best is ahead of all others."""
+        tied = sum(place.tied for place in self.places)
+        if tied == 1:
+            return ""
+        if self.seeds < 3:
+            few = "One seed says nothing of another" if self.seeds == 1 else "Two seeds are too few"
+            return f"{few}; --seeds 5 would tell more"
+        if self.seeds < LOOKS[0]:
+            return f"{self.seeds} seeds tell little apart; --seeds 10 would tell more"
+        return ""
 
     def done(self, arm: str) -> list[Row]:
         """The finished runs of an arm."""
@@ -79,6 +94,7 @@ class Comparison:
                 "rank": rank,
                 "tied_with_best": place.tied,
                 **_interval("score", place.score),
+                "seeds": len(place.score.per_seed),
                 "per_seed": list(place.score.per_seed),
                 **_interval("behind_best", place.behind),
                 "p": _number(place.p),
@@ -91,7 +107,8 @@ class Comparison:
         return {
             "data": self.data, "measured": self.measured, "metric": self.metric,
             "budget": str(self.budget),
-            "seeds": self.seeds, "items": self.places[0].score.items, "arms": arms,
+            "seeds": self.seeds, "level": self.level, "advice": self.advice,
+            "items": self.places[0].score.items, "arms": arms,
             "failures": self.failures, "command": self.command,
             "date": datetime.now(UTC).date().isoformat(), "machine": machine(),
             "versions": versions(),
@@ -103,7 +120,8 @@ def compare(
     budget: Budget,
     out: Path,
     *,
-    seeds: int = 3,
+    seeds: Sequence[int] = (3,),
+    folds: int = 0,
     test: str | None = None,
     jobs: int | None = None,
     watch: Watch | None = None,
@@ -111,6 +129,10 @@ def compare(
     said: Callable[[str], object] | None = None,
 ) -> Comparison:
     """Train every arm (name -> settings of `dipole train`) at every seed, and rank the arms.
+
+    seeds: numbers of seeds at which the arms are looked at: after a look those go on that cannot be
+    told from the best, until it is told from all. folds: seed s is tested on fold s of so many and
+    trained on the others, in the place of seeds and test.
 
     Runs lie in `out`; the same call again goes on where it was. An arm one of whose runs fails is
     in `failures` and not in the ranking.
@@ -125,7 +147,9 @@ def compare(
     data = str(first["data"])
     for arm, settings in arms.items():  # before anything is read
         Cell(arm, 0, settings, ()).check()
-    train, examples = load_study_data(make_config(**first), test)
+    looks = [folds] if folds else list(seeds)
+    tests = [f"{i + 1}/{folds}" if folds else test for i in range(looks[-1])]
+    train, examples = load_study_data(make_config(**first), tests[0])
     measure, metric = measure_for(examples)
     measured = f"{len(examples):,} examples from {examples.origin}"
     if said is not None:
@@ -134,24 +158,33 @@ def compare(
         if (seen := seen_share(examples, fingerprint(train))) > 0:
             said(f"warning: {seen:.0%} of the test rows are trained on: of these the numbers say "
                  "how well they are remembered")  # fmt: skip
-    cells = [
-        # One model of each arm is kept, that of the first seed.
-        Cell(arm, seed, settings, (measure,), test=test, keep_model=seed == 0)
-        for seed in range(seeds)
-        for arm, settings in arms.items()
-    ]
-    with Lock(out / LOCK, f"{out}: another comparison"):
-        rows = run_study(cells, budget, out / "runs", jobs=jobs, watch=watch)
-    outcome = collect(rows)
-    if not outcome:
-        name, error = next((r.cell.arm, r.error) for r in rows if r.state == FAILED)
-        raise RunError(f"no arm could be trained; {name}: {error}")
+    level, going, rows = LEVELS[len(looks)], set(arms), list[Row]()
     from dipole.evaluation.statistics.standings import leaderboard
 
-    places = leaderboard({arm: found[metric] for arm, found in outcome.items()}, level=LEVEL)
+    with Lock(out / LOCK, f"{out}: another comparison"):
+        for look in looks:
+            cells = [
+                # One model of each arm is kept, that of the first seed.
+                Cell(arm, seed, settings, (measure,), test=tests[seed], keep_model=seed == 0)
+                for seed in range(look)
+                for arm, settings in arms.items()
+                if arm in going
+            ]
+            rows = [row for row in rows if row.cell.arm not in going]
+            rows += run_study(cells, budget, out / "runs", jobs=jobs, watch=watch)
+            outcome = collect(rows)
+            if not outcome:
+                name, error = next((r.cell.arm, r.error) for r in rows if r.state == FAILED)
+                raise RunError(f"no arm could be trained; {name}: {error}")
+            tables = {arm: found[metric] for arm, found in outcome.items()}
+            places = leaderboard(tables, left=tables.keys() - going, level=level)
+            going = {place.system for place in places if place.tied}
+            if len(going) == 1:
+                break
     seconds = time.monotonic() - started
+    most = len(places[0].score.per_seed)
     return Comparison(
-        data, metric, budget, seeds, places, outcome, rows, command, seconds, measured
+        data, metric, budget, most, level, places, outcome, rows, command, seconds, measured
     )
 
 
@@ -186,7 +219,7 @@ def write_results(comparison: Comparison, out: Path) -> None:
         tied=[place.system for place in comparison.places if place.tied],
         title=f"{comparison.data}, {comparison.budget}, {comparison.seeds} seeds",
         x=comparison.metric,
-        level=LEVEL,
+        level=comparison.level,
     )
     write_text(out / "report.html", report_html(comparison))
 

@@ -63,7 +63,7 @@ def report_html(comparison: Comparison) -> str:
             f"<title>{escape(found['data'])}: comparison</title>",
             f"<style>{STYLE}</style></head><body>",
             *_head(found),
-            *_board(found["arms"]),
+            *_board(found),
             *_failures(found["failures"]),
             *_metrics(found["arms"]),
             *_made(found),
@@ -83,6 +83,7 @@ def _head(found: dict[str, Any]) -> list[str]:
     else:
         others = ", ".join(map(escape, tied[1:]))
         sentence = f"{best} has the best score; not separable from it: {others}."
+    advice = [f'<p class="soft">{escape(found["advice"])}.</p>'] if found["advice"] else []
     facts = {
         "Data": found["data"], "Metric": found["metric"], "Budget": found["budget"],
         "Seeds": found["seeds"], "Test items": f"{found['items']:,}", "Date": found["date"],
@@ -90,13 +91,15 @@ def _head(found: dict[str, Any]) -> list[str]:
     return [
         f"<h1>{len(arms)} ways to train on {escape(found['data'])}: {escape(found['metric'])}</h1>",
         f"<p>{sentence}</p>",
+        *advice,
         '<ul class="facts">',
         *(f"<li>{name} <b>{escape(str(value))}</b></li>" for name, value in facts.items()),
         "</ul>",
     ]
 
 
-def _board(arms: Sequence[dict[str, Any]]) -> list[str]:
+def _board(found: dict[str, Any]) -> list[str]:
+    arms, level = found["arms"], 100 * found["level"]
     ends = [arm[key] for arm in arms for key in ("score", "score_low", "score_high")]
     numbers = [e for e in ends if e is not None] + [x for arm in arms for x in arm["per_seed"]]
     low, high = min(numbers), max(numbers)
@@ -111,15 +114,16 @@ def _board(arms: Sequence[dict[str, Any]]) -> list[str]:
             f'<div class="name">{escape(arm["arm"])}{tie}</div>',
             f'<div class="score"><b>{arm["score"]:.2f}</b><small>{_span(arm)}</small></div>',
             f'<div class="bar">{_bar(arm, low, high)}</div>',
-            f'<div class="cost">{_cost(arm)}</div>',
+            f'<div class="cost">{_cost(arm, found["seeds"])}</div>',
             "</div>",
         ]
     return [
         *lines,
         "</div>",
-        '<p class="soft">Line: 95 % interval for new seeds and new test items; circle: mean; dots: '
-        "seeds. Tied: the best only looks better than this one, p &gt; 0.05, corrected for the "
-        f"number of arms. Axis from {low:.1f} to {high:.1f}.</p>",
+        f'<p class="soft">Line: {level:.3g} % interval for new seeds and new test items; circle: '
+        "mean; dots: seeds. Tied: the best only looks better than this one, "
+        f"p &gt; {1 - found['level']:.2g}, corrected for the number of arms. Axis from {low:.1f} "
+        f"to {high:.1f}.</p>",
     ]
 
 
@@ -149,9 +153,10 @@ def _span(arm: dict[str, Any]) -> str:
     return f"[{arm['score_low']:.2f}, {arm['score_high']:.2f}]"
 
 
-def _cost(arm: dict[str, Any]) -> str:
+def _cost(arm: dict[str, Any], seeds: int) -> str:
+    fewer = f"{arm['seeds']} of {seeds} seeds · " if arm["seeds"] < seeds else ""
     return (
-        f"{arm['steps']:,.0f} steps · {arm['seconds']:,.1f} s · "
+        f"{fewer}{arm['steps']:,.0f} steps · {arm['seconds']:,.1f} s · "
         f"{arm['examples_per_second']:,.0f} examples/s · {arm['peak_mb']:,.0f} MB"
     )
 

@@ -120,8 +120,9 @@ SYSTEM = System(
         experiment=experiment,
         primary=AtMost("error, chunks of 16", 1e-10, every=True),
         reported=(
-            "an exact gradient, by derivation (section 3); with it one GPU reaches the accuracy of"
-            " eight on Natural Questions (numbers not confirmed here)"
+            "an exact gradient, by derivation (section 3); top-20 accuracy on Natural Questions"
+            " of 79.3 on one GPU with 11 GB at batch 128, against 78.4 of DPR on eight, and 71.9"
+            " with a batch of 8 that fits (table 1)"
         ),
         secondary=[
             *(AtMost(f"error, chunks of {n}", 1e-10, every=True) for n in CHUNKS if n != SMALL),

@@ -244,7 +244,11 @@ SYSTEM = System(
         derive=better,
         primary=AtLeast("stable", "kl, the better"),
         delta=1.0,
-        reported="an ablation without the stable distillation loses (not confirmed here)",
+        reported=(
+            "where examples are chosen for a prompt: 0.6268, with KL divergence instead of the"
+            " stable distillation 0.6105, with the best candidate alone 0.6217, with tasks mixed in"
+            " a batch 0.6200 (table 4)"
+        ),
         secondary=[
             AtLeast("stable", "best candidate alone"),
             AtLeast("stable, rewards x 10", "kl 1, rewards x 10"),

@@ -151,9 +151,9 @@ SYSTEM = System(
         },
         primary=AtLeast("sct", "simcse", on="Spearman"),
         reported=(
-            "ahead in 18 of 21 cases with encoders of less than 100 million parameters (abstract);"
-            " 69.73 with BERT-Tiny, the mean of seven STS tasks (authors' repository); SimCSE's"
-            " number there is not confirmed"
+            "ahead in 18 of 21 cases with encoders of less than 100 million parameters"
+            " (abstract); 69.73 with BERT-Tiny, the mean of seven STS tasks (authors' repository);"
+            " SimCSE's number there is not confirmed here"
         ),
         notes=(
             "Views: words left out, and words in another order, which a bag of words hardly sees."

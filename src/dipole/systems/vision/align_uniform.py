@@ -65,8 +65,9 @@ SYSTEM = System(
         experiment=experiment,
         primary=AtLeast("align-uniform", "ntxent", on="kNN accuracy"),
         reported=(
-            "81.15 against 80.46, the best of each loss by a linear classifier on STL-10 (table 1;"
-            " recalled, not confirmed)"
+            "best of each loss on STL-10: 81.15 against 80.46 by a linear classifier on the"
+            " output, 84.43 against 83.89 on fc7, a layer below, and 76.78 against 76.33 there by 5"
+            " neighbours (table 1)"
         ),
         secondary=[
             AtLeast("align-uniform", "alignment only", on="kNN accuracy"),

@@ -63,8 +63,8 @@ SYSTEM = System(
         },
         primary=AtLeast("amcl", "simclr", on="kNN accuracy"),
         reported=(
-            "SimCLR is improved on all sets, most with several augmentations (abstract; the numbers"
-            " of its tables are not confirmed here)"
+            "SimCLR, MoCo and Barlow Twins are improved with several backbones, more with several"
+            " augmentations (abstract; the numbers of its tables are not confirmed here)"
         ),
         looks=(5, 10),
         notes=(

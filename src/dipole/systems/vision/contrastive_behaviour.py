@@ -98,8 +98,8 @@ SYSTEM = System(
         measures=[f"{HERE}:spread"],
         primary=AtLeast("hard 1.0", "infonce 1.0", on="kNN accuracy"),
         reported=(
-            "84.2 against 82.2 of linear accuracy on CIFAR-10 at a temperature of 1 (table 1;"
-            " recalled, not confirmed)"
+            "CIFAR-10 by a linear classifier: 84.19 against 82.21 at a temperature of 1; the"
+            " plain loss has 83.27 at its best, 0.3, and the simple one 74.83 (table 1)"
         ),
         secondary=[
             AtLeast("infonce 0.2", "simple", on="kNN accuracy"),
@@ -107,8 +107,8 @@ SYSTEM = System(
             AtMost("infonce 0.2", "infonce 1.0", on="uniformity"),
         ],
         notes=(
-            "*Hard* keeps the tenth of the negatives with the largest scores; the paper's table"
-            " does not say its share. *Simple* is the limit of a high temperature: all negatives"
+            "*Hard* keeps the tenth of the negatives with the largest scores, the paper 8.19 % on"
+            " CIFAR-10 (section 5.1). *Simple* is the limit of a high temperature: all negatives"
             " weigh the same. Tolerance is the mean cosine within a class, uniformity that of Wang"
             " and Isola, lower where vectors are spread more evenly; both of 2,000 test images,"
             " and of the vectors that are kept, below the training head: the loss does not see"

@@ -53,8 +53,8 @@ SYSTEM = System(
         arms={"gated": {}, "ungated": {"objective_options": {"gated": False}}},
         primary=AtLeast("gated", "ungated", on="kNN accuracy"),
         reported=(
-            "arbitrary pairs of ImageNet's classes teach as much as usual ones with the gate"
-            " (abstract; the numbers of its tables are not confirmed here)"
+            "in words: superior where the 1,000 classes of ImageNet make 500,500 pairs, most of"
+            " them of unlike classes (abstract; the numbers of its tables are not confirmed here)"
         ),
         looks=(5, 10),
         notes=(

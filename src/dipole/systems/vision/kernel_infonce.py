@@ -147,9 +147,9 @@ SYSTEM = System(
         experiment=experiment,
         primary=AtLeast("mixture", "gaussian", on="kNN accuracy"),
         reported=(
-            "every mixture of kernels above the Gaussian one on CIFAR-10, CIFAR-100 and"
-            " TinyImageNet, by about one to two points of linear accuracy (table 1; recalled, not"
-            " confirmed)"
+            "the simple sum of kernels against the Gaussian one, linear accuracy after 400"
+            " epochs: 91.72 against 90.60 on CIFAR-10, 68.62 against 66.29 on CIFAR-100 (table 1,"
+            " as a review of the paper cites it)"
         ),
         secondary=[
             AtMost("identity", 1e-9, every=True),

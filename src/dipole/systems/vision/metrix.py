@@ -112,8 +112,9 @@ SYSTEM = System(
         measures=[f"{HERE}:covered"],
         primary=AtLeast("multi-similarity + metrix", "multi-similarity", on="MAP@R"),
         reported=(
-            "more Recall@1 on unseen birds, cars and products for every loss and level of mixing;"
-            " of mixtures of vectors some 1 to 2 points (table 2; recalled, not confirmed)"
+            "Recall@1 with mixtures of vectors, on unseen birds, cars and products: 70.2, 88.8,"
+            " 78.5 against 67.8, 87.8, 76.9 of multi-similarity; 66.4, 83.9, 76.7 against 64.7,"
+            " 81.6, 74.9 of the contrastive loss (the authors' page)"
         ),
         secondary=[
             AtLeast("contrastive + metrix", "contrastive", on="MAP@R"),

@@ -51,7 +51,10 @@ SYSTEM = System(
             "moco": {"recipe": Recipe(view=["simclr"], objective="queue-infonce")} | SHORT,
         },
         primary=AtLeast("dual, hardest", "moco", on="kNN accuracy"),
-        reported="ahead of MoCo on CIFAR-10 and CIFAR-100 (numbers not confirmed here)",
+        reported=(
+            "in words: better downstream (abstract), said of CIFAR-10 and CIFAR-100 (a summary of"
+            " the paper); numbers not confirmed here"
+        ),
         looks=(5, 10),
         notes=(
             "A queue of 1,024 keys of a teacher with decay 0.99 (the runs are short), the 128"

@@ -36,8 +36,8 @@ SYSTEM = System(
         },
         primary=AtLeast("multi-similarity", "contrastive", on="MAP@R"),
         reported=(
-            "Recall@1 of 65.7 on unseen birds (CUB-200), where the best loss before it, HTL, has"
-            " 57.1 (recalled, not confirmed)"
+            "Recall@1 on unseen birds (CUB-200) of 65.7 with 512 dimensions, where HTL has 57.1"
+            " and ABIER 57.5 (the authors' page)"
         ),
         secondary=[
             AtLeast("multi-similarity", "triplet", on="MAP@R"),

@@ -42,8 +42,9 @@ SYSTEM = System(
         },
         primary=AtLeast("mv-dhel", "pairs of views", on="kNN accuracy"),
         reported=(
-            "ahead of the mean over pairs on ImageNet-1k and three smaller sets (abstract; the"
-            " numbers of its tables are not confirmed here)"
+            "four views, against the best of other losses: 89.5 and 88.7 on CIFAR-10, 62.7 and"
+            " 61.1 on CIFAR-100, 77.2 and 74.4 on ImageNet-100, 62.6 and 62.4 on ImageNet-1k (the"
+            " authors' page)"
         ),
         looks=(5,),
         notes=(

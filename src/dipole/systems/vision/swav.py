@@ -49,7 +49,7 @@ SYSTEM = System(
         primary=AtLeast("swav", "simclr", on="kNN accuracy"),
         reported=(
             "batches of 256, 200 epochs of ImageNet, linear classifier: 72.7 (the authors' page)"
-            " against 61.9 of SimCLR and 67.5 of MoCo v2 (table 3; not confirmed here)"
+            " against 61.9 of SimCLR and 67.5 of MoCo v2 (as a summary of the paper cites them)"
         ),
         looks=(5,),
         notes=(

@@ -110,8 +110,8 @@ SYSTEM = System(
         primary=AtLeast("zero-shot, Lu", "zero-shot, Uu"),
         delta=0.5,
         reported=(
-            "a locked pretrained image tower with an unlocked text tower works best (abstract, in"
-            " words; recalled, not confirmed here)"
+            "zero-shot ImageNet, tuned on 4 billion pairs: 70.1 for Lu, 57.2 for Uu, 50.6 for uu"
+            " (table 2)"
         ),
         secondary=[
             AtLeast("zero-shot, Lu", "zero-shot, uu"),

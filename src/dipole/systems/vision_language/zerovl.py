@@ -205,7 +205,11 @@ SYSTEM = System(
         experiment=experiment,
         primary=AtLeast("one source", "sources mixed", on="MRR@10 in the module"),
         delta=0.5,
-        reported="sampling and mixup both add to retrieval in ablations (not confirmed here)",
+        reported=(
+            "all its changes together raise the sum of recalls on COCO, zero-shot, from 363.5 to"
+            " 425.0, on Flickr30K from 476.8 to 536.2 (the authors' page); the shares of sampling"
+            " and mixup are not confirmed here"
+        ),
         secondary=[
             AtLeast("one source", "sources mixed", on="MRR@10"),
             AtLeast("one source, coin", "one source", on="MRR@10 in the module"),
