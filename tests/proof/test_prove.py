@@ -138,6 +138,18 @@ def test_later_looks_train_the_arms_that_decide_alone(tmp_path, monkeypatch):
     ]  # fmt: skip
 
 
+def test_an_experiment_that_decides_nothing_is_called_at_the_first_look(tmp_path, monkeypatch):
+    real = module.judge
+    monkeypatch.setattr(
+        module, "judge", lambda *more, **how: replace(real(*more, **how), verdict="undecided")
+    )
+    CALLS.clear()
+    claim = trained(looks=[5, 10], experiment=experiment, secondary=[AtLeast("gap", 0.0)])
+    proof = prove(system(claim), root=tmp_path, jobs=2)
+    assert len(CALLS) == 5
+    assert (proof.primary.seeds, proof.secondary[0].seeds) == (10, 5)
+
+
 def test_folds_are_only_so_many(tmp_path):
     with pytest.raises(InputError, match="2 folds, and no look at so few seeds"):
         prove(system(trained("TWO")), root=tmp_path)

@@ -204,6 +204,8 @@ def _outcome(
 ) -> dict[str, dict[str, np.ndarray]]:
     outcome = collect(rows)
     if claim.experiment is not None:
+        if claim.primary.on != VALUE:  # it decides nothing: the first look is enough
+            seeds = min(seeds, claim.looks[0])
         for name, values in _experiment(system.id, claim, seeds, quick, root, say).items():
             outcome[name] = {VALUE: values}
     if claim.derive is not None:

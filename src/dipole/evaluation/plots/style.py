@@ -53,9 +53,12 @@ def drawing(
     height: float = 4.0,
     columns: int = 1,
     rows: int = 1,
+    ratios: Sequence[float] | None = None,
     endings: Sequence[str] = ENDINGS,
 ) -> Iterator[list[Any]]:
     """The axes of a new picture, row by row; leaving the block writes it.
+
+    height: of a row, the mean where `ratios` has how high each is beside the others.
 
     `path` may end in .png or .svg or neither: all `endings` are written. Text of the caller may
     hold dollar signs; it is no mathematics.
@@ -71,7 +74,7 @@ def drawing(
     with matplotlib.rc_context({**STYLE, "text.parse_math": False}):
         figure = figures.Figure(figsize=(WIDTH, height * rows), layout="constrained")
         backend.FigureCanvasAgg(figure)
-        yield list(figure.subplots(rows, columns, squeeze=False).flat)
+        yield list(figure.subplots(rows, columns, squeeze=False, height_ratios=ratios).flat)
         for file in files:
             with replaced(file) as new:
                 figure.savefig(new, metadata={"Date": None} if file.suffix == ".svg" else None)
