@@ -44,6 +44,15 @@ RECIPE = Recipe(wants=["lists", "pairs", "triplets"], by_kind=BY_KIND, sampler="
 
 
 @cache
+def parts(quick: bool = False) -> list[Labeled]:
+    """The bench's training questions in three: examples to show, questions to label, a test."""
+    whole = classes.rows("train", quick)
+    order = np.random.default_rng(0).permutation(len(whole))
+    ends = [min(POOL, len(order) // 4), min(POOL + QUERIES, 3 * len(order) // 4)]
+    return [whole.select(np.sort(rows)) for rows in np.split(order, ends)]
+
+
+@cache
 def taught(quick: bool = False) -> tuple[list[str], list[list[str]], np.ndarray]:
     """Questions, the examples in each one's list and what a learner gains of them, best first.
 
@@ -52,33 +61,26 @@ def taught(quick: bool = False) -> tuple[list[str], list[list[str]], np.ndarray]
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    train = classes.rows("train", quick)
-    texts, labels = (np.asarray(list(train.column(name))) for name in ("input", "label"))
-    rng = np.random.default_rng(0)
-    order = rng.permutation(len(texts))
-    pool, asked = np.split(order[: POOL + QUERIES], [min(POOL, len(order) // 2)])
-    weights = TfidfVectorizer(sublinear_tf=True).fit(texts[pool])
-    near = np.asarray(
-        (weights.transform(texts[asked]) @ weights.transform(texts[pool]).T).todense()
+    rng = np.random.default_rng(1)
+    (pool, shown), (asked, labels) = (
+        [np.asarray(list(part.column(name))) for name in ("input", "label")]
+        for part in parts(quick)[:2]
     )
-    same = labels[asked][:, None] == labels[pool]
-    gained = log_likelihood(near, same, len(set(labels)))
+    words = TfidfVectorizer(sublinear_tf=True).fit(pool)
+    first, second = words.transform(asked), words.transform(pool)
+    near = np.asarray((first @ second.T).todense())
+    gained = log_likelihood(near, labels[:, None] == shown, len(set(shown)))
     half = LIST // 2
     nearest = np.argsort(-near, axis=1, kind="stable")[:, :half]
-    drawn = np.stack(
-        [
-            rng.choice(np.setdiff1d(np.arange(len(pool)), row), half, replace=False)
-            for row in nearest
-        ]
-    )
+    others = (np.setdiff1d(np.arange(len(pool)), row) for row in nearest)
+    drawn = np.stack([rng.choice(row, half, replace=False) for row in others])
     chosen = np.concatenate([nearest, drawn], axis=1)
     rewards = np.take_along_axis(gained, chosen, axis=1)
     flat = rewards.mean(1, keepdims=True) + 0.01 * rng.standard_normal(rewards.shape)
     rewards[::2] = flat[::2]
     order = np.argsort(-rewards, axis=1)
     chosen, rewards = (np.take_along_axis(x, order, axis=1) for x in (chosen, rewards))
-    candidates = [[str(text) for text in row] for row in texts[pool][chosen]]
-    return [str(text) for text in texts[asked]], candidates, rewards
+    return asked.tolist(), pool[chosen].tolist(), rewards
 
 
 def log_likelihood(near: np.ndarray, same: np.ndarray, labels: int) -> np.ndarray:
@@ -96,9 +98,9 @@ def log_likelihood(near: np.ndarray, same: np.ndarray, labels: int) -> np.ndarra
 
 
 def lists(split: str, quick: bool = False) -> Ranked | Labeled:
-    """Questions with their lists and rewards; the bench's questions of other intents to test on."""
+    """Questions with their lists and rewards; others of the same intents to test on."""
     if split != "train":
-        return classes.rows(split, quick)
+        return parts(quick)[2]
     queries, candidates, rewards = taught(quick)
     return Ranked.from_columns(
         {"query": queries, "candidates": candidates, "relevance": rewards.tolist()}
@@ -108,7 +110,7 @@ def lists(split: str, quick: bool = False) -> Ranked | Labeled:
 def best(split: str, quick: bool = False) -> Triplets | Labeled:
     """The same, the best candidate as the positive and the others as negatives."""
     if split != "train":
-        return classes.rows(split, quick)
+        return parts(quick)[2]
     queries, candidates, _ = taught(quick)
     return Triplets.from_columns(
         {
@@ -153,8 +155,9 @@ SYSTEM = System(
             "encoder_options": {"shared": True},
         },
         regime=(
-            "the method learns of lists that a teacher has judged, and both sides are questions"
-            " here; the temperature is that of towers from scratch, the paper's 0.01."
+            "the method learns of lists that a teacher has judged, and finds examples for new"
+            " questions of the intents it knows; both sides are questions. The temperature is that"
+            " of towers from scratch, the paper's 0.01."
         ),
         arms={"stable": {}, **KL, "best candidate alone": {"data": f"{HERE}:best"}},
         derive=better,
