@@ -102,8 +102,8 @@ SYSTEM = System(
         regime=(
             "pairs with seven negatives each by BM25, past the three nearest, as the method needs"
             " some to mix; half of the folds to train on and half to test on, since an effect this"
-            " small wants many test items, and twice the epochs, so as many steps; temperature 0.05 instead of the paper's 0.01 for a"
-            " pretrained model."
+            " small wants many test items, and twice the epochs, so as many steps; temperature"
+            " 0.05 instead of the paper's 0.01 for a pretrained model."
         ),
         arms={
             "kalm": {},
