@@ -12,7 +12,7 @@ from dipole.evaluation.report import p_text
 from dipole.evaluation.statistics.over_seeds import NestedInterval, nested_interval
 from dipole.files import write_text
 from dipole.proof.picture import draw
-from dipole.proof.prove import Proof, delta_of
+from dipole.proof.prove import Proof, delta_of, is_elsewhere
 from dipole.studies.bench import numbers
 from dipole.studies.cells import COSTS
 from dipole.studies.claim import LOOKS, VALUE
@@ -214,7 +214,7 @@ def _numbers(proof: Proof) -> list[str]:
             ]
             lines.append(f"| {name} | {' | '.join(cells)} |")
         known = numbers().get(proof.claim.bench)
-        same = not proof.full and not proof.claim.settings.get("data")
+        same = not proof.full and not is_elsewhere(proof.claim)
         if known is not None and proof.bench is not None and same:
             for name in ("untrained", "trivial"):
                 cells = [

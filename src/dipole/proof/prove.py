@@ -154,6 +154,11 @@ def cells_of(
     return cells
 
 
+def is_elsewhere(claim: Claim) -> bool:
+    """Whether it has data or a tower of its own, of which the bench's numbers say nothing."""
+    return bool({"data", "encoder"} & claim.settings.keys())
+
+
 def delta_of(claim: Claim) -> float | None:
     """A difference of the primary's numbers smaller than this is none."""
     if claim.delta is not None or not claim.bench:
@@ -225,8 +230,7 @@ def _defended(system: System, primary: Verdict, outcome: Outcome, full: bool) ->
     if not claim.bench or primary.inequality.on != bench(claim.bench).metric:
         return primary
     known = numbers().get(claim.bench)
-    # What was measured of a bench says nothing of other data, nor of its full budget.
-    if known is None or full or claim.settings.get("data"):
+    if known is None or full or is_elsewhere(claim):
         return primary
     if not known.admitted:
         why = f"the bench {claim.bench} has too little room"

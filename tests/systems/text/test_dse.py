@@ -6,8 +6,7 @@ import torch
 
 import dipole
 from dipole.errors import InputError
-from dipole.studies.benches.texts import minilm
-from dipole.systems.text.dse import READ, aligned, cross_encoder
+from dipole.systems.text.dse import READ, aligned
 from support import kinds
 from support.tiny_bert import save_tiny_bert
 
@@ -23,14 +22,6 @@ def test_aligned_tokens():
     for layer in range(len(READ)):
         order += [2 + 5 * layer + i for i in (0, 3, 4, 1, 2)]
     np.testing.assert_allclose(back, there[order], atol=1e-6)
-
-
-def test_cross_encoder_is_of_the_towers_size():
-    tower = minilm(quick=True)
-    scorer = cross_encoder(tower)
-    layers = scorer.model.bert.encoder.layer
-    assert len(layers) == tower.layers
-    assert scorer.score(["red cat", "a"], ["blue", "old dog"]).shape == (2,)
 
 
 def test_a_teacher_is_asked_for(tmp_path):

