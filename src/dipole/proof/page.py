@@ -240,7 +240,7 @@ def _bench(proof: Proof) -> list[str]:
         lines += ["", f"Its full budget: {_values(where.full)}."]
     if proof.claim.regime:
         lines += ["", f"Otherwise than on the bench: {proof.claim.regime}"]
-    if known is not None:
+    if known is not None and "data" not in proof.claim.settings:
         lines += ["", f"Data: SHA-256 `{known.data}`."]
     if proof.tuned:
         lines += ["", "Each arm has the value that was best on rows that no arm is judged by:", ""]

@@ -7,12 +7,13 @@ from dipole.training.recipe import Recipe
 # Batches of 32 with momentum SGD, as in the paper's table of small batches.
 SMALL_BATCHES = {
     "batch_size": 32, "optimizer": "sgd", "optimizer_options": {"momentum": 0.9},
-    "learning_rate": 0.03, "schedule": "cosine", "weight_decay": 5e-4, "clip_norm": None, "epochs": 2,
+    "learning_rate": 0.03, "schedule": "cosine", "weight_decay": 5e-4, "clip_norm": None,
+    "epochs": 2,
 }  # fmt: skip
 SMALL_REGIME = (
     "batches of 32 with momentum SGD, as the paper has them; no clipping: a clipped gradient has"
-    " the length that is allowed, and the factor 1 - p(positive) changes the length most. Two epochs: a"
-    " batch of 32 makes eight times the steps."
+    " the length that is allowed, and the factor 1 - p(positive) changes the length most. Two"
+    " epochs: a batch of 32 makes eight times the steps."
 )
 RATES = {"learning_rate": [0.01, 0.03, 0.1]}
 PAPER_RATE = 0.03 * 32 / 256
