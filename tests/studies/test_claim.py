@@ -58,3 +58,32 @@ def test_a_claim_must_say_all():
         Claim("", primary, bench="views", arms={"a": {}}, settings={"epochs": 3})
     with pytest.raises(InputError, match=r"looks at \[3\]; expected the first of 5, 10, 20"):
         Claim("", primary, bench="views", arms={"a": {}}, looks=[3])
+
+
+def tuned(**grids):
+    arms = {"a": {}, "b": {}, "c": {}}
+    return Claim("", AtLeast("a", "b", on="m"), bench="views", arms=arms, tuned=grids)
+
+
+def test_arms_try_the_same_values_or_as_many_of_their_own():
+    shared = tuned(temperature=[0.1, 0.2], epochs=[1]).grids()
+    assert shared.keys() == {"a", "b", "c"}
+    assert shared["c"] == [{"temperature": t, "epochs": 1} for t in (0.1, 0.2)]
+    apart = tuned(a={"temperature": [0.1, 0.2]}, b={"margin": [1, 2]}).grids()
+    assert apart == {
+        "a": [{"temperature": 0.1}, {"temperature": 0.2}], "b": [{"margin": 1}, {"margin": 2}]
+    }  # fmt: skip
+    assert tuned().grids() == {}
+
+
+@pytest.mark.parametrize(
+    "grids",
+    [
+        {"a": {"temperature": [0.1, 0.2]}, "b": {"margin": [1]}},
+        {"a": {"temperature": [0.1, 0.2]}},
+        {"a": {"temperature": [0.1]}, "b": {"margin": [1]}, "d": {"margin": [1]}},
+    ],
+)
+def test_no_arm_is_searched_more_than_another(grids):
+    with pytest.raises(InputError, match="claim: tuned; expected"):
+        tuned(**grids)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +30,17 @@ def tuned_arms(
 ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
     """The arms with the best of `claim.tuned` for each, and what was chosen.
 
-    Every arm tries the same values, at two seeds that are not judged: on the fold that is there to
-    tune on, or on a fifth of the training rows that is held out. The bench's metric decides.
+    Every arm tries the same values (or as many of its own), at two seeds that are not judged: on
+    the fold that is there to tune on, or on a fifth of the training rows that is held out. The
+    bench's metric decides.
     """
     where = bench(claim.bench)
-    grid = [
-        dict(zip(claim.tuned, values, strict=True)) for values in product(*claim.tuned.values())
-    ]
     apart: dict[str, Any] = {"fold": where.folds} if where.folds else {"test": HELD_OUT}
     cells, of = [], []
-    for arm, settings in arms.items():
+    for arm, grid in claim.grids().items():
         for values in grid:
             for seed in SEEDS:
-                tried = over(settings, values)
+                tried = over(arms[arm], values)
                 budget = {name: tried.pop(name) for name in LENGTH if name in tried}
                 cells.append(Cell(arm, seed, tried, where.measures, budget, **apart))
                 of.append((arm, values))
@@ -59,4 +56,4 @@ def tuned_arms(
         if arm not in best or value > best[arm][0]:
             best[arm] = (value, values)
     chosen = {arm: values for arm, (_, values) in best.items()}
-    return {arm: over(settings, chosen[arm]) for arm, settings in arms.items()}, chosen
+    return {arm: over(own, chosen.get(arm, {})) for arm, own in arms.items()}, chosen

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,8 @@ class Claim:
             `recipe` among them is that of another system.
         settings: what all arms have in the place of the bench's, `data` too; regime: why.
         tuned: setting -> values; every arm takes the one that is best on rows that no arm is judged
-            by.
+            by. Where arms have nothing in common to tune, arm -> (setting -> values), as many for
+            each; an arm that is not named stays as it is, and the primary needs none of these.
         measures: what is measured of each arm beside what the bench measures.
         experiment: (seed, quick) -> {name: number or (items,) array}, for what is no training of
             this kind: an identity, a toy whose truth is known. Its names are arms, their metric is
@@ -135,7 +137,7 @@ class Claim:
     arms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     regime: str = ""
-    tuned: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    tuned: Mapping[str, Sequence[Any] | Mapping[str, Sequence[Any]]] = field(default_factory=dict)
     measures: Sequence[str] = ()
     experiment: Callable[[int, bool], Mapping[str, float | np.ndarray]] | None = None
     derive: Callable[[Outcome], Mapping[str, np.ndarray]] | None = None
@@ -152,8 +154,26 @@ class Claim:
             raise InputError("claim: arms; expected the bench they are trained on")
         if self.settings and not self.regime:
             raise InputError("claim: settings of its own; expected regime=, why not the bench's")
+        grids = self.grids()
+        if not grids.keys() <= self.arms.keys() or len({len(grid) for grid in grids.values()}) > 1:
+            raise InputError("claim: tuned; expected as many values for each arm, and arms by name")
+        if grids and any(arm in self.arms and arm not in grids for arm in self.primary.weights):
+            raise InputError("claim: tuned; expected all arms of the primary inequality, or none")
         if list(self.looks) not in (list(LOOKS[:n]) for n in (1, 2, 3)):
             raise InputError(f"claim: looks at {list(self.looks)}; expected the first of 5, 10, 20")
+
+    def grids(self) -> dict[str, list[dict[str, Any]]]:
+        """Arm -> the settings that it tries, where any are tuned."""
+        of_arms: dict[str, Mapping[str, Any]] = {
+            arm: own for arm, own in self.tuned.items() if isinstance(own, Mapping)
+        }
+        if self.tuned and not of_arms:
+            of_arms = dict.fromkeys(self.arms, self.tuned)
+        return {arm: _grid(own) for arm, own in of_arms.items()}
+
+
+def _grid(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [dict(zip(values, one, strict=True)) for one in product(*values.values())]
 
 
 def _named(on: str, says: str) -> str:

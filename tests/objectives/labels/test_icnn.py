@@ -9,39 +9,35 @@ from support.battery import Battery
 from support.spec import Spec
 
 
-def oracle(views, labels=None, ids=None, *, k, temperature):
+def oracle(views, labels=None, ids=None, *, k):
     z = [(i, x) for v in views for i, x in enumerate(v)]
     labels = range(len(views[0])) if labels is None else labels
-    most = max(float((x - y) @ (x - y)) for _, x in z for _, y in z) or 1.0
     rows = []
     for a, (i, x) in enumerate(z):
-        alike, others = [], []
+        met = []
         for b, (j, y) in enumerate(z):
-            d = float((x - y) @ (x - y)) / most
-            if a != b and labels[i] == labels[j]:
-                alike.append(d)
-            elif labels[i] != labels[j] and (ids is None or ids[i] != ids[j]):
-                others.append(d)
-        if not alike or not others:
-            rows.append(None)
-            continue
-        inner, inner_spread = moments(sorted(alike)[:k])
-        outer, outer_spread = moments(sorted(others)[:k])
-        apart = (outer - inner + 1) / 2
-        even = 1 - (inner_spread + outer_spread) / (1 / 2)
-        weights = [math.exp(-d / temperature) for d in alike]
-        pure = sum(weights) / (sum(weights) + sum(math.exp(-d / temperature) for d in others))
-        rows.append(1 - apart * even * pure)
-    return rows
-
-
-def moments(values):
-    mean = sum(values) / len(values)
-    return mean, sum((v - mean) ** 2 for v in values) / len(values)
+            alike = labels[i] == labels[j]
+            if a != b and (alike or ids is None or ids[i] != ids[j]):
+                met.append((float((x - y) @ (x - y)) ** 0.5, alike))
+        met.sort(key=lambda one: one[0])
+        stranger = next((d for d, alike in met if not alike), 0.0)
+        nearest = met[:k]
+        scale = max([stranger, *(d for d, _ in nearest)]) or 1.0
+        rows.append(
+            ([d / scale for d, alike in nearest if alike], [d for d, alike in nearest if not alike])
+        )
+    most = max([d for _, others in rows for d in others], default=0.0) or 1.0
+    inner = [sum(near) / len(near) for near, _ in rows if near]
+    outer = [sum(others) / len(others) / most for _, others in rows if others]
+    near = sum(inner) / len(inner) if inner else 0.0
+    far = sum(outer) / len(outer) if outer else 1.0
+    found, every = (sum(len(x) for x in side) for side in zip(*rows, strict=True))
+    pure = found / max(found + every, 1)
+    return -math.log(((1 - near + far) / 2 + pure) / 2)
 
 
 class TestICNN(Battery):
-    spec = Spec("icnn", oracle, settings=({"k": 2, "temperature": 0.3},), smooth=False)
+    spec = Spec("icnn", oracle, settings=({}, {"k": 2}), smooth=False, least=4)
 
 
 def test_separated_clusters_score_near_1_and_shuffled_labels_low():

@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 
 from dipole.declared import Count
-from dipole.kernels import Modifier, lse, minimum, negative_squared_distance, pairs, top
-from dipole.objectives.contract.base import Objective, Temperature
+from dipole.kernels import negative_squared_distance, pairs, top
+from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
-from dipole.objectives.dimensions.moments import largest_everywhere, wide
+from dipole.objectives.dimensions.moments import largest_everywhere, root, total_everywhere, wide
 from dipole.objectives.labels.labelled import labelled
-from dipole.objectives.maths import log_add
 
 
 @register(
@@ -22,70 +21,68 @@ from dipole.objectives.maths import log_add
     system="proto-triplet-icnn",
     form="nearest neighbours, labels",
     related=("prototypical", "proto-triplet", "triplet-batch"),
+    rows=False,
 )
 class ICNN(Objective):
-    """With squared Euclidean distances d, divided by the largest of the batch, S(i) the k nearest
-    of i's class and O(i) the k nearest of the others,
+    """With Euclidean distances d, A(i) those of the k nearest of i that are of its class and B(i)
+    those that are not,
 
-        lambda_i = (mean_{O(i)} d_ij - mean_{S(i)} d_ij + 1) / 2        far from the others
-        omega_i  = 1 - 2 (var_{O(i)} d_ij + var_{S(i)} d_ij)            evenly so
-        gamma_i  = sum_{y_j = y_i} e^(-d_ij / temperature) / sum_j e^(-d_ij / temperature)
-        L_i      = 1 - lambda_i omega_i gamma_i,
+        near_i = mean_{A(i)} d_ij / max(farthest of the k, nearest of another class)
+        far_i  = mean_{B(i)} d_ij / largest such distance of any i
+        lambda = (1 - mean_i near_i + mean_i far_i) / 2
+        gamma  = share of A among all neighbours
+        L      = -log (lambda + gamma) / 2,
 
-    sums over j != i, each factor from 0 to 1; 1 - L is the score. A differentiable reading of it:
-    the published lambda, omega and gamma could not be confirmed, only their roles. Which
-    neighbours are the nearest carries no gradient; the distances, and the largest of them, do.
-    Vectors are taken as they are. Anchors without another of their class, or of another, are not
-    counted. Memory O(n (d + k)).
+    the means over the i whose A, or B, is not empty; without any B its mean is 1. The score in the
+    logarithm is 1 where classes are points and apart. It is what the authors' code computes for the
+    k of 4 that it has; the spread of the distances, the paper's omega, is commented out there. Which
+    are the nearest carries no gradient, so gamma has none; the distances have.
+    Vectors are taken as they are. Memory O(n (d + k)).
     Shapes: views (v, n, d), v views of n examples; labels (n,), without them every example is its
-    own class; ids (n,): equal ids are never of another class. `none` returns (v, n).
+    own class; ids (n,): equal ids are never of another class.
 
     Example:
         >>> import torch
-        >>> z = torch.eye(2).repeat_interleave(2, 0)
-        >>> ICNN()(z[None], labels=torch.tensor([0, 0, 1, 1])).item() < 0.001
-        True
+        >>> z = torch.eye(2).repeat_interleave(3, 0)
+        >>> ICNN(k=2)(z[None], labels=torch.tensor([0, 0, 0, 1, 1, 1])).item()
+        0.0
     """
 
-    k: Count = 5
-    temperature: Temperature = Temperature(0.1)
+    k: Count = 4
 
     def forward(
         self, views: Tensor, labels: Tensor | None = None, ids: Tensor | None = None
     ) -> Tensor:
         batch = labelled(views, labels, ids)
         z = wide(views.transpose(0, 1).reshape(-1, views.shape[2]))
-        score = negative_squared_distance()
-        (farthest,) = pairs(z, z, score=score, row=[minimum()]).row
-        most = largest_everywhere(-farthest)
-        most = most.masked_fill(most == 0, 1)
-        t = torch.as_tensor(self.temperature(), dtype=z.dtype, device=z.device)
-        near = Modifier(lambda s, most: s / most, shared=most)
-        soft = Modifier(lambda s, most, t: s / (most * t), shared=(most, t))
-        alike, others, log_alike, log_others = pairs(
-            z,
-            z,
-            score=score,
-            row=[
-                top(self.k, mod=near, mask=batch.positive),
-                top(self.k, mod=near, mask=batch.negative),
-                lse(mod=soft, mask=batch.positive),
-                lse(mod=soft, mask=batch.negative),
-            ],
-        ).row
-        counted = log_alike.isfinite() & log_others.isfinite()
-        (inner, inner_spread), (outer, outer_spread) = _moments(alike), _moments(others)
-        apart = (outer - inner + 1) / 2
-        even = 1 - 2 * (inner_spread + outer_spread)
-        share = log_alike - log_add(log_alike, log_others)
-        pure = share.where(counted, 0).exp()
-        return batch.reduce(1 - apart * even * pure, self.reduction, counted)
+        asked = [top(self.k, mask=batch.positive), top(self.k, mask=batch.negative)]
+        alike, others = pairs(z, z, score=negative_squared_distance(), row=asked).row
+        found, place = torch.cat([alike, others], dim=1).topk(self.k)
+        there = found.isfinite()
+        d = root(-found.where(there, 0))
+        own, other = there & (place < alike.shape[1]), there & (place >= alike.shape[1])
+        stranger = root(-others[:, 0].where(others[:, 0].isfinite(), 0))
+        scale = torch.maximum(d.amax(1), stranger)
+        near = _row_means(d, own) / scale.masked_fill(scale == 0, 1)
+        most = largest_everywhere(d * other)
+        far = _row_means(d, other) / most.masked_fill(most == 0, 1)
+        inner, outer = _mean(near, own.any(1)), _mean(far, other.any(1), empty=1.0)
+        pure = _share(own, there).to(d.dtype)
+        return -torch.log(((1 - inner + outer) / 2 + pure) / 2)
 
 
-def _moments(scores: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance of each row's distances; -inf marks a place that is empty."""
-    some = scores.isfinite()
-    size = some.sum(1).clamp(min=1)
-    d = -scores.where(some, 0)
-    mean = d.sum(1) / size
-    return mean, ((d - mean[:, None]).square() * some).sum(1) / size
+def _row_means(d: Tensor, some: Tensor) -> Tensor:
+    """The mean of each row's chosen ones; 0 where none is."""
+    return (d * some).sum(1) / some.sum(1).clamp(min=1)
+
+
+def _mean(x: Tensor, some: Tensor, empty: float = 0.0) -> Tensor:
+    """The mean of the chosen ones over all processes; `empty` where there are none."""
+    total, size = total_everywhere(torch.stack([(x * some).sum(), some.sum().to(x.dtype)]))
+    return torch.where(size > 0, total / size.clamp(min=1), empty)
+
+
+def _share(some: Tensor, every: Tensor) -> Tensor:
+    """How many of all are chosen, over all processes."""
+    part, whole = total_everywhere(torch.stack([some.sum().double(), every.sum().double()]))
+    return part / whole.clamp(min=1)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from dipole.declared import Positive
 from dipole.kernels import (
-    Modifier,
     count,
     different,
     lse,
@@ -22,7 +19,7 @@ from dipole.kernels import (
 )
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
-from dipole.objectives.dimensions.moments import total_everywhere, wide
+from dipole.objectives.dimensions.moments import root, total_everywhere, wide
 from dipole.objectives.maths import everywhere, one_against, reduce
 
 
@@ -74,48 +71,37 @@ class Prototypical(Objective):
     related=("prototypical", "icnn", "triplet"),
 )
 class ProtoTriplet(Objective):
-    """With p_c the mean of the support of class c, and squared Euclidean distances d,
+    """With p_c the mean of the support of class c, and Euclidean distances d,
 
-        L_i = mean_{c != y(i)} max(0, d(a_i, p_y(i)) - d(a_i, p_c) + margin);
+        L_i = max(0, d(a_i, p_y(i)) - min_{c != y(i)} d(a_i, p_c) + margin).
 
-    `wrong="hard"` takes the nearest wrong prototype in place of the mean. The margin and which
-    wrong prototypes count are a reading: the paper's own choice could not be confirmed.
+    Only the nearest wrong prototype counts, as in the authors' code, whose margin is 0.5.
     Vectors are taken as they are. A query whose class has no support, or that has no wrong
     prototype, is not counted. Shapes: anchor (n, d), the queries; labels (n,); support (m, d);
     support_labels (m,).
 
     Example:
         >>> import torch
-        >>> support = torch.tensor([[3.0, 0.0], [5.0, 0.0], [0.0, 4.0]])
+        >>> support = torch.tensor([[3.0, 0.0], [5.0, 0.0], [0.0, 3.0]])
         >>> query, label = torch.tensor([[4.0, 0.0]]), torch.tensor([7])
-        >>> ProtoTriplet(margin=33.0)(query, label, support, torch.tensor([7, 7, 9]))  # 0 - 32 + 33
+        >>> ProtoTriplet(margin=6.0)(query, label, support, torch.tensor([7, 7, 9]))  # 0 - 5 + 6
         tensor(1.)
     """
 
-    margin: Positive = 1.0
-    wrong: Literal["all", "hard"] = "all"
+    margin: Positive = 0.5
 
     def forward(
         self, anchor: Tensor, labels: Tensor, support: Tensor, support_labels: Tensor
     ) -> Tensor:
-        a = wide(anchor)
         classes, means = _class_means(wide(support), support_labels)
-        score = negative_squared_distance()
-        right, others = same(labels, classes), different(labels, classes)
-        asked = [total(mask=right), count(right), count(others)]
-        if self.wrong == "hard":
-            asked.append(maximum(mask=others))
-        hit, found, size, *hardest = pairs(a, means, score=score, row=asked, replicated=True).row
-        counted = (found > 0) & (size > 0)
-        if self.wrong == "hard":
-            rows = F.relu(hardest[0].where(counted, 0) - hit + self.margin)
-        else:
-            # d(y) - d(c) is the score of c less that of y.
-            over = Modifier(lambda s, hit: F.relu(s - hit + self.margin), row=hit)
-            asked = [total(over, mask=others)]
-            (rows,) = pairs(a, means, score=score, row=asked, replicated=True).row
-            rows = rows / size.clamp(min=1)
-        return reduce(rows, self.reduction, counted)
+        right, wrong = same(labels, classes), different(labels, classes)
+        asked = [total(mask=right), count(right), maximum(mask=wrong)]
+        hit, found, near = pairs(
+            wide(anchor), means, score=negative_squared_distance(), row=asked, replicated=True
+        ).row
+        counted = (found > 0) & near.isfinite()
+        gap = root(-hit) - root(-near.where(counted, 0))
+        return reduce(F.relu(gap + self.margin), self.reduction, counted)
 
 
 def _class_means(support: Tensor, support_labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,10 +1,22 @@
 """DCL: small batches learn more where the positive is not in the denominator."""
 
-from dipole.studies.claim import AtLeast, Claim, Inequality
+from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
 
-SMALL, LARGE = 32, 256
+# Batches of 32 with momentum SGD, as in the paper's table of small batches.
+SMALL_BATCHES = {
+    "batch_size": 32, "optimizer": "sgd", "optimizer_options": {"momentum": 0.9},
+    "learning_rate": 0.03, "schedule": "cosine", "weight_decay": 5e-4, "clip_norm": None,
+    "epochs": 2,
+}  # fmt: skip
+SMALL_REGIME = (
+    "batches of 32 with momentum SGD, as the paper has them; no clipping: a clipped gradient has"
+    " the length that is allowed, and the factor 1 - p(positive) changes the length most. Two"
+    " epochs: a batch of 32 makes eight times the steps."
+)
+RATES = {"learning_rate": [0.01, 0.03, 0.1]}
+PAPER_RATE = 0.03 * 32 / 256
 
 SYSTEM = System(
     id="dcl",
@@ -29,17 +41,15 @@ SYSTEM = System(
     claim=Claim(
         sentence="Without the positive in the denominator small batches learn more.",
         bench="views",
-        settings={"clip_norm": None},
-        regime=(
-            "no clipping: a clipped gradient has the length that is allowed, and the factor that"
-            " DCL removes, 1 - p(positive), changes the length most."
-        ),
+        settings=SMALL_BATCHES,
+        regime=SMALL_REGIME,
         arms={
-            "dcl": {"batch_size": SMALL},
-            "ntxent": {"objective": "ntxent", "batch_size": SMALL},
-            "dcl, batch 256": {"batch_size": LARGE},
-            "ntxent, batch 256": {"objective": "ntxent", "batch_size": LARGE},
+            "dcl": {},
+            "ntxent": {"objective": "ntxent"},
+            "dcl, the paper's rate": {"learning_rate": PAPER_RATE},
+            "ntxent, the paper's rate": {"objective": "ntxent", "learning_rate": PAPER_RATE},
         },
+        tuned={"dcl": RATES, "ntxent": RATES},
         primary=AtLeast("dcl", "ntxent", on="kNN accuracy"),
         reported=(
             "+5.1 points of linear accuracy on ImageNet at batch 256 and 200 epochs, 66.9 against"
@@ -47,21 +57,17 @@ SYSTEM = System(
             " 32, by nearest neighbours, 83.7 against 78.9 (not confirmed here)"
         ),
         secondary=[
-            Inequality(
-                {"ntxent, batch 256": 1.0, "ntxent": -1.0, "dcl, batch 256": -1.0, "dcl": 1.0},
-                least=0.0,
-                on="kNN accuracy",
-                says="kNN accuracy: from batch 256 to 32 ntxent loses at least as much as dcl",
-            ),
+            AtLeast("dcl, the paper's rate", "ntxent, the paper's rate", on="kNN accuracy"),
         ],
         notes=(
-            "The paper trains with momentum SGD, the bench with AdamW, which divides a gradient by"
-            " its usual size: of the factor that DCL removes only its differences between examples"
-            " and over time are left. That this is why nothing is seen here was not tested."
-        ),
-        lesson=(
-            "With AdamW, a small tower and six epochs, a batch of 32 learns the same to half a"
-            " point with the positive in the denominator or without it."
+            "What DCL removes is the factor 1 - p(positive) of each example's gradient. It is"
+            " below 1, so that its steps are longer: a comparison at one rate of SGD is one of"
+            " rates, and each arm has its own here. *The paper's rate* is 0.03 for a batch of 256,"
+            " in proportion to the batch, so 0.00375. *Before*: with AdamW, which divides a"
+            " gradient by its usual size, at six epochs and batches of 32, DCL was +0.03 points"
+            " ahead, [-0.34, +0.41] at 20 seeds. *Tried*: a bag of words on docstrings and code,"
+            " batches of 8, SGD: rates of 0.1 and more destroy it, at 0.03 DCL was 0.9 points"
+            " behind (one seed)."
         ),
     ),
 )
