@@ -58,5 +58,9 @@ SYSTEM = System(
             " The weight is the score, as the paper's examples have it. The authors have published"
             " models and their evaluation, not their loss: nothing is compared with code of theirs."
         ),
+        lesson=(
+            "If pairs of little relevance are trained on, weigh them by it: that adds nearly a "
+            "point of nDCG@10. To leave them out did as well here."
+        ),
     ),
 )
