@@ -230,7 +230,7 @@ def check_examples(config: Config, inputs: Mapping[str, bool], examples: Example
     given = given_by_parts(config)
     teaches = bool(given & {"teacher_scores", "teacher_anchor"})
     missing = ""
-    if "scores" in needed and "score" not in fields:
+    if "scores" in needed and "score" not in fields and "scores" not in given:
         missing = "scores; expected graded pairs (--score COLUMN)"
     elif "labels" in needed and "label" not in fields and "labels" not in given:
         missing = "classes; expected labelled inputs (--label COLUMN)"

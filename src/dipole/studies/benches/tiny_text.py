@@ -13,7 +13,7 @@ import torch
 from dipole.encoders.transformer_text import TransformerText
 from dipole.errors import optional
 
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 def tiny_text(
@@ -66,4 +66,5 @@ def word_pieces(texts: Sequence[str], size: int) -> Any:
         unk_token="[UNK]",
         cls_token="[CLS]",
         sep_token="[SEP]",
+        mask_token="[MASK]",
     )
