@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dipole.data import Pairs
 from dipole.declared import Count
 from dipole.errors import InputError
+from dipole.studies.benches.captions import rows
+from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.parts.base import Part, Setup
 from dipole.training.recipe import Recipe
@@ -43,6 +47,12 @@ class StrongHeads(Part):
         return batch | made
 
 
+def thousand(split: str, quick: bool = False) -> Pairs:
+    """The bench's images and captions, of the training ones 1,000."""
+    found = rows(split, quick)
+    return found.select(np.arange(0, len(found), 5)) if split == "train" else found
+
+
 def _perceptron(dim: int, hidden: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for size in (dim, hidden):
@@ -50,6 +60,10 @@ def _perceptron(dim: int, hidden: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(hidden, dim))
 
 
+CLIP = {
+    "view": ["anchor=weak"], "objective": "infonce",
+    "objective_options": {"learn_temperature": True}, "parts": [],
+}  # fmt: skip
 SYSTEM = System(
     id="clip-rocket",
     paper="Fini et al. 2023, Improved baselines for vision-language pre-training, arXiv 2305.08675",
@@ -63,5 +77,29 @@ SYSTEM = System(
         objective_options={"strong_temperature": 0.1, "label_smoothing": 0.1},
         temperature=0.07,
         parts=[{"dipole.systems.vision_language.clip_rocket:StrongHeads": {}}],
+    ),
+    claim=Claim(
+        sentence=(
+            "Two strong views of images and texts beside the weak one, label smoothing and a head "
+            "for the strong views make a better CLIP."
+        ),
+        bench="captions",
+        settings={"data": f"{__name__}:thousand", "epochs": 32},
+        regime=(
+            "32 epochs as in the paper, for which the bench's 5,000 images would take too long:"
+            " 1,000 of them."
+        ),
+        arms={"clip-rocket": {}, "clip": CLIP},
+        looks=(5, 10),
+        primary=AtLeast("clip-rocket", "clip", on="zero-shot accuracy"),
+        reported=(
+            "up to a quarter better, relatively, than a plain CLIP on zero-shot tasks (abstract)"
+        ),
+        notes=(
+            "CLIP has the weak view of the images alone, as the original its crops. Both see every"
+            " image equally often, CLIP-Rocket in three views each time, which costs twice as much."
+            " With 5,000 images and six epochs, where little is seen twice, both are alike (one"
+            " seed: 48.5, and 49.0 of CLIP)."
+        ),
     ),
 )
