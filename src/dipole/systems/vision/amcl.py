@@ -72,5 +72,9 @@ SYSTEM = System(
             " the batch normalisation of the bench's, and its temperature that at which AMCL's"
             " start. What counts is the tower's vector, below the heads."
         ),
+        lesson=(
+            "In six epochs SimCLR with one head and one temperature is nearly three points ahead"
+            " of three heads whose temperatures are predicted."
+        ),
     ),
 )

@@ -61,5 +61,9 @@ SYSTEM = System(
             "Nine in ten pairs are of two classes. Without a gate the same pairs ask all classes to"
             " be alike in all dimensions."
         ),
+        lesson=(
+            "With positives of any two classes a gate on the dimensions gains a point; without it"
+            " nothing is learnt beyond an untrained tower, and with it little."
+        ),
     ),
 )
