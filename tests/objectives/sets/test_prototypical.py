@@ -2,7 +2,7 @@
 
 import torch
 
-from dipole.objectives import ProtoTriplet, Prototypical
+from dipole.objectives import Prototypical
 from support.battery import Battery
 from support.spec import Spec, lse
 
