@@ -42,6 +42,10 @@ SYSTEM = System(
                 "temperature": 0.2,
             },
         },
+        tuned={
+            "cacr": {"objective_options": [{"t_negative": x} for x in (0.9, 2.0, 4.0)]},
+            "pairs of views": {"temperature": [0.1, 0.2, 0.5]},
+        },
         primary=AtLeast("cacr", "pairs of views", on="kNN accuracy"),
         reported=(
             "ImageNet, ResNet-50, 1,000 epochs: 74.7 by a linear classifier, 69.4 by neighbours"
@@ -50,13 +54,13 @@ SYSTEM = System(
         looks=(5,),
         notes=(
             "Four views of an image in both arms, where the recipe has five: the baseline is then"
-            " the one of mv-dhel and groco. CACR has the paper's t of 1 and, for CIFAR-10, 0.9."
-            " The paper also says that CACR loses less where classes are not balanced; that is a"
-            " difference of differences, which asks four arms, and is not judged here."
-        ),
-        lesson=(
-            "In short trainings a plain mean over pairs of views is a point better than CACR "
-            "with the published settings."
+            " the one of mv-dhel. Each arm chooses how hard its nearest negatives push, of three"
+            " values: CACR's t_negative (0.9 is the paper's for CIFAR-10, 2 for CIFAR-100 and"
+            " STL-10), the temperature of NT-Xent. CACR's t_positive is the paper's 1. *Before*:"
+            " at 0.9 against a temperature of 0.2, untuned both, CACR was 1.22 points behind,"
+            " [-2.00, -0.43] at 5 seeds. The paper also says that CACR loses less where classes"
+            " are not balanced; that is a difference of differences, which asks four arms, and is"
+            " not judged here."
         ),
     ),
 )

@@ -38,6 +38,10 @@ SYSTEM = System(
             "groco": {"view": ["simclr*2"]},
             "ntxent": {"recipe": Recipe(view=["simclr"], objective="ntxent", temperature=0.2)},
         },
+        tuned={
+            "groco": {"objective_options": [{"steepness": x} for x in (1.0, 4.0, 16.0)]},
+            "ntxent": {"temperature": [0.1, 0.2, 0.5]},
+        },
         primary=AtLeast("groco", "ntxent", on="kNN accuracy"),
         reported=(
             "ahead of vanilla contrastive learning, and of all methods compared in k-NN accuracy on"
@@ -47,12 +51,10 @@ SYSTEM = System(
         looks=(5, 10),
         notes=(
             "Two views for both, where the recipe has four: the paper has both, and two are half"
-            " the price. NT-Xent is the bench's own baseline. GroCo has the paper's ten negatives"
-            " and steepness of 1."
-        ),
-        lesson=(
-            "In short trainings stay with NT-Xent: sorting ten hard negatives is more than "
-            "three points behind it here."
+            " the price. GroCo has the paper's ten negatives. Each arm chooses what says how"
+            " sharply its loss looks, of three values: the steepness of the sorting (the paper's 1, 4,"
+            " 16), the temperature of NT-Xent. *Before*: with a steepness of 1, against NT-Xent at 0.2,"
+            " untuned both, GroCo was 3.37 points behind, [-4.57, -2.17] at 5 seeds."
         ),
     ),
 )
