@@ -175,8 +175,9 @@ SYSTEM = System(
         notes=(
             "Instead of a language model: a learner that is shown one labelled question and asked"
             " for the intent of another; the reward of an example is the log-likelihood of the"
-            f" right one. {QUERIES:,} questions have lists of {LIST} from {POOL:,} examples, half of"
-            " a list near by its words; half of the lists have rewards that differ by noise alone."
+            f" right one. {QUERIES:,} questions have lists of {LIST} from {POOL:,} examples, half"
+            " of a list near by its words; half of the lists have rewards that differ by noise"
+            " alone."
             " MAP@R: whether a new question's nearest ones are of its intent, and so fit for its"
             " prompt. The teacher's temperature in the divergence is 1, that of the stable loss, or"
             " the authors' 0.1; the one that is better on the test itself is compared, which is to"
