@@ -172,6 +172,25 @@ SYSTEM = System(
             AtLeast("stable", "best candidate alone", on="MAP@R"),
             AtLeast("stable", "kl 1.0", on="Recall@1"),
         ],
-        notes=("NOTES"),
+        notes=(
+            "Instead of a language model: a learner that is shown one labelled question and asked"
+            " for the intent of another; the reward of an example is the log-likelihood of the"
+            f" right one. {QUERIES:,} questions have lists of {LIST} from {POOL:,} examples, half"
+            " of a list near by its words; half of the lists have rewards that differ by noise"
+            " alone."
+            " MAP@R: whether a new question's nearest ones are of its intent, and so fit for its"
+            " prompt. The teacher's temperature in the divergence is 1, that of the stable loss, or"
+            " the authors' 0.1; the one that is better on the test itself is compared, which is to"
+            " its advantage. Untrained the tower has 32.7."
+            "\n\nOn a smaller world, tried first, of ten digits and half of the lists flat, it was"
+            " the other way round by 10 points: there every tenth candidate of the batch, which"
+            " the stable loss takes for a negative, had the query's label; here every 75th has."
+            " With the bench's own test, intents that no list had, both kinds of divergence and the"
+            " contrast fell below the untrained tower and decided nothing."
+        ),
+        lesson=(
+            "Rewards learnt by their ranks against the whole batch choose better examples than by"
+            " their sizes within a list, if few others in the batch would do as well."
+        ),
     ),
 )
