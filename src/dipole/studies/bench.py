@@ -16,7 +16,7 @@ from dipole.lookup import find
 from dipole.training.recipe import over
 
 ROOM = "dipole.studies.benches"
-NAMES = ("pairs", "classes", "views", "sentences", "graded", "graphs", "finetune")
+NAMES = ("pairs", "classes", "views", "sentences", "graded", "graphs", "masked", "finetune")
 NUMBERS = "numbers.json"
 # A bench is admitted where training gains this many standard deviations of a seed.
 ADMITTED = 10.0
