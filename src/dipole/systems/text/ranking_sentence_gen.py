@@ -102,8 +102,8 @@ LISTS: dict[str, Any] = {
 
 
 def after_simcse(then: dict[str, Any]) -> dict[str, Any]:
-    """Settings of an arm: two epochs of SimCSE, and 60 batches of something else."""
-    return {"stages": [SIMCSE | {"epochs": 2.0}, {**then, "max_steps": 60}]}
+    """Settings of an arm: two epochs of SimCSE, and 60 batches (0.48 epochs) of something else."""
+    return {"stages": [SIMCSE | {"epochs": 2.0}, {**then, "epochs": 0.48}]}
 
 
 SYSTEM = System(
