@@ -47,7 +47,7 @@ OTHERWISE = {
         "encoder_options/last": 2,
         "encoder_options/pooling": "mean",
         "objective/1": {"objective/1": GONE, "parts/0": GONE},
-        "parts/0/MaskedWords/share": 0.9,
+        "parts/0/masked-words/share": 0.9,
     },
     "clusterns": {"parts/0/centroids/start": 0.01},
     "cocosoda": {  # the view of a side that nobody asks for would stand in its place

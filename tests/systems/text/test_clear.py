@@ -11,10 +11,10 @@ from dipole.systems.text.clear import (
     LEFT_OUT,
     DeletedAndReordered,
     DeletedSpans,
-    MaskedWords,
     reordered,
     without,
 )
+from dipole.training.parts.masked_words import MaskedWords
 from support.parts import bound
 from support.tiny_bert import save_tiny_bert
 
