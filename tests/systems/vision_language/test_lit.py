@@ -1,18 +1,16 @@
-"""Captions say the class of their image, and no prompt is a caption."""
+"""Few images have a caption, and spoilt images are always the same."""
 
 import numpy as np
 
-from dipole.systems.vision_language.cwcl import WORDS
-from dipole.systems.vision_language.lit import SEEN, UNSEEN, captioned, spoilt
+from dipole.studies.benches.captions import classes_of, rows
+from dipole.systems.vision_language.lit import CAPTIONED, few, spoilt
 
 
-def test_a_caption_is_of_its_image():
-    images = [np.full((4, 4), i, np.uint8) for i in range(40)]
-    labels = np.arange(40) % 10
-    for row in captioned(images, labels, 0):
-        words, _ = WORDS[labels[row["positive"][0, 0]]]
-        assert any(word in row["anchor"] for word in words)
-    assert not set(SEEN) & set(UNSEEN)
+def test_few_of_every_class_have_a_caption():
+    found = few("train", True)
+    assert np.bincount(classes_of(found)).tolist() == [CAPTIONED] * 10
+    assert set(found.column("id")) <= set(rows("train", True).column("id"))
+    assert few("test", True) is rows("test", True)
 
 
 def test_spoilt_images_are_the_same_ones_every_time():

@@ -180,12 +180,11 @@ SYSTEM = System(
         ],
         notes=(
             "*Single digits*: whether an image of one digit, of all ten, is nearest to its own of"
-            " 60"
-            " names: what the model knew before. *Wrong captions*: whether a scene is nearer to its"
-            " caption than to all three wrong ones; *other order*: than to the one with its digits"
-            " exchanged. Wrong captions for all are more candidates of every image (NegCLIP). Tried"
-            " before: a transformer for the captions and colours exchanged between two digits,"
-            " which no arm learnt (50 of 100 in both, one seed)."
+            " 60 names: what the model knew before. *Wrong captions*: whether a scene is nearer to"
+            " its caption than to all three wrong ones; *other order*: than to the one with its"
+            " digits exchanged. Wrong captions for all are more candidates of every image"
+            " (NegCLIP). Tried before: a transformer for the captions and colours exchanged between"
+            " two digits, which no arm learnt (50 of 100 in both, one seed)."
         ),
     ),
 )
