@@ -80,7 +80,7 @@ class Nodes(Encoder):
         links, first = whole.links, self.first
         if "links_kept" in features:
             links = links[:, features["links_kept"]]
-            first = first * features["properties_kept"][:, None]
+            first = first * features["properties_kept"][:, None]  # type: ignore[assignment]
         near = normalised(links, len(whole.labels))
         h = torch.sparse.mm(whole.x, first)
         for i, weight in enumerate((None, self.second)):

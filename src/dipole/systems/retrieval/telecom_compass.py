@@ -81,7 +81,8 @@ SYSTEM = System(
         ),
         bench="pairs",
         arms={
-            name: {"objective": "infonce", "temperature": 0.05} | own for name, own in ARMS.items()
+            name: {"objective": "infonce", "temperature": 0.05} | own
+            for name, own in ARMS.items()  # type: ignore[operator]
         },
         measures=[f"{__name__}:distributions"],
         derive=correlations,

@@ -64,7 +64,7 @@ def matched(encoder: Encoder, pairs: list[tuple[str, str]]) -> np.ndarray:
         c.amax(axis).masked_fill(~there, 0).sum(1) / there.sum(1)
         for axis, there in ((2, a_there), (1, b_there))
     ]
-    return (sum(ways) / 2).numpy()
+    return ((ways[0] + ways[1]) / 2).numpy()
 
 
 SYSTEM = System(

@@ -10,7 +10,6 @@ not built.
 
 from __future__ import annotations
 
-from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
 
@@ -28,30 +27,5 @@ SYSTEM = System(
         temperature=0.1,
         learning_rate=5e-7,
         batch_size=96,
-    ),
-    claim=Claim(
-        sentence=(
-            "Features cut off in one view and positions shuffled in the other repair the collapsed "
-            "space of a masked language model better than the contrast of equal sentences alone."
-        ),
-        bench="masked",
-        settings={"encoder_options": {"last": 2, "dropout": 0.0}},
-        regime="the mean of the last two layers, and no dropout: as the authors train.",
-        arms={
-            "consert": {},
-            "no views": {"view": ["same"]},
-            "dropout": {"view": ["same"], "encoder_options": {"dropout": 0.1}},
-        },
-        primary=AtLeast("consert", "no views", on="Spearman"),
-        reported=(
-            "72.74, the mean of seven STS tasks with BERT-base, which has 53.86 untrained (the"
-            " authors' page); the contrast without views is not confirmed here"
-        ),
-        secondary=[AtLeast("consert", "dropout", on="Spearman")],
-        looks=(5,),
-        notes=(
-            "Without views and dropout the two sides are equal, and the loss only drives different"
-            " sentences apart."
-        ),
     ),
 )
