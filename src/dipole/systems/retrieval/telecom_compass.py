@@ -81,8 +81,7 @@ SYSTEM = System(
         ),
         bench="pairs",
         arms={
-            name: {"objective": "infonce", "temperature": 0.05} | own
-            for name, own in ARMS.items()  # type: ignore[operator]
+            name: {"objective": "infonce", "temperature": 0.05} | own for name, own in ARMS.items()
         },
         measures=[f"{__name__}:distributions"],
         derive=correlations,
