@@ -81,7 +81,8 @@ SYSTEM = System(
         ),
         bench="pairs",
         arms={
-            name: {"objective": "infonce", "temperature": 0.05} | own for name, own in ARMS.items()
+            name: {"objective": "infonce", "temperature": 0.05} | own  # type: ignore[operator]
+            for name, own in ARMS.items()
         },
         measures=[f"{__name__}:distributions"],
         derive=correlations,
