@@ -105,5 +105,9 @@ SYSTEM = System(
             " turned by up to 30 degrees, with noise. The paper's other letters (a pretrained text"
             " tower) are left out."
         ),
+        lesson=(
+            "With few captions keep a good image tower as it is, and let the text tower learn to"
+            " read it."
+        ),
     ),
 )
