@@ -145,5 +145,9 @@ SYSTEM = System(
             " faster. *The bound* is ours, with all constants; it is far above what is seen."
             " *Tried*: with 300 tuples gaps are so small that test noise hides which law it is."
         ),
+        lesson=(
+            "More negatives do not overfit more: from 1 to 256 of them the gap between training"
+            " and new data grew by less than a factor of 3, and not at all from 64 on."
+        ),
     ),
 )

@@ -53,10 +53,13 @@ SYSTEM = System(
             "Two views for both, where the recipe has four: the paper has both, and two are half"
             " the price. GroCo has the paper's ten negatives. Each arm chooses what says how"
             " sharply its loss looks, of three values: the steepness of the sorting (the paper's"
-            " 1, 4,"
-            " 16), the temperature of NT-Xent. *Before*: with a steepness of 1, against NT-Xent"
-            " at 0.2,"
-            " untuned both, GroCo was 3.37 points behind, [-4.57, -2.17] at 5 seeds."
+            " 1, 4, 16), the temperature of NT-Xent. *Before*: with a steepness of 1, against"
+            " NT-Xent at 0.2, untuned both, GroCo was 3.37 points behind, [-4.57, -2.17] at 5"
+            " seeds."
+        ),
+        lesson=(
+            "In short trainings stay with NT-Xent: sorting ten hard negatives is nearly four"
+            " points behind it, each with the best of three values."
         ),
     ),
 )
