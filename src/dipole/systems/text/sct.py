@@ -160,10 +160,14 @@ SYSTEM = System(
             " SimCSE's number there is not confirmed here"
         ),
         notes=(
-            "Views: words left out, and words in another order, which a bag of words hardly sees."
-            " Two banks of 4,096, random at first, where the paper's hold more vectors than there"
-            " are sentences here; temperatures of the paper's smallest encoder. The encoder starts"
-            " from nothing, where the paper's are pretrained: it is its own teacher."
+            "Views: words left out, and words in another order. Two banks of 1,024, random at"
+            " first,"
+            " an eighth of the sentences; temperatures of the paper's smallest encoder. It is its"
+            " own"
+            " teacher. *Before*: a bag of words with banks of 4,096 was 9.5 points behind SimCSE,"
+            " [-10.9, -8.0] at 5 seeds, and fell below the untrained tower; the paper's encoders"
+            " are"
+            " pretrained, so this one is."
         ),
     ),
 )
