@@ -34,9 +34,10 @@ class ICNN(Objective):
         L      = -log (lambda + gamma) / 2,
 
     the means over the i whose A, or B, is not empty; without any B its mean is 1. The score in the
-    logarithm is 1 where classes are points and apart. It is what the authors' code computes, whose
-    k is 4; the spread of the distances, the paper's omega, is commented out there. Which are the
-    nearest carries no gradient, so gamma has none; the distances have.
+    logarithm is 1 where classes are points and apart. So does code that seems to be the authors'
+    (its repository could not be named), whose k is 4; the spread of the distances, the paper's
+    omega, is commented out there. Which are the nearest carries no gradient, so gamma has none; the
+    distances have.
     Vectors are taken as they are. Memory O(n (d + k)).
     Shapes: views (v, n, d), v views of n examples; labels (n,), without them every example is its
     own class; ids (n,): equal ids are never of another class.

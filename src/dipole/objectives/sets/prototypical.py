@@ -75,7 +75,8 @@ class ProtoTriplet(Objective):
 
         L_i = max(0, d(a_i, p_y(i)) - min_{c != y(i)} d(a_i, p_c) + margin).
 
-    Only the nearest wrong prototype counts, as in the authors' code, whose margin is 0.5.
+    Only the nearest wrong prototype counts, as in code that seems to be the authors'; its margin
+    is 0.5.
     Vectors are taken as they are. A query whose class has no support, or that has no wrong
     prototype, is not counted. Shapes: anchor (n, d), the queries; labels (n,); support (m, d);
     support_labels (m,).

@@ -1,8 +1,8 @@
 """SuSana Distancia: queries near their class's prototype, by a margin nearer than any other's, and
 every row of an episode among neighbours of its own class.
 
-The authors' code takes the mean of the losses that are chosen, cross-entropy of the prototypes
-among them; the sum here is three times that. `--objective "prototypical + proto-triplet"` leaves
+Code that seems to be the authors' (its repository could not be named) takes the mean of the losses
+that are chosen, cross-entropy of the prototypes among them; the sum here is three times that. `--objective "prototypical + proto-triplet"` leaves
 the score of neighbours out.
 """
 
@@ -105,7 +105,8 @@ SYSTEM = System(
         ],
         notes=(
             "Accuracy of the nearest prototype in 600 episodes of five of the 75 unseen intents."
-            " Both losses are those of the authors' code, which differ from a first reading of the"
+            " Both losses are those of code that seems to be the authors', which differ from a"
+            " first reading of the"
             " paper: distances are not squared, only the nearest wrong prototype counts, with a"
             " margin of 0.5, and the score of neighbours stands in a logarithm, without the spread"
             " of the distances. Vectors have length 1 here, where the authors' have any."
