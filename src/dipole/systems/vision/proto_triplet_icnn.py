@@ -2,8 +2,8 @@
 every row of an episode among neighbours of its own class.
 
 Code that seems to be the authors' (its repository could not be named) takes the mean of the losses
-that are chosen, cross-entropy of the prototypes among them; the sum here is three times that. `--objective "prototypical + proto-triplet"` leaves
-the score of neighbours out.
+that are chosen, cross-entropy of the prototypes among them; the sum here is three times that.
+`--objective "prototypical + proto-triplet"` leaves the score of neighbours out.
 """
 
 from __future__ import annotations
