@@ -64,7 +64,7 @@ def test_a_docstring_a_comment_and_what_is_beside_it_are_not(changed):
         ("dcl", "dipole.evaluation.tasks.neighbours", "NEIGHBOURS = 20", "NEIGHBOURS = 10"),
         ("dcl", "dipole.views.image", "class SimCLR(ImageView):", "class SimCLR(Other):"),
         ("dcl", "dipole.studies.benches.views", "TRAIN, TEST = 500", "TRAIN, TEST = 400"),
-        ("dcl", "dipole.systems.vision.dcl", "LARGE = 32", "LARGE = 16"),
+        ("dcl", "dipole.systems.vision.dcl", "PAPER_RATE = 0.03", "PAPER_RATE = 0.04"),
         ("esimcse", "dipole.training.parts.queue", "class Queue(Part):", "class Queue(Other):"),
         ("esimcse", "dipole.systems.text.simcse", "0.05", "0.06"),
     ],
