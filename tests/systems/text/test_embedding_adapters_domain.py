@@ -6,19 +6,10 @@ import numpy as np
 import torch
 
 from dipole.encoders.adapters import AdaptedText
-from dipole.encoders.bottleneck import Bottleneck
 from dipole.studies.benches.texts import minilm
+from dipole.systems.text.embedding_adapters_domain import removed
 
 TEXTS = ["red cat", "the old house falls"]
-
-
-def removed(encoder):
-    bare = copy.deepcopy(encoder)
-    for name, module in list(bare.transformer.named_modules()):
-        if isinstance(module, Bottleneck):
-            parent, _, last = name.rpartition(".")
-            setattr(bare.transformer.get_submodule(parent), last, module.base)
-    return bare
 
 
 def test_removed_is_the_base():

@@ -45,7 +45,7 @@ class ICNN(Objective):
     Example:
         >>> import torch
         >>> z = torch.eye(2).repeat_interleave(3, 0)
-        >>> ICNN(k=2)(z[None], labels=torch.tensor([0, 0, 0, 1, 1, 1])).item()
+        >>> abs(ICNN(k=2)(z[None], labels=torch.tensor([0, 0, 0, 1, 1, 1])).item())
         0.0
     """
 

@@ -21,7 +21,7 @@ def corner(model: Trained) -> Measured:
     if not isinstance(encoder, TransformerText) or not isinstance(test, Scored):
         raise InputError("corner: expected a transformer, and scored pairs to measure it with")
     shallow = encoder.cut(LAYER)
-    shallow.truncate_dim = DIM
+    shallow.dim = shallow.truncate_dim = DIM
     return {"Spearman of the corner": spearman(shallow, test)}
 
 

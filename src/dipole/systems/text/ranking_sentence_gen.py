@@ -7,19 +7,13 @@ growing rate) will do.
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 import torch
 from torch import Tensor
 
-from dipole.data import Ranked, Scored
 from dipole.declared import NotNegative, Positive
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.lists.listmle import order_refined, plackett_luce
 from dipole.objectives.maths import reduce, unit
-from dipole.studies.benches.sentences import judged, unlabelled
-from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
 
@@ -63,49 +57,6 @@ class RankedGeneration(Objective):
         return reduce(torch.cat(rows), self.reduction)
 
 
-# Sentences of a list beside its first.
-STEPS = 7
-
-
-def drifting(split: str, quick: bool = False) -> Ranked | Scored:
-    """Every sentence with those that a walk from it meets: each the one nearest to the last, by
-    words weighted by idf, that it has not met."""
-    if split != "train":
-        return judged(quick)
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    texts = unlabelled(quick)
-    vectors = TfidfVectorizer(token_pattern=r"\w+").fit_transform(texts)
-    near = np.empty((len(texts), STEPS + 1), dtype=np.int64)  # itself, and others to go on to
-    for start in range(0, len(texts), 1000):
-        cosines = (vectors[start : start + 1000] @ vectors.T).toarray()
-        near[start : start + 1000] = np.argsort(-cosines, axis=1, kind="stable")[:, : STEPS + 1]
-    lists = []
-    for i in range(len(texts)):
-        met = [i]
-        for _ in range(STEPS):
-            met.append(int(next(j for j in near[met[-1]] if j not in met)))
-        lists.append([texts[j] for j in met[1:]])
-    order = [[float(STEPS - k) for k in range(STEPS)]] * len(texts)
-    return Ranked.from_columns({"query": texts, "candidates": lists, "relevance": order})
-
-
-HERE = "dipole.systems.text.ranking_sentence_gen"
-SIMCSE: dict[str, Any] = {
-    "view": ["same"], "objective": "infonce", "objective_options": {"symmetric": False},
-    "temperature": 0.05, "parts": [],
-}  # fmt: skip
-LISTS: dict[str, Any] = {
-    "objective": f"{HERE}:RankedGeneration", "parts": [{"teacher": {"kind": "frozen"}}],
-    "data": f"{HERE}:drifting", "learning_rate": 3e-4,
-}  # fmt: skip
-
-
-def after_simcse(then: dict[str, Any]) -> dict[str, Any]:
-    """Settings of an arm: two epochs of SimCSE, and 60 batches (0.48 epochs) of something else."""
-    return {"stages": [SIMCSE | {"epochs": 2.0}, {**then, "epochs": 0.48}]}
-
-
 SYSTEM = System(
     id="ranking-sentence-gen",
     paper="He et al. 2025, Refining Sentence Embedding Model through Ranking Sentences Generation "
@@ -117,28 +68,5 @@ SYSTEM = System(
         parts=[{"teacher": {"kind": "frozen"}}],
         batch_size=1,
         epochs=1.0,
-    ),
-    claim=Claim(
-        sentence=(
-            "A trained embedder learns more from lists of sentences that drift away step by step, "
-            "in an order that is known, and a teacher's similarities of them."
-        ),
-        bench="sentences",
-        arms={
-            "lists": after_simcse(LISTS),
-            "more simcse": after_simcse(SIMCSE | {"learning_rate": 3e-4}),
-            "teacher alone": after_simcse(LISTS | {"objective_options": {"omega": 0.0}}),
-        },
-        primary=AtLeast("lists", "more simcse", on="Spearman"),
-        reported="new best results on several benchmarks (abstract; no number confirmed here)",
-        secondary=[AtLeast("lists", "teacher alone", on="Spearman")],
-        notes=(
-            "A list of eight: a walk over the training sentences, from each to the one nearest to"
-            " it by weighted words that was not met yet, in the place of a language model that"
-            " rewrites its last sentence. All arms begin with two epochs of SimCSE and go on for"
-            " 60 batches at a third of the rate. The teacher is the embedder as it is after"
-            " SimCSE; the authors' is another one of about its strength. Batches of 64 lists of"
-            " eight, theirs of one list of 33."
-        ),
     ),
 )
