@@ -9,7 +9,6 @@ from typing import Any
 
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
-from dipole.studies.measures import Measured, Trained
 
 # Of a training of the first layers, in the place of a bench's for bags of words.
 SMALL: dict[str, Any] = {
@@ -17,8 +16,6 @@ SMALL: dict[str, Any] = {
     "batch_size": 32, "max_steps": 60, "learning_rate": 1e-4, "schedule": "constant", "warmup": 0,
     "precision": "fp32",
 }  # fmt: skip
-# The measure below.
-SHARE = f"{__name__}:trained_share"
 REGIME = (
     "the paper's encoder is a pretrained transformer; here it is the first two layers of"
     " all-MiniLM-L6-v2, mean pooled, 60 batches of 32 sentences."
@@ -51,13 +48,3 @@ class FirstLayers(Encoder):
         whole = minilm("the first layers of a model", max_length=max_length)
         assert isinstance(whole, TransformerText)
         return whole.cut(layers)
-
-
-def trained_share(model: Trained) -> Measured:
-    """How many of the weights are trained, in per cent."""
-    from dipole.encoders.adapters import AdaptedText
-
-    encoder = model.encoder
-    few = encoder.addition().values() if isinstance(encoder, AdaptedText) else encoder.parameters()
-    count = sum(weight.numel() for weight in few)
-    return {"trained share": 100 * count / sum(w.numel() for w in encoder.parameters())}
