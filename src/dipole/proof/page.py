@@ -241,6 +241,9 @@ def _bench(proof: Proof) -> list[str]:
         lines += ["", f"Its full budget: {_values(where.full)}."]
     if proof.claim.regime:
         lines += ["", f"Otherwise than on the bench: {proof.claim.regime}"]
+    if is_elsewhere(proof.claim):
+        what = "The data or the tower are the claim's own"
+        lines += ["", f"{what}: whether the baseline beats an untrained tower is not checked."]
     if own := proof.claim.settings.get("data"):
         digest = data_digest(next(iter(proof.arms.values())))
         lines += ["", f"Data: `{own}`, SHA-256 `{digest}`."]
