@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dipole.data import Labeled, Pairs, load_labeled, load_pairs, load_retrieval, load_scored
+from dipole.data.functions import in_study
 from dipole.data.parted import has_splits
 from dipole.errors import InputError
 
@@ -27,6 +28,9 @@ def table(split="train"):
 
 def quick(part, quick):
     return {"anchor": [part, "b"] + [] * quick, "positive": ["c", str(quick)]}
+
+def folded(split, quick=False, fold=7):
+    return [{"question": f"{split} {quick} {fold}", "answer": "b"}]
 
 def graded():
     return [("a b", "c d", 0.5), ("e", "f", 1.0)]
@@ -87,6 +91,13 @@ def test_splits_are_those_the_function_takes() -> None:
     assert not has_splits("my_rows.py:examples")
     with pytest.raises(InputError, match="found split='dev' for a function, which has no splits"):
         load_pairs("my_rows.py:examples", split="dev")
+
+
+def test_a_study_asks_what_a_training_calls_by_itself() -> None:
+    with in_study(quick=True, fold=3):
+        assert load_pairs("my_rows.py:folded")[0]["anchor"] == "train True 3"
+        assert load_pairs("my_rows.py:table")[0]["anchor"] == "train a"
+    assert load_pairs("my_rows.py:folded")[0]["anchor"] == "train False 7"
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,21 @@ def test_the_base_stands_still_and_the_addition_is_kept(tiny, sentences, tmp_pat
     assert saved < whole / 2
 
 
+@pytest.mark.parametrize("kind", OPTIONS)
+def test_a_base_that_lies_nowhere_is_saved_too(tiny, sentences, tmp_path, kind):
+    torch.manual_seed(1)
+    base = TransformerText.load(tiny)
+    mark, start = fingerprint(base), vectors(base, sentences)
+    encoder = trained(AdaptedText.add(base, None, kind, **SMALL[kind]), sentences)
+    assert fingerprint(encoder.bare()) == mark
+    np.testing.assert_allclose(vectors(encoder.bare(), sentences), start, atol=1e-6)
+    encoder.save(tmp_path / "first")
+    moved = (tmp_path / "first").rename(tmp_path / "moved")
+    again = load_encoder(moved)
+    np.testing.assert_allclose(vectors(again, sentences), vectors(encoder, sentences), atol=1e-6)
+    assert fingerprint(again) == fingerprint(encoder)
+
+
 def test_folded_lora_is_a_plain_encoder_of_the_same_vectors(tiny, sentences, tmp_path):
     encoder = trained(adapted(tiny, "lora"), sentences)
     plain = encoder.folded()

@@ -4,7 +4,9 @@ installed one (entry points of the group `dipole.data`)."""
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,19 @@ from dipole.lookup import find, is_place, plugins, reason
 # What a function may ask for, by the name of its argument.
 _SPLIT, _QUICK, _FOLD = ("split", "part"), "quick", "fold"
 _EXPECTED = "a function of nothing, of (split) or of (split, quick)"
+# What a study asks of every function that a training calls, those of its stages and sources too.
+_STUDY: ContextVar[tuple[bool, int | None]] = ContextVar("study", default=(False, None))
+
+
+@contextmanager
+def in_study(*, quick: bool, fold: int | None) -> Iterator[None]:
+    """Ask the functions that are called inside for few rows, and for a fold, where they take such
+    arguments."""
+    token = _STUDY.set((quick, fold))
+    try:
+        yield
+    finally:
+        _STUDY.reset(token)
 
 
 def is_function(source: Any) -> bool:
@@ -68,6 +83,10 @@ def called(
     if not names & {*_SPLIT}:
         check_whole(split, source, "a function", whole or ("train", "all"))
     asked: dict[str, Any] = {name: split for name in _SPLIT if name in names}
+    of_study, fold_of_study = _STUDY.get()
+    quick = quick or of_study
+    if fold is None and _FOLD in names:
+        fold = fold_of_study
     if fold is not None:
         if _FOLD not in names:
             raise InputError(f"data: found '{source}', which has no folds; expected (split, fold)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from dipole.data.inputs import real_number, whole_number
 from dipole.data.options import check_memory, check_names, check_type
 from dipole.encoders.base import Features, fingerprint
-from dipole.encoders.bottleneck import add_bottlenecks
+from dipole.encoders.bottleneck import Bottleneck, add_bottlenecks
 from dipole.encoders.folder import read_json, read_weights, require, write_json, write_weights
 from dipole.encoders.loading import load_encoder
 from dipole.encoders.transformer_text import TransformerText
@@ -28,7 +29,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "prompt": {"length": 16},
     "bottleneck": {"reduction": 16, "placement": "both"},
 }
-WEIGHTS = "adapter.safetensors"
+WEIGHTS, BASE = "adapter.safetensors", "base"
 
 
 class AdaptedText(TransformerText):
@@ -42,7 +43,8 @@ class AdaptedText(TransformerText):
         bottleneck  h + U relu(D h) after the attention and after the feed-forward map of every
                     layer ("both"), or after the latter ("feed-forward"); U starts at 0.
 
-    The folder that `save` writes names the base, a folder or a hub id, and its fingerprint.
+    The folder that `save` writes names the base, a folder or a hub id, and its fingerprint; a base
+    that was made and lies nowhere is saved in it as well.
     Needs the extra `adapters` (peft), save for bottlenecks.
 
     Sources: Hu et al. 2021, LoRA, arXiv 2106.09685; Li and Liang 2021, Prefix-Tuning, arXiv
@@ -55,16 +57,17 @@ class AdaptedText(TransformerText):
         >>> encoder = AdaptedText.add(base, "FOLDER", "lora", rank=4)  # doctest: +SKIP
     """
 
-    base: str
+    base: str | None
     base_fingerprint: str
     kind: Kind
     options: dict[str, Any]
 
     @classmethod
     def add(
-        cls, base: TransformerText, source: str | Path, kind: Kind, **options: Any
+        cls, base: TransformerText, source: str | Path | None, kind: Kind, **options: Any
     ) -> AdaptedText:
-        """`base` with an addition that is trained; `source` is where the base is loaded from.
+        """`base` with an addition that is trained; `source` is where the base is loaded from, None
+        if it lies nowhere.
 
         The addition draws from torch's generator. `base` is used, and frozen.
         """
@@ -74,10 +77,9 @@ class AdaptedText(TransformerText):
         _check_values(OPTIONS[kind] | options)
         if isinstance(base, AdaptedText):
             raise InputError(
-                f"adapter: {source} has one already ({base.kind}); expected a whole model, as "
-                "`dipole merge RUN --out FOLDER` makes"
+                f"adapter: {source or 'the encoder'} has one already ({base.kind}); expected a "
+                "whole model, as `dipole merge RUN --out FOLDER` makes"
             )
-        place = Path(source)
         mark = fingerprint(base)
         base.requires_grad_(False)
         settings = OPTIONS[kind] | options
@@ -87,7 +89,9 @@ class AdaptedText(TransformerText):
             head=base.head,
             **base.options_of(),
         )
-        self.base = str(place.resolve()) if place.exists() else str(source)
+        self.base = None if source is None else str(source)
+        if self.base is not None and Path(self.base).exists():
+            self.base = str(Path(self.base).resolve())
         self.base_fingerprint, self.kind, self.options = mark, kind, settings
         self.training_defaults = cls.training_defaults | {"learning_rate": RATES[kind]}  # type: ignore[misc]
         return self
@@ -97,8 +101,10 @@ class AdaptedText(TransformerText):
         return {n: p for n, p in self.transformer.named_parameters() if p.requires_grad}
 
     def save(self, folder: str | Path) -> None:
-        """Write the addition and the name of its base."""
+        """Write the addition and the name of its base, or the base itself where it has none."""
         folder = Path(folder)
+        if self.base is None:
+            self.bare().save(folder / BASE)
         write_weights(folder / WEIGHTS, {n: p.detach().cpu() for n, p in self.addition().items()})
         note = {
             "encoder": "AdaptedText",
@@ -118,10 +124,11 @@ class AdaptedText(TransformerText):
         """
         folder = Path(source)
         note = read_json(require(folder, "config.json"))
-        base = load_encoder(note["base"])
+        place = folder / BASE if note["base"] is None else note["base"]
+        base = load_encoder(place)
         if not isinstance(base, TransformerText) or fingerprint(base) != note["base_fingerprint"]:
             raise InputError(
-                f"{folder}: its base {note['base']} is not the model it was trained on; expected "
+                f"{folder}: its base {place} is not the model it was trained on; expected "
                 f"the fingerprint {note['base_fingerprint'][:12]}..."
             )
         self = cls.add(base, note["base"], note["adapter"], **note["options"])
@@ -146,12 +153,20 @@ class AdaptedText(TransformerText):
             )
         layer = optional("peft.tuners.tuners_utils", "adapters").BaseTunerLayer
         whole = copy.deepcopy(self.transformer)
-        for name, module in list(whole.named_modules()):
+        for module in whole.modules():
             if isinstance(module, layer):
                 module.merge()
-                parent, _, last = name.rpartition(".")
-                setattr(whole.get_submodule(parent), last, module.get_base_layer())
-        return self._with(whole)
+        return self._with(_without(whole, layer, lambda module: module.get_base_layer()))
+
+    def bare(self) -> TransformerText:
+        """The base as it was, without the addition."""
+        whole = copy.deepcopy(self.transformer)
+        if self.kind == "bottleneck":
+            return self._with(_without(whole, Bottleneck, lambda module: module.base))
+        if self.kind == "lora":
+            layer = optional("peft.tuners.tuners_utils", "adapters").BaseTunerLayer
+            return self._with(_without(whole, layer, lambda module: module.get_base_layer()))
+        return self._with(whole.get_base_model())
 
     def cut(self, layer: int) -> TransformerText:
         """As of `TransformerText`, of the folded encoder."""
@@ -213,6 +228,15 @@ def _with_addition(transformer: Any, kind: Kind, options: dict[str, Any]) -> Any
         if isinstance(embeddings, nn.Module):
             embeddings.register_forward_pre_hook(_positions_stay, with_kwargs=True)
     return made
+
+
+def _without(transformer: Any, kind: type, inner: Callable[[Any], nn.Module]) -> Any:
+    """The transformer with what is inside every module of a kind in its place."""
+    for name, module in list(transformer.named_modules()):
+        if isinstance(module, kind):
+            parent, _, last = name.rpartition(".")
+            setattr(transformer.get_submodule(parent), last, inner(module))
+    return transformer
 
 
 def _positions_stay(module: nn.Module, arguments: Any, named: dict[str, Any]) -> Any:

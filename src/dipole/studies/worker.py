@@ -104,6 +104,7 @@ def _examples(cell: Cell) -> tuple[Examples, Examples]:
 def _train_and_measure(cell: Cell, folder: Path, missing: list[str]) -> None:
     import numpy as np
 
+    from dipole.data.functions import in_study
     from dipole.studies.measures import Trained, as_arrays, measure
     from dipole.training.config import make_config
     from dipole.training.fit import fit
@@ -114,7 +115,8 @@ def _train_and_measure(cell: Cell, folder: Path, missing: list[str]) -> None:
         remove_folder(folder / RUN)  # its model was dropped after it was measured
     settings = cell.fit_settings(train)
     started, cpu = time.monotonic(), time.process_time()
-    run = fit(out=folder / RUN, resume=True, show_progress=False, **settings)
+    with in_study(quick=cell.quick, fold=cell.fold):
+        run = fit(out=folder / RUN, resume=True, show_progress=False, **settings)
     if not (folder / COST).exists():
         seconds = run.result.get("seconds", time.monotonic() - started)
         cpu = time.process_time() - cpu

@@ -248,7 +248,8 @@ def build_encoder(config: Config, *examples: Examples, kept: Path | None = None)
             f"adapter: found {type(encoder).__name__}, expected a transformer to put it on "
             "(--encoder FOLDER)"
         )
-    return AdaptedText.add(encoder, config.encoder, config.adapter, **config.adapter_options)
+    source = config.encoder if made is None else None
+    return AdaptedText.add(encoder, source, config.adapter, **config.adapter_options)
 
 
 def is_made_of_data(name: str) -> bool:
