@@ -90,7 +90,6 @@ SYSTEM = System(
             " 1,000 of them."
         ),
         arms={"clip-rocket": {}, "clip": CLIP},
-        looks=(5, 10),
         primary=AtLeast("clip-rocket", "clip", on="zero-shot accuracy"),
         reported=(
             "up to a quarter better, relatively, than a plain CLIP on zero-shot tasks (abstract)"
