@@ -134,5 +134,10 @@ SYSTEM = System(
             " with the pairs of 4 folds to test on instead of 12, the margin was +0.04 points,"
             " [-0.47, +0.55] at 20 seeds: too few pairs to tell."
         ),
+        lesson=(
+            "Batches of neighbours in a teacher's graph do not beat random ones of the same size "
+            "here; small batches of them beat random ones of four times the size, and so do small "
+            "random ones."
+        ),
     ),
 )

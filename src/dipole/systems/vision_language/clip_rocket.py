@@ -100,5 +100,10 @@ SYSTEM = System(
             " With 5,000 images and six epochs, where little is seen twice, both are alike (one"
             " seed: 48.5, and 49.0 of CLIP)."
         ),
+        lesson=(
+            "Where images are few and seen often, strong views of images and captions beside the "
+            "weak ones, with a head of their own, add a point of zero-shot accuracy to CLIP at "
+            "twice the cost."
+        ),
     ),
 )
