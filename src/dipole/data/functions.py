@@ -65,6 +65,11 @@ def takes_quick(source: str) -> bool:
     return is_function(source) and _QUICK in _taken(function_of(source))
 
 
+def takes_fold(source: str) -> bool:
+    """Whether a source is a function of data in folds."""
+    return is_function(source) and _FOLD in _taken(function_of(source))
+
+
 def called(
     source: str,
     split: str,

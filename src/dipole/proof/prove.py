@@ -13,6 +13,7 @@ import numpy as np
 
 import dipole
 from dipole.data.cache import digest
+from dipole.data.functions import takes_fold
 from dipole.errors import DipoleError, InputError, RunError
 from dipole.files import replaced
 from dipole.lock import Lock
@@ -147,7 +148,7 @@ def cells_of(
         for arm, given in arms.items():
             where, settings = bench(claim.bench), dict(given)
             budget = {name: settings.pop(name) for name in LENGTH if name in settings}
-            fold = seed if where.folds and settings["data"] == where.data else None
+            fold = seed if where.folds and takes_fold(settings["data"]) else None
             budget = {"max_steps": QUICK_STEPS} if quick else budget
             measures = (*where.measures, *claim.measures)
             cells.append(Cell(arm, seed, settings, measures, budget, quick=quick, fold=fold))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dipole.data.functions import takes_fold
 from dipole.errors import RunError
 from dipole.studies.bench import bench
 from dipole.studies.budget import parse_budget
@@ -35,12 +36,13 @@ def tuned_arms(
     bench's metric decides.
     """
     where = bench(claim.bench)
-    apart: dict[str, Any] = {"fold": where.folds} if where.folds else {"test": HELD_OUT}
     cells, of = [], []
     for arm, grid in claim.grids().items():
         for values in grid:
             for seed in SEEDS:
                 tried = over(arms[arm], values)
+                in_folds = where.folds and takes_fold(tried["data"])
+                apart: dict[str, Any] = {"fold": where.folds} if in_folds else {"test": HELD_OUT}
                 budget = {name: tried.pop(name) for name in LENGTH if name in tried}
                 cells.append(Cell(arm, seed, tried, where.measures, budget, **apart))
                 of.append((arm, values))

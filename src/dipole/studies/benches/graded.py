@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from functools import cache
 
 import numpy as np
@@ -10,43 +10,37 @@ import numpy as np
 from dipole.data import Pairs, Ranked, RetrievalData, Scored
 from dipole.errors import InputError
 from dipole.studies.bench import Bench
-from dipole.studies.benches.pairs import SETTINGS, TOWER, short_code
+from dipole.studies.benches.pairs import SETTINGS, TOWER, fold_of, short_code
+from dipole.studies.data import QUICK_TEST, QUICK_TRAIN
 from dipole.studies.measures import Measured, Trained
 
 # Relevance of a docstring's own code, of code beside it (in its class, or at the top of its file as
 # it is itself), of the rest of its file, and of all else.
 OWN, BESIDE, FILE, ELSEWHERE = 3, 2, 1, 0
 LEVELS = (OWN, BESIDE, FILE, ELSEWHERE)
+# Folds that claims are judged on; one more is there to tune on.
+FOLDS = 10
 
 
 @cache
-def rows(split: str, quick: bool = False) -> Ranked:
+def rows(split: str, quick: bool = False, fold: int = 0) -> Ranked:
     """A docstring with a code of each level; those that have none of a level are left out.
 
-    The modules of the test are others than those of the training.
+    The modules of the test, those of two folds of the bench `pairs`, are others than those of the
+    training: one fold is too few documents to rank. Fold 10 is there to tune on.
     """
-    pairs = short_code(split, quick)
-    codes = list(pairs.column("positive"))
-    chosen, lists = [], []
-    rng = np.random.default_rng(0)
-    for i, levels in enumerate(levels_of(pairs)):
-        found = [np.flatnonzero(levels == level) for level in LEVELS]
-        if all(map(len, found)):
-            chosen.append(i)
-            lists.append([codes[int(rng.choice(several))] for several in found])
-    kept = pairs.select(np.array(chosen))
-    columns = {
-        "query": list(kept.column("anchor")),
-        "candidates": lists,
-        "relevance": [[float(level) for level in LEVELS]] * len(lists),
-    }
-    metadata = [kept.metadata(i) for i in range(len(kept))]
-    return Ranked.from_columns(columns, metadata=metadata, origin=kept.origin)
+    whole = short_code("all", False)
+    modules = [str(whole.metadata(i)["module"]) for i in range(len(whole))]
+    of_fold = fold_of(Counter(modules))
+    held = np.array([of_fold[module] // 2 == fold for module in modules])
+    chosen = np.flatnonzero(~held if split == "train" else held)
+    few = QUICK_TRAIN if split == "train" else QUICK_TEST
+    return _lists(whole.select(chosen[:few] if quick else chosen))
 
 
-def scored_rows(split: str, quick: bool = False) -> Ranked | Scored:
+def scored_rows(split: str, quick: bool = False, fold: int = 0) -> Ranked | Scored:
     """The same lists to test on; to train on, their pairs with scores 100, 67 and 33."""
-    lists = rows(split, quick)
+    lists = rows(split, quick, fold)
     if split != "train":
         return lists
     first, second, score = [], [], []
@@ -59,16 +53,41 @@ def scored_rows(split: str, quick: bool = False) -> Ranked | Scored:
     return Scored.from_columns({"first": first, "second": second, "score": score})
 
 
-def pair_rows(split: str, quick: bool = False) -> Ranked | Pairs:
+def pair_rows(split: str, quick: bool = False, fold: int = 0) -> Ranked | Pairs:
     """The same lists to test on; to train on, each docstring with its own code alone."""
-    lists = rows(split, quick)
+    lists = rows(split, quick, fold)
     return lists if split != "train" else _pairs(lists)
 
 
-def known_rows(split: str, quick: bool = False) -> Ranked | Pairs:
+def known_rows(split: str, quick: bool = False, fold: int = 0) -> Ranked | Pairs:
     """The same test, whose pairs are trained on."""
-    lists = rows("test", quick)
+    lists = rows("test", quick, fold)
     return lists if split != "train" else _pairs(lists)
+
+
+def _lists(found: Pairs) -> Ranked:
+    codes = list(found.column("positive"))
+    files, scopes = _places(found)
+    of_file = [np.flatnonzero(files == file) for file in range(files.max() + 1)]
+    chosen, lists = [], []
+    rng = np.random.default_rng(0)
+    for i, file in enumerate(files):
+        near = of_file[file]
+        beside = near[(scopes[near] == scopes[i]) & (near != i)]
+        apart = near[scopes[near] != scopes[i]]
+        if len(beside) and len(apart):
+            elsewhere = int(rng.choice(np.flatnonzero(files != file)))
+            chosen.append(i)
+            levels = (i, int(rng.choice(beside)), int(rng.choice(apart)), elsewhere)
+            lists.append([codes[j] for j in levels])
+    kept = found.select(np.array(chosen))
+    columns = {
+        "query": list(kept.column("anchor")),
+        "candidates": lists,
+        "relevance": [[float(level) for level in LEVELS]] * len(lists),
+    }
+    metadata = [kept.metadata(i) for i in range(len(kept))]
+    return Ranked.from_columns(columns, metadata=metadata, origin=kept.origin)
 
 
 def _pairs(lists: Ranked) -> Pairs:
@@ -78,12 +97,20 @@ def _pairs(lists: Ranked) -> Pairs:
 
 def levels_of(examples: Pairs | Ranked) -> np.ndarray:
     """How relevant each row's code is to each row's docstring, (n, n), by where they stand."""
+    files, scopes = _places(examples)
+    same: np.ndarray = (files[:, None] == files).astype(int) + (scopes[:, None] == scopes)
+    return same + np.eye(len(files), dtype=int)
+
+
+def _places(examples: Pairs | Ranked) -> tuple[np.ndarray, np.ndarray]:
+    """The file of each row and the class (or top of the file) that it stands in, as numbers."""
     where = [examples.metadata(i) for i in range(len(examples))]
-    files = np.unique([str(one["file"]) for one in where], return_inverse=True)[1]
+    files = [str(one["file"]) for one in where]
     scopes = [f"{one['file']} {str(one['name']).rpartition('.')[0]}" for one in where]
-    scope = np.unique(scopes, return_inverse=True)[1]
-    same: np.ndarray = (files[:, None] == files).astype(int) + (scope[:, None] == scope)
-    return same + np.eye(len(where), dtype=int)
+    return (
+        np.unique(files, return_inverse=True)[1],
+        np.unique(scopes, return_inverse=True)[1],
+    )
 
 
 def judged(lists: Ranked) -> RetrievalData:
@@ -127,7 +154,8 @@ BENCH = Bench(
     id="graded",
     about=(
         "docstrings of Python's own library, each with its code, one beside it, one of its file and"
-        " one from elsewhere; two epochs; a bag of words; the order of all codes of other modules"
+        " one from elsewhere, 10 folds by module and one to tune on; two epochs; a bag of words;"
+        " all codes of the fold in the right order"
     ),
     data=f"{__name__}:rows",
     settings={
@@ -137,6 +165,7 @@ BENCH = Bench(
     measures=(f"{__name__}:graded",),
     metric="nDCG@10",
     delta=0.5,
+    folds=FOLDS,
     trivial=f"{__name__}:bm25",
     baseline={"objective": "infonce", "temperature": 0.05, "data": f"{__name__}:pair_rows"},
     ceiling={

@@ -133,5 +133,10 @@ SYSTEM = System(
             " first quadrant and another, found by the sum of the cosines. `summed`: InfoNCE on"
             " that sum, which looks at all modalities at once, too."
         ),
+        lesson=(
+            "Three modalities aligned by the volume they span find each other about five points "
+            "better than by pairs with an anchor; the sum of all pairs does as well, and seeds "
+            "differ by so much that it took ten or more to see."
+        ),
     ),
 )

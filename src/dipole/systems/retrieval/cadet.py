@@ -307,5 +307,10 @@ SYSTEM = System(
             " was pretrained at 0.01, is one of three, of both arms alike: for either half of the"
             " questions that which is best on the other half. Values: nDCG@10 in points."
         ),
+        lesson=(
+            "A strong retriever is not improved by a teacher's lists of made queries here: it "
+            "stays behind what contrast with their sources gives, by a point that twenty seeds do "
+            "not tell from none."
+        ),
     ),
 )

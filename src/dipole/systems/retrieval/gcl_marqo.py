@@ -57,10 +57,11 @@ SYSTEM = System(
             " of its file with 33, the steps of a relevance of 3, 2 and 1; all other code has none."
             " The weight is the score, as the paper's examples have it. The authors have published"
             " models and their evaluation, not their loss: nothing is compared with code of theirs."
+            " *Before*, on the 509 docstrings of one test: +0.85, [+0.27, +1.44] at 5 seeds."
         ),
         lesson=(
-            "If pairs of little relevance are trained on, weigh them by it: that adds nearly a "
-            "point of nDCG@10. To leave them out did as well here."
+            "If pairs of little relevance are trained on, weigh them by it: that adds a point of "
+            "nDCG@10. To leave them out was better still, by two points."
         ),
     ),
 )

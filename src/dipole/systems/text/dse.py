@@ -207,5 +207,9 @@ SYSTEM = System(
             " tower is the paper's student. That it is faster needs no seeds: n queries and m"
             " candidates are n + m passes of a tower, not n m."
         ),
+        lesson=(
+            "Where pairs with scores are few, let a slow model that reads both texts score pairs "
+            "too: its scores of further pairs gave 3 points, those of the same pairs 1.6."
+        ),
     ),
 )

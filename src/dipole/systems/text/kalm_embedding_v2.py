@@ -131,5 +131,10 @@ SYSTEM = System(
             " -0.1, within 1, at 11 seeds, since 450 queries are few; and as here with two epochs,"
             " half of the steps: -1.4, within 0.5, at 5."
         ),
+        lesson=(
+            "To a small tower from scratch, mixing a pair's mined negatives costs more than a "
+            "point, and weights for hard pairs a quarter of one: mined negatives as they are do "
+            "best."
+        ),
     ),
 )

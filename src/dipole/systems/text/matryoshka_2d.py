@@ -74,5 +74,10 @@ SYSTEM = System(
             " pieces of 8 to 256 dimensions in the first two arms. That the first layers saw"
             " labelled pairs through the later ones is true of all arms."
         ),
+        lesson=(
+            "If a model is to be cut in layers as well as in dimensions, train a random shallow "
+            "layer beside the whole: the corner of half the layers gains five points, and the "
+            "whole model loses little, if anything."
+        ),
     ),
 )

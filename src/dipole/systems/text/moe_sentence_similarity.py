@@ -317,5 +317,10 @@ SYSTEM = System(
             " own expert, with no token that names it. The joint model and the one with experts see"
             " 40 batches of 16 of every domain, a model of one domain those of its own."
         ),
+        lesson=(
+            "One copy of a layer for each domain costs little and loses nothing: it serves its "
+            "own domain at least as well as a model of that domain, and others 11 points better; "
+            "over one model of all domains it gains less than a point."
+        ),
     ),
 )

@@ -51,7 +51,6 @@ SYSTEM = System(
             "ImageNet, ResNet-50, 1,000 epochs: 74.7 by a linear classifier, 69.4 by neighbours"
             " (the authors' page); no number of the losses it is compared with is confirmed here"
         ),
-        looks=(5,),
         notes=(
             "Four views of an image in both arms, where the recipe has five: the baseline is then"
             " the one of mv-dhel. Each arm chooses how hard its nearest negatives push, of three"

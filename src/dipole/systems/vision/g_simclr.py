@@ -99,7 +99,6 @@ SYSTEM = System(
             "39.92 to 40.5 on CIFAR-10 by a linear classifier on the tower, 37.69 to 38.15 and 39.4"
             " to 41.01 on two layers of the head (the authors' page, one training each)"
         ),
-        looks=(5,),
         notes=(
             "Both arms train six epochs of contrast; the autoencoder, as many epochs before, gives"
             " G-SimCLR its pseudo-classes and no weight. With ten true classes a batch of 64 cannot"

@@ -48,7 +48,6 @@ SYSTEM = System(
         reported=(
             "78.0 to 79.0 by a linear classifier on ImageNet-100 (table 1; not confirmed here)"
         ),
-        looks=(5, 10),
         notes=(
             "The runs are short, so a queue of 1,024 keys of a teacher with decay 0.99; 128"
             " mixtures of the hardest 128 and 16 with the anchor keep the paper's shares of the"

@@ -111,5 +111,9 @@ SYSTEM = System(
             " margin of 0.5, and the score of neighbours stands in a logarithm, without the spread"
             " of the distances. Vectors have length 1 here, where the authors' have any."
         ),
+        lesson=(
+            "A margin to the nearest wrong prototype adds a point to prototypical training, with "
+            "one example and with five; the loss of neighbourhoods added nothing that shows."
+        ),
     ),
 )

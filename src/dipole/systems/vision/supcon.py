@@ -108,6 +108,7 @@ SYSTEM = System(
                 "parts": [f"{HERE}:Numbered"],
             },
         },
+        tuned={"learning_rate": [1e-3, 3e-3, 1e-2]},
         measures=["probe", f"{HERE}:damaged"],
         primary=AtLeast("supcon", "cross-entropy", on="linear probe"),
         reported=(
@@ -123,11 +124,9 @@ SYSTEM = System(
             "Cross-entropy trains the same tower with a linear classifier on its unit vectors and a"
             " learnt scale, no head between; the contrast has the head it drops afterwards. Damage:"
             " normal noise of deviation 25 (of 255) and a blur of 0.8 pixels; the probe is fitted"
-            " on clean images. Views, steps and batches are the same."
-        ),
-        lesson=(
-            "In twelve epochs of a small tower cross-entropy is two points ahead of SupCon, with"
-            " the same rate for both."
+            " on clean images. Views, steps and batches are the same; each arm has the best of"
+            " three rates. *Before*: at one rate of 0.003 for both, SupCon was 2.18 points of the"
+            " linear probe behind, [-3.14, -1.24] at 5 seeds."
         ),
     ),
 )

@@ -51,7 +51,6 @@ SYSTEM = System(
             "batches of 256, 200 epochs of ImageNet, linear classifier: 72.7 (the authors' page)"
             " against 61.9 of SimCLR and 67.5 of MoCo v2 (as a summary of the paper cites them)"
         ),
-        looks=(5,),
         notes=(
             "Ten prototypes for each of ten classes, where the paper has three for each of 1,000. A"
             " batch of 256 is enough to balance so few, so there is no queue, which the paper needs"

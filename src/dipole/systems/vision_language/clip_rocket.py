@@ -90,7 +90,6 @@ SYSTEM = System(
             " 1,000 of them."
         ),
         arms={"clip-rocket": {}, "clip": CLIP},
-        looks=(5, 10),
         primary=AtLeast("clip-rocket", "clip", on="zero-shot accuracy"),
         reported=(
             "up to a quarter better, relatively, than a plain CLIP on zero-shot tasks (abstract)"
@@ -100,6 +99,11 @@ SYSTEM = System(
             " image equally often, CLIP-Rocket in three views each time, which costs twice as much."
             " With 5,000 images and six epochs, where little is seen twice, both are alike (one"
             " seed: 48.5, and 49.0 of CLIP)."
+        ),
+        lesson=(
+            "Where images are few and seen often, strong views of images and captions beside the "
+            "weak ones, with a head of their own, add a point of zero-shot accuracy to CLIP at "
+            "twice the cost."
         ),
     ),
 )

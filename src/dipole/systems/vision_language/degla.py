@@ -186,5 +186,10 @@ SYSTEM = System(
             " (NegCLIP). Tried before: a transformer for the captions and colours exchanged between"
             " two digits, which no arm learnt (50 of 100 in both, one seed)."
         ),
+        lesson=(
+            "When a trained model is tuned with wrong captions, keep them to their own picture "
+            "and a slow copy as teacher: 89 of 100 single digits are still known then, against "
+            "65. It learns less of what stands where than with wrong captions for all."
+        ),
     ),
 )

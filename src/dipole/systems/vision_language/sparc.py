@@ -75,5 +75,9 @@ SYSTEM = System(
             " 55.0, numbers found 63 against 76 and colours found 95 against 82: a number and its"
             " colour stand at the same place, and the fine part tells them apart."
         ),
+        lesson=(
+            "Words told apart by their own places add half a point of retrieval, which took 20 "
+            "seeds to see; a word finds its place in the image no better for it."
+        ),
     ),
 )
