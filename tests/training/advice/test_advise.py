@@ -86,9 +86,8 @@ def test_scores_of_0_and_1_are_told_apart_and_train() -> None:
 
 
 def test_pairs_with_few_positives_are_taken_as_classes_and_train() -> None:
-    rows = [(f"{a} {i}", "yes it is" if i % 2 else "no it is not") for i in range(2)
-            for a, _ in ROWS]  # fmt: skip
-    rows = [(a, "yes it is" if i % 2 else "no it is not") for i, (a, _) in enumerate(rows)]
+    asked = [f"{anchor} {i}" for i in range(2) for anchor, _ in ROWS]
+    rows = [(text, "yes it is" if i % 2 else "no it is not") for i, text in enumerate(asked)]
     advice = advise(table("intents.csv", "question,answer", rows))
     assert advice.findings.kind == "labelled"
     assert advice.findings.classes == {"no it is not": 32, "yes it is": 32}
@@ -161,7 +160,7 @@ def test_a_run_that_is_there_keeps_its_folder() -> None:
         ("a,b,c", [(*r, "x y z") for r in ROWS], Named(), "expected two .*--anchor, --positive"),
         ("text,label", [(a, "one") for a, _ in ROWS], Named(), "found one class in all 32 rows"),
         ("first,second,score", [(*r, 2) for r in ROWS], Named(), "score: found 2 in all 32 rows"),
-        ("question,answer", [(a, "") for a, _ in ROWS], Named(), "found empty text"),
+        ("question,answer", [*ROWS, ("who", "")], Named(), "row 34: .*found empty text"),
         ("question,answer", list(ROWS), Named(anchor="ask"), "no column 'ask' .--anchor."),
         ("question,answer", list(ROWS), Named(label="answer", score="x"), "--score: found beside"),
         ("prompt,chosen,rejected", [(*r, "z") for r in ROWS], Named(), "found preferences"),
