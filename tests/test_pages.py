@@ -51,7 +51,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def commands(page: Path) -> Iterator[list[str]]:
-    """The commands of dipole in the blocks of a page, as words; those cut short by `...` are not."""
+    """The commands of dipole in the blocks of a page, as words, but for those cut by `...`."""
     for block in re.findall(r"^```bash\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.M):
         for line in block.replace("\\\n", " ").splitlines():
             found = re.match(r"(?:torchrun .*? -m )?dipole (.*)", line)
