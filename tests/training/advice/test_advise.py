@@ -47,7 +47,7 @@ def test_the_command_for_each_kind_trains(kind: str, here: Path) -> None:
     named = Named(anchor="image", positive="caption,sound") if kind == "modalities" else Named()
     advice = advise(write(kind, here).relative_to(here).as_posix(), named)
     assert advice.findings.kind == kind
-    assert advice.findings.rows == len(ROWS)
+    assert advice.findings.rows == len(ROWS) * (2 if kind == "labelled-images" else 1)
     assert advice.proposal["objective"].value == CHOICES[kind].objective
     assert advice.proposal["sampler"].value == CHOICES[kind].sampler
     assert all(setting.why for setting in advice.proposal.values())

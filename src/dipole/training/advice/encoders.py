@@ -42,7 +42,7 @@ def choose_encoder(found: Findings, choice: Choice) -> Encoder:
     if choice.encoders == ("towers",):
         size = _defaults("conv")
         return Encoder("towers", "each modality has an encoder of its own, into one space", size)
-    if choice.encoders:
+    if found.fields[0].holds == "images":
         return _of_images(found)
     return _of_texts(found)
 
@@ -86,9 +86,10 @@ def is_english(found: Findings) -> bool:
 
 def _defaults(name: str) -> int:
     """The batch size that an encoder trains with if none is given; "" for a transformer."""
-    from dipole.encoders.names import new_classes
-    from dipole.encoders.transformer_text import TransformerText
+    from dipole.encoders.names import NEW, SAVED
+    from dipole.lookup import find
 
-    cls = new_classes()[name] if name else TransformerText
+    table = NEW if name else SAVED
+    cls = find("encoder", name or "TransformerText", table, package="dipole.encoders")
     size: int = cls.training_defaults["batch_size"]
     return size
