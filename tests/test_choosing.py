@@ -69,9 +69,33 @@ def test_a_command_trains(command: str, folder: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(folder)
     program, *arguments = shlex.split(command)
     assert program == "dipole"
+    if arguments[0] == "advise":
+        assert CliRunner().invoke(app, arguments).exit_code == 0
+        return
     small = ["--max-steps", "2"] + ([] if "--batch-size" in arguments else ["--batch-size", "8"])
     result = CliRunner().invoke(app, [*arguments, *small])
     assert result.exit_code == 0, f"{result.output} {result.exception!r}"
+
+
+def test_the_table_is_that_of_the_code() -> None:
+    from dipole.training.advice.choices import CHOICES
+    from dipole.training.kinds import KINDS
+
+    assert {*CHOICES} == {*KINDS}
+    rows = [line.strip("|").split("|") for line in TEXT.splitlines() if line.startswith("| [")]
+    by_kind = {cells[1].strip(): cells for cells in rows}
+    pretrained, before = ["static"], list[str]()
+    for kind, choice in CHOICES.items():
+        place, _, objective, sampler, encoder = by_kind[kind]
+        section = choice.section.lower().replace(" ", "-")
+        assert f"(#{section})" in place
+        assert f"\n## {choice.section}\n" in TEXT
+        named = re.findall(r"`([^`]+)`", objective)
+        assert named == [choice.objective, *choice.also], kind
+        assert sampler.strip() == f"`{choice.sampler}`"
+        encoders = re.findall(r"`([^`]+)`", encoder) or before
+        assert encoders == list(choice.encoders or pretrained), kind
+        before = encoders
 
 
 def test_the_table_names_kinds_objectives_samplers_and_encoders_that_there_are() -> None:

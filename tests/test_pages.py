@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
+
+from dipole.cli import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -45,6 +50,28 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert (ROOT / name).is_file(), f"{page.name}: {name}"
 
 
+def commands(page: Path) -> Iterator[list[str]]:
+    """The commands of dipole in the blocks of a page, as words, but for those cut by `...`."""
+    for block in re.findall(r"^```bash\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.M):
+        for line in block.replace("\\\n", " ").splitlines():
+            found = re.match(r"(?:torchrun .*? -m )?dipole (.*)", line)
+            if found and "..." not in line:
+                words = shlex.split(found[1].partition(" > ")[0], comments=True)
+                yield words
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_has_the_options_that_it_is_given(page: Path) -> None:
+    root: Any = get_command(app)
+    for words in commands(page):
+        command, rest = root, words
+        while rest and rest[0] in getattr(command, "commands", {}):
+            command, rest = command.commands[rest[0]], rest[1:]
+        assert command is not root, words
+        context = command.context_class(command, info_name=words[0])
+        command.make_parser(context).parse_args(list(rest))
+
+
 def test_every_picture_and_table_is_linked() -> None:
     linked = {
         (page.parent / link.partition("#")[0]).resolve()
@@ -57,7 +84,7 @@ def test_every_picture_and_table_is_linked() -> None:
 
 
 def test_the_page_of_the_engine_names_its_files() -> None:
-    text = (ROOT / "docs" / "engine.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "engine-inside.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(?:\w+/)?(\w+\.py)`", text))
     there = {path.name for path in (ROOT / "src" / "dipole" / "kernels").rglob("*.py")}
     assert len(named) > 15

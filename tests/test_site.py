@@ -53,8 +53,13 @@ def test_every_page_has_one_title() -> None:
     ("page", "words"),
     [
         ("choosing.md", "supcon"),  # which loss for labelled data
-        ("scaling.md", "torchrun --nproc_per_node"),  # two GPUs
-        ("architecture.md", "| recipe |"),  # what a recipe is
+        ("choosing.md", "labelled pairs"),  # which loss for labelled pairs
+        ("two-gpus.md", "torchrun --nproc_per_node 2"),  # how to use two GPUs
+        ("scaling.md", "torchrun --nnodes"),
+        ("recipes.md", "A recipe is a set of settings"),  # what a recipe is
+        ("architecture.md", "| [recipe](recipes.md) |"),
+        ("export.md", "--to onnx"),  # how to export to ONNX
+        ("parts.md", "| `queue` |"),
         ("encoders.md", "SentenceTransformer("),  # use elsewhere what was trained
         ("new-objective.md", "class Spectral(Objective)"),
         ("commands.md", "## dipole train"),

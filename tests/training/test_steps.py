@@ -201,7 +201,7 @@ def test_the_step_of_the_page_trains_from_the_command_line(tmp_path, monkeypatch
 
     from dipole.cli import app
 
-    page = Path(__file__).parents[2] / "docs" / "training.md"
+    page = Path(__file__).parents[2] / "docs" / "extending-training.md"
     (block,) = re.findall(r"```python\n(# my_steps.py\n.*?)```", page.read_text("utf-8"), re.DOTALL)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])

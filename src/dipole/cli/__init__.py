@@ -8,8 +8,10 @@ import sys
 import typer
 
 import dipole
+from dipole.cli.advise import advise
 from dipole.cli.benches import app as benches
 from dipole.cli.compare import compare
+from dipole.cli.data import data
 from dipole.cli.demo import demo
 from dipole.cli.encode import encode
 from dipole.cli.evaluate import evaluate
@@ -17,6 +19,7 @@ from dipole.cli.export import export
 from dipole.cli.index import index
 from dipole.cli.merge import merge
 from dipole.cli.mine import mine
+from dipole.cli.objectives import app as objectives
 from dipole.cli.prove import prove
 from dipole.cli.push import push
 from dipole.cli.search import search
@@ -36,9 +39,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    demo, mine, merge, train, tune, evaluate, encode, index, search, export, push, compare, prove
+    demo, advise, data, mine, merge, train, tune, evaluate, encode, index, search, export, push,
+    compare, prove,
 ):  # fmt: skip
     app.command(cls=Command)(command)
+app.add_typer(objectives, name="objectives")
 app.add_typer(systems, name="systems")
 app.add_typer(benches, name="benches")
 

@@ -9,7 +9,7 @@ import typer
 
 from dipole.cli.outputs import check_file
 from dipole.cli.prove import COLOURS
-from dipole.cli.wording import Command, Group
+from dipole.cli.wording import Command, Listing, check_nothing_given
 from dipole.errors import InputError
 from dipole.showing import print_json, say, terminal
 
@@ -20,17 +20,7 @@ _COLOURS = {"missing": "dim", "built": "cyan"} | COLOURS
 STALE = "stale"
 
 
-class _Systems(Group):
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        command = super().get_command(ctx, cmd_name)
-        if command is None:
-            raise InputError(
-                f"systems: found {cmd_name!r}; expected dipole systems show {cmd_name}"
-            )
-        return command
-
-
-app = typer.Typer(cls=_Systems)
+app = typer.Typer(cls=Listing)
 
 
 @app.callback(invoke_without_command=True)
@@ -41,6 +31,9 @@ def systems(
     ] = None,
     state: Annotated[
         str | None, typer.Option(help="Show only this state: missing, built, holds, ..., or stale.")
+    ] = None,
+    search: Annotated[
+        str | None, typer.Option(help="Show only those with this text in id, title or paper.")
     ] = None,
     pages: Annotated[
         Path | None,
@@ -64,7 +57,7 @@ def systems(
     Example: dipole systems --group vision --state holds
     """
     if context.invoked_subcommand is not None:
-        _check_nothing_given(context)
+        check_nothing_given(context)
         return
     from dipole.systems.catalogue import states
     from dipole.systems.results import OWN
@@ -84,6 +77,8 @@ def systems(
         check_file("--out", out)
         write_table(out, found)
     found = [s for s in found if group in (None, s.group) and _is(s, state)]
+    if search is not None:
+        found = [s for s in found if search.lower() in f"{s.id} {s.title} {s.paper}".lower()]
     if as_json:
         print_json([s.to_json() for s in found], indent=1)
     else:
@@ -151,15 +146,6 @@ def _verdict(result: dict[str, Any] | None, id: str) -> list[str]:
         return []
     anew = f"; its code has changed since: dipole prove {id}" if result["stale"] else ""
     return [f"{verdict_text(result)} ({result['date']}, dipole {result['version']}){anew}"]
-
-
-def _check_nothing_given(context: typer.Context) -> None:
-    for option in context.command.params:
-        if option.name and context.params.get(option.name):
-            name = option.opts[0]
-            raise InputError(
-                f"{name}: found before {context.invoked_subcommand}; expected behind it"
-            )
 
 
 def _is(system: State, state: str | None) -> bool:

@@ -56,8 +56,11 @@ def train(
     Rows from your own function: dipole train --data rows.py:pairs --out runs/e
     """
     from dipole.training.fit import fit
+    from dipole.training.run.processes import is_main
 
     run = fit(out=out, recipe=recipe, resume=resume, changed_data=changed_data, **settings)
+    if not is_main():
+        return
     console = terminal()
     result = run.result
     score = (

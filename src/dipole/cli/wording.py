@@ -7,7 +7,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from dipole.errors import DipoleError
+from dipole.errors import DipoleError, InputError
 
 
 class _Worded:
@@ -32,6 +32,27 @@ class Command(_Worded, TyperCommand):
 
 class Group(_Worded, TyperGroup):
     """A command that has others below it."""
+
+
+class Listing(Group):
+    """A group that lists things by itself, and shows one of them with `show`."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        command = super().get_command(ctx, cmd_name)
+        if command is None:
+            own = ctx.info_name
+            raise InputError(f"{own}: found {cmd_name!r}; expected dipole {own} show {cmd_name}")
+        return command
+
+
+def check_nothing_given(context: Any) -> None:
+    """Raise InputError for an option of a listing that stands before one of its commands."""
+    for option in context.command.params:
+        if option.name and context.params.get(option.name):
+            name = option.opts[0]
+            raise InputError(
+                f"{name}: found before {context.invoked_subcommand}; expected behind it"
+            )
 
 
 def _worded(message: str, ctx: Any) -> str | None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import islice
 from typing import Any
 
 from dipole.data.beir import is_beir
-from dipole.data.hub import is_datasets_folder, parts_from_folder, parts_from_hub
+from dipole.data.hub import (
+    folder_source,
+    is_datasets_folder,
+    parts_from_folder,
+    parts_from_hub,
+    rows_source,
+)
 from dipole.data.memory import is_held
 from dipole.data.named import NAMED, locate
 from dipole.data.readers import file_format, file_source
 from dipole.data.rows import Bad
+from dipole.data.sample import ROWS, Sample
 from dipole.errors import InputError
 
 
@@ -44,3 +52,22 @@ def columns_among(source: Any, split: str, names: Collection[str]) -> list[str]:
 
 def _features(parts: dict[str, object]) -> set[str]:
     return {str(name) for part in parts.values() for name in part.features}  # type: ignore[attr-defined]
+
+
+def sample_of(source: Any, split: str, columns: Sequence[str] = ()) -> Sample | None:
+    """The first rows of a table and what its columns hold; None for what is no table, and for a
+    function, whose data are not made twice. columns: those a user named."""
+    if is_held(source):
+        return None
+    place = locate(source)
+    if place in NAMED:
+        return None
+    if isinstance(place, str):
+        found = rows_source(place, parts_from_hub(place, split))
+    elif place.is_file() and file_format(place) is not None:
+        found = file_source(place, columns)
+    elif place.is_dir() and not is_beir(place) and is_datasets_folder(place):
+        found = folder_source(place, split, columns)
+    else:
+        return None
+    return Sample([row for _, row in islice(found.rows(), ROWS) if not isinstance(row, Bad)])

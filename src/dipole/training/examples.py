@@ -91,9 +91,17 @@ def load_examples(
     try:
         return _load(config, source, split, inputs or {})
     except InputError as error:
-        text = re.sub(r"(?<=[ (])--[a-z]+\b", lambda o: _OPTIONS.get(o[0], o[0]), str(error))
         hint = _hint(error.kind, config) if isinstance(error, ColumnsError) else ""
-        raise type(error)(text + hint) from None
+        raise type(error)(in_options(str(error)) + hint) from None
+
+
+def in_options(message: str) -> str:
+    """A message of the loaders with the options that a training has.
+
+    >>> in_options("expected one (or name it: --input)")
+    'expected one (or name it: --anchor)'
+    """
+    return re.sub(r"(?<=[ (])--[a-z]+\b", lambda o: _OPTIONS.get(o[0], o[0]), message)
 
 
 def _load(config: Config, source: Any, split: str, inputs: Mapping[str, bool]) -> Examples:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -107,7 +108,9 @@ class Trainer:
         self.model: torch.nn.Module = self.towers
         self.optimizer: Any = optimizer
         if not config.sharded:
-            self.model, self.optimizer = accelerator.prepare(self.towers, optimizer)
+            with warnings.catch_warnings():  # of torch, on a name that accelerate still gives it
+                warnings.filterwarnings("ignore", "`broadcast_buffers`", FutureWarning)
+                self.model, self.optimizer = accelerator.prepare(self.towers, optimizer)
         self.state = State(config, self.towers, self.optimizer, folder, accelerator, started)
 
     def _bind(self, task: Task) -> None:

@@ -15,7 +15,7 @@ from dipole.encoders import load_encoder
 from dipole.errors import InputError
 from dipole.training.parts import Part, Queue
 
-PAGE = Path(__file__).parents[3] / "docs" / "training.md"
+PAGE = Path(__file__).parents[3] / "docs" / "extending-training.md"
 COUNTER = """
 
 class Counter(Part):
