@@ -23,7 +23,7 @@ from dipole.evaluation.tasks.retrieval import evaluate_run
 from dipole.kernels.sinkhorn import sinkhorn
 from dipole.kernels.sorting_network import odd_even_sort
 from dipole.lexical.bm25 import BM25
-from dipole.objectives import LogitAdjusted, SwAV
+from dipole.objectives import AMCL, LogitAdjusted, SwAV
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import objective_class
 from dipole.objectives.dimensions.matryoshka import Matryoshka
@@ -122,6 +122,27 @@ def metric(run: dict[str, Any], qrels: dict[str, Any], *, name: str) -> float:
     return evaluate_run(run, qrels).value(name)
 
 
+def amcl_of_positives(**inputs: Tensor) -> Tensor:
+    """What AMCL's positives cost: the sum over heads of the mean over pairs."""
+    objective = AMCL(heads=3, dim=4).double()
+    phi = inputs.pop("phi.weight")
+    costs = functional_call(_Costs(objective), {"objective.phi.weight": phi}, kwargs=inputs)
+    assert isinstance(costs, Tensor)
+    return costs
+
+
+class _Costs(nn.Module):
+    """A module of the method, so that phi can be an input."""
+
+    def __init__(self, objective: AMCL) -> None:
+        super().__init__()
+        self.objective = objective
+
+    def forward(self, anchor: Tensor, positive: Tensor) -> Tensor:
+        views = [F.normalize(x.unflatten(1, (3, 4)), dim=2).unbind(1) for x in (anchor, positive)]
+        return torch.stack([self.objective.cost(*z).mean() for z in zip(*views, strict=True)]).sum()
+
+
 def dse(logits: Tensor, **given: Tensor) -> Tensor:
     """DSE of logits that some head gave."""
     return DSE(outputs=logits.shape[1], distil=0.5).of_logits(logits, **given)
@@ -166,6 +187,8 @@ def queued(keys: Tensor, *, size: int) -> Tensor:
 
 ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
     "align-uniform-alpha1-t3": loss("align-uniform", alpha=1.0, t=3.0),
+    "amcl-positive": amcl_of_positives,
+    "amcl": given("phi.weight", objective=AMCL(heads=3, dim=4)),
     "barlow-twins": loss("barlow-twins", redundancy=0.0051),
     "binomial-deviance": loss("binomial-deviance", beta=40.0),
     "bm25-rank-bm25": numpy(lambda corpus, query: BM25(corpus, k1=1.5, b=0.75).scores(query)),

@@ -28,6 +28,7 @@ DEGLA = Difference("their bug", "degla", "IGC and TGC assume unlike orders of th
 SYCL = Difference("rounding", "sycl", "the authors add 1e-15 under its square roots")
 
 DIFFERENCES = {
+    "amcl": Difference("the paper, not the code", "amcl", "The published code has no negatives"),
     "barlow-twins": Difference(
         "rounding", "barlow-twins", "authors' batch norm adds 1e-5 to the variance"
     ),
