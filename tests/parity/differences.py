@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from parity.addresses import BM25, Matryoshka, knn_labels, order_refined
+from parity.addresses import BM25, Matryoshka, Routed, knn_labels, order_refined
 
 Kind = Literal[
     "their bug", "rounding", "convention", "another objective", "the paper, not the code"
@@ -84,6 +84,11 @@ DIFFERENCES = {
     "matryoshka-st": Difference("convention", Matryoshka, "sentence-transformers sums over k"),
     "metrix-multi-similarity": Difference(
         "their bug", "metrix", "In the authors' code mixed negatives never count"
+    ),
+    "moe-sentence-similarity-dot": Difference(
+        "another objective",
+        Routed,
+        "the authors' scripts contrast dot products, at temperature 1",
     ),
     "n-pair-pml-cosine": Difference(
         "another objective", "n-pair", "pytorch-metric-learning normalises the vectors"
