@@ -23,7 +23,7 @@ from dipole.evaluation.tasks.retrieval import evaluate_run
 from dipole.kernels.sinkhorn import sinkhorn
 from dipole.kernels.sorting_network import odd_even_sort
 from dipole.lexical.bm25 import BM25
-from dipole.objectives import LogitAdjusted, SwAV
+from dipole.objectives import AMCL, Hydra, LogitAdjusted, SwAV
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import objective_class
 from dipole.objectives.dimensions.matryoshka import Matryoshka
@@ -34,6 +34,8 @@ from dipole.objectives.pairs.siamese import Siamese
 from dipole.objectives.views.multi_view import EveryPair
 from dipole.sampling.choosing import allowed
 from dipole.sampling.filters import Filters
+from dipole.systems.text.moe_sentence_similarity import _ROUTES, Routed
+from dipole.systems.vision_language.zerovl import CoinMixup
 from dipole.training.build import build_objective
 from dipole.training.config import make_config
 from dipole.training.parts import Queue, Setup, Teacher
@@ -122,6 +124,68 @@ def metric(run: dict[str, Any], qrels: dict[str, Any], *, name: str) -> float:
     return evaluate_run(run, qrels).value(name)
 
 
+def amcl_of_positives(**inputs: Tensor) -> Tensor:
+    """What AMCL's positives cost: the sum over heads of the mean over pairs."""
+    objective = AMCL(heads=3, dim=4).double()
+    phi = inputs.pop("phi.weight")
+    costs = functional_call(_Costs(objective), {"objective.phi.weight": phi}, kwargs=inputs)
+    assert isinstance(costs, Tensor)
+    return costs
+
+
+class _Costs(nn.Module):
+    """A module of the method, so that phi can be an input."""
+
+    def __init__(self, objective: AMCL) -> None:
+        super().__init__()
+        self.objective = objective
+
+    def forward(self, anchor: Tensor, positive: Tensor) -> Tensor:
+        views = [F.normalize(x.unflatten(1, (3, 4)), dim=2).unbind(1) for x in (anchor, positive)]
+        return torch.stack([self.objective.cost(*z).mean() for z in zip(*views, strict=True)]).sum()
+
+
+def coin_mixed(side: str) -> Callable[..., Any]:
+    """The loss of ZeroVL's recipe where `side` is mixed with its flip by a given share."""
+
+    def call(anchor: Tensor, positive: Tensor, share: float) -> Any:
+        part = CoinMixup()
+        part.mixed, part.own = {side: share}, share
+        ((_, objective),) = of_recipe("zerovl").built()
+        return objective(**objective.pick(part.before({"anchor": anchor, "positive": positive})))
+
+    return call
+
+
+def gated(z: Tensor, logits: Tensor, labels: Tensor, behind: Tensor) -> Any:
+    """Hydra of one view of images and the same images in another order, the gates given."""
+    objective = Hydra(dim=z.shape[1], temperature=0.1).double()
+    objective.gate = _GivenGate(logits)
+    return objective(z, z[behind], labels, labels[behind])
+
+
+class _GivenGate(nn.Module):
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__()
+        self.log_gate = [F.logsigmoid(logits)]
+
+    def forward(self, labels: Tensor, positive_labels: Tensor) -> Tensor:
+        return self.log_gate[0]
+
+
+def routed(x: Tensor, weights: Tensor, routes: Tensor) -> Tensor:
+    """The sum of squares of what experts, linear maps, make of texts (n, tokens, d)."""
+    block = Routed(nn.Linear(x.shape[2], weights.shape[1], bias=False), len(weights)).double()
+    state = {f"experts.{i}.weight": weight for i, weight in enumerate(weights)}
+    token = _ROUTES.set(routes)
+    try:
+        made = functional_call(block, state, args=(x,))
+    finally:
+        _ROUTES.reset(token)
+    assert isinstance(made, Tensor)
+    return made.square().sum()
+
+
 def dse(logits: Tensor, **given: Tensor) -> Tensor:
     """DSE of logits that some head gave."""
     return DSE(outputs=logits.shape[1], distil=0.5).of_logits(logits, **given)
@@ -166,6 +230,9 @@ def queued(keys: Tensor, *, size: int) -> Tensor:
 
 ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
     "align-uniform-alpha1-t3": loss("align-uniform", alpha=1.0, t=3.0),
+    "amcl-positive": amcl_of_positives,
+    "amcl": given("phi.weight", objective=AMCL(heads=3, dim=4)),
+    "b3": of_recipe("b3"),
     "barlow-twins": loss("barlow-twins", redundancy=0.0051),
     "binomial-deviance": loss("binomial-deviance", beta=40.0),
     "bm25-rank-bm25": numpy(lambda corpus, query: BM25(corpus, k1=1.5, b=0.75).scores(query)),
@@ -238,6 +305,7 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
         **inputs, rows=torch.arange(6), negative_rows=torch.arange(6)
     ),
     "gte-st": loss("gte", temperature=0.01),
+    "hydra": gated,
     "infonce-st": loss("infonce", temperature=0.05, symmetric=False),
     "infonce-symmetric-st": loss("infonce", temperature=0.05),
     "isogclr-modalities": 2
@@ -280,6 +348,9 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
     "moco-momentum": partial(averaged, decay=0.9),
     "moco-queue": partial(queued, size=6),
     "moco": loss("queue-infonce", temperature=0.2),
+    "moe-sentence-similarity-dot": loss("infonce", temperature=1.0),
+    "moe-sentence-similarity-routing": routed,
+    "moe-sentence-similarity": loss("infonce", temperature=1.0),
     "mv-every-pair-ntxent": wrapped(EveryPair, loss("ntxent", temperature=0.1)),
     "mv-infonce": loss("mv-infonce", temperature=0.2),
     "n-pair-pml-cosine": loss("n-pair", l2=0.0),
@@ -291,6 +362,8 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
     "rank-n-contrast-continuous": loss("rank-n-contrast", temperature=2.0),
     "rank-n-contrast-ties": loss("rank-n-contrast", temperature=2.0),
     "ranking-sentence-gen-order": partial(order_refined, omega=0.5),
+    "ro-vit-gamma1": loss("focal-sigmoid", gamma=1.0),
+    "ro-vit-gamma2": loss("focal-sigmoid", gamma=2.0),
     "sct": loss("sct"),
     "siamese-lightly": without_predictor,
     "siglip-big-vision": loss("siglip"),
@@ -341,4 +414,6 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
     "w-mse": loss("w-mse"),
     "whitenedcse-epsilon": loss("whitenedcse", groups=3).evaluating(),
     "whitenedcse": loss("whitenedcse", groups=3, epsilon=0.0).evaluating(),
+    "zerovl-image": coin_mixed("anchor"),
+    "zerovl-text": coin_mixed("positive"),
 }

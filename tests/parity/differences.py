@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from parity.addresses import BM25, Matryoshka, knn_labels, order_refined
+from parity.addresses import BM25, Matryoshka, Routed, knn_labels, order_refined
 
 Kind = Literal[
     "their bug", "rounding", "convention", "another objective", "the paper, not the code"
@@ -28,6 +28,7 @@ DEGLA = Difference("their bug", "degla", "IGC and TGC assume unlike orders of th
 SYCL = Difference("rounding", "sycl", "the authors add 1e-15 under its square roots")
 
 DIFFERENCES = {
+    "amcl": Difference("the paper, not the code", "amcl", "The published code has no negatives"),
     "barlow-twins": Difference(
         "rounding", "barlow-twins", "authors' batch norm adds 1e-5 to the variance"
     ),
@@ -83,6 +84,11 @@ DIFFERENCES = {
     "matryoshka-st": Difference("convention", Matryoshka, "sentence-transformers sums over k"),
     "metrix-multi-similarity": Difference(
         "their bug", "metrix", "In the authors' code mixed negatives never count"
+    ),
+    "moe-sentence-similarity-dot": Difference(
+        "another objective",
+        Routed,
+        "the authors' scripts contrast dot products, at temperature 1",
     ),
     "n-pair-pml-cosine": Difference(
         "another objective", "n-pair", "pytorch-metric-learning normalises the vectors"

@@ -106,7 +106,7 @@ PLAIN = {"objective": "infonce", "objective_options": GONE}
 BESIDE = {
     "amcl": [
         {"parts/0/Heads/count": 1, "objective_options/heads": 1},
-        {"objective_options/regulariser": 0.0},
+        {"objective_options/beta": 0.0},
         {"objective_options/highest": 0.21},
     ],
     "cacr": [

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from dipole.declared import Count
 from dipole.errors import InputError
-from dipole.kernels import Modifier, different, lse, own, pairs
+from dipole.kernels import Modifier, count, different, lse, pairs, same, total
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.maths import log_add, one_against, reduce, unit
+from dipole.objectives.maths import everywhere, one_against, reduce, unit
 from dipole.objectives.sets.gml import check_classes
 
 
@@ -23,13 +23,15 @@ from dipole.objectives.sets.gml import check_classes
     related=("infonce", "supcon"),
 )
 class Hydra(Objective):
-    """With the gate g_i in (0, 1)^d of pair i's two classes, * by dimension, and z any vector,
+    """With the gate g_i in (0, 1)^d of pair i's two classes, * by dimension,
 
-        s_i(z) = cos(g_i * a_i, g_i * z) / temperature
-        L_i    = log( exp s_i(p_i) + sum_{z in N(i)} exp s_i(z) ) - s_i(p_i),
+        s_ij = cos(g_i * a_i, g_i * p_j) / temperature
+        L_i  = sum_{j in P(i)} ( log( exp s_ij + sum_{k in N(i)} exp s_ik ) - s_ij ) / mean |P|,
 
-    N(i) all anchors and positives of the batch whose class is neither of pair i's. The gated
-    cosine is (g_i^2 a_i) . z over the root of g_i^2 . z^2: two matrix products on a tile.
+    P(i) the batch's positives of the class that i's own positive has, N(i) those whose class is
+    neither of pair i's: so the mean is over all pairs of an anchor and one of P(i), as in the
+    authors' code (there a_i and p_j are the same vectors). The gated cosine is (g_i^2 a_i) . z over
+    the root of g_i^2 . z^2: two matrix products on a tile.
     Shapes: anchor, positive (n, d); labels, positive_labels (n,), their classes.
 
     The gate is learnt; `gated=False` is the control, without any. Gates can die:
@@ -75,13 +77,14 @@ class Hydra(Objective):
             length = square @ z.T
             return score * length.masked_fill(length == 0, 1).rsqrt()
 
-        rest: list[Tensor] = []
-        for z, classes in ((a, labels), (p, positive_labels)):
-            mod = Modifier(gated, row=square, column=z.square())
-            mask = [different(labels, classes), different(positive_labels, classes)]
-            rest += pairs(row, z, temperature=t, row=[lse(mod=mod, mask=mask)]).row
-        hit = own(unit(a * gate), unit(p * gate), temperature=t)
-        return reduce(one_against(hit, log_add(*rest)), self.reduction)
+        cosine = Modifier(gated, row=square, column=p.square())
+        ours = same(positive_labels)
+        far = [different(labels, positive_labels), different(positive_labels)]
+        asked = [lse(mod=cosine, mask=far), count(ours)]
+        rest, size = pairs(row, p, temperature=t, row=asked).row
+        miss = Modifier(lambda score, rest: one_against(score, rest), row=rest)
+        (missed,) = pairs(row, p, temperature=t, row=[total([cosine, miss], mask=ours)]).row
+        return reduce(missed / everywhere(size).mean(), self.reduction)
 
 
 class Gate(nn.Module):

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
-from dipole.declared import Count, Positive
+from dipole.declared import Count, NotNegative
 from dipole.errors import InputError
-from dipole.kernels import Modifier, count, lse, pairs, total
+from dipole.kernels import maximum, pairs
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
-from dipole.objectives.maths import log_add, mean, one_against, others, reduce, unit
+from dipole.objectives.maths import mean, others, reduce, unit
+from dipole.objectives.whole_batch import whole_batch
 
 
 @register(
     "amcl",
     paper="Wang et al. 2023, Adaptive Multi-head Contrastive Learning, arXiv 2310.05615",
     system="amcl",
-    form="softmax, several heads, temperature per pair",
+    form="positive against the hardest negative, several heads, temperature per pair",
     related=("ntxent", "macl", "isogclr"),
 )
 class AMCL(Objective):
-    """With z_i^c the unit vector of head c and view i, of 2n views, p(i) the other view,
+    """With z_i^c the unit vector of head c and view i, of 2n views, p(i) the other view and h(i, c)
+    the hardest negative, the view of another example whose cosine with z_i^c is the largest,
 
-        tau_ij^c = lowest + (highest - lowest) sigmoid(phi(z_i^c) . phi(z_j^c) + bias)
-        s_ij^c   = cos(z_i^c, z_j^c) / tau_ij^c
-        L_i      = sum_c ( log sum_{j != i} exp s_ij^c - s_ip(i)^c )
-                   + regulariser mean_c mean_{j != i} ( log(tau_ij^c) / 2 + beta / tau_ij^c ).
+        tau_ij^c  = lowest + (highest - lowest) sigmoid(phi(z_i^c) . phi(z_j^c))
+        cost_ij^c = -cos(z_i^c, z_j^c) / tau_ij^c + beta (d / 2 log tau_ij^c + 1 / tau_ij^c)
+        L_i       = sum_c ( cost_ip(i)^c - cost_ih(i,c)^c ),
 
-    phi, a linear map shared by the heads, and the bias are learnt; `seed` draws the first weights
-    of phi, so that every process starts with the same, and the temperatures start at about `start`.
-    The regulariser is least at tau = 2 beta. Every temperature is computed in the tiles.
+    d = `dim`: equation (2.1) on the authors' page, in which the regulariser of a negative's
+    temperature is taken off. phi, a linear map shared by the heads, is learnt; `seed` draws its
+    first weights, so that every process starts with the same. The published code has no negatives:
+    a positive of score s costs log(1 + exp(-2 s)), every score is divided by the temperatures of
+    all rows, and its dim is the number of rows. `lowest`, `highest` and `beta` are that code's.
+    A row without negatives has the cost of its positive.
     Returns the mean over the 2n views (`none`: n rows, each the mean of an example's two views).
     Shapes: anchor, positive (n, heads dim), the heads' vectors side by side; ids (n,): examples
     with equal ids are never negatives of each other.
@@ -45,24 +47,20 @@ class AMCL(Objective):
 
     heads: Count = 3
     dim: Count = 128
-    lowest: float = 0.05
+    lowest: float = 1e-5
     highest: float = 2.0
-    start: float = 0.2
-    regulariser: float = 0.1
-    beta: Positive = 0.1
+    beta: NotNegative = 0.1
     seed: int = 0
 
     def make(self) -> None:
-        if not 0 < self.lowest < self.start < self.highest:
+        if not 0 < self.lowest < self.highest:
             raise InputError(
-                f"start: found {self.start!r} with lowest={self.lowest!r} and "
-                f"highest={self.highest!r}, expected 0 < lowest < start < highest"
+                f"lowest: found {self.lowest!r} with highest={self.highest!r}, "
+                "expected 0 < lowest < highest"
             )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             self.phi = nn.Linear(self.dim, self.dim, bias=False)
-        share = (self.start - self.lowest) / (self.highest - self.lowest)
-        self.bias = nn.Parameter(torch.tensor(math.log(share / (1 - share))))
 
     def forward(self, anchor: Tensor, positive: Tensor, ids: Tensor | None = None) -> Tensor:
         width = self.heads * self.dim
@@ -77,34 +75,28 @@ class AMCL(Objective):
         ]
         rows = [torch.zeros_like(sides[0][0][:, 0]) for _ in sides]
         for views in zip(*sides, strict=True):
-            maps = [self.phi(z) for z in views]
-            own_tau = self._tau((maps[0] * maps[1]).sum(1), self.bias)
-            hit = (views[0] * views[1]).sum(1) / own_tau
-            for i, j in ((0, 1), (1, 0)):
-                far = [self._meet(views[i], views[k], maps[i], maps[k], ids) for k in (i, j)]
-                log_z, costs, size = (torch.stack(part) for part in zip(*far, strict=True))
-                spent = (self._cost(own_tau) + costs.sum(0)) / (1 + size.sum(0))
-                loss = one_against(hit, log_add(*log_z))
-                rows[i] = rows[i] + loss + self.regulariser / self.heads * spent
+            near = self.cost(*views)
+            every = torch.cat([whole_batch(z) for z in views])
+            for i, z in enumerate(views):
+                hardest = _hardest(z, views, ids)
+                some = hardest >= 0
+                far = self.cost(z, every[hardest.clamp(min=0)])
+                rows[i] = rows[i] + near - torch.where(some, far, 0)
         return mean([reduce(row, self.reduction) for row in rows])
 
-    def _tau(self, dots: Tensor, bias: Tensor) -> Tensor:
-        return self.lowest + (self.highest - self.lowest) * torch.sigmoid(dots + bias)
+    def cost(self, x: Tensor, y: Tensor) -> Tensor:
+        """The cost of pairs of unit vectors (n, dim), row by row."""
+        reach = torch.sigmoid((self.phi(x) * self.phi(y)).sum(1))
+        tau = self.lowest + (self.highest - self.lowest) * reach
+        return (self.beta - (x * y).sum(1)) / tau + self.beta * self.dim / 2 * tau.log()
 
-    def _cost(self, tau: Tensor) -> Tensor:
-        return tau.log() / 2 + self.beta / tau
 
-    def _meet(
-        self, x: Tensor, y: Tensor, f: Tensor, g: Tensor, ids: Tensor | None
-    ) -> tuple[Tensor, ...]:
-        """Over the negatives of x's rows in y: log-sum-exp, sum of the costs, how many."""
-
-        def cooled(score: Tensor, f: Tensor, g: Tensor, bias: Tensor) -> Tensor:
-            return score / self._tau(f @ g.T, bias)
-
-        def costs(_: Tensor, f: Tensor, g: Tensor, bias: Tensor) -> Tensor:
-            return self._cost(self._tau(f @ g.T, bias))
-
-        mask = others(ids)
-        score, cost = (Modifier(of, row=f, column=g, shared=self.bias) for of in (cooled, costs))
-        return pairs(x, y, row=[lse(mod=score, mask=mask), total(cost, mask=mask), count(mask)]).row
+def _hardest(z: Tensor, views: tuple[Tensor, ...], ids: Tensor | None) -> Tensor:
+    """The place of every row's hardest negative among all views of all processes, -1: none."""
+    found = [pairs(z.detach(), y.detach(), row=[maximum(mask=others(ids))]) for y in views]
+    scores = torch.stack([stats.row[0] for stats in found])
+    places = [stats.row_index[0] for stats in found]
+    size = len(whole_batch(z.detach()))
+    first, second = (place for place in places if place is not None)
+    turned = torch.where(second >= 0, second + size, second)
+    return torch.where(scores[1] > scores[0], turned, first)

@@ -32,9 +32,11 @@ class SPARC(Objective):
 
     The fine part has no negatives from other pairs: memory O(n (T P + T^2)), and nothing is
     gathered. Gradients flow through a. A token that likes all patches alike groups all of them
-    equally. One temperature for both parts, learnt unless `learn_temperature=False`, and their
-    weights 0.5 and 1: the published text leaves both open. Padding takes no part. With `token_ids`
-    a word repeated in a caption is none of its own negatives.
+    equally. One temperature for both parts, learnt unless `learn_temperature=False`. `coarse` is the
+    paper's, `fine` one of the four that it tries, 0.5, 1, 5 and 10. Means over the words are a
+    caption's own, as in its equation (6); its pseudo-code takes one over the words of all captions.
+    Padding takes no part. With `token_ids` a word repeated in a caption is none of its own
+    negatives.
     Shapes: anchor (n, P, d), patches; positive (n, T, d), tokens; masks (n, P) and (n, T), False
     for padding, at least one each; ids (n,): equal ids never meet in the coarse part; token_ids
     (n, T), integers that name the words.

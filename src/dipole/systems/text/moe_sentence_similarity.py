@@ -7,7 +7,9 @@
 
 A text begins with its domain in brackets, in training and later: `encode(["[law] Who signs?"])`.
 Batches are of one domain, each domain with an equal share of them (`share`). The paper's pairs are
-papers that are cited together.
+papers that are cited together. Vectors are compared by their cosines at temperature 0.05 here;
+the authors' scripts contrast dot products, at temperature 1, of what two linear maps make of the
+mean, and take the candidate most like a row within its own side for its positive.
 """
 
 from __future__ import annotations
@@ -73,7 +75,8 @@ class DomainExperts(TransformerText):
 
     base: a folder or hub id. domains: their names; a text begins with one in brackets. layers: how
     many of the last layers have experts, 0 for all (the paper: one keeps most of the gain). tokens:
-    whether a domain is also a token behind the first one, which the transformer sees.
+    whether a domain is also a token behind the first one, which the transformer sees
+    (in the authors' code it stands in the place of the first, and begins as a copy of it).
     """
 
     def __init__(

@@ -17,7 +17,8 @@ class AnyPairs(Part):
     with its class as `positive_labels`.
 
     Who stands behind whom is drawn by the sampler, so of C even classes (C - 1) / C of the pairs
-    are of two. The paper draws pairs of classes; how often two of one class is our reading.
+    are of two, as in the authors' code, which permutes the classes of a batch. Positives there are
+    all images of the class drawn, of the one view that it has.
     """
 
     takes = ("positive", "labels", "rows")
@@ -59,11 +60,9 @@ SYSTEM = System(
         looks=(5, 10),
         notes=(
             "Nine in ten pairs are of two classes. Without a gate the same pairs ask all classes to"
-            " be alike in all dimensions."
-        ),
-        lesson=(
-            "With positives of any two classes a gate on the dimensions gains a point; without it"
-            " nothing is learnt beyond an untrained tower, and with it little."
+            " be alike in all dimensions. The network of the gate is smaller than the authors' and"
+            " has no batch normalisation; their classifier on the side, which the encoder does not"
+            " feel, is left out."
         ),
     ),
 )

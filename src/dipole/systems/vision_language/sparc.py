@@ -38,8 +38,8 @@ SYSTEM = System(
         "Bica et al. 2024, Improving fine-grained understanding in image-text pre-training, "
         "arXiv 2401.09865"
     ),
-    # The image is the anchor: its patches are grouped for the words of the positive. Weights of the
-    # two parts as the objective has them; the paper leaves them open.
+    # The image is the anchor: its patches are grouped for the words of the positive. Of the
+    # weights the first is the paper's, the second one of the four that it tries.
     recipe=Recipe(
         wants=["image-text"],
         encoder="towers",

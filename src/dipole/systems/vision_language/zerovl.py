@@ -69,10 +69,10 @@ class CoinMixup(Part):
         x_i <- lam x_i + (1 - lam) x_{n-1-i},  lam ~ Beta(concentration, concentration)
         relation_ij = lam [j = i] + (1 - lam) [j = n-1-i].
 
-    Images are mixed as pixels before their tower, texts as the vectors their tower gives (the paper
-    mixes features before the projection; our reading). Of two sides of images the second is mixed
-    as vectors. `both` mixes both sides, each by a share of its own, and their targets are the
-    overlap. The batch is that of all processes.
+    Images are mixed as pixels before their tower, texts as the vectors their tower gives, as the
+    authors' code does before it makes unit vectors of them. Of two sides of images the second is
+    mixed as vectors. `both` mixes both sides, each by a share of its own, and their targets are the
+    overlap. The batch is that of all processes (in the authors' code a chunk of one process).
     """
 
     takes = ("anchor", "positive")
