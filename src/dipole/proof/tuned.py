@@ -16,7 +16,7 @@ from dipole.training.recipe import LENGTH, over
 
 # Seeds of the search, none of which is judged.
 SEEDS = (1000, 1001)
-# Share of the training rows that the search measures on, where there are no folds.
+# Share of the training rows that the search measures on, where there is nothing else for it.
 HELD_OUT = "0.2"
 
 
@@ -31,11 +31,13 @@ def tuned_arms(
     """The arms with the best of `claim.tuned` for each, and what was chosen.
 
     Every arm tries the same values (or as many of its own), at two seeds that are not judged: on
-    the fold that is there to tune on, or on a fifth of the training rows that is held out. The
-    bench's metric decides.
+    the rows that the claim names, on the fold that is there to tune on, or on a fifth of the
+    training rows that is held out. The bench's metric decides.
     """
     where = bench(claim.bench)
-    apart: dict[str, Any] = {"fold": where.folds} if where.folds else {"test": HELD_OUT}
+    apart: dict[str, Any] = {"test": claim.tuned_on or HELD_OUT}
+    if where.folds and not claim.tuned_on:
+        apart = {"fold": where.folds}
     cells, of = [], []
     for arm, grid in claim.grids().items():
         for values in grid:
