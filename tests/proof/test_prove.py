@@ -16,6 +16,7 @@ from dipole.studies.running import FAILED, Row, run_study
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
 from support.faults import every_death
+from support.studies import SMALL
 
 CALLS = []
 HERE = "support.studies"
@@ -171,8 +172,17 @@ def test_delta_is_the_benchs_for_its_metric_alone():
     assert delta_of(CLAIM) is None
 
 
-@pytest.mark.parametrize(("name", "fold", "test"), [("SMALL", None, "0.2"), ("FOLDED", 5, None)])
-def test_settings_are_tuned_on_rows_that_judge_nothing(name, fold, test, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "own", "fold", "test"),
+    [
+        ("SMALL", {}, None, "0.2"),
+        ("FOLDED", {}, 5, None),
+        ("SMALL", {"tuned_on": SMALL.data}, None, SMALL.data),
+    ],
+)
+def test_settings_are_tuned_on_rows_that_judge_nothing(
+    name, own, fold, test, tmp_path, monkeypatch
+):
     seen = []
 
     def watched(cells, *more, **how):
@@ -180,7 +190,7 @@ def test_settings_are_tuned_on_rows_that_judge_nothing(name, fold, test, tmp_pat
         return run_study(cells, *more, **how)
 
     monkeypatch.setattr(tuned, "run_study", watched)
-    claim = trained(name, tuned={"temperature": [0.05, 5.0]})
+    claim = trained(name, tuned={"temperature": [0.05, 5.0]}, **own)
     arms, chosen = tuned.tuned_arms(claim, arms_of(system(claim)), tmp_path, jobs=0)
     assert {(cell.fold, cell.test) for cell in seen} == {(fold, test)}
     judged = cells_of(claim, arms, 5)

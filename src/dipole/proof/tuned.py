@@ -17,7 +17,7 @@ from dipole.training.recipe import LENGTH, over
 
 # Seeds of the search, none of which is judged.
 SEEDS = (1000, 1001)
-# Share of the training rows that the search measures on, where there are no folds.
+# Share of the training rows that the search measures on, where there is nothing else for it.
 HELD_OUT = "0.2"
 
 
@@ -32,8 +32,8 @@ def tuned_arms(
     """The arms with the best of `claim.tuned` for each, and what was chosen.
 
     Every arm tries the same values (or as many of its own), at two seeds that are not judged: on
-    the fold that is there to tune on, or on a fifth of the training rows that is held out. The
-    bench's metric decides.
+    the rows that the claim names, on the fold that is there to tune on, or on a fifth of the
+    training rows that is held out. The bench's metric decides.
     """
     where = bench(claim.bench)
     cells, of = [], []
@@ -41,8 +41,9 @@ def tuned_arms(
         for values in grid:
             for seed in SEEDS:
                 tried = over(arms[arm], values)
-                in_folds = where.folds and takes_fold(tried["data"])
-                apart: dict[str, Any] = {"fold": where.folds} if in_folds else {"test": HELD_OUT}
+                apart: dict[str, Any] = {"test": claim.tuned_on or HELD_OUT}
+                if where.folds and not claim.tuned_on and takes_fold(tried["data"]):
+                    apart = {"fold": where.folds}
                 budget = {name: tried.pop(name) for name in LENGTH if name in tried}
                 cells.append(Cell(arm, seed, tried, where.measures, budget, **apart))
                 of.append((arm, values))

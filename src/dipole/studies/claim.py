@@ -116,6 +116,8 @@ class Claim:
         tuned: setting -> values; every arm takes the one that is best on rows that no arm is judged
             by. Where arms have nothing in common to tune, arm -> (setting -> values), as many for
             each; an arm that is not named stays as it is, and the primary needs none of these.
+        tuned_on: the data of that search, as `settings["data"]`; a fold that is there for it, or a
+            fifth of the training rows, if none are given.
         measures: what is measured of each arm beside what the bench measures.
         experiment: (seed, quick) -> {name: number or (items,) array}, for what is no training of
             this kind: an identity, a toy whose truth is known. Its names are arms, their metric is
@@ -138,6 +140,7 @@ class Claim:
     settings: Mapping[str, Any] = field(default_factory=dict)
     regime: str = ""
     tuned: Mapping[str, Sequence[Any] | Mapping[str, Sequence[Any]]] = field(default_factory=dict)
+    tuned_on: str = ""
     measures: Sequence[str] = ()
     experiment: Callable[[int, bool], Mapping[str, float | np.ndarray]] | None = None
     derive: Callable[[Outcome], Mapping[str, np.ndarray]] | None = None

