@@ -11,6 +11,7 @@ import dipole
 from dipole.cli.benches import app as benches
 from dipole.cli.compare import compare
 from dipole.cli.demo import demo
+from dipole.cli.distill import distill
 from dipole.cli.encode import encode
 from dipole.cli.evaluate import evaluate
 from dipole.cli.export import export
@@ -36,7 +37,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    demo, mine, merge, train, tune, evaluate, encode, index, search, export, push, compare, prove
+    demo, mine, merge, distill, train, tune, evaluate, encode, index, search, export, push, compare,
+    prove,
 ):  # fmt: skip
     app.command(cls=Command)(command)
 app.add_typer(systems, name="systems")

@@ -14,6 +14,7 @@ from dipole.lookup import is_place
 from dipole.training.kinds import KINDS, check_kind, numbers_of
 
 if TYPE_CHECKING:
+    from dipole.data import Ranked, Triplets
     from dipole.training.config import Config
 
 # Settings that name a column.
@@ -138,7 +139,8 @@ def _load(config: Config, source: Any, split: str, inputs: Mapping[str, bool]) -
                 raise
     if only == "graded" or (only is None and (config.score is not None or inputs.get("scores"))):
         return load_scored(source, **scored)
-    if only is None and "lists" in config.by_kind and config.positive is None:
+    takes_any = "logits" in inputs and config.negative is None
+    if only is None and config.positive is None and ("lists" in config.by_kind or takes_any):
         with suppress(ColumnsError):
             return load_ranked(source, query=config.anchor, **rows)
     try:
@@ -198,7 +200,7 @@ def check_columns(config: Config, inputs: Mapping[str, bool]) -> None:
             f"score: {config.objective} takes no scores; expected an objective that does, "
             f"{objectives_taking('scores')}, or no --score"
         )
-    if config.negative and not {"negative", "candidates"} & inputs.keys():
+    if config.negative and not {"negative", "candidates", "logits"} & inputs.keys():
         raise InputError(
             f"negative: {config.objective} takes no hard negatives; expected an objective that "
             f"does, {objectives_taking('negative')}, or no --negative"
@@ -229,6 +231,7 @@ def check_examples(config: Config, inputs: Mapping[str, bool], examples: Example
     needed = {name for name, must in inputs.items() if must}
     given = given_by_parts(config)
     teaches = bool(given & {"teacher_scores", "teacher_anchor"})
+    are_lists = "logits" in inputs and "negatives" in fields  # `own_lists` makes them
     missing = ""
     if "scores" in needed and "score" not in fields and "scores" not in given:
         missing = "scores; expected graded pairs (--score COLUMN)"
@@ -236,7 +239,7 @@ def check_examples(config: Config, inputs: Mapping[str, bool], examples: Example
         missing = "classes; expected labelled inputs (--label COLUMN)"
     elif "numbers" in needed and not is_numbered(examples):
         missing = "labels that are numbers (--label COLUMN)"
-    elif "relevance" in needed and "relevance" not in {*fields, *given}:
+    elif "relevance" in needed and not are_lists and "relevance" not in {*fields, *given}:
         missing = (
             "the relevance of candidates; expected lists (columns query, candidates and relevance, "
             "or query, pos and neg)"
@@ -249,6 +252,11 @@ def check_examples(config: Config, inputs: Mapping[str, bool], examples: Example
         )
     elif "negative" in needed and "negatives" not in fields:
         missing = "hard negatives; expected triplets (--negative COLUMN)"
+    elif "logits" in needed and not {"negatives", "candidates", "score"} & {*fields}:
+        missing = (
+            "others beside each positive, or scores; expected triplets (--negative COLUMN, "
+            "dipole mine), lists, or graded pairs (--score COLUMN)"
+        )
     if isinstance(examples, Bundles) and "views" not in inputs and len(fields) > 2:
         raise InputError(
             f"data: found {found}, {len(fields)} that belong together, and {config.objective} "
@@ -270,20 +278,21 @@ def is_numbered(examples: Examples) -> bool:
 
 def unused(inputs: Mapping[str, bool], examples: Examples) -> str:
     """What the data have and the objective leaves out, though nobody named it; "" for nothing."""
-    if "negatives" in examples.FIELDS and not {"negative", "candidates"} & inputs.keys():
+    takes = {"negative", "candidates", "logits"} & inputs.keys()
+    if "negatives" in examples.FIELDS and not takes:
         return "the objective takes no hard negatives: those of the data are not used"
     return ""
 
 
-def objectives_taking(name: str) -> str:
-    """The objectives that take this input and otherwise what every training has."""
+def objectives_taking(name: str, *more: str) -> str:
+    """The objectives that take this input and otherwise what every training has, or `more`."""
     from dipole.objectives.contract.base import forward_inputs
     from dipole.objectives.contract.registry import OBJECTIVES, objective_class
 
     found = []
     for objective in OBJECTIVES:
         inputs = forward_inputs(objective_class(objective).forward)
-        if name in inputs and {n for n, must in inputs.items() if must} <= _ALWAYS | {name}:
+        if name in inputs and {n for n, must in inputs.items() if must} <= _ALWAYS | {name, *more}:
             found.append(objective)
     return ", ".join(found)
 
@@ -305,13 +314,20 @@ def wants_lists(inputs: Mapping[str, bool]) -> bool:
 
 
 def own_lists(config: Config, inputs: Mapping[str, bool], examples: Examples) -> Examples:
-    """Triplets as lists, the positive and then its negatives, where a teacher that reads pairs
-    scores lists: once each, and not a whole batch for every anchor."""
-    from dipole.data import Ranked, Triplets
+    """Triplets as lists, the positive and then its negatives: where a teacher that reads pairs
+    scores lists, once each and not a whole batch for every anchor; and for objectives of logits."""
+    from dipole.data import Triplets
 
     teaches = "teacher_columns" in given_by_parts(config) and wants_lists(inputs)
-    if not teaches or not isinstance(examples, Triplets):
+    if not isinstance(examples, Triplets) or not (teaches or "logits" in inputs):
         return examples
+    return as_lists(examples)
+
+
+def as_lists(examples: Triplets) -> Ranked:
+    """Triplets as lists, the positive first, of relevance 1 and 0."""
+    from dipole.data import Ranked
+
     rows = examples.take(range(len(examples)))
     lists = [[p, *n] for p, n in zip(rows["positive"], rows["negatives"], strict=True)]
     worth = [[1.0, *[0.0] * (len(row) - 1)] for row in lists]
