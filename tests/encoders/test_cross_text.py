@@ -1,4 +1,4 @@
-"""A cross-encoder joins texts as its tokenizer does; folders go to and from sentence-transformers."""
+"""A cross-encoder joins texts as its tokenizer does; sentence-transformers reads its folders."""
 
 import numpy as np
 import pytest
@@ -14,24 +14,9 @@ from dipole.encoders.transformer_text import TransformerText
 from dipole.errors import InputError
 
 WORDS = [
-    "open",
-    "a",
-    "file",
-    "and",
-    "read",
-    "it",
-    "line",
-    "by",
-    "line",
-    "then",
-    "sort",
-    "the",
-    "list",
-    "of",
-    "numbers",
-    "in",
-    "place",
-]
+    "open", "a", "file", "and", "read", "it", "line", "by", "line", "then", "sort", "the", "list",
+    "of", "numbers", "in", "place",
+]  # fmt: skip
 
 
 def texts(seed, count=40, longest=90):
@@ -192,6 +177,15 @@ def test_what_is_refused(theirs, tiny, tmp_path):
     )
     with pytest.raises(InputError, match="a prompt is put before the first text"):
         CrossText.load(tmp_path)
+
+
+def test_its_card_says_how_to_use_it(theirs):
+    from dipole.cli.card import model_card
+
+    card = model_card(str(theirs), CrossText.load(theirs), "me/judge", theirs=False)
+    assert 'CrossEncoder("me/judge").predict' in card
+    assert "pipeline_tag: text-ranking" in card
+    assert ".encode(" not in card
 
 
 def lists_of(anchors):

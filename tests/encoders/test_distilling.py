@@ -1,4 +1,4 @@
-"""Token vectors are the teacher's, in its directions and by frequency; other libraries read them."""
+"""Token vectors are the teacher's, by frequency; sentence-transformers reads what is made."""
 
 import numpy as np
 import pytest

@@ -115,8 +115,8 @@ def test_on_the_command_line(tmp_path, monkeypatch, capsys):
     assert code == 0
     encode, named = as_vectors(encoder, data, "reranking")
     wanted = evaluate_reranking(encode, named).value("nDCG@10")
-    (system,) = json.loads(out)["systems"]
-    assert system["measures"]["nDCG@10"]["value"] == pytest.approx(wanted, abs=1e-9)
+    (system,) = json.loads(out)["systems"].values()
+    assert system["metrics"]["nDCG@10"]["value"] == pytest.approx(wanted, abs=1e-9)
     code, _, err = run("--task", "geometry")
     assert code == 2
     assert "Traceback" not in err

@@ -57,6 +57,5 @@ def distill(
     )
     write_folder(out, lambda folder: save_encoder(made, folder))
     say(f"distilled {model} into {out}: {made.tokenizer.size:,} tokens of {made.dim} numbers")
-    say(
-        f"use it: dipole encode {out} ..., dipole train --encoder {out} ..., or SentenceTransformer"
-    )
+    say(f'use it: dipole encode {out} ..., or SentenceTransformer("{out}")')
+    say(f"tune it: dipole train --encoder {out} ...")

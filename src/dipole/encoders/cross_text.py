@@ -119,7 +119,7 @@ class CrossText(Encoder):
         return self._scorer.score(first, second, token_budget=token_budget)
 
     def prepare(self, inputs: Sequence[str], role: Role = "document") -> Features:
-        """Tokens of texts, each by itself and without special ones: `ids` (n, t), `lengths` (n,)."""
+        """Tokens of texts, each by itself, without special ones: `ids` (n, t), `lengths` (n,)."""
         check_texts(inputs, "prepare: inputs")
         rows = self._tokens.encode_batch_fast(list(inputs), add_special_tokens=False)
         lengths = [len(row.ids) for row in rows]

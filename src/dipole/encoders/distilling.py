@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from dipole.data.inputs import batch_of, check_texts, real_number, whole_number
+from dipole.encoders.adapters import AdaptedText
 from dipole.encoders.evaluating import evaluating
 from dipole.encoders.static_text import StaticText
 from dipole.encoders.text_bpe import Pieces
@@ -30,7 +31,7 @@ def distill(
     texts: Sequence[str] | None = None,
     show_progress: bool = False,
 ) -> StaticText:
-    """A `StaticText` whose token vectors are those of a transformer, fewer numbers of each, weighted.
+    """A `StaticText` with a transformer's token vectors, in fewer dimensions and weighted.
 
         v_t = w_t PCA_dim(teacher(t)),    w_t = smoothing / (smoothing + p_t)
 
@@ -55,7 +56,9 @@ def distill(
     Sentence Embeddings, ICLR 2017; of token vectors of a transformer, Tulkens and van Dongen 2024,
     Model2Vec.
     """
-    if not isinstance(teacher, TransformerText):
+    if isinstance(teacher, AdaptedText) and teacher.kind == "lora":
+        teacher = teacher.folded()
+    if type(teacher) is not TransformerText:
         raise InputError(f"distill: found {type(teacher).__name__}; expected a transformer")
     tokenizer = _without_special(teacher.tokenizer)
     size = teacher.backbone_dim

@@ -107,8 +107,8 @@ def _kind(folder: Path) -> str | None:
 
 
 def _is_of_one_output(folder: Path, config: Any) -> bool:
-    """Whether a model for sequence classification is a cross-encoder: it says so, or has one output;
-    of one with classes the transformer is an encoder of single texts."""
+    """Whether a model for sequence classification is a cross-encoder: it says so or has one output.
+    Of one with classes the transformer is an encoder of single texts."""
     path = folder / MODEL_CONFIG
     said = read_json(path) if path.is_file() else {}
     labels = config.get("id2label")

@@ -175,8 +175,8 @@ def _keep_activation(folder: Path, config: Any) -> None:
     said = read_model_config(folder / MODEL_CONFIG)
     if said.get("prompts", {}).get(said.get("default_prompt_name")):
         raise InputError(
-            f"{folder / MODEL_CONFIG}: a prompt is put before the first text, which no cross-encoder "
-            "here does; expected a folder without it"
+            f"{folder / MODEL_CONFIG}: a prompt is put before the first text, which no "
+            "cross-encoder here does; expected a folder without it"
         )
     own = getattr(config, "sentence_transformers", None) or {}
     if said.get("activation_fn") and "activation_fn" not in own:

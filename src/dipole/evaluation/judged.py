@@ -31,7 +31,7 @@ def is_judge(encoder: Any) -> bool:
 def as_vectors(
     judge: Any, data: Any, task: str, show_progress: bool = False
 ) -> tuple[Encode, Ranked | Scored]:
-    """What encodes, and the examples under names that it knows: dot products are the judge's scores.
+    """What encodes, and examples of names that it knows: dot products are the judge's scores.
 
     Of lists these are as they come; of pairs sigmoid(score), which is in the order of the scores
     and a cosine.

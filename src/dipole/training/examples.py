@@ -107,6 +107,7 @@ def _load(config: Config, source: Any, split: str, inputs: Mapping[str, bool]) -
         load_scored,
     )
     from dipole.data.columns import ColumnsError
+    from dipole.data.named import NAMED
 
     only = config.wants[0] if len(config.wants) == 1 else None  # then nothing is found out
     rows: dict[str, Any] = {"split": split, "on_bad_row": config.on_bad_row}
@@ -139,10 +140,16 @@ def _load(config: Config, source: Any, split: str, inputs: Mapping[str, bool]) -
                 raise
     if only == "graded" or (only is None and (config.score is not None or inputs.get("scores"))):
         return load_scored(source, **scored)
-    takes_any = "logits" in inputs and config.negative is None
-    if only is None and config.positive is None and ("lists" in config.by_kind or takes_any):
+    if only is None and "lists" in config.by_kind and config.positive is None:
         with suppress(ColumnsError):
             return load_ranked(source, query=config.anchor, **rows)
+    is_open = only is None and not (config.positive or config.negative)
+    if is_open and "logits" in inputs and not (isinstance(source, str) and source in NAMED):
+        with suppress(ColumnsError):
+            lists = load_ranked(source, query=config.anchor, **rows)
+            # Of columns pos and neg the scores are a teacher's: no grades, without one.
+            if lists.columns or "teacher_scores" in inputs:
+                return lists
     try:
         return load_pairs(
             source,

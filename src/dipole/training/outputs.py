@@ -54,7 +54,7 @@ def check_outputs(asked: Asked, encoder: Encoder, what: str) -> None:
 
 
 def check_pairs(inputs: Mapping[str, bool], encoder: Encoder, what: str) -> None:
-    """Raise InputError where the encoder reads two inputs together and the objective wants vectors."""
+    """Raise InputError where the encoder reads two inputs together, and the objective vectors."""
     from dipole.training.examples import objectives_taking
 
     if encoder.reads_pairs and "logits" not in inputs:

@@ -77,7 +77,8 @@ class Task:
         """The result of this task for one encoder, or for what scores pairs of texts."""
         if is_judge(encoder):
             shown = bool(settings.get("show_progress"))
-            encoder, *data = as_vectors(encoder, data[-1], self.about, shown)  # type: ignore[assignment]
+            encode, named = as_vectors(encoder, data[-1], self.about, shown)
+            return self(encode, named, **settings)
         if callable(self.measure):
             return self.measure(encoder, *data, **settings)
         ours = {str(task.measure): str(task.measure) for task in TASKS.values()}
