@@ -196,6 +196,7 @@ def lists_of(anchors):
 
 
 TRIPLETS = [{"anchor": w, "positive": f"{w} {w}", "negative": ["in", "of numbers"]} for w in WORDS]
+MINED = [{"anchor": f"{w} this", "positive": f"{w} this {n}"} for n, w in enumerate(WORDS)]
 GRADED = [{"first": w, "second": f"{w} in", "score": i / 20} for i, w in enumerate(WORDS)]
 
 
@@ -207,6 +208,8 @@ GRADED = [{"first": w, "second": f"{w} in", "score": i / 20} for i, w in enumera
         ("ranknet", TRIPLETS, {"chunk": 3}),
         ("lambda-loss", lists_of(WORDS), {"validation": lists_of(WORDS[:5])}),
         ("list-softmax", TRIPLETS, {}),
+        ("pair-bce", MINED, {"mine": {"source": "bm25", "negatives": 2}}),
+        ("score-distil", MINED, {"mine": {"source": "bm25", "negatives": 2}}),
         ("plackett-luce", lists_of(WORDS), {}),
         ("score-distil", lists_of(WORDS), {}),
         ("score-distil", TRIPLETS, {"parts": "teacher:model=bm25"}),

@@ -32,7 +32,7 @@ def distill(
 ) -> None:
     """Make a bag of words of a transformer, without training.
 
-    It encodes hundreds of times faster, and less well; dipole train --encoder FOLDER tunes it.
+    It looks vectors of words up and runs no transformer; dipole train --encoder FOLDER tunes it.
 
     Example: dipole distill sentence-transformers/all-MiniLM-L6-v2 --out small --dim 128
     """
@@ -48,13 +48,7 @@ def distill(
         documents = read_corpus(data)
         texts = documents.texts
         say(f"{len(texts):,} texts from {documents.origin}", error=True)
-    made = distilled(
-        teacher,  # type: ignore[arg-type]
-        dim=dim,
-        smoothing=smoothing,
-        texts=texts,
-        show_progress=True,
-    )
+    made = distilled(teacher, dim=dim, smoothing=smoothing, texts=texts, show_progress=True)
     write_folder(out, lambda folder: save_encoder(made, folder))
     say(f"distilled {model} into {out}: {made.tokenizer.size:,} tokens of {made.dim} numbers")
     say(f'use it: dipole encode {out} ..., or SentenceTransformer("{out}")')

@@ -26,7 +26,10 @@ from dipole.encoders.text_limits import cutting
 from dipole.encoders.transformers_io import quiet
 from dipole.errors import InputError
 
-_NOT_A_SETTING = {"_name_or_path", "dtype", "torch_dtype", "transformers_version", "use_cache"}
+# What a transformer's config says that does not change a logit.
+_NOT_A_SETTING = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
+_NOT_A_SETTING |= {"id2label", "label2id", "use_cache", "problem_type"}
+_NOT_A_SETTING |= {"encoder", "sentence_transformers"}  # whose it is, what they put on top
 
 
 class CrossText(Encoder):
@@ -84,7 +87,7 @@ class CrossText(Encoder):
         return cls(PairScorer.over(folder, max_length=max_length))
 
     @classmethod
-    def load(cls, source: str | Path, *, max_length: int | None = None) -> CrossText:  # type: ignore[override]
+    def load(cls, source: str | Path, *, max_length: int | None = None) -> CrossText:
         """What `save` wrote, or the cross-encoder of a folder or hub id."""
         return cls(PairScorer.load(source, max_length=max_length)).eval()
 

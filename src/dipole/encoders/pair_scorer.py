@@ -22,6 +22,7 @@ from dipole.errors import InputError, optional
 
 _SUFFIX = "ForSequenceClassification"
 _NOT_A_SETTING = {"_name_or_path", "dtype", "torch_dtype", "transformers_version"}
+_NOT_A_SETTING |= {"encoder", "sentence_transformers"}
 
 
 class PairScorer:

@@ -24,13 +24,12 @@ BLOCK = 4096
 
 def is_judge(encoder: Any) -> bool:
     """Whether a model scores pairs, `score(first, second)`, and encodes nothing."""
-    reads_pairs = getattr(encoder, "reads_pairs", None)
-    return hasattr(encoder, "score") and (reads_pairs or not hasattr(encoder, "encode"))
+    if getattr(encoder, "reads_pairs", False):
+        return True
+    return hasattr(encoder, "score") and not hasattr(encoder, "encode")
 
 
-def as_vectors(
-    judge: Any, data: Any, task: str, show_progress: bool = False
-) -> tuple[Encode, Ranked | Scored]:
+def as_vectors(judge: Any, data: Any, task: str, show_progress: bool = False) -> tuple[Encode, Any]:
     """What encodes, and examples of names that it knows: dot products are the judge's scores.
 
     Of lists these are as they come; of pairs sigmoid(score), which is in the order of the scores

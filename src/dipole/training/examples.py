@@ -24,6 +24,8 @@ _OPTIONS = {
     "--input": "--anchor", "--first": "--anchor", "--second": "--positive", "--query": "--anchor",
     "--candidates": "--positive", "--relevance": "--score",
 }  # fmt: skip
+# One of these is what an objective takes that has a use for listed negatives.
+OF_NEGATIVES = frozenset({"negative", "candidates", "logits"})
 # What a training has for an objective beside scores and classes, without a teacher or lists.
 _ALWAYS = {"anchor", "positive", "views", "rows", "ids"}
 
@@ -146,10 +148,10 @@ def _load(config: Config, source: Any, split: str, inputs: Mapping[str, bool]) -
     is_open = only is None and not (config.positive or config.negative)
     if is_open and "logits" in inputs and not (isinstance(source, str) and source in NAMED):
         with suppress(ColumnsError):
-            lists = load_ranked(source, query=config.anchor, **rows)
+            found = load_ranked(source, query=config.anchor, **rows)
             # Of columns pos and neg the scores are a teacher's: no grades, without one.
-            if lists.columns or "teacher_scores" in inputs:
-                return lists
+            if found.columns or "teacher_scores" in inputs:
+                return found
     try:
         return load_pairs(
             source,
@@ -207,7 +209,7 @@ def check_columns(config: Config, inputs: Mapping[str, bool]) -> None:
             f"score: {config.objective} takes no scores; expected an objective that does, "
             f"{objectives_taking('scores')}, or no --score"
         )
-    if config.negative and not {"negative", "candidates", "logits"} & inputs.keys():
+    if config.negative and not OF_NEGATIVES & inputs.keys():
         raise InputError(
             f"negative: {config.objective} takes no hard negatives; expected an objective that "
             f"does, {objectives_taking('negative')}, or no --negative"
@@ -285,8 +287,7 @@ def is_numbered(examples: Examples) -> bool:
 
 def unused(inputs: Mapping[str, bool], examples: Examples) -> str:
     """What the data have and the objective leaves out, though nobody named it; "" for nothing."""
-    takes = {"negative", "candidates", "logits"} & inputs.keys()
-    if "negatives" in examples.FIELDS and not takes:
+    if "negatives" in examples.FIELDS and not OF_NEGATIVES & inputs.keys():
         return "the objective takes no hard negatives: those of the data are not used"
     return ""
 

@@ -45,8 +45,10 @@ def judge_validation(examples: Examples) -> Validation:
             f"validation: {type(examples).__name__}; expected triplets, lists or scored pairs for "
             "an encoder that reads two texts together"
         )
-    is_ranked = isinstance(examples, Ranked)
-    lists, measure = (examples, "nDCG@10") if is_ranked else (as_lists(examples), "MRR")
+    if isinstance(examples, Ranked):
+        lists, measure = examples, "nDCG@10"
+    else:
+        lists, measure = as_lists(examples), "MRR"
     return measure, lambda encoder: evaluate_reranking(
         *as_vectors(encoder, lists, "validation")
     ).value(measure)

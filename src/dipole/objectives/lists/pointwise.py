@@ -77,11 +77,11 @@ def _target(logits: Tensor, relevance: Tensor | None, scores: Tensor | None) -> 
         return first
     name, found = ("scores", scores) if relevance is None else ("relevance", relevance)
     assert found is not None
+    found = found.detach().to(logits.dtype)
     low, high = float(found.min()), float(found.max())
     if low < 0 or high > 1:
         raise InputError(
             f"{name}: found {low if low < 0 else high:g}, expected 0 to 1 (for other grades "
             "list-softmax, ranknet, plackett-luce or lambda-loss)"
         )
-    found = found.detach().to(logits.dtype)
     return found if found.ndim == 2 else found[:, None]
