@@ -25,7 +25,7 @@ Inputs = dict[str, Tensor]
 Rows = float | list[float | None] | tuple[list[float | None], ...]
 EXAMPLES = 10_000  # how many an objective with a state per example is told there are
 VECTORS = ("anchor", "positive", "negative", "candidates", "views", "support")
-VECTORS += ("teacher_anchor", "teacher_positive", "teacher_candidates")
+VECTORS += ("teacher_anchor", "teacher_positive", "teacher_candidates", "logits")
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,7 @@ def draw(name: str, s: Sizes, generator: torch.Generator) -> Tensor:
         "negative_rows": lambda: integers(s.n, s.m),
         "candidate_ids": lambda: integers(s.n * s.k, s.n, s.k),
         "scores": lambda: normal(s.n),
+        "logits": lambda: normal(s.n, s.k),
         "relevance": lambda: integers(4, s.n, s.k).double(),
         "relation": lambda: normal(s.n, s.n).clamp(min=0),
         "mask": lambda: normal(s.n, s.n) < 0.5,

@@ -13,6 +13,7 @@ from dipole.cli.benches import app as benches
 from dipole.cli.compare import compare
 from dipole.cli.data import data
 from dipole.cli.demo import demo
+from dipole.cli.distill import distill
 from dipole.cli.encode import encode
 from dipole.cli.evaluate import evaluate
 from dipole.cli.export import export
@@ -39,8 +40,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    demo, advise, data, mine, merge, train, tune, evaluate, encode, index, search, export, push,
-    compare, prove,
+    demo, advise, data, mine, merge, distill, train, tune, evaluate, encode, index, search, export,
+    push, compare, prove,
 ):  # fmt: skip
     app.command(cls=Command)(command)
 app.add_typer(objectives, name="objectives")

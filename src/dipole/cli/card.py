@@ -72,10 +72,14 @@ def _front(
         for metric, found in _first_of(report)["metrics"].items()
         if found.get("value") is not None
     ]
+    kind = "image-feature-extraction" if images else "sentence-similarity"
+    tags = ["dipole", "contrastive-learning", "feature-extraction"]
+    if encoder.reads_pairs:
+        kind, tags, theirs = "text-ranking", ["dipole", "cross-encoder"], True
     card = hub.ModelCardData(
         library_name="sentence-transformers" if theirs else "dipole",
-        pipeline_tag="image-feature-extraction" if images else "sentence-similarity",
-        tags=["dipole", "contrastive-learning", "feature-extraction"],
+        pipeline_tag=kind,
+        tags=tags,
         base_model=made_of if made_of.count("/") == 1 and not Path(made_of).exists() else None,
         model_name=name.rpartition("/")[2] if results else None,
         eval_results=results or None,
@@ -85,6 +89,11 @@ def _front(
 
 
 def _first(encoder: Encoder) -> str:
+    if encoder.reads_pairs:
+        return (
+            f"A cross-encoder ({type(encoder).__name__}): it reads two texts together and says how "
+            "well they fit, higher is better. Trained with dipole."
+        )
     return (
         f"An encoder ({type(encoder).__name__}) of {encoder.reads or 'inputs'}: vectors of "
         f"{encoder.dim} numbers, compared by their dot product. Trained with dipole."
@@ -92,6 +101,8 @@ def _first(encoder: Encoder) -> str:
 
 
 def _use(encoder: Encoder, name: str, theirs: bool, brings_code: bool) -> str:
+    if encoder.reads_pairs:
+        return _use_of_pairs(name)
     images = encoder.reads.startswith("images")
     queries, documents = ("images", "images") if images else ('["a question"]', '["an answer"]')
     lines = [
@@ -113,6 +124,20 @@ def _use(encoder: Encoder, name: str, theirs: bool, brings_code: bool) -> str:
             f"queries = model.encode_query({queries})",
             f"documents = model.encode_document({documents})\n```",
         ]
+    return "\n".join(lines)
+
+
+def _use_of_pairs(name: str) -> str:
+    """Of a cross-encoder, whose folder sentence-transformers loads as it is."""
+    lines = [
+        "```python\nfrom dipole.encoders import CrossText\n",
+        f'judge = CrossText.load("{name}")',
+        'scores = judge.score(["a question"], ["an answer"])\n```\n',
+        f'```bash\ndipole search docs.index "a question" --rerank {name}\n```',
+        "\nIn sentence-transformers:",
+        "\n```python\nfrom sentence_transformers import CrossEncoder\n",
+        f'scores = CrossEncoder("{name}").predict([("a question", "an answer")])\n```',
+    ]
     return "\n".join(lines)
 
 

@@ -38,6 +38,13 @@ def search(
             help="Index of int8 or ubinary vectors: so many times k candidates are ranked again."
         ),
     ] = 4,
+    rerank: Annotated[
+        str | None,
+        typer.Option(
+            help="Cross-encoder that orders the 100 best anew: a run, model, hub id or "
+            "file.py:function."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
     ] = False,
@@ -52,12 +59,28 @@ def search(
     if weight is not None and not hybrid:
         raise InputError(f"--weight {weight:g} is for --hybrid; expected both or none")
     options: dict[str, Any] = {} if weight is None else {"weight": weight}
+    if rerank is not None:
+        options["rerank"] = _judge(rerank)
     hits = Index.open(index).search(query, k, hybrid=hybrid, rescore=rescore, **options)
     if as_json:
         found = [asdict(hit) for hit in hits]
-        print_json({"index": str(index), "query": query, "hybrid": hybrid, "hits": found})
+        asked = {"index": str(index), "query": query, "hybrid": hybrid}
+        print_json(asked | ({"rerank": rerank} if rerank else {}) | {"hits": found})
         return
     terminal().print(table_of(hits) if hits else "the index holds no documents")
+
+
+def _judge(name: str) -> Any:
+    """What scores a query and a document, by its name."""
+    from dipole.training.parts.scoring import load_judge
+
+    judge = load_judge(name)
+    if not hasattr(judge, "score"):
+        raise InputError(
+            f"--rerank {name}: encodes single texts; expected a cross-encoder (dipole train "
+            "--encoder cross), a run with a head for pairs, or file.py:function"
+        )
+    return judge
 
 
 def table_of(hits: list[Hit]) -> Table:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dipole.encoders.base import Encoder, fingerprint
     from dipole.encoders.conv import ConvImage
+    from dipole.encoders.cross_text import CrossText
+    from dipole.encoders.distilling import distill
     from dipole.encoders.encoding import encode_file
     from dipole.encoders.loading import load_encoder
     from dipole.encoders.named_towers import NamedTowers
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 # Public name -> the module that defines it.
 _NAMES = {
     "ConvImage": "dipole.encoders.conv",
+    "CrossText": "dipole.encoders.cross_text",
     "Encoder": "dipole.encoders.base",
+    "distill": "dipole.encoders.distilling",
     "encode_file": "dipole.encoders.encoding",
     "NamedTowers": "dipole.encoders.named_towers",
     "ResNetImage": "dipole.encoders.resnet",
@@ -36,6 +40,7 @@ _NAMES = {
 
 __all__ = [
     "ConvImage",
+    "CrossText",
     "Encoder",
     "NamedTowers",
     "ResNetImage",
@@ -43,6 +48,7 @@ __all__ = [
     "TransformerText",
     "TwoTowers",
     "ViTImage",
+    "distill",
     "encode_file",
     "fingerprint",
     "load_encoder",

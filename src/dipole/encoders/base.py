@@ -58,6 +58,8 @@ class Encoder(Transforming, nn.Module):
     dtype: Precision = "float32"
     # What it reads, in words; not given: nothing is known.
     reads: ClassVar[str] = ""
+    # Whether it reads two inputs together: it has no vectors, but `score(first, second)`.
+    reads_pairs: ClassVar[bool] = False
     # Whether it is made of columns, each by its name (`from_columns`), not of two sides.
     by_column: ClassVar[bool] = False
     # What a training of this encoder uses where nothing was asked for.
@@ -111,6 +113,13 @@ class Encoder(Transforming, nn.Module):
 
     def forward(self, features: Features) -> Tensor:
         """One L2-normalised vector per input, (n, dim)."""
+        raise NotImplementedError
+
+    def pairs(
+        self, columns: Mapping[str, list[Features]], tensors: Mapping[str, Tensor]
+    ) -> list[Features]:
+        """Of one that reads two inputs together: features of every anchor of a batch joined with
+        each of its candidates, or its partner, in pieces; `forward` gives their logits, (n, 1)."""
         raise NotImplementedError
 
     def outputs(self, features: Features, names: Sequence[str]) -> dict[str, Tensor]:

@@ -10,6 +10,8 @@ from dipole.encoders.folder import read_json
 from dipole.encoders.hub import locate
 from dipole.encoders.names import SAVED, saved_class
 from dipole.encoders.own import CLASS, CONFIG, INSIDE, is_of_a_session
+from dipole.encoders.pair_scorer import is_pair_scorer
+from dipole.encoders.st_folder import MODEL_CONFIG
 from dipole.encoders.trust import code_is_trusted, trusting_code
 from dipole.errors import InputError
 from dipole.lookup import find, is_loaded, plugins
@@ -93,6 +95,8 @@ def _kind(folder: Path) -> str | None:
     config = _config(folder)
     if isinstance(config, dict) and isinstance(config.get("encoder"), str):
         return config["encoder"]
+    if is_pair_scorer(folder) and _is_of_one_output(folder, config):
+        return "CrossText"
     if (folder / "modules.json").is_file():
         modules = read_json(folder / "modules.json")
         first = modules[0].get("type") if isinstance(modules, list) and modules else None
@@ -100,3 +104,13 @@ def _kind(folder: Path) -> str | None:
     if isinstance(config, dict) and config.get("model_type") == "model2vec":
         return "StaticText"
     return "TransformerText" if isinstance(config, dict) and "model_type" in config else None
+
+
+def _is_of_one_output(folder: Path, config: Any) -> bool:
+    """Whether a model for sequence classification is a cross-encoder: it says so or has one output.
+    Of one with classes the transformer is an encoder of single texts."""
+    path = folder / MODEL_CONFIG
+    said = read_json(path) if path.is_file() else {}
+    labels = config.get("id2label")
+    says_so = isinstance(said, dict) and said.get("model_type") == "CrossEncoder"
+    return says_so or (isinstance(labels, dict) and len(labels) == 1)

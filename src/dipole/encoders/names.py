@@ -19,6 +19,7 @@ NEW = {
     "two-towers": "two_towers:TwoTowers",
     "towers": "named_towers:NamedTowers",
     "layers": "layers_text:LayersText",
+    "cross": "cross_text:CrossText",
 }
 # The class that a saved folder's config.json names -> module:class; it has `load(folder)`.
 SAVED = {
@@ -26,6 +27,7 @@ SAVED = {
     "TransformerText": "transformer_text:TransformerText",
     "AdaptedText": "adapters:AdaptedText",
     "LayersText": "layers_text:LayersText",
+    "CrossText": "cross_text:CrossText",
     "ConvImage": "conv:ConvImage",
     "ResNetImage": "resnet:ResNetImage",
     "ViTImage": "vit:ViTImage",

@@ -15,11 +15,14 @@ from dipole.encoders.batching import pack
 from dipole.encoders.evaluating import evaluating
 from dipole.encoders.folder import read_json, require
 from dipole.encoders.hub import locate
+from dipole.encoders.st_folder import MODEL_CONFIG, read_model_config, read_settings
+from dipole.encoders.text_limits import padding
 from dipole.encoders.transformers_io import check_code, quiet, read_tokenizer
 from dipole.errors import InputError, optional
 
 _SUFFIX = "ForSequenceClassification"
 _NOT_A_SETTING = {"_name_or_path", "dtype", "torch_dtype", "transformers_version"}
+_NOT_A_SETTING |= {"encoder", "sentence_transformers"}
 
 
 class PairScorer:
@@ -48,22 +51,7 @@ class PairScorer:
     def load(cls, source: str | Path, *, max_length: int | None = None) -> PairScorer:
         """From a folder or a hub id."""
         folder = locate(source)
-        own_code = check_code(folder)
-        require(folder, "model.safetensors", "model.safetensors.index.json")
-        auto = optional("transformers", "text").AutoModelForSequenceClassification
-        with quiet():
-            try:
-                model, report = auto.from_pretrained(
-                    folder,
-                    dtype=torch.float32,
-                    local_files_only=True,
-                    trust_remote_code=own_code,
-                    use_safetensors=True,
-                    output_loading_info=True,
-                )
-            except Exception as error:  # a config may be wrong in any way
-                line = (str(error).strip() or type(error).__name__).splitlines()[0]
-                raise InputError(f"{folder}: not a pair scorer ({line})") from None
+        model, report = _read(folder)
         if report["missing_keys"]:
             raise InputError(
                 f"{folder}: the weights lack {sorted(report['missing_keys'])[0]}; expected a model "
@@ -74,7 +62,26 @@ class PairScorer:
                 f"{folder}: {len(unused)} tensors of the file are not part of a "
                 f"{type(model).__name__}, {unused[0]} for one"
             )
+        _keep_activation(folder, model.config)
         return cls(model, read_tokenizer(folder), max_length)
+
+    @classmethod
+    def over(cls, source: str | Path, *, max_length: int | None = None) -> PairScorer:
+        """Of a transformer with a new head of one output, drawn by torch's generator."""
+        place = read_settings(locate(source)).transformer
+        model, report = _read(place, num_labels=1)
+        inner = f"{model.base_model_prefix}."
+        for what, names in (("lack", "missing_keys"), ("have beside it", "unexpected_keys")):
+            found = sorted(n for n in report[names] if n.startswith(inner) and "pooler" not in n)
+            if found:
+                raise InputError(
+                    f"{place}: the weights {what} {found[0]} of a {type(model).__name__}; expected "
+                    "a transformer as its config.json says"
+                )
+        tokenizer = read_tokenizer(place)
+        if model.config.pad_token_id is None:  # of a decoder, which looks for the last token
+            model.config.pad_token_id = padding(tokenizer)
+        return cls(model, tokenizer, max_length)
 
     def score(
         self, first: Sequence[str], second: Sequence[str], *, token_budget: int = 4096
@@ -139,6 +146,42 @@ def _own_tokenizer(tokenizer: Any, max_length: int) -> Any:
     )
     own.enable_truncation(max_length, strategy="longest_first", direction=tokenizer.truncation_side)
     return own
+
+
+def _read(folder: Path, **options: Any) -> tuple[Any, Any]:
+    """A model for sequence classification, and transformers' report of its weights."""
+    own_code = check_code(folder)
+    require(folder, "model.safetensors", "model.safetensors.index.json")
+    auto = optional("transformers", "text").AutoModelForSequenceClassification
+    with quiet():
+        try:
+            found: tuple[Any, Any] = auto.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                local_files_only=True,
+                trust_remote_code=own_code,
+                use_safetensors=True,
+                output_loading_info=True,
+                **options,
+            )
+        except Exception as error:  # a config may be wrong in any way
+            line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise InputError(f"{folder}: not a pair scorer ({line})") from None
+    return found
+
+
+def _keep_activation(folder: Path, config: Any) -> None:
+    """What sentence-transformers puts on the logits of a folder, kept in the model's own config,
+    where it looks too: what is saved gives the same there. A prompt before the texts is refused."""
+    said = read_model_config(folder / MODEL_CONFIG)
+    if said.get("prompts", {}).get(said.get("default_prompt_name")):
+        raise InputError(
+            f"{folder / MODEL_CONFIG}: a prompt is put before the first text, which no "
+            "cross-encoder here does; expected a folder without it"
+        )
+    own = getattr(config, "sentence_transformers", None) or {}
+    if said.get("activation_fn") and "activation_fn" not in own:
+        config.sentence_transformers = own | {"activation_fn": said["activation_fn"]}
 
 
 def is_pair_scorer(source: str | Path) -> bool:

@@ -26,11 +26,17 @@ from dipole.objectives.labels.rank_n_contrast import RankNContrast as RankNContr
 from dipole.objectives.labels.supcon import SupCon as SupCon
 from dipole.objectives.labels.supremix import SupReMix as SupReMix
 from dipole.objectives.lists.cadet import Cadet as Cadet
+from dipole.objectives.lists.lambda_loss import LambdaLoss as LambdaLoss
+from dipole.objectives.lists.list_logits import ListSoftmax as ListSoftmax
+from dipole.objectives.lists.list_logits import PlackettLuce as PlackettLuce
 from dipole.objectives.lists.listmle import ListMLE as ListMLE
 from dipole.objectives.lists.listwise import KLListwise as KLListwise
 from dipole.objectives.lists.listwise import ListNet as ListNet
 from dipole.objectives.lists.margin_mse import MarginMSE as MarginMSE
 from dipole.objectives.lists.metrix import Metrix as Metrix
+from dipole.objectives.lists.pointwise import PairBCE as PairBCE
+from dipole.objectives.lists.ranknet import RankNet as RankNet
+from dipole.objectives.lists.score_distil import ScoreDistil as ScoreDistil
 from dipole.objectives.lists.stable_distill import StableDistill as StableDistill
 from dipole.objectives.lists.wasserstein import Wasserstein as Wasserstein
 from dipole.objectives.pairs.align_uniform import AlignmentUniformity as AlignmentUniformity

@@ -198,6 +198,7 @@ class Index:
         weight: float = WEIGHT,
         exact: bool = False,
         rescore: int = lance.RESCORE,
+        rerank: Any = None,
     ) -> list[Hit]:
         """The k best documents for a query, the best first.
 
@@ -210,13 +211,16 @@ class Index:
             exact: compare with all vectors, however many there are.
             rescore: of an index of int8 or ubinary vectors: the so many times k documents whose
                 signs are most like the query's are ranked by the float vector of the query.
+            rerank: what reads a query and a document together, with `score(first, second)` (a
+                cross-encoder): it orders the 100 (or k) best anew, and its scores are the hits'.
 
         Raises:
             InputError: a query that is empty or no text, k below 1, a weight outside 0..1.
         """
         if isinstance(text, np.ndarray):
-            if hybrid:
-                raise InputError("the query is an array, without words; expected no hybrid search")
+            if hybrid or rerank is not None:
+                what = "hybrid search" if hybrid else "reranking"
+                raise InputError(f"the query is an array, without words; expected no {what}")
             if not text.size or not np.isfinite(text).all():
                 raise InputError("the query is an array with gaps; expected finite numbers")
         else:
@@ -229,7 +233,7 @@ class Index:
         vector = encoder.encode([text], role="query")[0]
         if not vector.any():
             note(f"the model knows no word of the query {text!r:.60}: its ranking means nothing")
-        depth = max(k, _DEPTH) if hybrid else k
+        depth = k if rerank is None and not hybrid else max(k, _DEPTH)
         dense, lexical = self._read(
             lambda table: (
                 lance.nearest(
@@ -243,7 +247,11 @@ class Index:
         if hybrid:
             runs = [{"": ranking}, {"": _scores(lexical)}]
             ranking = weighted_fusion(runs, [weight, 1 - weight], floors=[None, 0.0])[""]
-        best = sorted(ranking, key=lambda i: (-ranking[i], i))[:k]
+        best = sorted(ranking, key=lambda i: (-ranking[i], i))
+        if rerank is not None and best:
+            ranking = _judged(rerank, text, {i: found[i]["text"] for i in best[:depth]})
+            best = sorted(ranking, key=lambda i: (-ranking[i], i))
+        best = best[:k]
         return [
             Hit(rank, ranking[i], i, found[i]["text"], json.loads(found[i]["metadata"]))
             for rank, i in enumerate(best, start=1)
@@ -269,6 +277,17 @@ class Index:
                         f"{self.folder}: cannot be read ({reason}); expected an index as it was "
                         "written; index again if it is damaged"
                     ) from error
+
+
+def _judged(judge: Any, query: str, texts: Mapping[str, str]) -> dict[str, float]:
+    """What a model that reads two texts together says of a query and each document, by its id."""
+    scores = np.asarray(judge.score([query] * len(texts), list(texts.values())), dtype=np.float64)
+    if scores.shape != (len(texts),):
+        raise InputError(
+            f"rerank: found scores of shape {scores.shape} for {len(texts)} documents; expected a "
+            "number for each"
+        )
+    return dict(zip(texts, scores.tolist(), strict=True))
 
 
 def _scores(rows: list[dict[str, Any]]) -> dict[str, float]:

@@ -14,6 +14,7 @@ from dipole.lookup import is_place
 from dipole.training.kinds import KINDS, check_kind, numbers_of
 
 if TYPE_CHECKING:
+    from dipole.data import Ranked, Triplets
     from dipole.training.config import Config
 
 # Settings that name a column.
@@ -23,6 +24,8 @@ _OPTIONS = {
     "--input": "--anchor", "--first": "--anchor", "--second": "--positive", "--query": "--anchor",
     "--candidates": "--positive", "--relevance": "--score",
 }  # fmt: skip
+# One of these is what an objective takes that has a use for listed negatives.
+OF_NEGATIVES = frozenset({"negative", "candidates", "logits"})
 # What a training has for an objective beside scores and classes, without a teacher or lists.
 _ALWAYS = {"anchor", "positive", "views", "rows", "ids"}
 
@@ -114,6 +117,7 @@ def _load(config: Config, source: Any, split: str, inputs: Mapping[str, bool]) -
         load_scored,
     )
     from dipole.data.columns import ColumnsError
+    from dipole.data.named import NAMED
 
     only = config.wants[0] if len(config.wants) == 1 else None  # then nothing is found out
     rows: dict[str, Any] = {"split": split, "on_bad_row": config.on_bad_row}
@@ -149,6 +153,13 @@ def _load(config: Config, source: Any, split: str, inputs: Mapping[str, bool]) -
     if only is None and "lists" in config.by_kind and config.positive is None:
         with suppress(ColumnsError):
             return load_ranked(source, query=config.anchor, **rows)
+    is_open = only is None and not (config.positive or config.negative)
+    if is_open and "logits" in inputs and not (isinstance(source, str) and source in NAMED):
+        with suppress(ColumnsError):
+            found = load_ranked(source, query=config.anchor, **rows)
+            # Of columns pos and neg the scores are a teacher's: no grades, without one.
+            if found.columns or "teacher_scores" in inputs:
+                return found
     try:
         return load_pairs(
             source,
@@ -206,7 +217,7 @@ def check_columns(config: Config, inputs: Mapping[str, bool]) -> None:
             f"score: {config.objective} takes no scores; expected an objective that does, "
             f"{objectives_taking('scores')}, or no --score"
         )
-    if config.negative and not {"negative", "candidates"} & inputs.keys():
+    if config.negative and not OF_NEGATIVES & inputs.keys():
         raise InputError(
             f"negative: {config.objective} takes no hard negatives; expected an objective that "
             f"does, {objectives_taking('negative')}, or no --negative"
@@ -237,6 +248,7 @@ def check_examples(config: Config, inputs: Mapping[str, bool], examples: Example
     needed = {name for name, must in inputs.items() if must}
     given = given_by_parts(config)
     teaches = bool(given & {"teacher_scores", "teacher_anchor"})
+    are_lists = "logits" in inputs and "negatives" in fields  # `own_lists` makes them
     missing = ""
     if "scores" in needed and "score" not in fields and "scores" not in given:
         missing = "scores; expected graded pairs (--score COLUMN)"
@@ -244,7 +256,7 @@ def check_examples(config: Config, inputs: Mapping[str, bool], examples: Example
         missing = "classes; expected labelled inputs (--label COLUMN)"
     elif "numbers" in needed and not is_numbered(examples):
         missing = "labels that are numbers (--label COLUMN)"
-    elif "relevance" in needed and "relevance" not in {*fields, *given}:
+    elif "relevance" in needed and not are_lists and "relevance" not in {*fields, *given}:
         missing = (
             "the relevance of candidates; expected lists (columns query, candidates and relevance, "
             "or query, pos and neg)"
@@ -257,6 +269,11 @@ def check_examples(config: Config, inputs: Mapping[str, bool], examples: Example
         )
     elif "negative" in needed and "negatives" not in fields:
         missing = "hard negatives; expected triplets (--negative COLUMN)"
+    elif "logits" in needed and not {"negatives", "candidates", "score"} & {*fields}:
+        missing = (
+            "others beside each positive, or scores; expected triplets (--negative COLUMN, "
+            "dipole mine), lists, or graded pairs (--score COLUMN)"
+        )
     if isinstance(examples, Bundles) and "views" not in inputs and len(fields) > 2:
         raise InputError(
             f"data: found {found}, {len(fields)} that belong together, and {config.objective} "
@@ -278,20 +295,20 @@ def is_numbered(examples: Examples) -> bool:
 
 def unused(inputs: Mapping[str, bool], examples: Examples) -> str:
     """What the data have and the objective leaves out, though nobody named it; "" for nothing."""
-    if "negatives" in examples.FIELDS and not {"negative", "candidates"} & inputs.keys():
+    if "negatives" in examples.FIELDS and not OF_NEGATIVES & inputs.keys():
         return "the objective takes no hard negatives: those of the data are not used"
     return ""
 
 
-def objectives_taking(name: str) -> str:
-    """The objectives that take this input and otherwise what every training has."""
+def objectives_taking(name: str, *more: str) -> str:
+    """The objectives that take this input and otherwise what every training has, or `more`."""
     from dipole.objectives.contract.base import forward_inputs
     from dipole.objectives.contract.registry import OBJECTIVES, objective_class
 
     found = []
     for objective in OBJECTIVES:
         inputs = forward_inputs(objective_class(objective).forward)
-        if name in inputs and {n for n, must in inputs.items() if must} <= _ALWAYS | {name}:
+        if name in inputs and {n for n, must in inputs.items() if must} <= _ALWAYS | {name, *more}:
             found.append(objective)
     return ", ".join(found)
 
@@ -313,13 +330,20 @@ def wants_lists(inputs: Mapping[str, bool]) -> bool:
 
 
 def own_lists(config: Config, inputs: Mapping[str, bool], examples: Examples) -> Examples:
-    """Triplets as lists, the positive and then its negatives, where a teacher that reads pairs
-    scores lists: once each, and not a whole batch for every anchor."""
-    from dipole.data import Ranked, Triplets
+    """Triplets as lists, the positive and then its negatives: where a teacher that reads pairs
+    scores lists, once each and not a whole batch for every anchor; and for objectives of logits."""
+    from dipole.data import Triplets
 
     teaches = "teacher_columns" in given_by_parts(config) and wants_lists(inputs)
-    if not teaches or not isinstance(examples, Triplets):
+    if not isinstance(examples, Triplets) or not (teaches or "logits" in inputs):
         return examples
+    return as_lists(examples)
+
+
+def as_lists(examples: Triplets) -> Ranked:
+    """Triplets as lists, the positive first, of relevance 1 and 0."""
+    from dipole.data import Ranked
+
     rows = examples.take(range(len(examples)))
     lists = [[p, *n] for p, n in zip(rows["positive"], rows["negatives"], strict=True)]
     worth = [[1.0, *[0.0] * (len(row) - 1)] for row in lists]

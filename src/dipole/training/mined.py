@@ -21,7 +21,7 @@ from dipole.files import replaced, write_text
 from dipole.lookup import find, is_place
 from dipole.progress import reporting
 from dipole.showing import say
-from dipole.training.examples import wants_lists
+from dipole.training.examples import OF_NEGATIVES, wants_lists
 from dipole.training.run.processes import together
 from dipole.training.run.task_files import of_task
 
@@ -38,7 +38,7 @@ def takes_mined(config: Config, inputs: Mapping[str, bool], examples: Examples) 
         return False
     if is_place(str(config.mine.get("source"))):
         return not isinstance(examples, Scored)
-    return isinstance(examples, Pairs) and bool({"negative", "candidates"} & inputs.keys())
+    return isinstance(examples, Pairs) and bool(OF_NEGATIVES & inputs.keys())
 
 
 def check_mine(config: Config, inputs: Mapping[str, bool], examples: Examples) -> bool:
@@ -59,7 +59,7 @@ def check_mine(config: Config, inputs: Mapping[str, bool], examples: Examples) -
         return not isinstance(examples, Triplets | Ranked)
     options.pop("guide", None)
     make_filters(**options)
-    if not {"negative", "candidates"} & inputs.keys():
+    if not OF_NEGATIVES & inputs.keys():
         raise InputError(
             f"mine: {config.objective} takes no hard negatives; expected an objective that does, "
             "or no --mine"
@@ -112,7 +112,9 @@ def mined(
     together(make)
     kind = json.loads(note.read_text(encoding="utf-8"))["kind"]
     if not kind:
-        found = load_ranked(path) if wants_lists(inputs) else load_pairs(path)
+        # The scores of what judged them are a teacher's, where an objective of logits takes some.
+        as_lists = wants_lists(inputs) or {"logits", "teacher_scores"} <= inputs.keys()
+        found = load_ranked(path) if as_lists else load_pairs(path)
         assert isinstance(found, Triplets | Ranked)
         return found
     return _read(kind, path, f"{source} of {examples.origin}")

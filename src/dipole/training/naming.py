@@ -15,6 +15,7 @@ from dipole.training.yaml_loading import load_yaml
 PARTS = {
     "centroids": "centroids:Centroids",
     "classes": "classes:Classes",
+    "logits": "logits:Logits",
     "masked-words": "masked_words:MaskedWords",
     "mixed": "queue:Mixed",
     "pseudo-labels": "pseudo_labels:PseudoLabels",

@@ -53,6 +53,17 @@ def check_outputs(asked: Asked, encoder: Encoder, what: str) -> None:
         )
 
 
+def check_pairs(inputs: Mapping[str, bool], encoder: Encoder, what: str) -> None:
+    """Raise InputError where the encoder reads two inputs together, and the objective vectors."""
+    from dipole.training.examples import objectives_taking
+
+    if encoder.reads_pairs and "logits" not in inputs:
+        raise InputError(
+            f"encoder: {type(encoder).__name__} gives logits of pairs, and {what} takes vectors; "
+            f"expected one of {objectives_taking('logits', 'relevance', 'teacher_scores')}"
+        )
+
+
 def encode_outputs(
     encoder: Encoder, column: str, pieces: Sequence[Features], names: tuple[str, ...]
 ) -> dict[str, Tensor]:

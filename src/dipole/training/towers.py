@@ -84,6 +84,10 @@ class Towers(nn.Module):
         parts, unread, asked = self.parts_of(task), self._unread(task), self._asked(task)
         for part in parts:
             batch |= encoded(part, columns)
+        if self.encoder.reads_pairs:
+            logits = self.encode(self.encoder.pairs(columns, batch))
+            batch["logits"] = padded(logits[:, 0], batch["mask"]) if "mask" in batch else logits
+            columns = {}
         for name, pieces in columns.items():
             if name in asked and name not in batch:
                 batch |= encode_outputs(self.encoder, name, pieces, asked[name])

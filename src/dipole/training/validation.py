@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dipole.data import Examples, Labeled, Pairs, Scored, Triplets
+from dipole.data import Examples, Labeled, Pairs, Ranked, Scored, Triplets
 from dipole.data.bundles import Bundles
 from dipole.errors import InputError
 
@@ -23,6 +23,35 @@ Validation = tuple[str, Callable[["Encoder"], float]]
 def can_be_measured(examples: Examples) -> bool:
     """Whether there is a measure for examples of this kind."""
     return isinstance(examples, Pairs | Triplets | Scored | Labeled)
+
+
+def judge_validation(examples: Examples) -> Validation:
+    """The same for an encoder that reads two texts together: of lists nDCG@10, of triplets, whose
+    positive and negatives are a list, MRR, of scored pairs Spearman.
+
+    Raises InputError: pairs, whose lists would be all texts of the others.
+    """
+    from dipole.evaluation.judged import as_vectors
+    from dipole.evaluation.tasks.reranking import evaluate_reranking
+    from dipole.evaluation.tasks.sts import evaluate_sts
+    from dipole.training.examples import as_lists
+
+    if isinstance(examples, Scored):
+        return "Spearman", lambda encoder: evaluate_sts(
+            *as_vectors(encoder, examples, "validation")
+        ).value("Spearman")
+    if not isinstance(examples, Triplets | Ranked):
+        raise InputError(
+            f"validation: {type(examples).__name__}; expected triplets, lists or scored pairs for "
+            "an encoder that reads two texts together"
+        )
+    if isinstance(examples, Ranked):
+        lists, measure = examples, "nDCG@10"
+    else:
+        lists, measure = as_lists(examples), "MRR"
+    return measure, lambda encoder: evaluate_reranking(
+        *as_vectors(encoder, lists, "validation")
+    ).value(measure)
 
 
 def make_validation(examples: Examples, training: Examples | None = None) -> Validation:

@@ -72,7 +72,7 @@ def test_own_classes_from_a_file(tmp_path):
         ("qeue:size=4", "part: found 'qeue'; did you mean 'queue'?"),
         (
             "zzz",
-            "part: found 'zzz'; expected one of centroids, classes, masked-words, mixed, "
+            "part: found 'zzz'; expected one of centroids, classes, logits, masked-words, mixed, "
             "pseudo-labels, queue",
         ),
         ("queue:sise=4", "part queue: found setting 'sise'; did you mean 'size'?"),

@@ -11,6 +11,7 @@ import numpy as np
 
 from dipole.errors import InputError
 from dipole.evaluation.encoding import Encode, encode_function
+from dipole.evaluation.judged import as_vectors, is_judge
 from dipole.lookup import find, is_place, nearest, plugins
 
 if TYPE_CHECKING:
@@ -73,7 +74,11 @@ class Task:
     settings: tuple[str, ...] = ()
 
     def __call__(self, encoder: Any, *data: Any, **settings: Any) -> Any:
-        """The result of this task for one encoder."""
+        """The result of this task for one encoder, or for what scores pairs of texts."""
+        if is_judge(encoder):
+            shown = bool(settings.get("show_progress"))
+            encode, named = as_vectors(encoder, data[-1], self.about, shown)
+            return self(encode, named, **settings)
         if callable(self.measure):
             return self.measure(encoder, *data, **settings)
         ours = {str(task.measure): str(task.measure) for task in TASKS.values()}

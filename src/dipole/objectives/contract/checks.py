@@ -43,6 +43,7 @@ SHAPES = {
     "positive_mask": "n u",
     "negative_mask": "m w",
     "teacher_scores": "n c",
+    "logits": "n k",
 }
 INTEGER = {"labels", "positive_labels", "support_labels", "rows"}
 INTEGER |= {"ids", "negative_ids", "negative_rows", "candidate_ids", "support_ids", "token_ids"}

@@ -42,6 +42,7 @@ out.
 | `token_ids` | (n, t) | integers that name the positive's words |
 | `scores`, `relevance` | (n,), (n, k) | graded truth of a pair, of a list |
 | `queue`, `support` | (m, d) | vectors of earlier batches; with their `support_labels` |
+| `logits` | (n, k) | scores of an anchor and its candidates, as a cross-encoder gives them |
 | `teacher_scores` | (n, ...) | what a teacher says |
 | `teacher_anchor`, ... | as without | the teacher's vectors of the same inputs |
 | `rows` | (n,) | numbers of the examples in the data, where every example has a state |
