@@ -26,6 +26,9 @@ Rows = float | list[float | None] | tuple[list[float | None], ...]
 EXAMPLES = 10_000  # how many an objective with a state per example is told there are
 VECTORS = ("anchor", "positive", "negative", "candidates", "views", "support")
 VECTORS += ("teacher_anchor", "teacher_positive", "teacher_candidates", "logits")
+# Log-probabilities have a gradient too.
+VECTORS += ("logps", "mean_logps", "token_logps", "ref_logps", "ref_mean_logps", "ref_token_logps")
+VECTORS += ("mismatched_logps", "ref_mismatched_logps")
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,16 @@ def draw(name: str, s: Sizes, generator: torch.Generator) -> Tensor:
         "positive_mask": lambda: normal(s.n, s.k) < 0.5,
         "negative_mask": lambda: normal(s.m, s.k) < 0.5,
         "teacher_scores": lambda: normal(s.n, s.n),
+        "token_logps": lambda: -normal(s.n, s.k, 5).abs() - 0.1,
+        "ref_token_logps": lambda: -normal(s.n, s.k, 5).abs() - 0.1,
+        "lengths": lambda: 1 + integers(5, s.n, s.k),
+        "ratings": lambda: torch.rand(s.n, s.k, generator=generator, dtype=torch.float64),
+        "answer_mask": lambda: normal(s.n, s.k) < 0.8,
     }
+    for sums in ("logps", "ref_logps", "mismatched_logps", "ref_mismatched_logps"):
+        makers[sums] = lambda: -4 * normal(s.n, s.k).abs() - 0.5
+    for means in ("mean_logps", "ref_mean_logps"):
+        makers[means] = lambda: -normal(s.n, s.k).abs() - 0.1
     return makers[name]()
 
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
         load_scored,
     )
     from dipole.data.named import data_sets
+    from dipole.data.preference_plans import load_preferences
+    from dipole.data.preferences import Preferences
     from dipole.data.retrieval import RetrievalData
     from dipole.data.same import content_key
     from dipole.data.trec import read_qrels, read_run, write_qrels, write_run
@@ -43,6 +45,7 @@ _NAMES = {
     "Inputs": "examples",
     "Labeled": "examples",
     "Pairs": "examples",
+    "Preferences": "preferences",
     "Ranked": "examples",
     "RetrievalData": "retrieval",
     "Scored": "examples",
@@ -55,6 +58,7 @@ _NAMES = {
     "load_inputs": "loading",
     "load_labeled": "loading",
     "load_pairs": "loading",
+    "load_preferences": "preference_plans",
     "load_ranked": "loading",
     "load_retrieval": "loading",
     "load_scored": "loading",
@@ -71,6 +75,7 @@ __all__ = [
     "Inputs",
     "Labeled",
     "Pairs",
+    "Preferences",
     "Ranked",
     "RetrievalData",
     "Scored",
@@ -83,6 +88,7 @@ __all__ = [
     "load_inputs",
     "load_labeled",
     "load_pairs",
+    "load_preferences",
     "load_ranked",
     "load_retrieval",
     "load_scored",

@@ -150,9 +150,9 @@ def check_pairs(source: Source, sample: Sample, texts: Sequence[str]) -> None:
     """Preferences, graded pairs and labelled texts are not trained on as pairs without a word."""
     if all(find(sample, [name]) for name in PREFERENCES):
         raise ColumnsError(
-            f"{source.name}: found preferences (columns 'chosen' and 'rejected'), no kind of data "
-            "that dipole trains on yet; expected pairs (or --anchor and --positive to name two "
-            "columns that are some)",
+            f"{source.name}: found preferences (columns 'chosen' and 'rejected'); expected pairs "
+            "(or --anchor and --positive to name two columns that are some; preferences are for "
+            "a language model: --encoder lm:FOLDER --objective dpo)",
             "preferences",
         )
     graded = find(sample, SCORES)

@@ -19,7 +19,7 @@ from dipole.errors import InputError
 # off by about 1 / sqrt(rows of the sketch that are asked for).
 SKETCH = 65_536
 # Fields that say something of what is encoded, or come with it.
-UNSEEN = ("score", "label", "relevance", "negatives")
+UNSEEN = ("score", "label", "relevance", "negatives", "ratings")
 # Rows hashed at a time.
 _BLOCK = 65_536
 

@@ -257,13 +257,25 @@ def load_ranked(
     def plan(rows: Source, sample: Sample) -> Plan:
         return plan_ranked(rows, sample, query, candidates, relevance)
 
+    return cast(Ranked, load_planned(source, split, on_bad_row, plan, named, Ranked))
+
+
+def load_planned(
+    source: Any,
+    split: str,
+    on_bad_row: OnBadRow,
+    plan: MakePlan,
+    named: dict[str, Any],
+    kind: type[Examples],
+) -> Examples:
+    """Examples of a kind, of a table by a plan of the caller's; `named`: the columns it names."""
     if (held := in_memory(source, split)) is not None:
         check_given(source, split)
-        return cast(Ranked, _of_held(held, split, plan, on_bad_row, named, Ranked))
+        return _of_held(held, split, plan, on_bad_row, named, kind)
     place = locate(source)
     if place in NAMED:
-        raise wrong_kind(str(place), "ranked")
-    return cast(Ranked, _load(place, split, plan, [query, candidates, relevance], on_bad_row))
+        raise wrong_kind(str(place), kind.__name__.lower())
+    return _load(place, split, plan, list(named.values()), on_bad_row)
 
 
 def load_bundles(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -24,6 +24,9 @@ from dipole.encoders.reading import check_reads
 from dipole.encoders.threads import alone
 from dipole.encoders.transforming import Transforming
 from dipole.errors import InputError
+
+if TYPE_CHECKING:
+    from dipole.data import Examples
 from dipole.progress import counting
 
 # "query" or "document"; of named towers also a column or a tower.
@@ -129,6 +132,19 @@ class Encoder(Transforming, nn.Module):
     def shallow_layers(self) -> int:
         """How many layers below the last one can be shown by `shallow`, 1 ... so many."""
         return 0
+
+    def notes_on(self, examples: Examples) -> list[str]:
+        """What a training of this encoder on these examples leaves out, a line each; raises
+        InputError where it cannot read them. Asked once, before the first step."""
+        return []
+
+    def adapted(self, kind: str, source: str | None, options: dict[str, Any]) -> Encoder:
+        """This encoder, frozen, with an addition of a kind that is trained (`adapters.Kind`);
+        source: where it was loaded from, if anywhere."""
+        raise InputError(
+            f"adapter: found {type(self).__name__}, expected a transformer to put it on "
+            "(--encoder FOLDER)"
+        )
 
     def check(self, inputs: Sequence[Any], role: Role) -> None:
         """Raise InputError at the first input this encoder cannot take; here nothing is known."""

@@ -10,6 +10,8 @@ from dipole.encoders.folder import contents
 from dipole.encoders.trust import code_is_trusted
 from dipole.errors import InputError, note, optional
 
+# One of these is in the folder of an encoder.
+_MARKS = ("modules.json", "config.json", "adapter_config.json")
 _FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
 
 
@@ -33,7 +35,7 @@ def locate(source: str | Path) -> Path:
 
 def _in_folder(folder: Path) -> Path:
     for candidate in (folder / "model", folder):  # a run may have a config.json of its own
-        if any((candidate / name).is_file() for name in ("modules.json", "config.json")):
+        if any((candidate / name).is_file() for name in _MARKS):
             return candidate
     raise InputError(
         f"{folder}: no encoder here; expected modules.json, config.json or a run's model/; "

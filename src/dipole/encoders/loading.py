@@ -8,7 +8,7 @@ from typing import Any
 from dipole.encoders.base import Encoder
 from dipole.encoders.folder import read_json
 from dipole.encoders.hub import locate
-from dipole.encoders.names import SAVED, saved_class
+from dipole.encoders.names import SAVED, prefixed, saved_class
 from dipole.encoders.own import CLASS, CONFIG, INSIDE, is_of_a_session
 from dipole.encoders.pair_scorer import is_pair_scorer
 from dipole.encoders.st_folder import MODEL_CONFIG
@@ -23,7 +23,8 @@ def load_encoder(source: str | Path, *, trust_code: bool | None = None) -> Encod
     A folder is, in this order: one of a class of your own (`config.json` says `"class":
     "my_tower.py:MyTower"`), a dipole folder (`config.json` says `"encoder": "ConvImage"`), a
     sentence-transformers folder (`modules.json`; a saved TransformerText is one), a plain Hugging
-    Face folder (`config.json`; mean pooling), or a run, whose `model/` is one of these.
+    Face folder (`config.json`; mean pooling), or a run, whose `model/` is one of these. As
+    `lm:FOLDER` it is a causal language model.
 
     Args:
         trust_code: run the Python code that a folder names: a class of your own, or what a Hugging
@@ -40,6 +41,9 @@ def load_encoder(source: str | Path, *, trust_code: bool | None = None) -> Encod
     if trust_code is not None:
         with trusting_code(trust_code):
             return load_encoder(source)
+    if (known := prefixed(str(source))) is not None:
+        cls, place_of_it = known
+        return cls.load(place_of_it)
     folder = locate(source)
     if (place := _own(folder)) is not None:
         return class_at(place, folder / CONFIG).load(folder)

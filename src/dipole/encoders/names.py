@@ -37,6 +37,25 @@ SAVED = {
     "OnnxEncoder": "onnx_encoder:OnnxEncoder",
 }
 
+# What may stand before a folder or hub id, `lm:FOLDER` -> the class that loads it; it is in a room
+# above this one, and so named as a string.
+PREFIXES = {"lm": "dipole.language.causal:CausalLM"}
+
+
+def prefixed(name: str) -> tuple[type[Encoder], str] | None:
+    """The class and the folder or hub id of `lm:FOLDER`, None of a name without a prefix."""
+    prefix, _, source = name.partition(":")
+    if prefix not in PREFIXES or not source:
+        return None
+    found: type[Encoder] = find("encoder", prefix, PREFIXES)
+    return found, source
+
+
+def has_prefix(name: str) -> bool:
+    """Whether a name is one of `prefixed`; imports nothing."""
+    prefix, _, source = name.partition(":")
+    return prefix in PREFIXES and bool(source)
+
 
 def new_classes() -> dict[str, type[Encoder]]:
     """Those that are made from scratch."""

@@ -102,8 +102,8 @@ def name_class(encoder: Encoder, folder: str | Path) -> None:
 
 
 def is_ours(cls: type[Encoder]) -> bool:
-    """Whether a class is one of dipole's, which config.json names by "encoder"."""
-    return cls.__module__.startswith("dipole.encoders.")
+    """Whether a class is one of dipole's, which say themselves how config.json names them."""
+    return cls.__module__.startswith(("dipole.encoders.", "dipole.language."))
 
 
 def is_of_a_session(place: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from dipole.data.options import check_names, check_types, keywords
 from dipole.encoders.base import Encoder
 from dipole.encoders.loading import load_encoder
-from dipole.encoders.names import NEW
+from dipole.encoders.names import NEW, has_prefix, prefixed
 from dipole.encoders.own import arguments
 from dipole.encoders.reading import check_reads
 from dipole.errors import InputError
@@ -29,6 +29,10 @@ def make_encoder(
         for inputs in (queries, documents):
             check_reads(cls, inputs)
         return make(cls, queries, documents, options)
+    if (known := prefixed(name)) is not None:
+        cls, source = known
+        check_options(cls.load, options)
+        return _reading(cls.load(source, **options), queries, documents)
     close = [] if Path(name).exists() else close_to(name, [*NEW, *plugins("encoder")])
     if close:
         raise InputError(f"encoder: found '{name}'; did you mean {' or '.join(map(repr, close))}?")
@@ -96,7 +100,7 @@ def is_made(name: str) -> bool:
 
 def is_own(name: str) -> bool:
     """Whether a name is one of a class that is not dipole's."""
-    if name in NEW or Path(name).exists():
+    if name in NEW or has_prefix(name) or Path(name).exists():
         return False
     return is_place(name) or name in plugins("encoder")
 

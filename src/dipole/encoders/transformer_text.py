@@ -282,6 +282,12 @@ class TransformerText(Encoder):
         made.other_prompts, made.default_prompt = self.other_prompts, self.default_prompt
         return made
 
+    def adapted(self, kind: Any, source: str | None, options: dict[str, Any]) -> TransformerText:
+        """As `AdaptedText.add`."""
+        from dipole.encoders.adapters import AdaptedText
+
+        return AdaptedText.add(self, source, kind, **options)
+
     def options_of(self) -> dict[str, Any]:
         """The arguments of this class, without the head."""
         return {

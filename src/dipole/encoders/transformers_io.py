@@ -29,7 +29,7 @@ _SIZES = ("num_hidden_layers", "hidden_size", "num_attention_heads", "vocab_size
 _COMPUTED = ("position_ids", "inv_freq")
 
 
-def read_transformer(folder: Path, *, whole: bool = False) -> Any:
+def read_transformer(folder: Path, *, whole: bool = False, causal: bool = False) -> Any:
     """The transformer of a folder in float32 and eval mode; every weight must be in the file.
 
     A pooler (which no pooling here uses) is kept frozen if saved, and left out if not, so that
@@ -38,6 +38,7 @@ def read_transformer(folder: Path, *, whole: bool = False) -> Any:
     Args:
         whole: the folder was saved as this model, so that a tensor without a place in it is an
             error; else (a language model with its head) a note counts them.
+        causal: as a causal language model, with its head.
 
     Raises:
         InputError: a file missing or broken, weights that do not fit the config, a size in it that
@@ -56,7 +57,7 @@ def read_transformer(folder: Path, *, whole: bool = False) -> Any:
                 folder, local_files_only=True, trust_remote_code=own_code
             )
             _check_sizes(config, folder / "config.json")
-            model, report = _auto_class(transformers, config).from_pretrained(
+            model, report = _auto_class(transformers, config, causal).from_pretrained(
                 folder,
                 config=config,
                 dtype=torch.float32,
@@ -148,8 +149,10 @@ def _numberless(name: str) -> str:
     return ".".join("#" if part.isdigit() else part for part in name.split("."))
 
 
-def _auto_class(transformers: Any, config: Any) -> Any:
-    """AutoModel, or for T5 and its like the encoder alone."""
+def _auto_class(transformers: Any, config: Any, causal: bool) -> Any:
+    """AutoModel, or for T5 and its like the encoder alone; with the head of a language model."""
+    if causal:
+        return transformers.AutoModelForCausalLM
     if type(config) in transformers.MODEL_FOR_TEXT_ENCODING_MAPPING:
         return transformers.AutoModelForTextEncoding
     return transformers.AutoModel

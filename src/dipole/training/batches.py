@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from dipole.data.bundles import Bundles
+from dipole.data.preferences import Preferences
 from dipole.data.same import content_key, exact_key
 from dipole.encoders.base import SIDES, Encoder, Features, Role
 from dipole.kernels.draws import keys
@@ -45,8 +46,10 @@ ENCODED: dict[str, tuple[str, Role]] = {
 }
 # A field whose examples have no partner: their views are what belongs together.
 VIEWED = ("input", "text")
+# Fields that are read together: a prompt with each of its answers.
+ASKED = ("prompt", "answers")
 # Fields with a list in every row.
-LISTS = ("negatives", "candidates")
+LISTS = ("negatives", "candidates", "answers")
 # Argument of the objective -> the argument that carries its content hashes.
 IDS = {
     "anchor": "anchor_ids", "positive": "ids", "negative": "negative_ids",
@@ -78,7 +81,8 @@ class Batch:
 def encoded_fields(examples: Examples) -> list[str]:
     """The fields of examples that an encoder reads, in their order."""
     is_own = isinstance(examples, Bundles)
-    return [f for f in examples.FIELDS if is_own or f in ENCODED or f in VIEWED]
+    known = (*ENCODED, *VIEWED, *ASKED)
+    return [field for field in examples.FIELDS if is_own or field in known]
 
 
 def unique_keys(examples: Examples) -> np.ndarray:
@@ -104,6 +108,7 @@ def tensor_names(examples: Examples) -> set[str]:
     found |= {IDS[name] for name in found & IDS.keys()}
     found |= {"negative_rows"} if "negative" in found else set()
     found |= {"mask"} if "candidates" in found else set()
+    found |= {"answers", "answer_mask", "ratings"} if isinstance(examples, Preferences) else set()
     found |= {"teacher_scores"} if "relevance" in fields else set()
     named = {"score": "scores", "relevance": "relevance", "label": "labels"}
     found |= {"numbers"} if "label" in fields else set()
@@ -190,6 +195,13 @@ def collate(
         return Batch(
             taken["id"], columns, tensors, start, len(rows) if total is None else total, replicated
         )
+    if isinstance(examples, Preferences):
+        counts = torch.tensor([len(answers) for answers in taken["answers"]])
+        tensors["answer_mask"] = mask = torch.arange(int(counts.max())) < counts[:, None]
+        flat = torch.tensor([x for row in taken["ratings"] for x in row], dtype=torch.float32)
+        tensors["ratings"] = padded(flat, mask)
+        asked = examples.read(rows.tolist())
+        columns["answers"] = prepare(encoder, asked, "document", chunk, keys((*seed, 0), places))
     for field in (field for field in VIEWED if field in taken):
         tensors["ids"] = tensors["anchor_ids"] = content_ids(taken[field])
         columns |= prepare_views(encoder, taken[field], views, chunk=chunk, seed=seed, start=start)

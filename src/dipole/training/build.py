@@ -240,16 +240,8 @@ def build_encoder(config: Config, *examples: Examples, kept: Path | None = None)
         encoder = make_encoder(config.encoder, queries, documents, **config.encoder_options)
     if config.adapter is None:
         return encoder
-    from dipole.encoders.adapters import AdaptedText
-    from dipole.encoders.transformer_text import TransformerText
-
-    if not isinstance(encoder, TransformerText):
-        raise InputError(
-            f"adapter: found {type(encoder).__name__}, expected a transformer to put it on "
-            "(--encoder FOLDER)"
-        )
     source = config.encoder if made is None else None
-    return AdaptedText.add(encoder, source, config.adapter, **config.adapter_options)
+    return encoder.adapted(config.adapter, source, config.adapter_options)
 
 
 def is_made_of_data(name: str) -> bool:

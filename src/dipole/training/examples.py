@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from dipole.data import Bundles, Examples
+from dipole.data import Bundles, Examples, Preferences
 from dipole.data.memory import in_memory
 from dipole.errors import InputError
 from dipole.lookup import is_place
@@ -22,7 +22,8 @@ COLUMNS = ("anchor", "positive", "negative", "score", "label")
 # What the loaders call those columns.
 _OPTIONS = {
     "--input": "--anchor", "--first": "--anchor", "--second": "--positive", "--query": "--anchor",
-    "--candidates": "--positive", "--relevance": "--score",
+    "--candidates": "--positive", "--relevance": "--score", "--prompt": "--anchor",
+    "--chosen": "--positive", "--rejected": "--negative", "--rating": "--score",
 }  # fmt: skip
 # One of these is what an objective takes that has a use for listed negatives.
 OF_NEGATIVES = frozenset({"negative", "candidates", "logits"})
@@ -113,6 +114,7 @@ def _load(config: Config, source: Any, split: str, inputs: Mapping[str, bool]) -
         load_inputs,
         load_labeled,
         load_pairs,
+        load_preferences,
         load_ranked,
         load_scored,
     )
@@ -126,6 +128,17 @@ def _load(config: Config, source: Any, split: str, inputs: Mapping[str, bool]) -
     scored = {"first": config.anchor, "second": config.positive, "score": config.score, **sized}
     labelled = {"input": config.anchor, "label": config.label, **inputs_too}
     labelled["numbers"] = "numbers" in inputs
+    if only == "preferences" or (only is None and takes_answers(inputs)):
+        if config.resize is not None:
+            raise InputError("resize: found preferences, which are texts; expected no --resize")
+        return load_preferences(
+            source,
+            prompt=config.anchor,
+            chosen=config.positive,
+            rejected=config.negative,
+            rating=config.score or config.label,
+            **rows,
+        )
     if config.label is not None or only in ("labelled", "labelled-images", "numbered"):
         return load_labeled(source, **labelled)
     if only == "modalities":
@@ -193,6 +206,10 @@ def check_columns(config: Config, inputs: Mapping[str, bool]) -> None:
                     f"{name}: found {getattr(config, name)!r}, and {' or '.join(config.wants)} "
                     f"(--wants) have no {name}; expected none, or other --wants"
                 )
+    if takes_answers(inputs):
+        if config.view:
+            raise InputError("view: found one for preferences, which are read as they are")
+        return
     for one, others, why in (
         ("label", ("positive", "negative", "score"), "labelled inputs have no partner"),
         ("score", ("negative",), "graded pairs have no negatives beside them"),
@@ -244,6 +261,19 @@ def check_examples(config: Config, inputs: Mapping[str, bool], examples: Example
     """The examples are of a kind that is wanted, have what the objective needs, and no scores that
     it would leave out."""
     check_kind(config.wants, examples)
+    if takes_answers(inputs) != isinstance(examples, Preferences):
+        found = f"{type(examples).__name__} ({examples.origin})"
+        if takes_answers(inputs):
+            raise InputError(
+                f"data: found {found}; {config.objective} needs preferences (columns prompt, "
+                "chosen and rejected, or prompt, response and score)"
+            )
+        raise InputError(
+            f"data: found {found}; {config.objective} takes vectors, and not answers of a "
+            "language model; expected an objective that does, as dpo"
+        )
+    if isinstance(examples, Preferences):
+        return  # what the objective makes of them is checked with it
     fields, found = examples.FIELDS, f"{type(examples).__name__} ({examples.origin})"
     needed = {name for name, must in inputs.items() if must}
     given = given_by_parts(config)
@@ -311,6 +341,11 @@ def objectives_taking(name: str, *more: str) -> str:
         if name in inputs and {n for n, must in inputs.items() if must} <= _ALWAYS | {name, *more}:
             found.append(objective)
     return ", ".join(found)
+
+
+def takes_answers(inputs: Mapping[str, bool]) -> bool:
+    """Whether an objective is given log-probabilities of answers."""
+    return not {"logps", "mean_logps", "token_logps"}.isdisjoint(inputs)
 
 
 def _wants_lists(config: Config, inputs: Mapping[str, bool]) -> bool:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Kind = Literal[
     "texts", "images", "pairs", "image-text", "modalities", "triplets", "graded", "labelled",
-    "labelled-images", "numbered", "lists",
+    "labelled-images", "numbered", "lists", "preferences",
 ]  # fmt: skip
 
 
@@ -60,6 +60,11 @@ KINDS: dict[Kind, Form] = {
         "Ranked", "a query, candidates and the relevance of each",
         "columns query, candidates and relevance, or query, pos and neg",
         ("anchor", "positive", "score"),
+    ),
+    "preferences": Form(
+        "Preferences", "a prompt and answers to it, chosen and rejected or rated",
+        "columns prompt, chosen and rejected, or prompt, response and score",
+        ("anchor", "positive", "negative", "score", "label"),
     ),
 }  # fmt: skip
 

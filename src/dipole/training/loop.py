@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,8 @@ from dipole.training.towers import Learning, Towers
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+    from dipole.training.validation import Measure
 
 SECONDS_BETWEEN_CHECKPOINTS = 100.0
 
@@ -320,9 +322,10 @@ class Trainer:
         """Measure, and keep the model if it is the best so far."""
         assert self.validation is not None
         name, measure = self.validation
-        value, step = self._measured(measure), self.progress.step
+        found, step = self._measured(name, measure), self.progress.step
+        value = found[name]
         validated(step, value)
-        metrics.write(step, {f"validation/{name}": value} | self._beside())
+        metrics.write(step, {f"validation/{key}": x for key, x in found.items()} | self._beside())
         is_best = self.progress.best is None or value > self.progress.best
         bar.say(f"step {step}: validation {name} {value:.4f}{' (best)' if is_best else ''}")
         if not is_best:
@@ -348,13 +351,20 @@ class Trainer:
             if task.validation is None or task.validation is self.validation:
                 continue
             name, measure = task.validation
-            found[f"validation/{task.name}/{name}"] = self._measured(measure)
+            for key, value in self._measured(name, measure).items():
+                found[f"validation/{task.name}/{key}"] = value
         return found
 
-    def _measured(self, measure: Callable[[Encoder], float]) -> float:
-        """What the main process measures."""
+    def _measured(self, name: str, measure: Measure) -> dict[str, float]:
+        """What the main process measures, by name; one number has the measure's own."""
+
+        def take() -> dict[str, float]:
+            found = measure(self.encoder)
+            several = found if isinstance(found, Mapping) else {name: found}
+            return {key: float(value) for key, value in several.items()}
+
         with sharding.whole(self.encoder):  # of which every process has a part
-            return together(lambda: float(measure(self.encoder)))
+            return together(take)
 
     def _is_out_of_patience(self) -> bool:
         return self.config.patience is not None and self.progress.misses >= self.config.patience

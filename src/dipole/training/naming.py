@@ -20,6 +20,7 @@ PARTS = {
     "mixed": "queue:Mixed",
     "pseudo-labels": "pseudo_labels:PseudoLabels",
     "queue": "queue:Queue",
+    "reference": "reference:Reference",
     "teacher": "teacher:Teacher",
 }
 _SETTINGS = re.compile(r"(?P<name>[^=]+?):(?P<settings>[^:=]+=.*)", re.DOTALL)

@@ -89,6 +89,8 @@ def fit_one(
         task.config = _with_defaults(task.config, encoder)
         with of_source(task.name):
             notes += check_words(encoder, task.examples)
+            notes += encoder.notes_on(task.examples)
+            notes += [] if task.held is None else encoder.notes_on(task.held)
             notes += check_partners(task.config, encoder, task.examples, task.inputs)
     if show_progress and is_main():
         for line in notes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dipole.data import Examples
 from dipole.showing import counted, say
+from dipole.training.answers import check_answers
 from dipole.training.build import (
     build_parts,
     build_side_views,
@@ -41,6 +42,7 @@ def check_tasks(tasks: Sequence[Task], validation: Any, *, show_progress: bool) 
                 check_kind(task.config.wants, task.examples)
             else:
                 check_examples(task.config, task.inputs, task.examples)
+                check_answers(task.objective, task.examples)
             if task is tasks[0]:
                 _hold_out(task, validation)
             elif "validation" in task.own or can_be_measured(task.examples):
@@ -85,7 +87,7 @@ def build_tasks(tasks: Sequence[Task], encoder: Encoder, *, show_progress: bool)
             if task.held is not None and encoder.reads_pairs:
                 task.validation = judge_validation(task.held)
             elif task.held is not None:
-                task.validation = make_validation(task.held, task.examples)
+                task.validation = make_validation(task.held, task.examples, task.parts)
 
 
 def note(line: str) -> None:

@@ -11,7 +11,7 @@ from dipole.data.bundles import Bundles
 from dipole.errors import InputError
 
 # Fields whose texts hold rows together.
-TOGETHER = ("anchor", "positive", "first", "second", "input", "query")
+TOGETHER = ("anchor", "positive", "first", "second", "input", "query", "prompt")
 
 
 def hold_out(
@@ -19,9 +19,9 @@ def hold_out(
 ) -> tuple[Examples, Examples]:
     """(training, `part`): about `fraction` of the rows, no text on both sides.
 
-    Rows that share a text hang together (anchor or positive, first or second, input, query or a
-    candidate of the highest relevance; not listed negatives), directly or through others: what is
-    held out are whole components of this graph. They are chosen by content hash, so the choice
+    Rows that share a text hang together (anchor or positive, first or second, input, query, prompt
+    or a candidate of the highest relevance; not listed negatives), directly or through others: what
+    is held out are whole components of this graph. They are chosen by content hash, so the choice
     needs no seed: a validation takes the lowest, a test the highest, so that what was chosen by
     one is never measured on it by the other. One with more rows than twice the fraction, or than
     half of all, is always trained on.
@@ -77,7 +77,7 @@ def _places(examples: Examples, fraction: float) -> tuple[np.ndarray, int, int]:
     labels, sizes = _components(examples)
     n = len(examples)
     small = sizes <= min(max(2 * fraction * n, 10), max(n / 2, 1))
-    wanted = ("positive", "second", "input", "query", *list(examples.FIELDS)[1:])
+    wanted = ("positive", "second", "input", "query", "prompt", *list(examples.FIELDS)[1:])
     field = next(f for f in wanted if f in examples.FIELDS)
     key = np.full(len(sizes), np.iinfo(np.uint64).max)
     np.minimum.at(key, labels, examples.keys(field))

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dipole.data import Examples, Labeled, Pairs, Ranked, Scored, Triplets
+from dipole.data import Examples, Labeled, Pairs, Preferences, Ranked, Scored, Triplets
 from dipole.data.bundles import Bundles
 from dipole.errors import InputError
 
 if TYPE_CHECKING:
     from dipole.encoders.base import Encoder
+    from dipole.training.parts import Part
 
 # The most examples among which a visit looks for neighbours.
 KNOWN = 20_000
 
-Validation = tuple[str, Callable[["Encoder"], float]]
+# The name of a measure, and what it is of an encoder: a number, or several by name, among them it.
+Measure = Callable[["Encoder"], float | Mapping[str, float]]
+Validation = tuple[str, Measure]
 
 
 def can_be_measured(examples: Examples) -> bool:
     """Whether there is a measure for examples of this kind."""
-    return isinstance(examples, Pairs | Triplets | Scored | Labeled)
+    return isinstance(examples, Pairs | Triplets | Scored | Labeled | Preferences)
 
 
 def judge_validation(examples: Examples) -> Validation:
@@ -54,12 +57,16 @@ def judge_validation(examples: Examples) -> Validation:
     ).value(measure)
 
 
-def make_validation(examples: Examples, training: Examples | None = None) -> Validation:
+def make_validation(
+    examples: Examples, training: Examples | None = None, parts: Sequence[Part] = ()
+) -> Validation:
     """The name of the measure that fits `examples`, and the function that takes it.
 
     Pairs: MRR@10 of finding one of each anchor's positives among all positives, as `evaluate`
     measures it. Scored: Spearman.
     Labeled: accuracy of the vote of the 20 nearest of `training` by cosine.
+    Preferences: how often the better of two answers has the higher reward (`training.answers`), the
+    log-ratio to the reference if one is among the `parts`.
     """
     if isinstance(examples, Pairs | Triplets):
         from dipole.data.retrieval import retrieval_from_pairs
@@ -67,6 +74,10 @@ def make_validation(examples: Examples, training: Examples | None = None) -> Val
 
         data = retrieval_from_pairs(examples)
         return "MRR@10", lambda encoder: evaluate_retrieval(encoder, data).value("MRR@10")
+    if isinstance(examples, Preferences):
+        from dipole.training.answers import ACCURACY, preference_measure
+
+        return ACCURACY, preference_measure(examples, parts)
     if isinstance(examples, Bundles):
         return f"MRR@10 from {next(iter(examples.FIELDS))}", lambda encoder: _mrr(examples, encoder)
     if isinstance(examples, Scored):

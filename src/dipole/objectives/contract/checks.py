@@ -44,10 +44,23 @@ SHAPES = {
     "negative_mask": "m w",
     "teacher_scores": "n c",
     "logits": "n k",
+    # Of the k answers of a prompt: log-probabilities under policy and reference.
+    "logps": "n k",
+    "mean_logps": "n k",
+    "token_logps": "n k t",
+    "ref_logps": "n k",
+    "ref_mean_logps": "n k",
+    "ref_token_logps": "n k t",
+    "mismatched_logps": "n j",
+    "ref_mismatched_logps": "n j",
+    "lengths": "n k",
+    "ratings": "n k",
+    "answer_mask": "n k",
 }
 INTEGER = {"labels", "positive_labels", "support_labels", "rows"}
 INTEGER |= {"ids", "negative_ids", "negative_rows", "candidate_ids", "support_ids", "token_ids"}
-BOOLEAN = {"mask", "anchor_mask", "positive_mask", "negative_mask"}
+INTEGER |= {"lengths"}
+BOOLEAN = {"mask", "anchor_mask", "positive_mask", "negative_mask", "answer_mask"}
 
 
 def check(

@@ -11,15 +11,19 @@ from dipole.training.batches import tensor_names
 from dipole.training.parts.base import Part, Setup
 from dipole.training.parts.layers import Layers
 from dipole.training.parts.lists import Lists, Scores
+from dipole.training.parts.log_probs import LogProbs
 from dipole.training.parts.logits import Logits
 from dipole.training.parts.names import given_by, name_in_batch, shown
 from dipole.training.parts.naming import name_of
+from dipole.training.parts.reference import Mismatched, Reference
 
 if TYPE_CHECKING:
     from dipole.data import Examples
 
 # Those that an objective brings along.
-FOLLOWING: tuple[type[Part], ...] = (Layers, Lists, Scores, Logits)
+FOLLOWING: tuple[type[Part], ...] = (
+    Layers, Lists, Scores, Logits, LogProbs, Reference, Mismatched,
+)  # fmt: skip
 
 
 def bound(parts: Sequence[Part], setup: Setup) -> list[Part]:

@@ -1,0 +1,1 @@
+"""Causal language models: log-probabilities of answers, their templates, their references."""

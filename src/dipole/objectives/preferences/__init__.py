@@ -1,0 +1,1 @@
+"""Objectives of language models: log-probabilities of answers under policy and reference in."""
