@@ -30,8 +30,9 @@ class PEG(Objective):
     the mean over the rows of all processes. `progress` is the share of the training that is done,
     0 to 1; a trainer sets it before every step. At first every pair counts the same and noise
     averages out, later hard pairs count more. `highest` keeps pairs that are hard because they are
-    wrong from taking over. gamma = 0 is InfoNCE. The paper says that attention to samples changes
-    through training, and gives no formula in its abstract; this schedule is a reading of it.
+    wrong from taking over. gamma = 0 is InfoNCE. No code of the authors is public. Their paper's
+    abstract says that attention to samples changes through training, their model's card that a
+    sample's weight follows how difficult its negatives are; this schedule is a reading of both.
     Shapes: as of `InfoNCE`.
 
     Example:

@@ -32,9 +32,9 @@ class SPARC(Objective):
 
     The fine part has no negatives from other pairs: memory O(n (T P + T^2)), and nothing is
     gathered. Gradients flow through a. A token that likes all patches alike groups all of them
-    equally. One temperature for both parts, learnt unless `learn_temperature=False`. `coarse` is the
-    paper's, `fine` one of the four that it tries, 0.5, 1, 5 and 10. Means over the words are a
-    caption's own, as in its equation (6); its pseudo-code takes one over the words of all captions.
+    equally. One temperature for both parts, learnt unless `learn_temperature=False`. `coarse` is
+    the paper's, `fine` one of the four that it tries: 0.5, 1, 5 and 10. Means over the words are a
+    caption's own, as in its equation (6); its pseudo-code takes one over all captions' words.
     Padding takes no part. With `token_ids` a word repeated in a caption is none of its own
     negatives.
     Shapes: anchor (n, P, d), patches; positive (n, T, d), tokens; masks (n, P) and (n, T), False
