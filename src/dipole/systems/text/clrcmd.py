@@ -90,7 +90,7 @@ SYSTEM = System(
             " hard negatives, which these do not have. Tokens are the states of the last layer,"
             " special ones too, as in the authors' release; it has one more linear layer behind"
             " them. *Own score*: that of tokens for CLRCMD, the cosine for the pooled vectors;"
-            " *Spearman*: the cosine of pooled vectors for both. *Before*: BAG"
+            " *Spearman*: the cosine of pooled vectors for both."
         ),
     ),
 )
