@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dipole.cli import app
+from support.tiny_llama import save_tiny_llama
 
 PAGE = Path(__file__).parents[1] / "docs" / "choosing.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -53,6 +54,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i in range(32)
     )
     (root / "lists.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    lines = ({"prompt": q, "chosen": a, "rejected": "no"} for q, a in zip(ask, answer, strict=True))
+    (root / "preferences.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    save_tiny_llama(root / "tiny-lm")
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 32, 3), dtype=np.uint8)
     for i, (name, one) in enumerate(zip(names, pixels, strict=True)):
         for place in ("photos", f"labelled-photos/{'cat' if i % 2 else 'dog'}"):
@@ -105,7 +109,7 @@ def test_the_table_names_kinds_objectives_samplers_and_encoders_that_there_are()
     from dipole.training.samplers import SAMPLERS
 
     rows = [line.strip("|").split("|") for line in TEXT.splitlines() if line.startswith("| [")]
-    assert len(rows) == 13
+    assert len(rows) == 14
     assert {cells[1].strip() for cells in rows} == {*KINDS, "any of these", "each its own"}
     for column, known in ((2, OBJECTIVES), (3, {*SAMPLERS, "unique"}), (4, NEW)):
         named = {name for cells in rows for name in re.findall(r"`([^`]+)`", cells[column])}

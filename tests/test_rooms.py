@@ -10,6 +10,7 @@ import dipole
 PACKAGE = Path(dipole.__file__).parent
 # Where a name of a room above is looked up as a string, by `importlib`: no other way leads up.
 UP = {
+    "encoders/names.py": "dipole.language.causal:CausalLM",
     "objectives/contract/registry.py": "dipole.systems",
     "training/recipe.py": "dipole.systems",
 }

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
@@ -83,6 +84,8 @@ def test_a_lora_starts_as_its_base_and_trains_alone(tiny, model):
     assert all("lora_" in name for name in names)
 
 
+# peft asks transformers by an old name.
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
 def test_a_saved_lora_comes_back_in_dipole_and_in_peft(tiny, tmp_path):
     peft = pytest.importorskip("peft")
     model = trained_lora(tiny)
@@ -113,8 +116,8 @@ def test_its_vectors_do_not_depend_on_the_batch(model):
     texts = ["a cat", "a much longer text about a dog"]
     both = model.encode(texts)
     assert both.shape == (2, 16)
-    alone = [model.encode([text])[0] for text in texts]
-    torch.testing.assert_close(torch.tensor(both), torch.tensor(alone), atol=1e-5, rtol=0)
+    alone = np.concatenate([model.encode([text]) for text in texts])
+    np.testing.assert_allclose(both, alone, atol=1e-5)
     shown = model.outputs(model.prepare(texts), ["tokens", "mask", "hidden"])
     assert shown["hidden"].shape[:2] == (2, 3)
 

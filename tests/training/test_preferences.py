@@ -172,3 +172,15 @@ def test_the_command_trains_and_says_what_it_cuts(tiny, tmp_path, monkeypatch):
     found = CliRunner().invoke(app, [*command, "--out", "other"])
     assert found.exit_code == 2
     assert "no rejected answer" in found.output
+
+
+def test_a_lora_is_folded_by_merge_into_a_model_of_transformers(tiny, tmp_path):
+    run = trained(tiny, tmp_path / "run", adapter="lora", adapter_options={"rank": 2})
+    command = ["merge", str(tmp_path / "run"), "--out", str(tmp_path / "whole")]
+    found = CliRunner().invoke(app, command)
+    assert found.exit_code == 0, found.output
+    plain = AutoModelForCausalLM.from_pretrained(tmp_path / "whole").eval()
+    ids = torch.arange(1, 9)[None]
+    with torch.no_grad():
+        wanted = run.encoder.model(input_ids=ids).logits
+        torch.testing.assert_close(plain(input_ids=ids).logits, wanted, atol=1e-4, rtol=0)

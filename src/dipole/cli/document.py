@@ -37,6 +37,7 @@ ROOMS = {
     "dimensions": "Feature dimensions",
     "sets": "Sets of prototypes",
     "tokens": "Tokens",
+    "preferences": "Answers of a language model",
 }
 
 

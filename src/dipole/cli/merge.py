@@ -93,7 +93,8 @@ def merge(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: exists; expected a new folder")
     check_place("--out", out)
-    if len(runs) < 2 and not (Path(runs[0]) / "model" / "adapter.safetensors").exists():
+    adapters = ("adapter.safetensors", "adapter_model.safetensors")  # of texts, of language models
+    if len(runs) < 2 and not any((Path(runs[0]) / "model" / name).exists() for name in adapters):
         raise InputError(f"found one model, {runs[0]}; expected two or more to merge")
     if method == "greedy" and validation is None:
         raise InputError("--method greedy: expected --validation DATA to measure on")
@@ -156,4 +157,4 @@ def _measure(
     for run, note in notes.items():
         say(f"note: {run}: {note}", error=True)
     _, measure = make_validation(examples)
-    return measure
+    return cast("Callable[[Encoder], float]", measure)  # of pairs it is one number

@@ -73,7 +73,7 @@ class CausalLM(Encoder):
         )
 
     @classmethod
-    def load(cls, source: str | Path, *, max_length: int | None = None) -> CausalLM:  # type: ignore[override]
+    def load(cls, source: str | Path, *, max_length: int | None = None) -> CausalLM:
         """A model from a folder, a run or a hub id: a whole one, or an adapter with its base.
 
         max_length: the most tokens of a prompt with an answer; not given: what the model reads.
@@ -121,7 +121,10 @@ class CausalLM(Encoder):
     ) -> CausalLM:
         """Put W x + alpha / rank B A x at every linear map of `targets`; B starts at 0."""
         if self.lora is not None:
-            raise InputError("adapter: found a model with a LoRA; expected a whole one (--merge)")
+            raise InputError(
+                "adapter: found a model with a LoRA; expected a whole one, as "
+                "`dipole merge RUN --out FOLDER` makes"
+            )
         self.lora = lora.Settings(rank, alpha, dropout, targets)
         self.source = self.source or source
         self.model.requires_grad_(False)

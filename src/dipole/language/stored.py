@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -96,6 +96,7 @@ def log_probs_of(
     Rows of similar length are computed together, the longest first.
     """
     model, device = evaluating(encoder), encoder.device
+    forward: Any = model.log_probs
     sizes = np.array(
         [
             len(answers) * (len(prompt) + max(map(len, answers)))
@@ -117,7 +118,7 @@ def log_probs_of(
             features = model.prepare(examples.read(rows.tolist()))
             with torch.no_grad(), at_precision(device, encoder.dtype):
                 on_device = {name: x.to(device) for name, x in features.items()}
-                made = model.log_probs(on_device).float().cpu().numpy()  # type: ignore[operator]
+                made = forward(on_device).float().cpu().numpy()
             lengths = features["targets"].sum(1).tolist()
             answers = [a for row in rows for a in range(starts[row], starts[row + 1])]
             for answer, part, length in zip(answers, made, lengths, strict=True):

@@ -115,8 +115,17 @@ def _run(id: str, own: System | None, losses: Sequence[str]) -> list[str]:
         module, _, name = own.place.partition(":")
         lines.append(f"from {module} import {name}")
     if not lines and losses:
-        lines.append(f"dipole train --objective {losses[0]} --data FILE --out RUN")
+        model = " --encoder lm:FOLDER" if _is_of_answers(losses[0]) else ""
+        lines.append(f"dipole train --objective {losses[0]}{model} --data FILE --out RUN")
     return lines or [f"dipole prove {id}"]
+
+
+def _is_of_answers(loss: str) -> bool:
+    """Whether an objective is one of a language model's answers."""
+    from dipole.objectives.contract.registry import objective_class
+    from dipole.objectives.preferences.answers import Preference
+
+    return issubclass(objective_class(loss), Preference)
 
 
 def _beside(settings: Mapping[str, Any], kind: Kind) -> str:

@@ -74,8 +74,8 @@ class Config(Settings):
         "static",
         description="static (text), conv, resnet or vit (images), all trained from scratch; "
         "towers (one encoder per modality: --encoder-option text=ENCODER); a model "
-        "folder, a hub id, or your own class (file.py:Class). Default: static, conv "
-        "or towers, depending on the data.",
+        "folder or hub id, lm:FOLDER (language model), or your class (file.py:Class). "
+        "Default: static, conv or towers, by the data.",
         json_schema_extra={"default": "said"},
     )
     encoder_options: dict[str, Any] = Field(

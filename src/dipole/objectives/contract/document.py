@@ -45,6 +45,8 @@ out.
 | `logits` | (n, k) | scores of an anchor and its candidates, as a cross-encoder gives them |
 | `teacher_scores` | (n, ...) | what a teacher says |
 | `teacher_anchor`, ... | as without | the teacher's vectors of the same inputs |
+| `logps`, `ref_logps` | (n, k) | log-probabilities of k answers of a prompt under policy and reference, sums over tokens; `mean_logps` means, `token_logps` (n, k, t) of each; the best answer first |
+| `ratings`, `lengths` | (n, k) | what an answer is rated, its tokens; `answer_mask`: which are there |
 | `rows` | (n,) | numbers of the examples in the data, where every example has a state |
 
 Every objective has `reduction` ("mean", "sum", "none"; several processes: docs/engine.md) and
