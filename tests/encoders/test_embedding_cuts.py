@@ -25,16 +25,16 @@ def features(tower):
 
 
 def with_hook(tower, features, change):
-    """The vectors where the sum of the embeddings, as it comes to its normalisation, is changed."""
-    norm = tower.transformer.embeddings.LayerNorm
-    handle = norm.register_forward_pre_hook(lambda _, inputs: (change(inputs[0]),))
+    """The vectors where the embeddings, as they go into the first layer, are changed."""
+    first = tower.transformer.encoder.layer[0]
+    handle = first.register_forward_pre_hook(lambda _, inputs: (change(inputs[0]), *inputs[1:]))
     try:
         return tower(features)
     finally:
         handle.remove()
 
 
-def test_dimensions_are_zero_before_the_first_normalisation(tower, features):
+def test_dimensions_are_zero_in_the_first_layer(tower, features):
     cut = FeatureCutoff(0.25)(features)
     kept = dimensions_kept(cut, 32)
     assert kept.sum(1).tolist() == [24] * 3
@@ -44,7 +44,7 @@ def test_dimensions_are_zero_before_the_first_normalisation(tower, features):
     assert not torch.allclose(tower(cut), tower(features))
 
 
-def test_tokens_are_zero_before_the_first_normalisation(tower, features):
+def test_tokens_are_zero_in_the_first_layer(tower, features):
     cut = TokenCutoff(0.5, zero=True)(features)
     assert torch.equal(cut["attention_mask"], features["attention_mask"])
     assert 0 < (1 - cut["token_kept"]).sum() < features["attention_mask"].sum()

@@ -455,6 +455,7 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
     "siamese-lightly": without_predictor,
     "siglip-big-vision": loss("siglip"),
     "siglip-open-clip-bias0": loss("siglip", temperature=0.2, bias=0.0),
+    "consert": 2 * loss("ntxent", temperature=0.1),
     "simclr-ntxent-google-times2": 2 * loss("ntxent", temperature=0.1),
     "simclr-ntxent-google": loss("ntxent", temperature=0.1),
     "simclr-ntxent-htdt": loss("ntxent", temperature=0.1),

@@ -1,4 +1,4 @@
-"""What views do to the embeddings of a transformer's tokens, before its first normalisation.
+"""What views do to the embeddings of a transformer's tokens, behind their normalisation.
 
 A view of tokens says it with features that a transformer alone would not know:
 
@@ -45,8 +45,8 @@ def as_cut(transformer: Any, features: Features) -> Iterator[Features]:
     kept: Tensor | None = None
     if TOKENS in features or SEED in features:
         norm = _part(transformer, tables, "LayerNorm", "normalisation of its embeddings")
-        if _cut not in norm._forward_pre_hooks.values():
-            norm.register_forward_pre_hook(_cut)
+        if _cut not in norm._forward_hooks.values():
+            norm.register_forward_hook(_cut)
         n, t = plain["input_ids"].shape
         dim = int(transformer.config.hidden_size)
         kept = torch.ones(n, t, dim, dtype=torch.bool, device=plain["input_ids"].device)
@@ -63,19 +63,18 @@ def as_cut(transformer: Any, features: Features) -> Iterator[Features]:
 
 
 def dimensions_kept(features: Features, dim: int) -> Tensor:
-    """Which dimensions of a row's embeddings are not zero, (n, dim) bool: round(rate dim) are."""
+    """Which dimensions of a row's embeddings are not zero, (n, dim) bool: floor(rate dim) are."""
     rank = uniform(features[SEED][:, 0], dim).argsort(1).argsort(1)
-    return rank >= (features[RATE] * dim).round()
+    return rank >= (features[RATE] * dim).floor()
 
 
-def _cut(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+def _cut(_: nn.Module, inputs: tuple[Tensor, ...], x: Tensor) -> Tensor | None:
     """A hook that stays: it does nothing but inside `as_cut`."""
-    kept, x = _kept.get(), inputs[0]
+    kept = _kept.get()
     if kept is None:
         return None
     front = x.shape[1] - kept.shape[1]
-    zero = nn.functional.pad(~kept, (0, 0, front, 0), value=False)
-    return (x.masked_fill(zero, 0), *inputs[1:])
+    return x.masked_fill(nn.functional.pad(~kept, (0, 0, front, 0), value=False), 0)
 
 
 def _move(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:

@@ -40,7 +40,7 @@ class TokenCutoff(TokenView):
     """round(rate m) of a text's m inner tokens are hidden from attention and from pooling.
 
     The first and the last token of a text ([CLS] and [SEP] of BERT) stay, and every token keeps
-    its position. With `zero` their embeddings are zero instead, before the first normalisation, as
+    its position. With `zero` their embeddings are zero instead, behind their normalisation, as
     ConSERT has it: they still take a share of attention; hidden, they take none.
 
     Source: ConSERT (arXiv 2105.11741), section 3.2, token cutoff; rate 0.15.
@@ -68,8 +68,8 @@ class TokenCutoff(TokenView):
 
 
 class FeatureCutoff(TokenView):
-    """round(rate d) of the d dimensions of the embeddings are zero, the same ones for all tokens of
-    a text, before the first normalisation.
+    """floor(rate d) of the d dimensions of the embeddings are zero, the same ones for all tokens of
+    a text, behind their normalisation, as in the authors' code.
 
     Source: ConSERT (arXiv 2105.11741), section 3.2, feature cutoff; rate 0.2.
     """
