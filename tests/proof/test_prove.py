@@ -1,4 +1,5 @@
 import importlib
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -227,6 +228,26 @@ def test_a_baseline_that_learnt_nothing_decides_nothing(tmp_path, monkeypatch):
     assert found.why.startswith("no headroom: warm has ")
     monkeypatch.setattr(module, "numbers", lambda: numbers(0.0))
     assert "headroom" not in prove(system(claim), root=tmp_path).primary.why
+
+
+def test_a_claim_with_data_of_its_own_has_an_untrained_tower_of_its_own(tmp_path, monkeypatch):
+    """The bench's number is of other data: the baseline's tower is measured before its training."""
+    claim = trained(looks=[5])
+    own = replace(claim, settings={"data": SMALL.data}, regime="the same data by name")
+    monkeypatch.setattr(module, "numbers", lambda: numbers(101.0))
+    proof = prove(system(own), root=tmp_path, jobs=2)
+    (arm,) = proof.untrained
+    assert arm == "warm"
+    before = proof.untrained[arm]["MRR@10"]
+    assert 0 < before < 100
+    trained_to = proof.outcome["warm"]["MRR@10"].mean()
+    assert proof.primary.why.startswith("no headroom: warm has ") == (trained_to <= before)
+    kept = list((tmp_path / "untrained").iterdir())
+    assert len(kept) == 1
+    kept[0].write_text(json.dumps({"MRR@10": 101.0}))
+    found = prove(system(own), root=tmp_path).primary
+    assert found.why == f"no headroom: warm has {trained_to:.1f}, an untrained tower 101.0"
+    assert prove(system(own), root=tmp_path, quick=True).untrained == {}
 
 
 def test_nothing_is_reversed_that_nobody_compared(tmp_path):

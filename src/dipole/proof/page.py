@@ -222,6 +222,9 @@ def _numbers(proof: Proof) -> list[str]:
                     for m in metrics
                 ]
                 lines.append(f"| *{name}* | {' | '.join(cells)} |")
+        for arm, start in proof.untrained.items():
+            cells = [f"{start[m]:.1f}" if m in start else "" for m in metrics]
+            lines.append(f"| *{arm}, untrained* | {' | '.join(cells)} |")
         lines.append("")
     if values:
         lines += ["| number | value |", "|---|---:|"]
@@ -241,7 +244,7 @@ def _bench(proof: Proof) -> list[str]:
         lines += ["", f"Its full budget: {_values(where.full)}."]
     if proof.claim.regime:
         lines += ["", f"Otherwise than on the bench: {proof.claim.regime}"]
-    if is_elsewhere(proof.claim):
+    if is_elsewhere(proof.claim) and not proof.untrained:
         what = "The data or the tower are the claim's own"
         lines += ["", f"{what}: whether the baseline beats an untrained tower is not checked."]
     if own := proof.claim.settings.get("data"):

@@ -19,6 +19,7 @@ from dipole.files import replaced
 from dipole.lock import Lock
 from dipole.proof.needs import MissingError, check_needs
 from dipole.proof.tuned import tuned_arms
+from dipole.proof.untrained import untrained_arms
 from dipole.studies.bench import Bench, bench, numbers
 from dipole.studies.budget import parse_budget
 from dipole.studies.cells import Cell, default_root
@@ -29,7 +30,7 @@ from dipole.studies.running import FAILED, Row, Watch, collect, run_study
 from dipole.studies.verdict import REVERSED, UNDECIDED, Verdict, judge
 from dipole.systems import recipe_places
 from dipole.systems.base import System
-from dipole.systems.parity import parity_lines
+from dipole.systems.parity import is_compared, parity_of
 from dipole.training.recipe import LENGTH, read_recipe
 
 QUICK_SEEDS, QUICK_STEPS = 2, 2
@@ -42,7 +43,8 @@ Say = Callable[[str], None]
 class Proof:
     """A system, its claim, what came out, and what that means.
 
-    arms: settings of each; tuned: of these, the values that were chosen.
+    arms: settings of each; tuned: of these, the values that were chosen; untrained: what the
+    baseline has before its training, metric by metric, where the bench does not say.
     """
 
     system: System
@@ -54,6 +56,7 @@ class Proof:
     rows: Sequence[Row] = ()
     seconds: float = 0.0
     full: bool = False
+    untrained: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def claim(self) -> Claim:
@@ -113,10 +116,13 @@ def prove(
         primary = judge(claim.primary, outcome, delta=delta_of(claim), looks=len(_looks(claim)))
         if primary.verdict != UNDECIDED:
             break
+    before: dict[str, dict[str, float]] = {}
+    if is_elsewhere(claim) and not quick and claim.primary.on == bench(claim.bench).metric:
+        before = untrained_arms(claim, [row.cell for row in rows], root)
     return Proof(
-        system, outcome, _defended(system, primary, outcome, full),
+        system, outcome, _defended(system, primary, outcome, before, full),
         [judge(one, outcome) for one in claim.secondary],
-        arms, chosen, rows, time.monotonic() - started, full,
+        arms, chosen, rows, time.monotonic() - started, full, before,
     )  # fmt: skip
 
 
@@ -220,28 +226,34 @@ def _outcome(
     return outcome
 
 
-def _defended(system: System, primary: Verdict, outcome: Outcome, full: bool) -> Verdict:
+def _defended(
+    system: System, primary: Verdict, outcome: Outcome, before: Mapping[str, Mapping[str, float]],
+    full: bool,
+) -> Verdict:  # fmt: skip
     """The verdict that can be defended: no *reversed* of what nobody compared with the authors'
     code, none at all on a bench without room or where the baseline is no better than a tower that
     was never trained."""
-    claim = claim_of(system)
-    if primary.verdict == REVERSED and not parity_lines(system.id):
-        why = "the other way round here, and nothing is compared with the authors' code"
+    claim, on = claim_of(system), primary.inequality.on
+    if primary.verdict == REVERSED and not is_compared(system.id):
+        code = "the authors' code has another loss than the paper"
+        why = code if parity_of(system.id) else "nothing is compared with the authors' code"
+        why = f"the other way round here, and {why}"
         return replace(primary, verdict=UNDECIDED, why=why)
-    if not claim.bench or primary.inequality.on != bench(claim.bench).metric:
+    if not claim.bench or on != bench(claim.bench).metric:
         return primary
-    known = numbers().get(claim.bench)
-    if known is None or full or is_elsewhere(claim):
-        return primary
-    if not known.admitted:
+    known = None if is_elsewhere(claim) else numbers().get(claim.bench)
+    if known is not None and not known.admitted and not full:
         why = f"the bench {claim.bench} has too little room"
         return replace(primary, verdict=UNDECIDED, why=why)
     if bench(claim.bench).pretrained:
         return primary
     for arm, weight in primary.inequality.weights.items():
-        found = float(outcome[arm][primary.inequality.on].mean())
-        if weight < 0 and found <= known.untrained:
-            why = f"no headroom: {arm} has {found:.1f}, an untrained tower {known.untrained:.1f}"
+        found = float(outcome[arm][on].mean())
+        start = before.get(arm, {}).get(on)
+        if start is None and known is not None and not full:
+            start = known.untrained
+        if weight < 0 and start is not None and found <= start:
+            why = f"no headroom: {arm} has {found:.1f}, an untrained tower {start:.1f}"
             return replace(primary, verdict=UNDECIDED, why=why)
     return primary
 

@@ -16,7 +16,7 @@ from dipole.studies.bench import Bench, Numbers
 from dipole.studies.budget import parse_budget
 from dipole.studies.cells import Cell, default_root
 from dipole.studies.data import load_study_data
-from dipole.studies.measures import Trained, measure
+from dipole.studies.measures import Trained, as_arrays, measure
 from dipole.studies.running import FAILED, Watch, run_study
 from dipole.training.build import build_encoder
 from dipole.training.config import make_config
@@ -90,15 +90,24 @@ def _trivial(where: Bench, fold: int | None) -> np.ndarray:
     return np.asarray(rule(*load_study_data(_config(where, 0), fold=fold)))
 
 
-def _untrained(where: Bench, seed: int, fold: int | None) -> np.ndarray:
-    config = _config(where, seed)
-    train, test = load_study_data(config, fold=fold)
+def untrained(cell: Cell) -> dict[str, np.ndarray]:
+    """What a cell measures, of its encoder before any training: metric -> (items,)."""
+    config = make_config(**cell.run_settings())
+    train, test = load_study_data(config, cell.test, quick=cell.quick, fold=cell.fold)
     model = Trained(build_encoder(config, train).eval(), train, test, config)
-    for name in where.measures:
-        found = measure(name)(model)
-        if where.metric in found:
-            return np.atleast_1d(np.asarray(found[where.metric]))
-    raise InputError(f"bench {where.id}: no measure gives {where.metric}")
+    found: dict[str, np.ndarray] = {}
+    for name in cell.measures:
+        found |= as_arrays(measure(name)(model))
+    return found
+
+
+def _untrained(where: Bench, seed: int, fold: int | None) -> np.ndarray:
+    settings = _settings(where)
+    budget = {name: settings.pop(name) for name in LENGTH if name in settings}
+    found = untrained(Cell(where.id, seed, settings, where.measures, budget, fold=fold))
+    if where.metric not in found:
+        raise InputError(f"bench {where.id}: no measure gives {where.metric}")
+    return found[where.metric]
 
 
 def _config(where: Bench, seed: int) -> Any:

@@ -8,6 +8,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+# How the difference begins where the paper's equation is followed, and the code has another.
+ANOTHER = "the paper, not the code"
+
 
 class Compared(NamedTuple):
     """One comparison: of what, with which code, and why it differs if it does."""
@@ -32,6 +35,17 @@ def parity_of(system: str) -> list[Compared]:
     ['clrcmd', 'late-interaction-colbert']
     """
     return [Compared(*row) for row in _parity()["systems"].get(system, ())]
+
+
+def is_compared(system: str) -> bool:
+    """Whether a system agrees with the authors' code: something was compared, and that code does
+    not compute another loss than the paper has.
+
+    >>> is_compared("clrcmd"), is_compared("peg"), is_compared("amcl")
+    (True, False, False)
+    """
+    found = parity_of(system)
+    return bool(found) and not any(one.difference.startswith(ANOTHER) for one in found)
 
 
 def tolerance() -> str:
