@@ -42,8 +42,8 @@ def load_encoder(source: str | Path, *, trust_code: bool | None = None) -> Encod
         with trusting_code(trust_code):
             return load_encoder(source)
     if (known := prefixed(str(source))) is not None:
-        cls, place_of_it = known
-        return cls.load(place_of_it)
+        named, rest = known
+        return named.load(rest)
     folder = locate(source)
     if (place := _own(folder)) is not None:
         return class_at(place, folder / CONFIG).load(folder)

@@ -25,9 +25,9 @@ loss = objective(anchor, positive, negative, ids=ids)
 both = objective + 0.1 * build_objective("dcl") # adds up; both.parts has every part's value
 ```
 
-`dipole objectives --takes labels` lists those with an input, and `dipole objectives show supcon` shows
-the equation of one. The inputs have the same names in every objective; those in brackets may be left
-out.
+`dipole objectives --takes labels` lists those with an input, and `dipole objectives show supcon`
+shows the equation of one. The inputs have the same names in every objective; those in brackets may
+be left out.
 
 | input | shape | |
 |---|---|---|
@@ -45,8 +45,9 @@ out.
 | `logits` | (n, k) | scores of an anchor and its candidates, as a cross-encoder gives them |
 | `teacher_scores` | (n, ...) | what a teacher says |
 | `teacher_anchor`, ... | as without | the teacher's vectors of the same inputs |
-| `logps`, `ref_logps` | (n, k) | log-probabilities of k answers of a prompt under policy and reference, sums over tokens; `mean_logps` means, `token_logps` (n, k, t) of each; the best answer first |
-| `ratings`, `lengths` | (n, k) | what an answer is rated, its tokens; `answer_mask`: which are there |
+| `logps`, `ref_logps` | (n, k) | log-probabilities of answers, the best first, of policy |
+| | | and reference, summed over tokens; `mean_logps`: means, `token_logps` (n, k, t): of each token |
+| `ratings`, `lengths` | (n, k) | ratings of answers, their tokens; `answer_mask`: which are there |
 | `rows` | (n,) | numbers of the examples in the data, where every example has a state |
 
 Every objective has `reduction` ("mean", "sum", "none"; several processes: docs/engine.md) and

@@ -164,9 +164,9 @@ SYSTEM = System(
         notes=(
             "Views: words left out, and words in another order. Two banks of 1,024, random at"
             " first, an eighth of the sentences; temperatures of the paper's smallest encoder."
-            " It is its own teacher. Each arm has the best of three rates. *Before*: at a rate of 0.0001"
-            " for both, SCT was 10.6 points behind SimCSE, [-18.9, -2.3] at 5 seeds; as a bag of"
-            " words with banks of 4,096 9.5 points, [-10.9, -8.0], and fell below the untrained"
+            " It is its own teacher. Each arm has the best of three rates. *Before*: at a rate of"
+            " 0.0001 for both, SCT was 10.6 points behind SimCSE, [-18.9, -2.3] at 5 seeds; as a"
+            " bag of words with banks of 4,096 9.5 points, [-10.9, -8.0], and fell below the untrained"
             " tower: the paper's encoders are pretrained, so this one is."
         ),
     ),
