@@ -46,7 +46,7 @@ be left out.
 | `teacher_scores` | (n, ...) | what a teacher says |
 | `teacher_anchor`, ... | as without | the teacher's vectors of the same inputs |
 | `logps`, `ref_logps` | (n, k) | log-probabilities of answers, the best first, of policy |
-| | | and reference, summed over tokens; `mean_logps`: means, `token_logps` (n, k, t): of each token |
+| | | and reference, summed over tokens; `mean_logps`: means, `token_logps` (n, k, t): each |
 | `ratings`, `lengths` | (n, k) | ratings of answers, their tokens; `answer_mask`: which are there |
 | `rows` | (n,) | numbers of the examples in the data, where every example has a state |
 

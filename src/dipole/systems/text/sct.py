@@ -166,8 +166,8 @@ SYSTEM = System(
             " first, an eighth of the sentences; temperatures of the paper's smallest encoder."
             " It is its own teacher. Each arm has the best of three rates. *Before*: at a rate of"
             " 0.0001 for both, SCT was 10.6 points behind SimCSE, [-18.9, -2.3] at 5 seeds; as a"
-            " bag of words with banks of 4,096 9.5 points, [-10.9, -8.0], and fell below the untrained"
-            " tower: the paper's encoders are pretrained, so this one is."
+            " bag of words with banks of 4,096 9.5 points, [-10.9, -8.0], and fell below the"
+            " untrained tower: the paper's encoders are pretrained, so this one is."
         ),
     ),
 )
