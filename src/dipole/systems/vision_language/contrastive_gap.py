@@ -73,8 +73,8 @@ SYSTEM = System(
             "The gap became the primary after a pilot of one seed, in which zero-shot accuracy"
             " fell. Gap: the distance of the centres of 2,000 test images and of their captions,"
             " all of length 1. Separability: how often a linear classifier tells images from"
-            " captions. The temperature is fixed in all arms. At 0.01, from scratch, the contrast outweighs the"
-            " other terms (one seed: a gap of 1.10 with them)."
+            " captions. The temperature is fixed in all arms. At 0.01, from scratch, the"
+            " contrast outweighs the other terms (one seed: a gap of 1.10 with them)."
         ),
         lesson=(
             "Alignment and uniformity beside the contrastive loss bring images and captions half "
