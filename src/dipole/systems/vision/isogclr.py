@@ -71,6 +71,12 @@ SYSTEM = System(
             " the one where all examples start; the step of the temperatures, 0.03, and rho, 0.4,"
             " are the authors' for CIFAR-100. That frequent classes get higher temperatures is not"
             " asked here: in one training the frequency of a class cannot be told from the class."
+            " It was to be looked at once, at 5 seeds, and was undecided there; then at 10 and 20,"
+            " with the intervals of three looks."
+        ),
+        lesson=(
+            "On a long tail of a thousand images, temperatures that each example finds for itself "
+            "do neither better nor worse than the best single one."
         ),
     ),
 )

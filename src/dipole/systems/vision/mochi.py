@@ -53,7 +53,8 @@ SYSTEM = System(
             " mixtures of the hardest 128 and 16 with the anchor keep the paper's shares of the"
             " queue to within a factor of two, and start as early as in the paper, after 7.5 % of"
             " the training. That MoCHi uses the space more evenly is said of the head's output,"
-            " which nobody keeps, and is not judged."
+            " which nobody keeps, and is not judged. Two looks were planned, at 5 and 10 seeds, and"
+            " left it undecided; the third came later, with the intervals of three looks."
         ),
         lesson=(
             "Mixed negatives may help a little: a third of a point here, which ten seeds do "

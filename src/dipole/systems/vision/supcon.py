@@ -128,5 +128,9 @@ SYSTEM = System(
             " three rates. *Before*: at one rate of 0.003 for both, SupCon was 2.18 points of the"
             " linear probe behind, [-3.14, -1.24] at 5 seeds."
         ),
+        lesson=(
+            "In twelve epochs of a small tower cross-entropy is nearly three points ahead of "
+            "SupCon, each with the best of three rates; longer trainings were not tried."
+        ),
     ),
 )
