@@ -25,9 +25,9 @@ loss = objective(anchor, positive, negative, ids=ids)
 both = objective + 0.1 * build_objective("dcl") # adds up; both.parts has every part's value
 ```
 
-`dipole objectives --takes labels` lists those with an input, and `dipole objectives show supcon` shows
-the equation of one. The inputs have the same names in every objective; those in brackets may be left
-out.
+`dipole objectives --takes labels` lists those with an input; `dipole objectives show supcon` shows
+the equation of one. The inputs have the same names in every objective; those in brackets may be
+left out.
 
 | input | shape | |
 |---|---|---|

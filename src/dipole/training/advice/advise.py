@@ -7,7 +7,7 @@ import re
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dipole.data import Examples, Labeled, Pairs, Scored
 from dipole.data.memory import is_held
@@ -196,7 +196,7 @@ def _command(
 def _columns(examples: Examples, named: Named) -> list[str]:
     """Options for the columns: those that the user named, and those that were taken, where naming
     them changes nothing."""
-    taken: dict[str, str] = {}
+    taken: dict[str, Any] = {}
     if isinstance(examples, Pairs | Scored | Labeled) and not named.negative:
         if "after title" in examples.origin:  # which a column that is named goes without
             return named.options()
