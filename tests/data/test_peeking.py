@@ -40,3 +40,24 @@ def test_examples_know_their_columns(write: Write) -> None:
     ranked = load_ranked(path, query="ask", candidates="texts", relevance="worth")
     assert ranked.columns == {"query": "ask", "candidates": "texts", "relevance": "worth"}
     assert ranked[0]["candidates"] == ["a", "b"]
+
+
+def test_the_first_rows_of_a_table_say_what_its_columns_hold(tmp_path):
+    from dipole.data.peeking import sample_of
+
+    table = tmp_path / "table.csv"
+    table.write_text("text,score\n" + "".join(f"text number {i},{i}\n" for i in range(5)))
+    found = sample_of(str(table), "train")
+    assert {name: found.kind(name) for name in found} == {"text": "text", "score": "numbers"}
+    bare = tmp_path / "bare.tsv"
+    bare.write_text("one text\t1\nanother text\t2\n")
+    assert list(sample_of(str(bare), "train", ["1", "2"])) == ["1", "2"]
+
+
+def test_what_is_no_table_has_no_first_rows(tmp_path):
+    from dipole.data.peeking import sample_of
+
+    (tmp_path / "corpus.jsonl").write_text('{"_id": "a", "text": "b"}\n')
+    assert sample_of(str(tmp_path), "train") is None
+    assert sample_of("stdlib-code", "train") is None
+    assert sample_of([("a", "b")], "train") is None

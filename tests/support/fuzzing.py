@@ -140,6 +140,9 @@ class Desk:
             "tune": ["tune", *train, "--trials", "1", "--finalists", "0", *target],
             "merge": ["merge", f"{root}/run", f"{root}/run", *target],
             "systems": ["systems"],
+            "objectives": ["objectives"],
+            "data": ["data"],
+            "advise": ["advise", f"{root}/pairs.csv"],
             "prove": ["prove", "--quick", *target],
         }[command]  # fmt: skip
 
@@ -163,7 +166,7 @@ class Desk:
 
 COMMANDS = (
     "train", "evaluate", "mine", "index", "search", "compare", "tune", "merge", "systems",
-    "encode", "export", "push",
+    "encode", "export", "push", "advise", "data", "objectives",
 )  # fmt: skip
 
 
