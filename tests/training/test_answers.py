@@ -41,5 +41,5 @@ def test_single_answers_are_compared_across_prompts(monkeypatch):
 
 
 def test_nothing_to_compare_is_said(monkeypatch):
-    with pytest.raises(InputError, match="validation: .*: found no two answers of which one is"):
+    with pytest.raises(InputError, match=r"validation: .*: found no two answers of which one is"):
         measured(monkeypatch, [["a"], ["b"]], [[1.0], [1.0]], [[-1.0], [-2.0]])

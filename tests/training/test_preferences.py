@@ -126,10 +126,10 @@ def test_another_model_may_be_the_reference(tiny, tmp_path):
 def test_mismatched_answers_are_of_another_prompt():
     rows = [
         {"prompt": prompt, "response": answer, "label": True}
-        for prompt, answer in [("a", "1"), ("a", "2"), ("b", "3"), ("c", "4"), ("c", "5")]
+        for prompt, answer in [("a", "1"), ("a", "2"), ("b", "3"), ("c", "4"), ("a", "5")]
     ]
     found = mismatched(load_preferences(rows))
-    assert list(found.column("answers")) == [["3"], ["3"], ["4"], ["1"], ["1"]]
+    assert list(found.column("answers")) == [["3"], ["3"], ["4"], ["5"], ["3"]]
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,9 @@ The inputs have the same names in every objective; those in brackets may be left
 | `queue`, `support` | (m, d) | vectors of earlier batches; with their `support_labels` |
 | `teacher_scores` | (n, ...) | what a teacher says |
 | `teacher_anchor`, ... | as without | the teacher's vectors of the same inputs |
-| `logps`, `ref_logps` | (n, k) | log-probabilities of k answers of a prompt under policy and reference, sums over tokens; `mean_logps` means, `token_logps` (n, k, t) of each; the best answer first |
-| `ratings`, `lengths` | (n, k) | what an answer is rated, its tokens; `answer_mask`: which are there |
+| `logps`, `ref_logps` | (n, k) | log-probabilities of k answers, the best first: sums over tokens |
+| `mean_logps`, `token_logps` | (n, k), (n, k, t) | their means, and of each token; with `ref_` |
+| `ratings`, `lengths` | (n, k) | of these answers, with their `answer_mask`; lengths in tokens |
 | `rows` | (n,) | numbers of the examples in the data, where every example has a state |
 
 Every objective has `reduction` ("mean", "sum", "none"; several processes: docs/engine.md) and
