@@ -77,10 +77,10 @@ from dipole.objectives.preferences.dpo import DPO as DPO
 from dipole.objectives.preferences.dpo import RobustDPO as RobustDPO
 from dipole.objectives.preferences.exo import EXO as EXO
 from dipole.objectives.preferences.f_dpo import FDPO as FDPO
+from dipole.objectives.preferences.infonca import InfoNCA as InfoNCA
 from dipole.objectives.preferences.ipo import IPO as IPO
 from dipole.objectives.preferences.kto import KTO as KTO
 from dipole.objectives.preferences.ld_dpo import LDDPO as LDDPO
-from dipole.objectives.preferences.nca import InfoNCA as InfoNCA
 from dipole.objectives.preferences.nca import NCA as NCA
 from dipole.objectives.preferences.orpo import ORPO as ORPO
 from dipole.objectives.preferences.simpo import AlphaPO as AlphaPO

@@ -111,8 +111,9 @@ def mismatched(examples: Preferences) -> Preferences:
     prompts, answers = list(examples.column("prompt")), list(examples.column("answers"))
     n = len(prompts)
     following = [(i + 1) % n for i in range(n)]
-    for i in reversed(range(n)):  # the last first: a run of one prompt is passed in one go
-        if prompts[following[i]] == prompts[i] and i + 1 < n:
+    following[-1] = next((i for i in range(n) if prompts[i] != prompts[-1]), 0)
+    for i in reversed(range(n - 1)):  # the last first: a run of one prompt is passed in one go
+        if prompts[following[i]] == prompts[i]:
             following[i] = following[i + 1]
     columns = {
         "prompt": prompts,
