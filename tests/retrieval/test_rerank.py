@@ -58,8 +58,7 @@ def test_what_is_no_judge_is_refused(index):
         index.search("one", rerank=Wrong())
     with pytest.raises(InputError, match="without words; expected no reranking"):
         index.search(np.ones(3), rerank=Judge())
-    for document in range(120):
-        index.delete([str(document)])
+    index.delete([str(number) for number in range(120)])
     assert index.search("one", rerank=Wrong()) == []
 
 

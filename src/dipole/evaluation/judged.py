@@ -32,8 +32,8 @@ def is_judge(encoder: Any) -> bool:
 def as_vectors(judge: Any, data: Any, task: str, show_progress: bool = False) -> tuple[Encode, Any]:
     """What encodes, and examples of names that it knows: dot products are the judge's scores.
 
-    Of lists these are as they come; of pairs sigmoid(score), which is in the order of the scores
-    and a cosine.
+    Of lists these are as they come; of pairs they are divided by the largest, which leaves their
+    order and correlations as they were and makes cosines of them.
 
     Raises InputError: data that are neither lists nor pairs with a score.
     """
@@ -70,9 +70,10 @@ def _of_lists(judge: Any, data: Ranked, show_progress: bool) -> tuple[Encode, Ra
 
 
 def _of_pairs(judge: Any, data: Scored, show_progress: bool) -> tuple[Encode, Scored]:
-    """The vector of a first text is (1, 0), that of its second one has the cosine p with it."""
+    """The vector of a first text is (1, 0); with that of its second the cosine p is the score."""
     pairs = list(zip(data.column("first"), data.column("second"), strict=True))
-    p = 1 / (1 + np.exp(-np.clip(_scores(judge, pairs, show_progress), -500, 500)))
+    scores = _scores(judge, pairs, show_progress)
+    p = scores / (np.abs(scores).max(initial=0) or 1.0)
     names = [f"{place}" for place in range(len(pairs))]
     named = {"first": [""] * len(pairs), "second": names, "score": list(data.column("score"))}
     vectors = np.stack([p, np.sqrt((1 - p) * (1 + p))], axis=1)
