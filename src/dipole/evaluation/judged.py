@@ -18,6 +18,8 @@ from dipole.progress import counting
 if TYPE_CHECKING:
     from dipole.data import Ranked, Scored
 
+# What a first text is called, whose partners have numbers.
+FIRST = "first"
 # Pairs that are scored at a time.
 BLOCK = 4096
 
@@ -75,11 +77,12 @@ def _of_pairs(judge: Any, data: Scored, show_progress: bool) -> tuple[Encode, Sc
     scores = _scores(judge, pairs, show_progress)
     p = scores / (np.abs(scores).max(initial=0) or 1.0)
     names = [f"{place}" for place in range(len(pairs))]
-    named = {"first": [""] * len(pairs), "second": names, "score": list(data.column("score"))}
+    named = {"first": [FIRST] * len(pairs), "second": names, "score": list(data.column("score"))}
     vectors = np.stack([p, np.sqrt((1 - p) * (1 + p))], axis=1)
 
     def encode(inputs: Sequence[Any], role: str) -> np.ndarray:
-        return np.stack([vectors[int(name)] if name else np.array([1.0, 0.0]) for name in inputs])
+        axis = np.array([1.0, 0.0])
+        return np.stack([axis if name == FIRST else vectors[int(name)] for name in inputs])
 
     return encode, type(data).from_columns(named, ids=data.ids, origin=data.origin)
 
