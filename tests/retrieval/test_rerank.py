@@ -79,6 +79,6 @@ def test_on_the_command_line(index, tmp_path, monkeypatch, capsys):
     assert [hit["id"] for hit in found["hits"]] == ["99", "98"]
     code, out, _ = run("one", "-k", "1", "--rerank", f"{tmp_path / 'judge.py'}:Short", "--json")
     assert [hit["id"] for hit in json.loads(out)["hits"]] == ["0"]
-    (tmp_path / "model").mkdir()
+    Words().save(tmp_path / "model")
     code, _, err = run("one", "--rerank", str(tmp_path / "model"))
     assert (code, "encodes single texts; expected a cross-encoder" in err) == (2, True)
