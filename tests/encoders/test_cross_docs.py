@@ -23,7 +23,7 @@ def test_the_examples_of_the_page_run_one_after_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    rows = [(f"how do I get a {w}", f"Open the {w} and read it.") for w in WORDS]
+    rows = [(f"how do I get a {w}", f"I get a {w} here.") for w in WORDS]
     save_tiny_bert(tmp_path / "tiny", [text for row in rows for text in row])
     Path("faq.csv").write_text("question,answer\n" + "".join(f"{q},{a}\n" for q, a in rows))
     with Path("lists.jsonl").open("w") as file:

@@ -58,8 +58,7 @@ def test_what_is_no_judge_is_refused(index):
         index.search("one", rerank=Wrong())
     with pytest.raises(InputError, match="without words; expected no reranking"):
         index.search(np.ones(3), rerank=Judge())
-    for document in range(120):
-        index.delete([str(document)])
+    index.delete([str(number) for number in range(120)])
     assert index.search("one", rerank=Wrong()) == []
 
 
@@ -80,6 +79,6 @@ def test_on_the_command_line(index, tmp_path, monkeypatch, capsys):
     assert [hit["id"] for hit in found["hits"]] == ["99", "98"]
     code, out, _ = run("one", "-k", "1", "--rerank", f"{tmp_path / 'judge.py'}:Short", "--json")
     assert [hit["id"] for hit in json.loads(out)["hits"]] == ["0"]
-    (tmp_path / "model").mkdir()
+    Words().save(tmp_path / "model")
     code, _, err = run("one", "--rerank", str(tmp_path / "model"))
     assert (code, "encodes single texts; expected a cross-encoder" in err) == (2, True)

@@ -18,6 +18,8 @@ from dipole.progress import counting
 if TYPE_CHECKING:
     from dipole.data import Ranked, Scored
 
+# What a first text is called, whose partners have numbers.
+FIRST = "first"
 # Pairs that are scored at a time.
 BLOCK = 4096
 
@@ -32,8 +34,8 @@ def is_judge(encoder: Any) -> bool:
 def as_vectors(judge: Any, data: Any, task: str, show_progress: bool = False) -> tuple[Encode, Any]:
     """What encodes, and examples of names that it knows: dot products are the judge's scores.
 
-    Of lists these are as they come; of pairs sigmoid(score), which is in the order of the scores
-    and a cosine.
+    Of lists these are as they come; of pairs they are divided by the largest, which leaves their
+    order and correlations as they were and makes cosines of them.
 
     Raises InputError: data that are neither lists nor pairs with a score.
     """
@@ -70,15 +72,17 @@ def _of_lists(judge: Any, data: Ranked, show_progress: bool) -> tuple[Encode, Ra
 
 
 def _of_pairs(judge: Any, data: Scored, show_progress: bool) -> tuple[Encode, Scored]:
-    """The vector of a first text is (1, 0), that of its second one has the cosine p with it."""
+    """The vector of a first text is (1, 0); with that of its second the cosine p is the score."""
     pairs = list(zip(data.column("first"), data.column("second"), strict=True))
-    p = 1 / (1 + np.exp(-np.clip(_scores(judge, pairs, show_progress), -500, 500)))
+    scores = _scores(judge, pairs, show_progress)
+    p = scores / (np.abs(scores).max(initial=0) or 1.0)
     names = [f"{place}" for place in range(len(pairs))]
-    named = {"first": [""] * len(pairs), "second": names, "score": list(data.column("score"))}
+    named = {"first": [FIRST] * len(pairs), "second": names, "score": list(data.column("score"))}
     vectors = np.stack([p, np.sqrt((1 - p) * (1 + p))], axis=1)
 
     def encode(inputs: Sequence[Any], role: str) -> np.ndarray:
-        return np.stack([vectors[int(name)] if name else np.array([1.0, 0.0]) for name in inputs])
+        axis = np.array([1.0, 0.0])
+        return np.stack([axis if name == FIRST else vectors[int(name)] for name in inputs])
 
     return encode, type(data).from_columns(named, ids=data.ids, origin=data.origin)
 
