@@ -68,8 +68,8 @@ def plan_preferences(
     rating: str | None = None,
 ) -> Plan:
     """How rows become `Preferences`, or `Dialogues` where the texts are lists of messages."""
-    options = [("--prompt", prompt), ("--chosen", chosen), ("--rejected", rejected)]
-    check_named(source, sample, [*options, ("--rating", rating)])
+    options = [("--anchor", prompt), ("--positive", chosen), ("--negative", rejected)]
+    check_named(source, sample, [*options, ("--score", rating)])
     prompt = prompt or find(sample, PROMPTS)
     better = chosen or find(sample, ["chosen"])
     worse = rejected or find(sample, ["rejected"])
@@ -77,7 +77,7 @@ def plan_preferences(
         if worse is None and find(sample, RATINGS) is None:
             raise ColumnsError(
                 f"{source.name}: found '{better}' and no rejected answer among {sample}; expected "
-                "a column 'rejected' (or name it: --rejected), or ratings (--rating)"
+                "a column 'rejected' (or name it: --negative), or ratings (--score)"
             )
         if worse is not None:
             return _of_pairs(sample, prompt, better, worse)

@@ -43,6 +43,6 @@ class Dialogues(Preferences):
     def read(self, rows: Sequence[int]) -> list[Answers]:
         """The prompts of these rows with their answers, as messages."""
         return [
-            Answers(json.loads(prompt), [json.loads(answer) for answer in answers])
+            Answers(json.loads(str(prompt)), [json.loads(answer) for answer in answers])
             for prompt, answers in super().read(rows)
         ]

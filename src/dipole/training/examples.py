@@ -131,11 +131,13 @@ def _load(config: Config, source: Any, split: str, inputs: Mapping[str, bool]) -
     if only == "preferences" or (only is None and takes_answers(inputs)):
         if config.resize is not None:
             raise InputError("resize: found preferences, which are texts; expected no --resize")
+        if len(config.negative or ()) > 1:
+            raise InputError("negative: found several columns; expected one, of rejected answers")
         return load_preferences(
             source,
             prompt=config.anchor,
             chosen=config.positive,
-            rejected=config.negative,
+            rejected=config.negative[0] if config.negative else None,
             rating=config.score or config.label,
             **rows,
         )

@@ -45,9 +45,9 @@ be left out.
 | `logits` | (n, k) | scores of an anchor and its candidates, as a cross-encoder gives them |
 | `teacher_scores` | (n, ...) | what a teacher says |
 | `teacher_anchor`, ... | as without | the teacher's vectors of the same inputs |
-| `logps`, `ref_logps` | (n, k) | log-probabilities of answers, the best first, of policy |
-| | | and reference, summed over tokens; `mean_logps`: means, `token_logps` (n, k, t): each |
-| `ratings`, `lengths` | (n, k) | ratings of answers, their tokens; `answer_mask`: which are there |
+| `logps`, `ref_logps` | (n, k) | log-probabilities of k answers, the best first: sums over tokens |
+| `mean_logps`, `token_logps` | (n, k), (n, k, t) | their means, and of each token; with `ref_` |
+| `ratings`, `lengths` | (n, k) | of these answers, with their `answer_mask`; lengths in tokens |
 | `rows` | (n,) | numbers of the examples in the data, where every example has a state |
 
 Every objective has `reduction` ("mean", "sum", "none"; several processes: docs/engine.md) and
