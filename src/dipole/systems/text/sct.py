@@ -169,5 +169,9 @@ SYSTEM = System(
             " bag of words with banks of 4,096 9.5 points, [-10.9, -8.0], and fell below the"
             " untrained tower: the paper's encoders are pretrained, so this one is."
         ),
+        lesson=(
+            "In sixty batches of a small pretrained encoder, SCT's self-made targets cost ten "
+            "points against SimCSE, and end below the encoder before training."
+        ),
     ),
 )

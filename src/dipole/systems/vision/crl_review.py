@@ -73,5 +73,10 @@ SYSTEM = System(
             " the"
             " arm that is least above it, at each seed."
         ),
+        lesson=(
+            "Every kind of contrast that the survey lists learns more than an untrained tower, by "
+            "3 points (an energy) to 17 (InfoNCE): most losses, a queue and a slow second tower "
+            "are within a point of each other."
+        ),
     ),
 )

@@ -64,5 +64,9 @@ SYSTEM = System(
             " has no batch normalisation; their classifier on the side, which the encoder does not"
             " feel, is left out."
         ),
+        lesson=(
+            "With positives of any two classes a gate on the dimensions gains two points; without "
+            "it little is learnt beyond an untrained tower."
+        ),
     ),
 )
