@@ -57,8 +57,8 @@ SYSTEM = System(
             " where there are fewer rows than prototypes. SimCLR is the bench's own baseline; a"
             " step of SwAV encodes two large crops as well, and six small ones. Its training does"
             " not take off here: the loss falls from log 100 = 4.605 to 4.453, and the tower ends"
-            " where it began. For that the authors' page suggests a lower epsilon, no batch normalisation"
-            " in the head, or easier views; none of these was tried, nor a rate."
+            " where it began. For that the authors' page suggests a lower epsilon, no batch"
+            " normalisation in the head, or easier views; none of these was tried, nor a rate."
         ),
         lesson=(
             "With its published settings SwAV does not take off in six epochs of five thousand "
