@@ -9,6 +9,9 @@ from dipole.lexical.languages import UNKNOWN, language_of, languages
     ("text", "language"),
     [
         ("what is the name of the tool that you have", "English"),
+        ("How do I reset my password?", "English"),
+        ("Do you ship abroad", "English"),
+        ("Jak to jest zrobione i czy nie boli", "Polish"),
         ("wie ist der Name von dem Werkzeug und ist es nicht teuer", "German"),
         ("quel est le nom de cet outil et est-il dans la liste", "French"),
         ("cuál es el nombre de la herramienta y está en los libros", "Spanish"),

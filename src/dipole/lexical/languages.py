@@ -10,7 +10,9 @@ from functools import cache
 
 # The most frequent words of a language that few of the others share.
 _STOP_WORDS = {
-    "English": "the and of to is in it you that for with are this not be have how what my",
+    "English": "the and of to is in it you that for with are this not be have how what my do i can"
+    " a an at by from on or if but we our your they where when who why which does was will would"
+    " has",
     "German": "der die das und ist nicht ein eine ich zu mit auf für von dem den wie sie wird",
     "French": "le la les et est des une je pas du que pour dans vous il sur avec au qui",
     "Spanish": "el los las y es una que no por con para se del como más lo mi está",
