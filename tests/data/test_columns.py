@@ -212,7 +212,7 @@ def test_what_columns_hold_counts_where_names_say_nothing(write: Write) -> None:
         ("sentence1,sentence2,score\na,b,2.5\n", "found scores of pairs in 'score'"),
         ("anchor,positive,label\na,b,0\n", "found scores of pairs in 'label'"),
         ("premise,hypothesis,label\na,b,neutral\n", "found labels of pairs in 'label'"),
-        ("prompt,chosen,rejected\na,b,c\n", "found preferences .* for a language model"),
+        ("prompt,chosen,rejected\na,b,c\n", "found preferences"),
         ("chosen,rejected\na,b\n", "found preferences"),
     ],
 )

@@ -50,7 +50,7 @@ def test_the_first_rows_of_a_table_say_what_its_columns_hold(tmp_path):
     found = sample_of(str(table), "train")
     assert {name: found.kind(name) for name in found} == {"text": "text", "score": "numbers"}
     bare = tmp_path / "bare.tsv"
-    bare.write_text("one text\t1\nanother text\t2\n")
+    bare.write_text("one text\ta word\nanother text\ta second\n")
     assert list(sample_of(str(bare), "train", ["1", "2"])) == ["1", "2"]
 
 

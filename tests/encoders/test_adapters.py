@@ -138,9 +138,9 @@ def test_a_prompt_stays_whole_where_tokens_are_cut(tiny, sentences):
     features = encoder.prepare(sentences)
     kept = torch.zeros_like(features["input_ids"])
     seen = []
-    norm = encoder.transformer.base_model.embeddings.LayerNorm
+    first = encoder.transformer.base_model.encoder.layer[0]
     for more in ({}, {"token_kept": kept}):
-        hook = norm.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
+        hook = first.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
         encoder(features | more)
         hook.remove()
     whole, cut = seen

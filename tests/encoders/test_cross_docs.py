@@ -42,7 +42,9 @@ def test_the_examples_of_the_page_run_one_after_the_other(
     dipole("index", "runs/first", "--corpus", "faq.csv", "--out", "faq.index")
     blocks = re.findall(r"```bash\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     for line in "\n".join(blocks).replace("\\\n", " ").splitlines():
-        _, *arguments = shlex.split(line, comments=True)
+        if not (words := shlex.split(line, comments=True)):
+            continue
+        _, *arguments = words
         arguments = [re.sub("microsoft/.*", "tiny", word) for word in arguments]
         if arguments[0] == "train":
             arguments += ["--max-steps", "1"]

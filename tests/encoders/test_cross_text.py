@@ -196,7 +196,7 @@ def lists_of(anchors):
 
 
 TRIPLETS = [{"anchor": w, "positive": f"{w} {w}", "negative": ["in", "of numbers"]} for w in WORDS]
-MINED = [{"anchor": f"{w} this", "positive": f"{w} this {n}"} for n, w in enumerate(WORDS)]
+MINED = [{"anchor": f"{w} word", "positive": f"{w} word {n}"} for n, w in enumerate(WORDS)]
 GRADED = [{"first": w, "second": f"{w} in", "score": i / 20} for i, w in enumerate(WORDS)]
 
 

@@ -152,7 +152,8 @@ def test_states(tmp_path):
     assert found["mv-dhel"].here["verdict"] == "holds"
     assert not found["mv-dhel"].here["stale"]
     assert found["mv-dhel"].page == str(tmp_path / "mv-dhel.md")
-    assert found["whitenedcse"].state == "built"
+    never_run = next(id for id in files() if id not in shipped())
+    assert found[never_run].state == "built"
     assert "objective whitenedcse" in found["whitenedcse"].parts
     page = table_page(found.values(), tmp_path)
     assert "| [mv-dhel](mv-dhel.md) | " in page

@@ -30,7 +30,7 @@ def start(out, **settings):
 def measures(values, calls):
     """Validation by given values, in their order."""
 
-    def make(held, training=None):
+    def make(held, training=None, parts=()):
         def measure(encoder):
             encoder.encode(["a"])
             calls.append(1)
@@ -90,7 +90,7 @@ def job(folder):
         precision._FASTER.clear()
 
         # An error of the main process alone, and data of one process that are others.
-        def fail(held, training=None):
+        def fail(held, training=None, parts=()):
             def measure(encoder):
                 assert rank == 0
                 raise InputError("planted: found nothing")

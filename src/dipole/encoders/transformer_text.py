@@ -19,6 +19,7 @@ from dipole.encoders.dropout import CheapDropout
 from dipole.encoders.embedding_cuts import as_cut
 from dipole.encoders.heads import ExpertsHead, ProjectionHead
 from dipole.encoders.hub import locate
+from dipole.encoders.names import saved_class
 from dipole.encoders.pooling import check_pooling, pool
 from dipole.encoders.precision import Precision
 from dipole.encoders.st_folder import read_settings, write_settings
@@ -284,9 +285,9 @@ class TransformerText(Encoder):
 
     def adapted(self, kind: Any, source: str | None, options: dict[str, Any]) -> TransformerText:
         """As `AdaptedText.add`."""
-        from dipole.encoders.adapters import AdaptedText
-
-        return AdaptedText.add(self, source, kind, **options)
+        adapted: Any = saved_class("AdaptedText")  # by name: its file imports this one
+        found: TransformerText = adapted.add(self, source, kind, **options)
+        return found
 
     def options_of(self) -> dict[str, Any]:
         """The arguments of this class, without the head."""

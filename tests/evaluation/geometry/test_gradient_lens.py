@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from dipole.errors import InputError
-from dipole.evaluation.geometry.gradient_lens import lens
+from dipole.evaluation.geometry.gradient_lens import VECTORS, lens
 from dipole.evaluation.geometry.lens_picture import draw_lens, draw_pair_weights, grouped
 from dipole.objectives import MultiSimilarity
 from dipole.objectives.contract.registry import OBJECTIVES, build_objective
@@ -97,6 +97,10 @@ def test_every_registered_objective():
             objective(**batch)
         except (InputError, TypeError):
             continue  # needs a batch or a setting of its own kind
+        if not {*VECTORS} & batch.keys():  # scores or log-probabilities, made elsewhere
+            with pytest.raises(InputError, match="lens: no vectors in"):
+                lens(objective, **batch)
+            continue
         if name in WITHOUT_PAIRS:
             with pytest.raises(InputError, match="no function of the inner products"):
                 lens(objective, **batch)
