@@ -85,6 +85,17 @@ def test_sentence_transformers_reads_it_and_training_goes_on(teacher, tmp_path):
     assert not np.allclose(run.encoder.encode(TEXTS), made.encode(TEXTS))
 
 
+def test_a_tokenizer_that_pads_to_a_length_is_asked_without(tiny):
+    """As all-MiniLM-L6-v2's does: a token is not asked for with a hundred others behind it."""
+    wanted = distill(TransformerText.load(tiny), dim=4)
+    padding = TransformerText.load(tiny)
+    padding.tokenizer.backend_tokenizer.enable_padding(length=24)
+    found = distill(padding, dim=4)
+    for name, tensor in wanted.state_dict().items():
+        torch.testing.assert_close(found.state_dict()[name], tensor)
+    np.testing.assert_array_equal(found.encode(TEXTS), wanted.encode(TEXTS))
+
+
 def test_settings(teacher, gpt2):
     assert distill(teacher).dim == 32  # as many as there are, below 256
     assert distill(TransformerText.load(gpt2), dim=4).dim == 4  # no special tokens around a text

@@ -94,6 +94,7 @@ def _without_special(tokenizer: Any) -> Any:
 
     own = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     own.no_truncation()
+    own.no_padding()
     return own
 
 
