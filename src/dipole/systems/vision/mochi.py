@@ -57,8 +57,7 @@ SYSTEM = System(
             " left it undecided; the third came later, with the intervals of three looks."
         ),
         lesson=(
-            "Mixed negatives may help a little: a third of a point here, which ten seeds do "
-            "not tell from none."
+            "Mixed negatives help a little: a third of a point, which took twenty seeds to see."
         ),
     ),
 )
