@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from dipole.data.inputs import real_number, whole_number
 from dipole.data.options import check_memory, check_names, check_type
 from dipole.encoders.base import Features, fingerprint
-from dipole.encoders.bottleneck import Bottleneck, add_bottlenecks
+from dipole.encoders.bottleneck import Bottleneck, add_bottlenecks, without
 from dipole.encoders.folder import read_json, read_weights, require, write_json, write_weights
 from dipole.encoders.loading import load_encoder
 from dipole.encoders.transformer_text import TransformerText
@@ -156,16 +155,16 @@ class AdaptedText(TransformerText):
         for module in whole.modules():
             if isinstance(module, layer):
                 module.merge()
-        return self._with(_without(whole, layer, lambda module: module.get_base_layer()))
+        return self._with(without(whole, layer, lambda module: module.get_base_layer()))
 
     def bare(self) -> TransformerText:
         """The base as it was, without the addition."""
         whole = copy.deepcopy(self.transformer)
         if self.kind == "bottleneck":
-            return self._with(_without(whole, Bottleneck, lambda module: module.base))
+            return self._with(without(whole, Bottleneck, lambda module: module.base))
         if self.kind == "lora":
             layer = optional("peft.tuners.tuners_utils", "adapters").BaseTunerLayer
-            return self._with(_without(whole, layer, lambda module: module.get_base_layer()))
+            return self._with(without(whole, layer, lambda module: module.get_base_layer()))
         return self._with(whole.get_base_model())
 
     def cut(self, layer: int) -> TransformerText:
@@ -228,15 +227,6 @@ def _with_addition(transformer: Any, kind: Kind, options: dict[str, Any]) -> Any
         if isinstance(embeddings, nn.Module):
             embeddings.register_forward_pre_hook(_positions_stay, with_kwargs=True)
     return made
-
-
-def _without(transformer: Any, kind: type, inner: Callable[[Any], nn.Module]) -> Any:
-    """The transformer with what is inside every module of a kind in its place."""
-    for name, module in list(transformer.named_modules()):
-        if isinstance(module, kind):
-            parent, _, last = name.rpartition(".")
-            setattr(transformer.get_submodule(parent), last, inner(module))
-    return transformer
 
 
 def _positions_stay(module: nn.Module, arguments: Any, named: dict[str, Any]) -> Any:

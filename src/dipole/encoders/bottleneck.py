@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -35,6 +36,15 @@ class Bottleneck(nn.Module):
         """The base's output with what the bottleneck adds."""
         h: Tensor = self.base(x)
         return h + self.up(F.relu(self.down(h)))
+
+
+def without(model: Any, kind: type, inner: Callable[[Any], nn.Module]) -> Any:
+    """A model with what is inside every module of a kind in that module's place; in place."""
+    for name, module in list(model.named_modules()):
+        if isinstance(module, kind):
+            parent, _, last = name.rpartition(".")
+            setattr(model.get_submodule(parent), last, inner(module))
+    return model
 
 
 def add_bottlenecks(transformer: Any, *, reduction: int = 16, placement: str = "both") -> Any:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from dipole.data.inputs import real_number, whole_number
+from dipole.encoders.bottleneck import without
 from dipole.encoders.folder import read_weights, require, write_weights
 from dipole.errors import InputError, optional
 
@@ -117,10 +118,5 @@ def _layer() -> Any:
 
 def _without(model: Any) -> Any:
     """The model with what is inside every adapted layer in its place."""
-    layer = _layer()
-    for name, module in list(model.named_modules()):
-        if isinstance(module, layer):
-            parent, _, last = name.rpartition(".")
-            setattr(model.get_submodule(parent), last, module.get_base_layer())
-    model.requires_grad_(True)
-    return model
+    whole = without(model, _layer(), lambda module: module.get_base_layer())
+    return whole.requires_grad_(True)

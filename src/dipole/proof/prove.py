@@ -36,6 +36,8 @@ from dipole.training.recipe import LENGTH, read_recipe
 QUICK_SEEDS, QUICK_STEPS = 2, 2
 # Every cell has a length of its own: that of its bench.
 _NO_BUDGET = parse_budget("1epochs")
+# Beside the numbers of an experiment's seed: the seconds of CPU that they took.
+_SPENT = "seconds of CPU"
 Say = Callable[[str], None]
 
 
@@ -93,7 +95,6 @@ def prove(
     Raises InputError for a system without a claim, MissingError where data are not there, RunError
     where an arm cannot be trained: without it nothing can be judged.
     """
-    started = time.monotonic()
     root = root or default_root()
     claim = claim_of(system)
     if full:
@@ -105,6 +106,7 @@ def prove(
         arms, chosen = tuned_arms(claim, arms, root, jobs=jobs, watch=watch)
     outcome: dict[str, dict[str, np.ndarray]] = {}
     rows: list[Row] = []
+    spent = 0.0
     for look in [QUICK_SEEDS] if quick else _looks(claim):
         some = arms if look == claim.looks[0] or quick else _of_primary(claim, arms)
         cells = cells_of(claim, some, look, quick)
@@ -112,7 +114,7 @@ def prove(
             *(row for row in rows if row.cell.arm not in some),
             *_run(cells, root, jobs, quick, watch),
         ]
-        outcome = _outcome(system, claim, rows, look, quick, root, say)
+        outcome, spent = _outcome(system, claim, rows, look, quick, root, say)
         primary = judge(claim.primary, outcome, delta=delta_of(claim), looks=len(_looks(claim)))
         if primary.verdict != UNDECIDED:
             break
@@ -122,7 +124,7 @@ def prove(
     return Proof(
         system, outcome, _defended(system, primary, outcome, before, full),
         [judge(one, outcome) for one in claim.secondary],
-        arms, chosen, rows, time.monotonic() - started, full, before,
+        arms, chosen, rows, sum(row.cost.cpu_seconds for row in rows) + spent, full, before,
     )  # fmt: skip
 
 
@@ -213,17 +215,19 @@ def _run(
 
 def _outcome(
     system: System, claim: Claim, rows: Sequence[Row], seeds: int, quick: bool, root: Path, say: Say
-) -> dict[str, dict[str, np.ndarray]]:
-    outcome = collect(rows)
+) -> tuple[dict[str, dict[str, np.ndarray]], float]:
+    """The numbers of arms and experiment, and the seconds of CPU that the latter took."""
+    outcome, spent = collect(rows), 0.0
     if claim.experiment is not None:
         if claim.primary.on != VALUE:  # it decides nothing: the first look is enough
             seeds = min(seeds, claim.looks[0])
-        for name, values in _experiment(system.id, claim, seeds, quick, root, say).items():
-            outcome[name] = {VALUE: values}
+        own = _experiment(system.id, claim, seeds, quick, root, say)
+        spent = float(own.pop(_SPENT).sum())
+        outcome |= {name: {VALUE: values} for name, values in own.items()}
     if claim.derive is not None:
         for name, found in claim.derive(outcome).items():
             outcome[name] = {VALUE: np.asarray(found, dtype=np.float64).reshape(len(found), -1)}
-    return outcome
+    return outcome, spent
 
 
 def _defended(
@@ -273,11 +277,14 @@ def _experiment(
         with lock:
             if not path.exists():
                 say(f"{id}: experiment, seed {seed + 1} of {seeds}")
+                began = time.process_time()
                 arrays = _one_seed(function, seed, quick)
+                arrays[_SPENT] = np.array([time.process_time() - began])
                 with replaced(path) as new:
                     np.savez_compressed(new, **arrays)  # type: ignore[arg-type]
         with np.load(path, allow_pickle=False) as stored:
-            per_seed.append({name: stored[name] for name in stored.files})
+            nothing = {_SPENT: np.zeros(1)}  # of one that was kept before this was
+            per_seed.append(nothing | {name: stored[name] for name in stored.files})
     return {name: np.stack([arrays[name] for arrays in per_seed]) for name in per_seed[0]}
 
 

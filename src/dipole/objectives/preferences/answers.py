@@ -52,6 +52,14 @@ def good_and_there(ratings: Tensor, there: Tensor | None) -> tuple[Tensor, Tenso
     return ratings > 0.5, kept
 
 
+def of_lists(like: Tensor, there: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Of lists of answers (n, k): which answers are there, and which rows (n,) count: those of two
+    or more. Of the others all are there, for a softmax of nothing is nan."""
+    kept = torch.ones_like(like, dtype=torch.bool) if there is None else there
+    counted = kept.sum(1) > 1
+    return kept | ~counted[:, None], counted
+
+
 def token_mean(logps: Tensor, lengths: Tensor) -> Tensor:
     """One mean over the tokens of all answers of all processes, from their sums (n,); a scalar."""
     tokens = total_everywhere(lengths.sum().to(logps.dtype))

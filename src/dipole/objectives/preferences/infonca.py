@@ -9,7 +9,7 @@ from dipole.declared import Positive
 from dipole.objectives.contract.registry import register
 from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.maths import reduce
-from dipole.objectives.preferences.answers import Preference, good_and_there, log_ratio
+from dipole.objectives.preferences.answers import Preference, log_ratio, of_lists
 
 PAPER = (
     "Chen et al. 2024, Noise Contrastive Alignment of Language Models with Explicit Rewards, "
@@ -59,9 +59,7 @@ class InfoNCA(Preference):
         ratings: Tensor,
         answer_mask: Tensor | None = None,
     ) -> Tensor:
-        _, there = good_and_there(ratings, answer_mask)
-        counted = there.sum(1) > 1
-        there = there | ~counted[:, None]  # a softmax of nothing would be nan
+        there, counted = of_lists(ratings, answer_mask)
         g = self.beta * log_ratio(logps, ref_logps)
         chances = g.masked_fill(~there, -torch.inf).log_softmax(1).masked_fill(~there, 0)
         loss = -(targets(ratings, self.alpha, there) * chances).sum(1)

@@ -9,7 +9,7 @@ from torch import Tensor
 from dipole.declared import Positive
 from dipole.objectives.contract.registry import register
 from dipole.objectives.maths import reduce
-from dipole.objectives.preferences.answers import Preference, good_and_there, log_ratio
+from dipole.objectives.preferences.answers import Preference, log_ratio, of_lists
 from dipole.objectives.preferences.infonca import PAPER, targets
 
 
@@ -47,9 +47,7 @@ class NCA(Preference):
         ratings: Tensor,
         answer_mask: Tensor | None = None,
     ) -> Tensor:
-        _, there = good_and_there(ratings, answer_mask)
-        counted = there.sum(1) > 1
-        there = there | ~counted[:, None]
+        there, counted = of_lists(ratings, answer_mask)
         g = self.beta * log_ratio(logps, ref_logps)
         w, k = targets(ratings, self.alpha, there), there.sum(1, keepdim=True)
         terms = w * F.logsigmoid(g) + F.logsigmoid(-g) / k
