@@ -230,7 +230,8 @@ class Battery:
             for name in set(self.spec.optional) & {"relation", "mask", "teacher_scores"}:
                 del inputs[name]  # whoever brings a matrix has one
             low = {k: narrow(v, torch.float32) for k, v in inputs.items()}
-            with Largest() as largest:
+            # Of one size everywhere: by default a tile is as large as this machine's cache.
+            with using(tile=(512, 1024)), Largest() as largest:
                 value, gradients = value_and_gradients(
                     self.build(self.spec.settings[0], "tiled").float(), low
                 )

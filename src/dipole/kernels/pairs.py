@@ -205,6 +205,8 @@ def _per_row(temperature: float | Tensor) -> float | Tensor:
 
 def _compute_dtype(tensors: list[Tensor]) -> list[Tensor]:
     """Half precision is only a way to store: everything is computed in float32 or float64."""
+    if all(tensor.dtype is torch.float32 for tensor in tensors):
+        return tensors
     wide = torch.float32
     for tensor in tensors:
         if tensor.is_floating_point():

@@ -32,6 +32,7 @@ class Piece(NamedTuple):
     dim: int = 0
     first: int = 0  # the position of the tile's first element along that dimension
     learnt: bool = False  # whether the weight takes a gradient
+    some: bool = False  # whether a finite value is known to be left in every row and column
 
     @property
     def size(self) -> int:
@@ -120,6 +121,8 @@ class LogSumExp(Reduction):
         dim = piece.dim
         if piece.size == 0:
             return piece.values.sum(dim) - INF, None
+        if piece.some:
+            return piece.values.logsumexp(dim), None
         values = _outside(piece.values, piece.taking_part, -INF)
         shift = _finite(values.detach().amax(dim))
         terms = (values - shift.unsqueeze(dim)).exp()

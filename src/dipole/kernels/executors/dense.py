@@ -7,10 +7,11 @@ from torch import Tensor
 
 from dipole.kernels.equal_labels import EqualLabels
 from dipole.kernels.kept_pairs import These
-from dipole.kernels.modifiers import Extent
+from dipole.kernels.modifiers import Extent, off_diagonal
 from dipole.kernels.operands import Operands
 from dipole.kernels.program import Program
-from dipole.kernels.readings import Results, piece_of
+from dipole.kernels.readings import Reading, Results, piece_of
+from dipole.kernels.reductions import LogSumExp
 from dipole.kernels.tile_values import TileValues
 from dipole.kernels.tiles import Tile
 
@@ -40,6 +41,13 @@ def whole(
         keep = known.keep(reading)
         if keep is Extent.NONE:
             keep = These(torch.zeros_like(score, dtype=torch.bool))
+        if program.score.score is None and _leaves_some(reading, n, m):
+            # As one would write it: one filled matrix for both directions.
+            filled = score if keep is None else keep.fill(score, -torch.inf)
+            for use in reading.uses:
+                piece = piece_of(use, tile, filled, None, None)._replace(some=True)
+                results[use.key] = use.reduction.whole(piece)
+            continue
         inside = score
         if reading.mods and keep is not None:
             # A modifier may have an infinite slope at a pair that does not take part (a distance
@@ -51,3 +59,11 @@ def whole(
             piece = piece_of(use, tile, values, keep, weight)
             results[use.key] = use.reduction.whole(piece)
     return results
+
+
+def _leaves_some(reading: Reading, n: int, m: int) -> bool:
+    """Whether these are log-sum-exps over scores of which every row and column is sure to have one,
+    so that none of them is -inf, whose gradient needs care."""
+    masks = all(bound.function is off_diagonal() for bound in reading.masks)
+    sums = all(isinstance(use.reduction, LogSumExp) for use in reading.uses)
+    return masks and sums and reading.plain and min(n, m) > len(reading.masks)

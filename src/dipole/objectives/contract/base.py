@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, ClassVar, Literal, overload
 
 import torch
@@ -74,6 +75,8 @@ class Objective(Declared):
             tensors = dict(zip(self.inputs(), args, strict=False)) | inputs
             known = {n: x for n, x in tensors.items() if n in self.shapes or n in SHAPES}
             check(shapes=self.shapes, **known)
+        if self.executor is None:
+            return super().__call__(*args, **inputs)
         with using(executor=self.executor):
             return super().__call__(*args, **inputs)
 
@@ -298,8 +301,15 @@ def tell(module: nn.Module, done: float) -> None:
 
 def forward_inputs(forward: Callable[..., Any]) -> dict[str, bool]:
     """Argument name -> whether it has no default."""
+    return dict(_inputs_of(forward))
+
+
+@cache
+def _inputs_of(forward: Callable[..., Any]) -> tuple[tuple[str, bool], ...]:
+    """To read a signature takes longer than the loss of a small batch."""
     parameters = list(inspect.signature(forward).parameters.values())[1:]
-    return {p.name: p.default is p.empty for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return tuple((p.name, p.default is p.empty) for p in parameters if p.kind is kind)
 
 
 def _terms(objective: Objective) -> list[tuple[float, Objective]]:

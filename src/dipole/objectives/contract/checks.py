@@ -6,6 +6,7 @@ The names mean the same in every objective, so their shapes and dtypes are writt
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -79,21 +80,27 @@ def check(
             continue
         if not isinstance(tensor, Tensor):
             raise InputError(f"{name}: found {type(tensor).__name__}, expected a tensor")
-        letters = (shapes or {}).get(name, SHAPES.get(name, "")).split()
-        wanted = f"({', '.join(letters)})"
-        if tensor.dim() != len(letters):
-            raise InputError(f"{name}: found shape {tuple(tensor.shape)}, expected {wanted}")
-        for letter, size in zip(letters, tensor.shape, strict=True):
-            if sizes.setdefault(letter, size) != size:
+        letters = _letters((shapes or {}).get(name, SHAPES.get(name, "")))
+        shape = tuple(tensor.shape)
+        if len(shape) != len(letters):
+            raise InputError(f"{name}: found shape {shape}, expected ({', '.join(letters)})")
+        for letter, size in zip(letters, shape, strict=True):
+            if letter not in sizes:
+                sizes[letter], owner[letter] = size, name
+            elif sizes[letter] != size:
                 raise InputError(
-                    f"{name}: found shape {tuple(tensor.shape)}, expected {wanted} "
+                    f"{name}: found shape {shape}, expected ({', '.join(letters)}) "
                     f"with {letter} = {sizes[letter]} as in {owner[letter]}"
                 )
-            owner.setdefault(letter, name)
         _check_dtype(name, tensor)
     if sizes.get("n") == 0:
         raise InputError(f"{owner['n']}: found no rows, expected at least one")
     return sizes
+
+
+@cache
+def _letters(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
 
 
 def _check_dtype(name: str, tensor: Tensor) -> None:
