@@ -40,6 +40,7 @@ from dipole.training.build import build_objective
 from dipole.training.config import make_config
 from dipole.training.parts import Queue, Setup, Teacher
 from dipole.training.recipe import read_recipe
+from parity.addresses_text import TEXT
 
 STEPPED = ("anchor", "positive")  # inputs with one more axis, where a loss runs over several steps
 
@@ -504,4 +505,4 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
     "whitenedcse": loss("whitenedcse", groups=3, epsilon=0.0).evaluating(),
     "zerovl-image": coin_mixed("anchor"),
     "zerovl-text": coin_mixed("positive"),
-}
+} | TEXT

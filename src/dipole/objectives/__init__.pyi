@@ -12,6 +12,7 @@ from dipole.objectives.graded.codiemb import RankKL as RankKL
 from dipole.objectives.graded.contrastive import BatchContrastive as BatchContrastive
 from dipole.objectives.graded.contrastive import Contrastive as Contrastive
 from dipole.objectives.graded.cosent import CoSENT as CoSENT
+from dipole.objectives.graded.cosine_regression import CosineRegression as CosineRegression
 from dipole.objectives.graded.dse import DSE as DSE
 from dipole.objectives.graded.team_up import TeamUp as TeamUp
 from dipole.objectives.graded.weighted_infonce import WeightedInfoNCE as WeightedInfoNCE

@@ -31,8 +31,11 @@ if TYPE_CHECKING:
     from dipole.views.base import View
 
 
-def build_views(config: Config, examples: Examples, inputs: Mapping[str, bool]) -> list[View]:
+def build_views(
+    config: Config, examples: Examples, inputs: Mapping[str, bool], parts: Sequence[Part] = ()
+) -> list[View]:
     """The views of examples without a partner: those named, or the inputs as they are, twice."""
+    from dipole.training.rendering import view_name
     from dipole.views import build_views
 
     if are_one_thing(config.view, inputs):
@@ -53,7 +56,8 @@ def build_views(config: Config, examples: Examples, inputs: Mapping[str, bool]) 
         )
     views = build_views(config.view or ["same"], **config.view_options)
     count = sum(view.count for view in views)
-    if count > 2 and "views" not in inputs:
+    taken = set(inputs).union(*(part.taken() for part in parts))
+    if count > 2 and not {"views", view_name(count - 1)} & taken:
         raise InputError(
             f"view: found {count} views, and the objective takes two; expected one that takes "
             "any number, as mv-infonce, mv-dhel, poly-view, supcon"

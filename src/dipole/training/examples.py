@@ -67,8 +67,12 @@ def of_sides(view: Sequence[str], *, several: bool = False) -> tuple[dict[str, s
 
 
 def view_columns(view: Sequence[str]) -> list[str]:
-    """The names of the columns that views of sides may make."""
-    return [f"{side}_view" for side in of_sides(view, several=True)[0]]
+    """The names of the columns that views may make beside those of the data: of sides, and of
+    inputs without a partner from the third on."""
+    sides, plain = of_sides(view, several=True)
+    times = [name.partition("*")[2] for name in plain]
+    count = sum(int(n) if n.isdigit() else 1 for n in times)
+    return [f"{side}_view" for side in sides] + [f"view_{i}" for i in range(2, count)]
 
 
 def load_examples(

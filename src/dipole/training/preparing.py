@@ -79,10 +79,10 @@ def build_tasks(tasks: Sequence[Task], encoder: Encoder, *, show_progress: bool)
     for task, named in zip(tasks, parts_by_task(tasks), strict=True):
         with of_source(task.name):
             config = task.config.model_copy(update={"parts": named})
-            task.views = build_views(config, task.examples, task.inputs)
             task.parts = build_parts(
                 config, encoder, task.examples, task.objective, show_progress=show_progress
             )
+            task.views = build_views(config, task.examples, task.inputs, task.parts)
             task.sides = build_side_views(config, task.examples, task.inputs, task.parts)
             if task.held is not None and encoder.reads_pairs:
                 task.validation = judge_validation(task.held)

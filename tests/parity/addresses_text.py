@@ -1,0 +1,56 @@
+"""Which callable each fixture of a text system means, where more than an objective's name does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from dipole.objectives import InfoNCE
+from dipole.systems.text.claif import Smoothed
+from dipole.systems.text.compcse import Composed
+
+
+def composed(cls: Tensor, head_weight: Tensor, head_bias: Tensor) -> Tensor:
+    """CompCSE of a text and its two phrases, (n, 3, d), and its head's weights."""
+    part = Composed(dims=3)
+    part.bind(SimpleNamespace(encoder=SimpleNamespace(dim=cls.shape[2])))  # type: ignore[arg-type]
+    part = part.double()
+    batch = dict(zip(("anchor", "positive", "view_2"), cls.unbind(1), strict=True))
+    weights = {"head.weight": head_weight, "head.bias": head_bias}
+    found = functional_call(Before(part), {f"part.{k}": w for k, w in weights.items()}, (batch,))
+    value: Tensor = InfoNCE(0.05, symmetric=False)(found["anchor"], found["positive"])
+    return value
+
+
+class Before(nn.Module):
+    """A part as a module whose call is its `before`."""
+
+    def __init__(self, part: Any) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        changed: dict[str, Tensor] = self.part.before(batch)
+        return changed
+
+
+def smoothed(smooth: Any) -> Callable[..., Tensor]:
+    """CLHAIF of anchors, positives and hard negatives, (n, 3, d)."""
+
+    def loss(triplets: Tensor, scores: Tensor) -> Tensor:
+        anchor, positive, negative = triplets.unbind(1)
+        value: Tensor = Smoothed(0.05, smooth)(anchor, positive, scores, negative)
+        return value
+
+    return loss
+
+
+TEXT: dict[str, Callable[..., Any]] = {
+    "claif-smooth-all": smoothed("all"),
+    "claif-smooth-positive": smoothed("positive"),
+    "compcse": composed,
+}
