@@ -8,6 +8,7 @@ from typing import Any
 
 from dipole.data import Examples
 from dipole.data.fingerprint import seen_share
+from dipole.devices import device
 from dipole.encoders.base import Encoder
 from dipole.encoders.round_trip import check_saves
 from dipole.errors import InputError
@@ -132,7 +133,7 @@ def _with_defaults(config: Config, encoder: Encoder) -> Config:
     if missing.get("precision") == "auto":  # settled once: a resumed run computes as it began
         from dipole.encoders.precision import bfloat16_is_faster
 
-        missing["precision"] = "bf16" if bfloat16_is_faster(torch_device()) else "fp32"
+        missing["precision"] = "bf16" if bfloat16_is_faster(device().type) else "fp32"
     return config.model_copy(update=missing | defaults_of(config))
 
 
@@ -140,14 +141,6 @@ def _settle_precision() -> None:
     """Which precision is the faster one is measured by the main process for all."""
     from dipole.encoders.precision import bfloat16_is_faster, settle
 
-    device = torch_device()
+    kind = device().type
     if not is_alone():
-        settle(device, together(lambda: bfloat16_is_faster(device)))
-
-
-def torch_device() -> str:
-    """The type of device that a training runs on."""
-    import torch
-
-    found = torch.accelerator.current_accelerator()
-    return found.type if found is not None else "cpu"
+        settle(kind, together(lambda: bfloat16_is_faster(kind)))
