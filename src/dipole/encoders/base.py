@@ -20,6 +20,7 @@ from dipole.encoders.reading import check_reads
 from dipole.encoders.transforming import Transforming
 from dipole.encoders.workers import encode_with
 from dipole.errors import InputError
+from dipole.tables import Shown, Table
 
 if TYPE_CHECKING:
     from dipole.data import Examples
@@ -33,7 +34,7 @@ OUTPUTS = ("tokens", "mask", "hidden", "attention")
 Features = dict[str, Tensor]
 
 
-class Encoder(Transforming, nn.Module):
+class Encoder(Shown, Transforming, nn.Module):
     """A tower: an encoder with its head, for one modality.
 
     `prepare` turns raw inputs into tensors (tokenises; no gradient, no weights), `forward` turns
@@ -243,10 +244,26 @@ class Encoder(Transforming, nn.Module):
             dtype=dtype,
         )
 
+    def _table(self) -> Table:
+        weights = self.weights().values()
+        count, size = sum(x.numel() for x in weights), sum(x.nbytes for x in weights)
+        trained = sum(p.numel() for p in self.parameters() if p.requires_grad)
+        rows = [("vectors", f"{self.dim:,} numbers")] if not self.reads_pairs else []
+        rows += [("reads", self.reads)] if self.reads else []
+        rows += [("roles", ", ".join(self.roles))]
+        rows += [("weights", f"{count:,} ({size / 1e6:,.1f} MB), {trained:,} trainable")]
+        return Table(type(self).__name__, [*rows, ("device", str(self.device))])
+
     @property
     def device(self) -> torch.device:
         """Where the weights are (and so where features are sent)."""
         return next((p.device for p in self.parameters()), torch.device("cpu"))
+
+
+def name_of(encoder: Any) -> str:
+    """An encoder in a few words."""
+    dim = f", vectors of {encoder.dim:,} numbers" if getattr(encoder, "dim", None) else ""
+    return f"{type(encoder).__name__}{dim}"
 
 
 def fingerprint(encoder: Encoder) -> str:

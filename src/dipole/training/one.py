@@ -14,6 +14,7 @@ from dipole.encoders.round_trip import check_saves
 from dipole.errors import InputError
 from dipole.training.build import build_encoder, default_encoder, of_what
 from dipole.training.config import Config
+from dipole.training.own_measure import measure_named
 from dipole.training.preparing import build_tasks, check_tasks, complete_tasks, note
 from dipole.training.run.folder import (
     Run,
@@ -28,6 +29,7 @@ from dipole.training.sources import of_source, sources_of
 # A setting -> the one without which it does nothing.
 _NEEDS = {
     "view_options": "view", "patience": "validation", "validate_every": "validation",
+    "validation_measure": "validation",
     "adapter_options": "adapter",
 }  # fmt: skip
 
@@ -59,6 +61,8 @@ def fit_one(
         if getattr(config, name) and not any(getattr(own, needed) for own in every):
             raise InputError(f"{name}: does nothing without --{needed}; expected both or none")
     check_trackers(config.track)
+    if config.validation_measure is not None:
+        measure_named(config.validation_measure)
     check_optimizer(config)
     tasks = load_tasks(config, data, objective if isinstance(objective, nn.Module) else None)
     notes = check_tasks(tasks, validation, show_progress=show_progress)
