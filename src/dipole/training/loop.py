@@ -152,14 +152,15 @@ class Trainer:
                 losses.add(batch.task, loss)
                 seen += len(batch.row_ids) * self.accelerator.num_processes
                 bar.update(step, loss, len(batch.row_ids) * self.accelerator.num_processes)
-                if step % self.config.log_every == 0 or step == self.total:
+                self._tell_step(batch, loss, norm)
+                is_last = step == self.total or bool(self.progress.stopped)
+                if step % self.config.log_every == 0 or is_last:
                     now = time.monotonic()
                     speed = seen / max(now - since, 1e-9)
                     values = {**losses.means(), "learning_rate": self._rate(step - 1)}
                     values |= terms(self.tasks) | ({} if norm is None else {"gradient_norm": norm})
                     metrics.write(step, values | {"examples_per_second": round(speed, 1)})
                     seen, losses, since = 0, Losses(self.tasks), now
-                self._tell_step(batch, loss, norm)
                 if self._validates_at(step) or (self.validation and self.progress.stopped):
                     self._validate(metrics, bar)
                     if self._is_out_of_patience():

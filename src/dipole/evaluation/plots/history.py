@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dipole.errors import InputError
-from dipole.evaluation.plots.style import COLOURS, GREY, look, sketch
+from dipole.evaluation.plots.style import GREY, look, sketch
 
 # More points than this have no marker each.
 _MARKED = 40
@@ -41,7 +41,7 @@ def history_figure(
             values = {r["step"]: r[panels[1][0]] for r in history if panels[1][0] in r}
             if best_step in values:
                 best = values[best_step]
-                axes[1].scatter([best_step], [best], s=90, color=COLOURS[0], marker="*", zorder=3)
+                axes[1].scatter([best_step], [best], s=90, color="black", marker="*", zorder=3)
                 axes[1].set_title(f"{panels[1][1]}: best {best:.4f} at step {best_step}")
         axes[-1].set_xlabel("step")
         axes[-1].set_ylim(bottom=0)
