@@ -59,10 +59,12 @@ _NAMES = {
 __all__ = ["__version__", *_NAMES]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _NAMES:
-        return getattr(importlib.import_module(_NAMES[name]), name)
-    raise AttributeError(f"module 'dipole' has no attribute {name!r}")
+if not TYPE_CHECKING:  # which knows the names above, and that there are no others
+
+    def __getattr__(name: str) -> Any:
+        if name in _NAMES:
+            return getattr(importlib.import_module(_NAMES[name]), name)
+        raise AttributeError(f"module 'dipole' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -56,7 +56,7 @@ def device() -> torch.device:
     found = _named(names[0], asked.where)
     if found.type == "cpu" or (rank := _local_rank()) is None:
         return found
-    if found.index is not None:
+    if ":" in names[0]:
         raise InputError(
             f"{asked.where}: found one GPU for several processes, which take one each; expected no "
             "number (CUDA_VISIBLE_DEVICES chooses among the GPUs)"

@@ -130,7 +130,7 @@ class Trainer:
 
     def run(self) -> Progress:
         """Train to the end, or raise `RunError` (`InterruptedRunError`) saying how to go on."""
-        if self._is_out_of_patience() or self.progress.stopped:  # killed after its last step
+        if self._is_over():  # killed after its last step
             return self.progress
         seen, losses, since = 0, Losses(self.tasks), time.monotonic()
         saved_at = time.monotonic()
@@ -380,6 +380,9 @@ class Trainer:
 
         with sharding.whole(self.encoder):  # of which every process has a part
             return together(take)
+
+    def _is_over(self) -> bool:
+        return self._is_out_of_patience() or bool(self.progress.stopped)
 
     def _is_out_of_patience(self) -> bool:
         return self.config.patience is not None and self.progress.misses >= self.config.patience

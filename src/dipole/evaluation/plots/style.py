@@ -94,7 +94,7 @@ def sketch(
     backend = optional("matplotlib.backends.backend_agg", "plots")
     figures = optional("matplotlib.figure", "plots")
 
-    class Picture(figures.Figure):  # type: ignore[name-defined, misc]
+    class Picture(figures.Figure):  # type: ignore[name-defined]
         def _repr_png_(self) -> bytes:
             file = BytesIO()
             self.savefig(file, format="png", dpi=100, facecolor="white")

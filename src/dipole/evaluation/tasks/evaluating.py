@@ -63,7 +63,7 @@ def evaluate(
         if key not in found.settings:
             known = nearest(key, found.settings) if found.settings else "expected none"
             raise InputError(f"{key}: no such setting of task {name}; {known}")
-    system = system or (str(encoder) if isinstance(encoder, str | Path) else "encoder")
+    called = system or (str(encoder) if isinstance(encoder, str | Path) else "encoder")
     if isinstance(encoder, str | Path):
         encoder = _loaded(encoder)
     learns = found.data == "train and test"
@@ -81,7 +81,7 @@ def evaluate(
     else:
         parts = (train, data) if learns else (data,)
     result: Result = found(
-        encoder, *parts, system=system, seed=seed, show_progress=show_progress, **settings
+        encoder, *parts, system=called, seed=seed, show_progress=show_progress, **settings
     )
     return result
 
