@@ -188,8 +188,8 @@ class Trainer:
         """Tell who watches of the step that was done; the main process asks, for all."""
         if not sees_steps():
             return
-        step, source = self.progress.step, self.tasks[batch.task].name
-        record = StepRecord(step, self.total, loss, self._rate(step - 1), norm, source)
+        step, of = self.progress.step, self.tasks[batch.task].name
+        record = StepRecord(step, self.total, loss, self._rate(step - 1), norm, of)
         self.progress.stopped = together(lambda: told(record))
 
     def _step(self, batch: Batch) -> tuple[float, float | None]:
@@ -346,8 +346,7 @@ class Trainer:
             self.progress.misses += 1
         assert self.progress.best is not None
         best = self.progress.best, self.progress.best_step
-        record = ValidationRecord(step, self.total, name, value, found, *best)
-        why = together(lambda: told(record))
+        why = together(lambda: told(ValidationRecord(step, self.total, name, value, found, *best)))
         self.progress.stopped = self.progress.stopped or why
 
     def save_model(self, folder: Path) -> None:
