@@ -61,8 +61,8 @@ def evaluate(
         raise InputError("task: geometry is not a Result; expected evaluate_geometry")
     for key in settings:
         if key not in found.settings:
-            known = nearest(key, found.settings) if found.settings else "expected none"
-            raise InputError(f"{key}: no such setting of task {name}; {known}")
+            expected = nearest(key, found.settings) if found.settings else "expected none"
+            raise InputError(f"{key}: no such setting of task {name}; {expected}")
     called = system or (str(encoder) if isinstance(encoder, str | Path) else "encoder")
     if isinstance(encoder, str | Path):
         encoder = _loaded(encoder)
