@@ -23,6 +23,7 @@ PAGE = (ROOT / "docs" / "switching.md").read_text(encoding="utf-8")
 BEHIND = {
     "Models": {
         "`SentenceTransformer(folder).encode_query(texts)`": "encoders/test_st_modules.py::test_every_pooling",
+        "`encode_multi_process`": "encoders/test_workers.py::test_a_file_by_two_workers_is_that_of_one",
         "every mode of `Pooling`": "encoders/test_st_modules.py::test_every_pooling",
         "`Dense`": "encoders/test_st_modules.py::test_modules_after_the_pooling",
         "`StaticEmbedding`": "encoders/test_st_static.py::test_the_layout_of_model2vec",

@@ -98,3 +98,20 @@ def test_mistakes_are_one_line(dipole: Dipole, arguments: str, message: str) -> 
     assert last.startswith(f"error: {message}")
     assert all(" from " in line for line in before)
     assert not Path("v.npy").exists()
+
+
+def test_the_device_is_chosen_and_several_share_the_work(
+    dipole: Dipole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert dipole("run/model", "--data", "docs.jsonl", "--out", "v.npy")[0] == 0
+    two = dipole("run/model", "--data", "docs.jsonl", "--out", "w.npy", "--device", "cpu,cpu")
+    assert two[0] == 0
+    assert np.abs(np.load("v.npy") - np.load("w.npy")).max() < 1e-6
+    more = ("run/model", "--data", "docs.jsonl", "--out", "x.npy")
+    code, _, err = dipole(*more, "--device", "cuda:0,cuda:9")
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith("error: --device cuda:0,cuda:9: found no cuda:0 here; expected cpu or")
+    monkeypatch.setenv("DIPOLE_DEVICE", "tpu")
+    code, _, err = dipole(*more)
+    assert (code, err.split(";")[0]) == (2, "error: DIPOLE_DEVICE=tpu: found no tpu here")
+    assert dipole(*more, "--device", "cpu")[0] == 0

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from typer.testing import CliRunner
 
 from dipole import cli
-from dipole.cli.options import TrustCode, key_values, with_options
+from dipole.cli.options import Device, Devices, TrustCode, key_values, with_options
 from dipole.encoders.trust import code_is_trusted
 from dipole.errors import InputError
 
@@ -105,3 +105,32 @@ def test_every_command_that_loads_a_model_can_be_told_to_trust_it(name):
 def test_a_key_given_twice_is_refused():
     with pytest.raises(InputError, match="--encoder-option: found 'dim' twice"):
         key_values(["dim=1", "dim=2"], "--encoder-option")
+
+
+def test_the_device_is_said_at_every_call(monkeypatch: pytest.MonkeyPatch):
+    from dipole import devices
+
+    monkeypatch.setattr(devices, "_gpus", lambda: ("cuda", 2))
+    monkeypatch.delenv(devices.VARIABLE, raising=False)
+    seen = []
+    app = typer.Typer()
+
+    @app.command()
+    def one(device: Device = None) -> None:
+        seen.append(str(devices.device()))
+
+    @app.command()
+    def several(device: Devices = None) -> None:
+        seen.append([str(found) for found in devices.devices()])
+
+    def invoke(*arguments):
+        return CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+
+    for arguments in ("one --device cuda:1", "one", "several --device cuda", "several"):
+        assert invoke(*arguments.split()).exit_code == 0
+    assert seen == ["cuda:1", "cuda", ["cuda:0", "cuda:1"], ["cuda"]]
+    with pytest.raises(InputError, match="--device cuda:2: found no cuda:2 here; expected cpu, cu"):
+        invoke("one", "--device", "cuda:2")
+    with pytest.raises(InputError, match="found 2 devices, cuda:0,cuda:1; expected one"):
+        invoke("one", "--device", "cuda:0,cuda:1")
+    devices.use_device(None)

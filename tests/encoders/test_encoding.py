@@ -79,16 +79,16 @@ def test_a_killed_call_goes_on_to_the_same_file(encoder, data, name, monkeypatch
     keep = [] if name == "v.npy" else ["year"]
     monkeypatch.setattr(module, "_inputs", _blocks_of_three)
     encode_file(encoder, data, f"whole-{name}", keep=keep)
-    blocks, whole = [], StaticText.encode
+    blocks, whole = [], module.encode_with
 
-    def until(self, inputs, *args, **more):
+    def until(encoders, inputs, *args, **more):
         if len(blocks) == 2 and blocks[-1] is not None:
             blocks.append(None)
             raise KeyboardInterrupt
         blocks.append(inputs)
-        return whole(self, inputs, *args, **more)
+        return whole(encoders, inputs, *args, **more)
 
-    monkeypatch.setattr(StaticText, "encode", until)
+    monkeypatch.setattr(module, "encode_with", until)
     with pytest.raises(KeyboardInterrupt):
         encode_file(encoder, data, name, keep=keep)
     assert not module.Path(name).exists()

@@ -25,6 +25,15 @@ def test_a_run_is_its_model(tmp_path: Path, tiny: Path) -> None:
     assert encoder.pooling == "cls"
 
 
+class StaticStub:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def to(self, device: object) -> StaticStub:
+        self.device = str(device)
+        return self
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -37,9 +46,11 @@ def test_static_text_is_known_by_its_json(
 ) -> None:
     (tmp_path / name).write_text(json.dumps(content))
     module = ModuleType("dipole.encoders.static_text")
-    module.StaticText = SimpleNamespace(load=lambda folder: ("static", folder))  # type: ignore[attr-defined]
+    module.StaticText = SimpleNamespace(load=StaticStub)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "dipole.encoders.static_text", module)
-    assert load_encoder(tmp_path) == ("static", tmp_path)
+    found = load_encoder(tmp_path)
+    assert isinstance(found, StaticStub)
+    assert (found.folder, found.device) == (tmp_path, "cpu")
 
 
 @pytest.mark.parametrize(

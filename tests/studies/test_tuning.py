@@ -16,7 +16,7 @@ from support.faults import every_death
 def fake(monkeypatch):
     """Trainings whose validation is known: better the nearer the rate is to 0.01."""
     from dipole.training.run.folder import Run
-    from dipole.training.run.observers import validated
+    from dipole.training.run.observers import ValidationRecord, told
 
     class Fake:
         def __init__(self):
@@ -35,7 +35,8 @@ def fake(monkeypatch):
             out.mkdir(parents=True, exist_ok=True)
             value = -abs(log10(learning_rate) + 2)
             for step in (1, 2, 3):
-                validated(step, value - 1 / step)
+                found = value - 1 / step
+                told(ValidationRecord(step, 3, "MRR@10", found, {"MRR@10": found}, found, step))
             return Run(out, None, {"best": value - 1 / 3, "step": 3})
 
     made = Fake()

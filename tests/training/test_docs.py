@@ -21,6 +21,26 @@ def test_the_examples_of_the_page_run(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.endswith("10 MRR@10\n")
 
 
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("devices.md", ["cpu", "12"]),
+        ("notebooks.md", ["five steps are enough 5", "same_words"]),
+    ],
+)
+def test_the_examples_for_the_desk_run(page, said, capsys):
+    words = "".join(f"how is {w},{w} is well\n" for w in "abcdefghijkl")
+    Path("pairs.csv").write_text(f"question,answer\n{words}")
+    text, names = (DOCS / page).read_text("utf-8"), {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, names)
+        if block.endswith("\nrun\n"):  # a notebook shows it
+            shown = repr(names["run"])
+            assert shown.rpartition("  time ")[0] in text
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-len(said) :] == said
+
+
 def test_the_classes_of_the_page_are_what_it_says():
     from torch.optim import Optimizer
 

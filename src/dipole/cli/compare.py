@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dipole.cli.options import with_options, without
+from dipole.cli.options import Device, with_options, without
 from dipole.cli.outputs import check_place
 from dipole.cli.study_table import watching
 from dipole.errors import InputError
@@ -81,6 +81,7 @@ def compare(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Trainings to run at once.", show_default="2")
     ] = None,
+    device: Device = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
     ] = False,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dipole.cli.options import TrustCode
+from dipole.cli.options import Device, TrustCode
 from dipole.cli.outputs import check_new_folder
 from dipole.cli.trained import load_named
 from dipole.showing import say
@@ -28,6 +28,7 @@ def distill(
     smoothing: Annotated[
         float, typer.Option(help="Share of all words at which a word counts half.")
     ] = 1e-4,
+    device: Device = None,
     trust_code: TrustCode = False,
 ) -> None:
     """Make a bag of words of a transformer, without training.

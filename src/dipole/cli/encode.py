@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from dipole.cli.options import TrustCode
+from dipole.cli.options import Devices, TrustCode
 from dipole.cli.outputs import check_file
 from dipole.cli.trained import check_bad_rows, columns_of, load_named, say_skipped
 from dipole.errors import InputError
@@ -72,6 +72,7 @@ def encode(
     on_bad_row: Annotated[
         str, typer.Option(help="error, or skip: leave bad rows out and say how many.")
     ] = "error",
+    device: Devices = None,
     trust_code: TrustCode = False,
 ) -> None:
     """Write the vectors of a file of texts or images to a file; a stopped call goes on.
@@ -80,9 +81,12 @@ def encode(
 
     Images: dipole encode runs/digits --data photos/ --out vectors.npy
 
+    Two GPUs: dipole encode runs/first --data docs.jsonl --device cuda:0,cuda:1 --out v.npy
+
     Small: dipole encode runs/first --data docs.jsonl --truncate 128 --precision int8 --out v.npy
     """
     from dipole.data.kept import load_kept
+    from dipole.devices import devices, on_device
     from dipole.encoders.encoding import check_new, checked_dim, encode_file, ranges_beside
     from dipole.encoders.quantizing import VectorPrecision, check_precision
     from dipole.encoders.vector_files import check_format, ids_beside
@@ -94,7 +98,9 @@ def encode(
     check_precision(precision)
     bad_rows = check_bad_rows(on_bad_row)
     given = None if ranges is None else _ranges(ranges)
-    encoder, chosen = load_named(model, ()), cast(VectorPrecision, precision)
+    workers = devices()
+    with on_device(str(workers[0])):
+        encoder, chosen = load_named(model, ()), cast(VectorPrecision, precision)
     dim = checked_dim(encoder, role, truncate, chosen, given)
     if column is None:
         column = _there(data, split, columns_of(model).get(_SIDES.get(role, role)))
@@ -112,6 +118,7 @@ def encode(
         precision=chosen,
         ranges=given,
         show_progress=True,
+        devices=workers,
     )
     beside = f"; ids: {ids_beside(out)}" if out.suffix == ".npy" else ""
     beside += f"; ranges: {ranges_beside(out)}" if precision == "int8" and given is None else ""

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from dipole.cli.evaluated import Asked, Measured, cut_offs, measure, split_seed, systems_of
-from dipole.cli.options import TrustCode
+from dipole.cli.options import Device, TrustCode
 from dipole.cli.outputs import check_file, write_all
 from dipole.cli.trained import check_bad_rows, choose_columns, columns_of, settings_of
 from dipole.errors import InputError
@@ -201,6 +201,7 @@ def evaluate(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
     ] = False,
+    device: Device = None,
     trust_code: TrustCode = False,
 ) -> None:
     """Evaluate an encoder, with confidence intervals and a paired test against each baseline.

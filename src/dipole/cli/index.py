@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from dipole.cli.options import TrustCode
+from dipole.cli.options import Device, TrustCode
 from dipole.cli.outputs import check_place
 from dipole.cli.trained import check_bad_rows, columns_of, say_skipped
 from dipole.errors import InputError
@@ -78,6 +78,7 @@ def index(
     on_bad_row: Annotated[
         str, typer.Option(help="What to do with bad rows: error (stop) or skip (and count them).")
     ] = "error",
+    device: Device = None,
     trust_code: TrustCode = False,
     wait: Annotated[
         bool,

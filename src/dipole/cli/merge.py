@@ -103,8 +103,8 @@ def merge(
     for option, value in given.items():
         if value is not None and validation is None:
             raise InputError(f"--{option} {value}: found no data for it; expected --validation too")
-    encoders = [_folded(load_encoder(run)) for run in runs]
-    start = None if base is None else load_encoder(base)
+    encoders = [_folded(load_encoder(run, device="cpu")) for run in runs]
+    start = None if base is None else load_encoder(base, device="cpu")
     columns = {f: c for f, c in (("anchor", anchor), ("positive", positive)) if c is not None}
     score = None
     if validation is not None:

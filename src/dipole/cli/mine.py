@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from dipole.cli.options import TrustCode, with_options
+from dipole.cli.options import Device, TrustCode, with_options
 from dipole.cli.outputs import check_file
 from dipole.cli.trained import check_bad_rows, choose_columns, load_named, say_skipped
 from dipole.errors import InputError, optional
@@ -72,6 +72,7 @@ def mine(
             help="Ray cluster to use: auto, or ray://host:port. Default: start one on this machine."
         ),
     ] = None,
+    device: Device = None,
     trust_code: TrustCode = False,
     **filters: Any,
 ) -> None:

@@ -72,6 +72,45 @@ TrustCode = Annotated[
 ]
 
 
+def _device(names: str | None) -> str | None:
+    from dipole.devices import device, use_device
+
+    use_device(names)
+    if names is not None:  # a mistake is said before any work
+        device()
+    return names
+
+
+def _devices(names: str | None) -> str | None:
+    from dipole.devices import devices, use_device
+
+    use_device(names)
+    if names is not None:
+        devices()
+    return names
+
+
+# Options that act by themselves, too.
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        callback=_device,
+        help="Device to compute on: cpu, cuda, cuda:1, mps.",
+        show_default="DIPOLE_DEVICE, else the GPU if there is one",
+    ),
+]
+Devices = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        callback=_devices,
+        help="Device to compute on: cpu, cuda:1, several (cuda:0,cuda:1), or cuda (all GPUs).",
+        show_default="DIPOLE_DEVICE, else one GPU if there is one",
+    ),
+]
+
+
 def key_values(pairs: list[str], option: str) -> dict[str, Any]:
     """`["dim=256", "heads=[1, 2]"]` as a dict; the values are yaml."""
     import yaml

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from dipole.cli.options import Device
 from dipole.cli.outputs import check_place
 from dipole.cli.study_table import watching
 from dipole.errors import DipoleError, InputError, RunError
@@ -53,6 +54,7 @@ def prove(
             help="Folder for the runs, shared by all claims.", show_default="in the user's cache"
         ),
     ] = None,
+    device: Device = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per claim and nothing else.")
     ] = False,

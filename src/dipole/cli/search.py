@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dipole.cli.options import TrustCode
+from dipole.cli.options import Device, TrustCode
 from dipole.errors import InputError
 from dipole.showing import plain, print_json, terminal
 
@@ -48,6 +48,7 @@ def search(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
     ] = False,
+    device: Device = None,
     trust_code: TrustCode = False,
 ) -> None:
     """Search an index.

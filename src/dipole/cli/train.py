@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dipole.cli.options import TrustCode, with_options
+from dipole.cli.options import Device, TrustCode, with_options
 from dipole.showing import terminal
 from dipole.training.config import Config
 
@@ -40,6 +40,7 @@ def train(
             "--changed-data", help="With --resume: continue even if the data have changed."
         ),
     ] = False,
+    device: Device = None,
     trust_code: TrustCode = False,
     **settings: Any,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dipole.cli.options import with_options, without
+from dipole.cli.options import Device, with_options, without
 from dipole.cli.outputs import check_place
 from dipole.errors import InputError
 from dipole.showing import counted, say, terminal
@@ -82,6 +82,7 @@ def tune(
             show_default="the test split; 0.2 of a file",
         ),
     ] = None,
+    device: Device = None,
     **settings: Any,
 ) -> None:
     """Find the temperature, learning rate, batch size and objective with the best validation.

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain, islice
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -17,17 +14,16 @@ from torch import Tensor, nn
 
 from dipole.data.inputs import batch_of
 from dipole.encoders.batching import pack
-from dipole.encoders.evaluating import evaluating
 from dipole.encoders.own import arguments_of, read_encoder, write_encoder
-from dipole.encoders.precision import Precision, at_precision
+from dipole.encoders.precision import Precision
 from dipole.encoders.reading import check_reads
-from dipole.encoders.threads import alone
 from dipole.encoders.transforming import Transforming
+from dipole.encoders.workers import encode_with
 from dipole.errors import InputError
+from dipole.tables import Shown, Table
 
 if TYPE_CHECKING:
     from dipole.data import Examples
-from dipole.progress import counting
 
 # "query" or "document"; of named towers also a column or a tower.
 Role = str
@@ -38,7 +34,7 @@ OUTPUTS = ("tokens", "mask", "hidden", "attention")
 Features = dict[str, Tensor]
 
 
-class Encoder(Transforming, nn.Module):
+class Encoder(Shown, Transforming, nn.Module):
     """A tower: an encoder with its head, for one modality.
 
     `prepare` turns raw inputs into tensors (tokenises; no gradient, no weights), `forward` turns
@@ -149,6 +145,17 @@ class Encoder(Transforming, nn.Module):
     def check(self, inputs: Sequence[Any], role: Role) -> None:
         """Raise InputError at the first input this encoder cannot take; here nothing is known."""
 
+    def checked(self, inputs: Any, role: Role) -> Sequence[Any]:
+        """The inputs of `encode` as a sequence; InputError if they or the role are wrong."""
+        if role not in self.roles:
+            raise InputError(
+                f"encode: role is {role!r}; expected {' or '.join(map(repr, self.roles))}"
+            )
+        inputs = batch_of(inputs, "encode: inputs")
+        check_reads(self.side(role), inputs)
+        self.check(inputs, role)
+        return inputs
+
     def side(self, role: Role) -> Encoder:
         """The tower that encodes inputs of a role; here the encoder itself."""
         return self
@@ -227,36 +234,36 @@ class Encoder(Transforming, nn.Module):
             >>> encoder.encode(["how to open a file"], role="query").shape
             (1, 384)
         """
-        if role not in self.roles:
-            raise InputError(
-                f"encode: role is {role!r}; expected {' or '.join(map(repr, self.roles))}"
-            )
-        inputs = batch_of(inputs, "encode: inputs")
-        check_reads(self.side(role), inputs)
-        self.check(inputs, role)
-        twin = evaluating(self)  # someone else may be training this encoder
-        budget = self.default_budget() if token_budget is None else token_budget
-        vectors = np.empty((len(inputs), self.dim), dtype=np.float32)
-        device, precision = self.device, dtype or self.dtype
-        with at_precision(device, precision):
-            pass  # checked, and "auto" measured, before threads do it at the same time
+        inputs = self.checked(inputs, role)
+        return encode_with(
+            [self],
+            inputs,
+            role,
+            show_progress=show_progress,
+            token_budget=token_budget,
+            dtype=dtype,
+        )
 
-        def encode_batch(batch: tuple[np.ndarray, Features]) -> int:
-            indices, features = batch
-            with torch.inference_mode(), at_precision(device, precision):
-                on_device = {k: v.to(device, non_blocking=True) for k, v in features.items()}
-                vectors[indices] = twin(on_device).float().cpu().numpy()
-            return len(indices)
-
-        with counting("encoding", len(inputs), show_progress) as advance:
-            for count in _each(encode_batch, twin.batches(inputs, role, budget), device):
-                advance(count)
-        return vectors
+    def _table(self) -> Table:
+        weights = self.weights().values()
+        count, size = sum(x.numel() for x in weights), sum(x.nbytes for x in weights)
+        trained = sum(p.numel() for p in self.parameters() if p.requires_grad)
+        rows = [("vectors", f"{self.dim:,} numbers")] if not self.reads_pairs else []
+        rows += [("reads", self.reads)] if self.reads else []
+        rows += [("roles", ", ".join(self.roles))]
+        rows += [("weights", f"{count:,} ({size / 1e6:,.1f} MB), {trained:,} trainable")]
+        return Table(type(self).__name__, [*rows, ("device", str(self.device))])
 
     @property
     def device(self) -> torch.device:
         """Where the weights are (and so where features are sent)."""
         return next((p.device for p in self.parameters()), torch.device("cpu"))
+
+
+def name_of(encoder: Any) -> str:
+    """An encoder in a few words."""
+    dim = f", vectors of {encoder.dim:,} numbers" if getattr(encoder, "dim", None) else ""
+    return f"{type(encoder).__name__}{dim}"
 
 
 def fingerprint(encoder: Encoder) -> str:
@@ -272,28 +279,3 @@ def fingerprint(encoder: Encoder) -> str:
         flat = tensor.detach().cpu().contiguous().reshape(-1)
         digest.update(flat.view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def _each(
-    work: Callable[[tuple[np.ndarray, Features]], int],
-    batches: Iterator[tuple[np.ndarray, Features]],
-    device: torch.device,
-) -> Iterator[int]:
-    """`work` of every batch, in order; on a CPU a batch for each thread at a time.
-
-    A thread that has a batch of its own waits for nobody, where threads that share one meet after
-    every operation.
-    """
-    threads = torch.get_num_threads() if device.type == "cpu" else 1
-    first = list(islice(batches, threads))
-    if len(first) < 2:
-        yield from map(work, chain(first, batches))
-        return
-    waiting: deque[Future[int]] = deque()
-    with ThreadPoolExecutor(threads, initializer=alone) as pool:
-        for batch in chain(first, batches):
-            waiting.append(pool.submit(work, batch))
-            if len(waiting) == 2 * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()

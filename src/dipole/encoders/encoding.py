@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,11 +19,15 @@ from dipole.encoders.base import Encoder, Role, fingerprint
 from dipole.encoders.precision import bfloat16_is_faster
 from dipole.encoders.quantizing import VectorPrecision, quantize
 from dipole.encoders.vector_files import Block, check_format, write_header, write_vectors
+from dipole.encoders.workers import copies, encode_with
 from dipole.errors import InputError, note
 from dipole.files import replaced, sweep, write_text
 from dipole.lock import Lock
 from dipole.progress import reporting
 from dipole.showing import counted
+
+if TYPE_CHECKING:
+    import torch
 
 # A block ends at so many inputs, characters or bytes: what is held in memory at once.
 _ROWS, _SIZE = 4096, 2**24
@@ -42,6 +46,7 @@ def encode_file(
     precision: VectorPrecision = "float32",
     ranges: np.ndarray | None = None,
     show_progress: bool = False,
+    devices: Sequence[torch.device] = (),
 ) -> int:
     """Write the vectors of inputs to a .npy, .parquet or .jsonl file; returns how many.
 
@@ -59,6 +64,8 @@ def encode_file(
             vectors, cut ones and some models of others do not.
         precision: see `quantize`. The ranges of int8 are those of all these vectors, and are
             written to NAME.ranges.npy, (2, dim).
+        devices: several that share the work, a copy of the encoder on each
+            (`dipole.devices.devices`); not given: where the encoder is.
         ranges: of int8: those of other vectors, with which these will be compared.
 
     Raises:
@@ -81,7 +88,7 @@ def encode_file(
     with Lock(out.with_name(f".{out.name}.lock"), f"{out}: another encoding"):
         check_new(out)
         work = _Work(out.with_name(f".{out.name}.encoding"), data, dim, asked)
-        work.encode(encoder, role, normalize, show_progress)
+        work.encode(encoder, devices or [encoder.device], role, normalize, show_progress)
         if precision == "int8" and ranges is None:
             ranges = work.ranges()
             with replaced(ranges_beside(out)) as new:
@@ -135,8 +142,16 @@ class _Work:
         sweep(folder)
         self.state = _read(folder / STATE) or {"rows": 0}
 
-    def encode(self, encoder: Encoder, role: Role, normalize: bool, show: bool) -> None:
+    def encode(
+        self,
+        encoder: Encoder,
+        devices: Sequence[torch.device],
+        role: Role,
+        normalize: bool,
+        show: bool,
+    ) -> None:
         """Encode the rows that are not there yet."""
+        encoders = copies(encoder, devices)
         # What one process measured to be faster is not asked again: the vectors would differ.
         dtype = self.state.get("dtype") or encoder.dtype
         if dtype == "auto":
@@ -149,7 +164,8 @@ class _Work:
             write_header(file, self.shape, np.dtype(np.float32))
             begins, width = file.tell(), 4 * self.shape[1]
             for start, inputs in _inputs(self.data.column("input"), done):
-                vectors = encoder.encode(inputs, role, dtype=dtype)[:, : self.shape[1]]
+                found = encode_with(encoders, encoder.checked(inputs, role), role, dtype=dtype)
+                vectors = found[:, : self.shape[1]]
                 self._check(vectors, start)
                 file.seek(begins + start * width)
                 file.write(np.ascontiguousarray(_unit(vectors) if normalize else vectors).data)

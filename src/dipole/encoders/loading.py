@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from dipole import devices
 from dipole.encoders.base import Encoder
 from dipole.encoders.folder import read_json
 from dipole.encoders.hub import locate
@@ -16,8 +17,16 @@ from dipole.encoders.trust import code_is_trusted, trusting_code
 from dipole.errors import InputError
 from dipole.lookup import find, is_loaded, plugins
 
+if TYPE_CHECKING:
+    import torch
 
-def load_encoder(source: str | Path, *, trust_code: bool | None = None) -> Encoder:
+
+def load_encoder(
+    source: str | Path,
+    *,
+    trust_code: bool | None = None,
+    device: str | torch.device | None = None,
+) -> Encoder:
     """The encoder saved in a folder, in a run's folder, or under a Hugging Face hub id.
 
     A folder is, in this order: one of a class of your own (`config.json` says `"class":
@@ -31,16 +40,24 @@ def load_encoder(source: str | Path, *, trust_code: bool | None = None) -> Encod
             Face folder brings along (`auto_map`). Without it such a model is refused, or read by
             transformers where it knows the kind.
             None: as the surrounding `trusting_code` says, which is no.
+        device: where it is to compute: "cpu", "cuda", "cuda:1", "mps" ... None: as `on_device` or
+            DIPOLE_DEVICE says; without either on the GPU, if there is one.
 
     Raises:
-        InputError: no such folder; a folder that is none of these; a file in it missing or broken.
+        InputError: no such folder or device; a folder that is none of these; a file in it missing
+            or broken.
 
     Example:
         >>> load_encoder("runs/first").encode(["how to open a file"], role="query")
     """
     if trust_code is not None:
         with trusting_code(trust_code):
-            return load_encoder(source)
+            return load_encoder(source, device=device)
+    where = devices.device() if device is None else devices.named(device)
+    return _load(source).to(where)
+
+
+def _load(source: str | Path) -> Encoder:
     if (known := prefixed(str(source))) is not None:
         named, rest = known
         return named.load(rest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from dipole.devices import device
 from dipole.encoders.base import Encoder, Role, fingerprint
 from dipole.encoders.loading import load_encoder
 from dipole.errors import InputError, optional
@@ -145,8 +147,10 @@ def encode_blocks(
     with cluster(address, workers) as ray:
         options = worker_options(ray, workers)
         options.pop("concurrency")
-        copy, model = ray.remote(**{"num_cpus": 1} | options)(_Copy), ray.put(encoder)
-        copies = [copy.remote(model) for _ in range(workers)]
+        # A worker may have another GPU, or none: weights travel on the CPU.
+        sent = encoder if encoder.device.type == "cpu" else copy.deepcopy(encoder).cpu()
+        worker, model = ray.remote(**{"num_cpus": 1} | options)(_Copy), ray.put(sent)
+        copies = [worker.remote(model) for _ in range(workers)]
         waiting: deque[Any] = deque()
         for number, block in enumerate(blocks):
             waiting.append(copies[number % workers].encode.remote(list(block), role))
@@ -160,7 +164,7 @@ class _Copy:
     """A worker that was sent its model."""
 
     def __init__(self, encoder: Encoder) -> None:
-        self.encoder = encoder
+        self.encoder = encoder.to(device())
 
     def encode(self, texts: list[str], role: Role) -> np.ndarray:
         return self.encoder.encode(texts, role=role)

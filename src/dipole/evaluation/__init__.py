@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dipole.evaluation.tasks.bitext import evaluate_bitext
     from dipole.evaluation.tasks.clustering import clusters, evaluate_clustering
     from dipole.evaluation.tasks.duplicates import duplicate_precision, evaluate_duplicates
+    from dipole.evaluation.tasks.evaluating import evaluate
     from dipole.evaluation.tasks.few_shot import evaluate_few_shot, few_shot_accuracy
     from dipole.evaluation.tasks.neighbours import evaluate_knn, knn
     from dipole.evaluation.tasks.pair_classification import evaluate_pair_classification
@@ -69,6 +70,7 @@ _NAMES = {
     "draw_geometry": "geometry.report",
     "duplicate_precision": "tasks.duplicates",
     "encode_function": "encoding",
+    "evaluate": "tasks.evaluating",
     "evaluate_bitext": "tasks.bitext",
     "evaluate_bm25": "tasks.retrieval",
     "evaluate_clustering": "tasks.clustering",
@@ -124,6 +126,7 @@ __all__ = [
     "draw_geometry",
     "duplicate_precision",
     "encode_function",
+    "evaluate",
     "evaluate_bitext",
     "evaluate_bm25",
     "evaluate_clustering",

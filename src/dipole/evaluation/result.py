@@ -16,12 +16,14 @@ from dipole.evaluation.statistics.intervals import (
     bootstrap_intervals,
     paired_tests,
 )
+from dipole.showing import counted
+from dipole.tables import Shown, Table
 
 Run = dict[str, dict[str, float]]
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
+@dataclass(frozen=True, eq=False, repr=False)
+class Result(Shown):
     """One system measured on one task.
 
     Intervals cost resampling, so they are computed when asked for; `value` costs nothing.
@@ -60,6 +62,14 @@ class Result:
     def __getitem__(self, metric: str) -> Interval:
         self._index(metric)
         return self.intervals[metric]
+
+    def _table(self) -> Table:
+        rows = []
+        for name, found in self.intervals.items():
+            interval = "n/a" if found.low != found.low else f"[{found.low:.3f}, {found.high:.3f}]"
+            rows.append((name, f"{found.value:.3f}", interval))
+        what = f"{self.task} of {self.system}: {counted(len(self.ids), self.item)}"
+        return Table(what, rows, ("metric", "value", "95 % interval"), self.notes)
 
     def named(self, system: str) -> Result:
         """The same result under another name."""

@@ -19,6 +19,7 @@ from dipole.retrieval import store
 from dipole.retrieval import table as lance
 from dipole.retrieval.documents import Batch, Document, encoded
 from dipole.retrieval.fusion import weighted_fusion
+from dipole.tables import Shown, Table
 
 if TYPE_CHECKING:  # torch takes two seconds, and neither a mistake nor `len` needs it
     from dipole.encoders import Encoder
@@ -41,7 +42,7 @@ class Hit:
     metadata: Mapping[str, Any]
 
 
-class Index:
+class Index(Shown):
     """Documents that can be searched, kept in a folder with a copy of the model that made it.
 
     Every change is whole or not at all: a process killed while it writes leaves what was there
@@ -126,8 +127,14 @@ class Index:
     def __len__(self) -> int:
         return store.read_state(self.folder).documents
 
-    def __repr__(self) -> str:
-        return f"Index({str(self.folder)!r}, {len(self)} documents)"
+    def _table(self) -> Table:
+        state = store.read_state(self.folder)
+        rows = [
+            ("documents", f"{state.documents:,}"),
+            ("vectors", f"{state.dim:,} numbers"),
+            ("model", f"fingerprint {state.fingerprint[:12]}"),
+        ]
+        return Table(f"Index {self.folder}", rows)
 
     @property
     def encoder(self) -> Encoder:

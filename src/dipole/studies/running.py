@@ -21,6 +21,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from dipole.devices import environment
 from dipole.errors import RunError
 from dipole.files import write_text
 from dipole.studies.budget import Budget
@@ -224,7 +225,9 @@ class _Worker:
     def _started(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, "-m", "dipole.studies.worker"],
-            env={"OMP_NUM_THREADS": str(self._threads), "OMP_WAIT_POLICY": "passive"} | os.environ,
+            env={"OMP_NUM_THREADS": str(self._threads), "OMP_WAIT_POLICY": "passive"}
+            | os.environ
+            | environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -16,7 +16,7 @@ from typing import Any
 from dipole.errors import DipoleError, InputError, RunError, optional
 from dipole.files import remove_folder, sweep, write_text
 from dipole.lock import LOCK, Lock
-from dipole.training.run.observers import watching
+from dipole.training.run.observers import ValidationRecord, watching
 from dipole.training.run.origin import DATA, ChangedDataError
 
 JOURNAL = "journal.log"
@@ -165,17 +165,17 @@ def _try(optuna: Any, study: Any, trial: Any, folder: Path, settings: dict[str, 
 
     last = 0
 
-    def watch(step: int, value: float) -> None:
+    def watch(record: ValidationRecord) -> None:
         nonlocal last
-        last = step
-        trial.report(value, step)
+        last = record.step
+        trial.report(record.value, last)
         if trial.should_prune():
             raise optuna.TrialPruned
 
     state, value, error = optuna.trial.TrialState.COMPLETE, None, ""
     out = run_folder(folder, trial.params)
     try:
-        with _same_data(folder, out, settings), watching(watch):
+        with _same_data(folder, out, settings), watching(on_validate=watch):
             run = fit(
                 out=out,
                 resume=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 from pydantic import ConfigDict, Field, ValidationError, field_serializer, field_validator
@@ -244,6 +245,11 @@ class Config(Settings):
         description="Validation data: a file, a split of the data set, a fraction of the rows to "
         "hold out, or your own function (file.py:name).",
     )
+    validation_measure: str | Callable[..., Any] | None = Field(
+        None,
+        description="Your own measure for --validation: a function of (encoder, examples), higher "
+        "is better (file.py:function). Default: by the kind of data.",
+    )
     validate_every: int | None = Field(
         None, ge=1, description="Steps between validations. Default: once per epoch."
     )
@@ -313,6 +319,14 @@ class Config(Settings):
         from dipole.training.entries import entries
 
         return entries(value)
+
+    @field_serializer("validation_measure")
+    def _measure_by_name(self, value: Any) -> Any:
+        if value is None or isinstance(value, str):
+            return value
+        from dipole.training.own_measure import stored
+
+        return stored(value)
 
     @field_serializer("sources")
     def _as_files(self, value: list[Any]) -> list[Any]:

@@ -24,6 +24,7 @@ def keywords() -> str:
         "",
         "from __future__ import annotations",
         "",
+        "from collections.abc import Callable",
         "from typing import Any, Literal, TypedDict",
         "",
         "from dipole.training.config import Tracker",

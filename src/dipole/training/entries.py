@@ -88,6 +88,7 @@ def described(sources: Sequence[Entry]) -> list[Any]:
 
 def without_objects(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings of a source, a stage or a kind of data in which objects of Python are named."""
+    from dipole.training import own_measure
     from dipole.training.parts import naming
 
     found = dict(settings)
@@ -95,6 +96,8 @@ def without_objects(settings: dict[str, Any]) -> dict[str, Any]:
         found["parts"] = naming.described(naming.entries(found["parts"]))
     if isinstance(found.get("step"), Declared):
         found["step"] = PYTHON + naming.shown(found["step"])
+    if callable(found.get(own_measure.SETTING)):
+        found[own_measure.SETTING] = own_measure.stored(found[own_measure.SETTING])
     return found
 
 

@@ -27,6 +27,7 @@ from dipole.training.run.folder import (
     refused,
     tidy,
 )
+from dipole.training.run.observers import watching
 from dipole.training.run.own_code import check_code
 from dipole.training.run.processes import only_run, together
 from dipole.training.sources import check_stages
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from dipole.training.keywords import FitSettings
+    from dipole.training.run.observers import OnStep, OnValidate
 
 
 def fit(
@@ -51,6 +53,8 @@ def fit(
     resume: bool = False,
     changed_data: bool = False,
     show_progress: bool = True,
+    on_step: OnStep | None = None,
+    on_validate: OnValidate | None = None,
     **settings: Unpack[FitSettings],
 ) -> Run:
     """Train `encoder` on `data` with `objective` and write a run to the folder `out`.
@@ -73,6 +77,10 @@ def fit(
         changed_data: on resume, go on although the data are not those the run began with: with
             the encoder and its tokeniser, the optimiser and the step as they are. Order and
             groups of the batches are those of the new rows.
+        on_step, on_validate: functions that are called after every step with a `StepRecord`, and
+            after every validation with a `ValidationRecord`, in the main process. One that raises
+            `dipole.StopTraining` ends the training in good order. They are no settings of the run:
+            give them again on resume.
         settings: the fields of `dipole.training.config.Config`; the same as the options of
             `dipole train`.
 
@@ -113,7 +121,7 @@ def fit(
         "validation": validation,
     }
     given = over({} if recipe is None else read_recipe(recipe), _describe(**objects) | {**settings})
-    with only_run(folder):
+    with watching(on_step, on_validate), only_run(folder):
         config, is_finished = together(lambda: _config_of_run(folder, given, resume=resume))
         if is_finished:
             together(lambda: tidy(folder))
@@ -138,6 +146,8 @@ def fit(
             )
 
 
+# Settings that may be, or hold, objects of Python, which the file of a run cannot.
+OBJECTS = ("parts", "step", "sources", "stages", "by_kind", "validation_measure")
 # Settings that say nothing beside an object of Python.
 _IDLE = {
     "data": ("split", "split_seed"),
@@ -220,7 +230,7 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
             f"{before}: of format 1, from an older dipole, with which alone the run could go on; "
             "expected a new run in another folder (docs/migration.md)"
         )
-    for name in ("parts", "step", "sources", "stages", "by_kind"):  # objects of Python among them
+    for name in OBJECTS:  # objects of Python among them
         if name in given:
             settings[name] = given[name]
     if other:  # one that is asked for replaces both

@@ -5,6 +5,7 @@ Written by `python -m dipole.training.document`; do not edit.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, TypedDict
 
 from dipole.training.config import Tracker
@@ -59,6 +60,7 @@ class FitSettings(TypedDict, total=False):
     sharded: bool
     precision: Literal["fp32", "bf16"] | None
     seed: int
+    validation_measure: str | Callable[..., Any] | None
     validate_every: int | None
     patience: int | None
     checkpoint_every: int | None

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +24,7 @@ from dipole.training.config import Config
 from dipole.training.every import Every
 from dipole.training.learnable import Gradient, small_batches
 from dipole.training.losses import Losses, terms
-from dipole.training.material import Material
+from dipole.training.material import Material, digest
 from dipole.training.optimizers import make_optimizer
 from dipole.training.parts.base import Part, Setup
 from dipole.training.reading import Reader
@@ -34,7 +32,7 @@ from dipole.training.run import sharding
 from dipole.training.run.checkpoints import list_checkpoints, write_folder
 from dipole.training.run.folder import BEST, CHECKPOINTS
 from dipole.training.run.interrupts import Interrupts
-from dipole.training.run.observers import validated
+from dipole.training.run.observers import StepRecord, ValidationRecord, sees_steps, told
 from dipole.training.run.processes import alike, together
 from dipole.training.run.progress import METRICS, Bar, Metrics
 from dipole.training.run.seeding import seed_step
@@ -103,7 +101,7 @@ class Trainer:
             self.towers.samplers = torch.nn.ModuleList(self.plan.regrouped)
         self.towers.check_turns(config.alternate)
         over_whole_batches(self.towers, config.chunk)
-        alike("the encoder and the data", lambda: _digest(encoder, self.materials))
+        alike("the encoder and the data", lambda: digest(encoder, self.materials))
         if config.sharded:
             sharding.shard(self.towers.to(accelerator.device))
         optimizer = make_optimizer(config, self.towers)
@@ -132,7 +130,7 @@ class Trainer:
 
     def run(self) -> Progress:
         """Train to the end, or raise `RunError` (`InterruptedRunError`) saying how to go on."""
-        if self._is_out_of_patience():  # killed after its last step
+        if self._is_over():  # killed after its last step
             return self.progress
         seen, losses, since = 0, Losses(self.tasks), time.monotonic()
         saved_at = time.monotonic()
@@ -154,20 +152,25 @@ class Trainer:
                 losses.add(batch.task, loss)
                 seen += len(batch.row_ids) * self.accelerator.num_processes
                 bar.update(step, loss, len(batch.row_ids) * self.accelerator.num_processes)
-                if step % self.config.log_every == 0 or step == self.total:
+                self._tell_step(batch, loss, norm)
+                is_last = step == self.total or bool(self.progress.stopped)
+                if step % self.config.log_every == 0 or is_last:
                     now = time.monotonic()
                     speed = seen / max(now - since, 1e-9)
                     values = {**losses.means(), "learning_rate": self._rate(step - 1)}
                     values |= terms(self.tasks) | ({} if norm is None else {"gradient_norm": norm})
                     metrics.write(step, values | {"examples_per_second": round(speed, 1)})
                     seen, losses, since = 0, Losses(self.tasks), now
-                if self._validates_at(step):
+                if self._validates_at(step) or (self.validation and self.progress.stopped):
                     self._validate(metrics, bar)
                     if self._is_out_of_patience():
                         bar.say(
                             f"stopped early: best {self._measure} at step {self.progress.best_step}"
                         )
                         break
+                if self.progress.stopped:
+                    bar.say(f"stopped at step {step}: {self.progress.stopped}")
+                    break
                 is_due = self._checkpoints_at(step, saved_at)
                 to_stop, is_due = self._agreed(asked.to_stop and step < self.total, is_due)
                 if to_stop:
@@ -180,6 +183,14 @@ class Trainer:
                     self.state.save()
                     saved_at = time.monotonic()
         return self.progress
+
+    def _tell_step(self, batch: Batch, loss: float, norm: float | None) -> None:
+        """Tell who watches of the step that was done; the main process asks, for all."""
+        if not sees_steps():
+            return
+        step, of = self.progress.step, self.tasks[batch.task].name
+        record = StepRecord(step, self.total, loss, self._rate(step - 1), norm, of)
+        self.progress.stopped = together(lambda: told(record))
 
     def _step(self, batch: Batch) -> tuple[float, float | None]:
         """One update; the loss and the norm of the gradient before clipping."""
@@ -324,16 +335,19 @@ class Trainer:
         name, measure = self.validation
         found, step = self._measured(name, measure), self.progress.step
         value = found[name]
-        validated(step, value)
         metrics.write(step, {f"validation/{key}": x for key, x in found.items()} | self._beside())
         is_best = self.progress.best is None or value > self.progress.best
         bar.say(f"step {step}: validation {name} {value:.4f}{' (best)' if is_best else ''}")
-        if not is_best:
+        if is_best:
+            self.progress.best, self.progress.best_step, self.progress.misses = value, step, 0
+            with sharding.whole(self.encoder):
+                together(lambda: write_folder(self.folder / BEST, self.save_model))
+        else:
             self.progress.misses += 1
-            return
-        self.progress.best, self.progress.best_step, self.progress.misses = value, step, 0
-        with sharding.whole(self.encoder):
-            together(lambda: write_folder(self.folder / BEST, self.save_model))
+        assert self.progress.best is not None
+        best = self.progress.best, self.progress.best_step
+        why = together(lambda: told(ValidationRecord(step, self.total, name, value, found, *best)))
+        self.progress.stopped = self.progress.stopped or why
 
     def save_model(self, folder: Path) -> None:
         """The encoder, and beside it the first head for pairs that an objective has."""
@@ -366,6 +380,9 @@ class Trainer:
         with sharding.whole(self.encoder):  # of which every process has a part
             return together(take)
 
+    def _is_over(self) -> bool:
+        return self._is_out_of_patience() or bool(self.progress.stopped)
+
     def _is_out_of_patience(self) -> bool:
         return self.config.patience is not None and self.progress.misses >= self.config.patience
 
@@ -381,12 +398,3 @@ def _material(task: Task, encoder: Encoder, show_progress: bool) -> Material:
     size, seed = task.config.batch_size, task.config.seed
     assert size is not None
     return Material(task.examples, encoder, size, seed, show_progress)
-
-
-def _digest(encoder: Encoder, materials: Sequence[Material]) -> str:
-    """What must be the same on every process, or batches and weights would not fit together."""
-    digest = sha256(json.dumps(encoder.settings(), sort_keys=True, default=str).encode())
-    for one in materials:
-        digest.update(one.known.keys.tobytes())
-    shapes = [(name, tuple(x.shape)) for name, x in encoder.state_dict().items()]
-    return f"{digest.hexdigest()} {[len(one) for one in materials]} {shapes}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 
 import numpy as np
 
@@ -59,3 +62,12 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     found: np.ndarray = vectors / np.where(length == 0, 1, length)
     return found
+
+
+def digest(encoder: Encoder, materials: Sequence[Material]) -> str:
+    """What must be the same on every process, or batches and weights would not fit together."""
+    digest = sha256(json.dumps(encoder.settings(), sort_keys=True, default=str).encode())
+    for one in materials:
+        digest.update(one.known.keys.tobytes())
+    shapes = [(name, tuple(x.shape)) for name, x in encoder.state_dict().items()]
+    return f"{digest.hexdigest()} {[len(one) for one in materials]} {shapes}"

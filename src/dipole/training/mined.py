@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from dipole.data import Examples, Pairs, Ranked, Scored, Triplets, load_pairs, load_ranked
 from dipole.data.cache import digest
 from dipole.data.fingerprint import fingerprint as contents
 from dipole.data.options import check_names, check_types, keywords
+from dipole.devices import device
 from dipole.encoders.base import Encoder, fingerprint
 from dipole.errors import InputError
 from dipole.files import replaced, write_text
@@ -92,8 +91,7 @@ def mined(
     It is kept in the run's folder, and made anew only if data, settings or the model are others.
     """
     source = str(config.mine.get("source", "encoder"))
-    if (device := torch.accelerator.current_accelerator()) is not None:
-        encoder.to(device)  # it is to train there
+    encoder.to(device())  # it is to train there
     made_of = digest(config.mine, config.seed, contents(examples)["digest"], fingerprint(encoder))
     path, note = (folder / of_task(name, number) for name in (MINED, MADE_OF))
 

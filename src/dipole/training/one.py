@@ -8,11 +8,13 @@ from typing import Any
 
 from dipole.data import Examples
 from dipole.data.fingerprint import seen_share
+from dipole.devices import device
 from dipole.encoders.base import Encoder
 from dipole.encoders.round_trip import check_saves
 from dipole.errors import InputError
 from dipole.training.build import build_encoder, default_encoder, of_what
 from dipole.training.config import Config
+from dipole.training.own_measure import measure_named
 from dipole.training.preparing import build_tasks, check_tasks, complete_tasks, note
 from dipole.training.run.folder import (
     Run,
@@ -27,6 +29,7 @@ from dipole.training.sources import of_source, sources_of
 # A setting -> the one without which it does nothing.
 _NEEDS = {
     "view_options": "view", "patience": "validation", "validate_every": "validation",
+    "validation_measure": "validation",
     "adapter_options": "adapter",
 }  # fmt: skip
 
@@ -58,6 +61,8 @@ def fit_one(
         if getattr(config, name) and not any(getattr(own, needed) for own in every):
             raise InputError(f"{name}: does nothing without --{needed}; expected both or none")
     check_trackers(config.track)
+    if config.validation_measure is not None:
+        measure_named(config.validation_measure)
     check_optimizer(config)
     tasks = load_tasks(config, data, objective if isinstance(objective, nn.Module) else None)
     notes = check_tasks(tasks, validation, show_progress=show_progress)
@@ -132,7 +137,7 @@ def _with_defaults(config: Config, encoder: Encoder) -> Config:
     if missing.get("precision") == "auto":  # settled once: a resumed run computes as it began
         from dipole.encoders.precision import bfloat16_is_faster
 
-        missing["precision"] = "bf16" if bfloat16_is_faster(torch_device()) else "fp32"
+        missing["precision"] = "bf16" if bfloat16_is_faster(device().type) else "fp32"
     return config.model_copy(update=missing | defaults_of(config))
 
 
@@ -140,14 +145,6 @@ def _settle_precision() -> None:
     """Which precision is the faster one is measured by the main process for all."""
     from dipole.encoders.precision import bfloat16_is_faster, settle
 
-    device = torch_device()
+    kind = device().type
     if not is_alone():
-        settle(device, together(lambda: bfloat16_is_faster(device)))
-
-
-def torch_device() -> str:
-    """The type of device that a training runs on."""
-    import torch
-
-    found = torch.accelerator.current_accelerator()
-    return found.type if found is not None else "cpu"
+        settle(kind, together(lambda: bfloat16_is_faster(kind)))

@@ -20,6 +20,7 @@ from dipole.training.examples import check_examples, own_lists, unused
 from dipole.training.kinds import check_kind
 from dipole.training.learnable import check_learnable
 from dipole.training.mined import check_mine, mined, takes_mined
+from dipole.training.own_measure import own_validation
 from dipole.training.run.processes import is_main
 from dipole.training.sources import of_source
 from dipole.training.validation import can_be_measured, judge_validation, make_validation
@@ -84,7 +85,9 @@ def build_tasks(tasks: Sequence[Task], encoder: Encoder, *, show_progress: bool)
             )
             task.views = build_views(config, task.examples, task.inputs, task.parts)
             task.sides = build_side_views(config, task.examples, task.inputs, task.parts)
-            if task.held is not None and encoder.reads_pairs:
+            if task.held is not None and config.validation_measure is not None:
+                task.validation = own_validation(config.validation_measure, task.held)
+            elif task.held is not None and encoder.reads_pairs:
                 task.validation = judge_validation(task.held)
             elif task.held is not None:
                 task.validation = make_validation(task.held, task.examples, task.parts)

@@ -88,6 +88,7 @@ def _config(config: Config, name: Name, settings: dict[str, Any]) -> tuple[Confi
     common |= {key: fields[key].get_default(call_default_factory=True) for key in COLUMNS}
     if not _is_fraction(config.validation):
         common["validation"] = None
+    common["validation_measure"] = None
     if "objective" in own:
         common = without_objective(common)
     elif "wants" in own:  # what a recipe wants holds for its own objective

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -68,16 +69,42 @@ def drawing(
     files = written(path, endings)
     if not files[0].parent.is_dir():
         raise InputError(f"picture {path}: no folder {files[0].parent}; expected one that exists")
-    matplotlib = optional("matplotlib", "plots")
-    backend = optional("matplotlib.backends.backend_agg", "plots")
-    figures = optional("matplotlib.figure", "plots")
-    with matplotlib.rc_context({**STYLE, "text.parse_math": False}):
-        figure = figures.Figure(figsize=(WIDTH, height * rows), layout="constrained")
-        backend.FigureCanvasAgg(figure)
-        yield list(figure.subplots(rows, columns, squeeze=False, height_ratios=ratios).flat)
+    with sketch(height=height, columns=columns, rows=rows, ratios=ratios) as (figure, axes):
+        yield axes
         for file in files:
             with replaced(file) as new:
                 figure.savefig(new, metadata={"Date": None} if file.suffix == ".svg" else None)
+
+
+@contextmanager
+def sketch(
+    *,
+    height: float = 4.0,
+    columns: int = 1,
+    rows: int = 1,
+    ratios: Sequence[float] | None = None,
+    together: bool = False,
+) -> Iterator[tuple[Any, list[Any]]]:
+    """A new figure and its axes, which are in the style while the block lasts.
+
+    The figure is of no window and no global state; a notebook shows it as a picture. together: all
+    panels have one x axis.
+    """
+    matplotlib = optional("matplotlib", "plots")
+    backend = optional("matplotlib.backends.backend_agg", "plots")
+    figures = optional("matplotlib.figure", "plots")
+
+    class Picture(figures.Figure):  # type: ignore[name-defined]
+        def _repr_png_(self) -> bytes:
+            file = BytesIO()
+            self.savefig(file, format="png", dpi=100, facecolor="white")
+            return file.getvalue()
+
+    with matplotlib.rc_context({**STYLE, "text.parse_math": False}):
+        figure = Picture(figsize=(WIDTH, height * rows), layout="constrained")
+        backend.FigureCanvasAgg(figure)
+        made = figure.subplots(rows, columns, squeeze=False, height_ratios=ratios, sharex=together)
+        yield figure, list(made.flat)
 
 
 def written(path: str | Path, endings: Sequence[str] = ENDINGS) -> list[Path]:

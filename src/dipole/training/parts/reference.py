@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dipole.data.preferences import Preferences
+from dipole.devices import device
 from dipole.encoders.base import Encoder, fingerprint
 from dipole.errors import InputError
 from dipole.language.stored import Stored, entry_of, make_entry, read_entry
@@ -45,9 +46,7 @@ class Reference(Part):
                 f"reference: found {type(setup.examples).__name__}; expected preferences"
             )
         model = setup.encoder if self.model is None else _loaded(self.model)
-        device = torch.accelerator.current_accelerator()
-        if device is not None:
-            model.to(device)
+        model.to(device())
         self._model, self._mark = [model], fingerprint(model)
         self._shows = setup.show_progress
         self._stored = self.log_probs(setup.examples)

@@ -12,10 +12,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from dipole.data.cache import digest
 from dipole.data.inputs import described
+from dipole.devices import device
 from dipole.encoders.base import Encoder, fingerprint
 from dipole.errors import InputError
 from dipole.lookup import find, is_place
@@ -39,8 +39,6 @@ def scorer_of(model: Any, examples: Examples, second: str) -> tuple[Score, str |
         return checked(made, model), mark
     if isinstance(model, str | Path):
         scorer = _loaded(model)
-        if torch.accelerator.is_available():
-            scorer.to(str(torch.accelerator.current_accelerator()))
         return checked(scorer, str(model)), fingerprint(scorer)
     has_weights = hasattr(model, "settings") and hasattr(model, "weights")
     return checked(model, "teacher"), fingerprint(model) if has_weights else None
@@ -119,7 +117,8 @@ def _loaded(model: str | Path) -> Any:
     from dipole.encoders.pair_head import HeadScorer, has_head
     from dipole.encoders.pair_scorer import PairScorer
 
-    return HeadScorer.load(model) if has_head(model) else PairScorer.load(model)
+    found = HeadScorer.load(model) if has_head(model) else PairScorer.load(model)
+    return found.to(str(device()))
 
 
 def load_judge(model: str) -> Any:

@@ -18,17 +18,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dipole.encoders.base import Encoder
+from dipole.encoders.base import Encoder, name_of
 from dipole.errors import InputError
 from dipole.files import remove_folder, replaced, sweep, write_text
+from dipole.tables import Shown, Table
 from dipole.training.build import is_made_of_data
 from dipole.training.config import Config
 from dipole.training.run.checkpoints import drop_checkpoints, recover_folder, write_folder
+from dipole.training.run.history import History, plot_history, read_history
 from dipole.training.run.origin import DATA
 from dipole.training.run.processes import is_main
 from dipole.training.run.progress import METRICS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 RESULT = "result.json"
 CONFIG = "config.yaml"
@@ -39,13 +44,49 @@ ENCODER = "encoder.pt"
 START = "start"
 
 
-@dataclass(frozen=True)
-class Run:
-    """One training and its folder: RUN/model, config.yaml, metrics.jsonl, result.json."""
+@dataclass(frozen=True, repr=False)
+class Run(Shown):
+    """One training and its folder: RUN/model, config.yaml, metrics.jsonl, result.json.
+
+    `print(run)` and a notebook show what came out; `run.history` has what was logged, `run.plot()`
+    draws it.
+    """
 
     folder: Path
     encoder: Encoder
     result: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def history(self) -> History:
+        """What was logged, a dict for every record; `pandas.DataFrame(run.history)` works."""
+        return read_history(self.folder / METRICS)
+
+    def plot(self) -> Figure:
+        """Loss, validation measure and learning rate as a figure of matplotlib (the extra `plots`).
+
+        Raises:
+            InputError: matplotlib is not installed, or no step was logged yet.
+
+        Example:
+            >>> run.plot().savefig("training.png")  # doctest: +SKIP
+        """
+        measure = self.result.get("measure")
+        return plot_history(self.history, measure, self.result.get("best_step"))
+
+    def _table(self) -> Table:
+        result = self.result
+        rows = [("encoder", name_of(self.encoder))]
+        for key, what in (("step", "steps"), ("examples", "examples")):
+            if key in result:
+                rows.append((what, f"{result[key]:,}"))
+        if result.get("measure") and result.get("best") is not None:
+            best = f"{result['best']:.4f} at step {result['best_step']:,}"
+            rows.append((f"validation {result['measure']}", best))
+        if result.get("stopped"):
+            rows.append(("stopped", result["stopped"]))
+        if "seconds" in result:
+            rows.append(("time", f"{result['seconds']:,.1f} s"))
+        return Table(f"Run {self.folder}", rows)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from dipole.devices import device
 from dipole.errors import DipoleError, InputError, RunError
 from dipole.files import sweep
 from dipole.lock import LOCK, Lock
@@ -93,11 +94,20 @@ def is_alone() -> bool:
     return not (distributed and distributed.is_initialized() and distributed.get_world_size() > 1)
 
 
+def on_cpu() -> bool:
+    """Whether a training runs on the CPU, which accelerate is to be told: by itself it overlooks
+    several processes there. A GPU that was asked for by its number becomes the current one, which
+    is the one that accelerate takes."""
+    found = device()
+    if found.index is not None and is_alone():
+        import torch
+
+        torch.get_device_module(found).set_device(found)
+    return found.type == "cpu"
+
+
 def _state() -> Any:
-    import torch
     from accelerate import PartialState
 
-    # Without this accelerate overlooks several processes on CPUs.
     # Others wait as long as the main process measures, encodes or mines for all.
-    cpu = not torch.accelerator.is_available()
-    return PartialState(cpu=cpu, **({"timeout": _PATIENCE} if not is_alone() else {}))
+    return PartialState(cpu=on_cpu(), **({"timeout": _PATIENCE} if not is_alone() else {}))

@@ -29,7 +29,7 @@ from dipole.training.run.folder import (
     write_result,
 )
 from dipole.training.run.origin import check_teachers, read_data, write_data
-from dipole.training.run.processes import together
+from dipole.training.run.processes import on_cpu, together
 
 if TYPE_CHECKING:
     from dipole.training.tasks import Task
@@ -51,7 +51,6 @@ def train(
 
     origin: what its data.json is to say.
     """
-    import torch
     from accelerate import Accelerator
     from accelerate.utils import DistributedDataParallelKwargs
 
@@ -69,7 +68,7 @@ def train(
     origin = together(lambda: check_teachers(folder, origin, teachers, accept=changed_data))
     accelerator = Accelerator(
         # Without this accelerate overlooks several processes on CPUs.
-        cpu=not torch.accelerator.is_available(),
+        cpu=on_cpu(),
         # The loop's own autocast: accelerate would keep the first run's for the whole process.
         mixed_precision="no",
         log_with=list(config.track) or None,

@@ -38,6 +38,7 @@ class Progress:
     best: float | None = None
     best_step: int = 0
     misses: int = 0
+    stopped: str = ""  # why a callback ended it
     seconds: float = 0.0  # of every process that worked on it, up to the last checkpoint
 
 
@@ -119,8 +120,8 @@ class State:
                 f"{self.folder}: has had {step} steps, and {total} are asked for; "
                 "expected more --epochs or --max-steps"
             )
-        if is_finished:  # it goes on, though it may have been out of patience
-            self.progress.misses = 0
+        if is_finished:  # it goes on, though it may have been out of patience, or stopped
+            self.progress.misses, self.progress.stopped = 0, ""
             self.save()
         if self.accelerator.is_main_process:
             trim_metrics(self.folder / METRICS, step)
