@@ -1,4 +1,4 @@
-"""`python -m benchmarks [objectives|training|gradient-cache|data-size] [--quick] [--out FOLDER]`."""
+"""`python -m benchmarks [WHAT] [--quick] [--out FOLDER]`."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ import numpy as np
 import dipole
 from benchmarks import machine
 from dipole.data import Examples, RetrievalData, load_pairs, load_retrieval
-from dipole.encoders import load_encoder
 from dipole.encoders.base import Encoder
 from dipole.encoders.transformer_text import TransformerText
 from dipole.evaluation.statistics.intervals import Interval, bootstrap_interval
@@ -162,10 +161,15 @@ def difference(cells: list[Cell]) -> Interval:
 
 def table(cells: list[Cell]) -> str:
     """Every system and size: mean and range over seeds, difference to BM25, seconds."""
-    lines = [f"| | pairs | {METRIC} | range | minus BM25 | seconds |", "|---|---:|---:|---:|---:|---:|"]
+    lines = [
+        f"| | pairs | {METRIC} | range | minus BM25 | seconds |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
     bm25 = sorted({(cell.seed, cell.bm25) for cell in cells})
     values = [value for _, value in bm25]
-    lines.append(f"| {BM25} | | {np.mean(values):.3f} | {min(values):.3f} to {max(values):.3f} | | |")
+    lines.append(
+        f"| {BM25} | | {np.mean(values):.3f} | {min(values):.3f} to {max(values):.3f} | | |"
+    )
     for (system, pairs), each in grouped(cells).items():
         found = [cell.mrr for cell in each]
         d = difference(each)

@@ -33,10 +33,12 @@ def documents(words: ModuleType, count: int = 200) -> list[Document]:
 
 CASES: dict[str, Callable[[dict[str, Any]], bool]] = {
     'lang = "de" and year >= 900': lambda m: m["lang"] == "de" and int(m["year"]) >= 900,
-    "900 <= year and not (lang = 'de')": lambda m: int(m["year"]) >= 900
-    and m["lang"] not in ("de", None),
-    "lang in ('de', 'fr') or year between 1 and 50": lambda m: m["lang"] in ("de", "fr")
-    or int(m["year"]) <= 50,
+    "900 <= year and not (lang = 'de')": lambda m: (
+        int(m["year"]) >= 900 and m["lang"] not in ("de", None)
+    ),
+    "lang in ('de', 'fr') or year between 1 and 50": lambda m: (
+        m["lang"] in ("de", "fr") or int(m["year"]) <= 50
+    ),
     "lang is null": lambda m: m["lang"] is None,
     "ok = true and year not in (1, 2)": lambda m: m["ok"] and int(m["year"]) > 2,
     "`it's 5 o'clock` = 'so' and lang like 'd%'": lambda m: m["lang"] == "de",
@@ -83,9 +85,9 @@ def test_columns_that_come_later_are_filtered_by_as_well(index: Index, words: Mo
     index.replace([Document("1", words.VOCABULARY[0], {"team": "blue"})])
     assert [h.id for h in index.search(words.VOCABULARY[0], where="team != 'blue'")] == ["new"]
     assert [h.id for h in index.search(words.VOCABULARY[0], where="year = 2500.5")] == ["new"]
-    assert [h.id for h in index.search(words.VOCABULARY[0], where="team is not null and id = '1'")] == [
-        "1"
-    ]
+    assert [
+        h.id for h in index.search(words.VOCABULARY[0], where="team is not null and id = '1'")
+    ] == ["1"]
     assert index.search(words.VOCABULARY[0], where="team = 'green'", hybrid=True) == []
 
 

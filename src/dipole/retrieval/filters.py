@@ -24,7 +24,9 @@ _MOST = 100
 # Columns of the table that a condition may name, where no metadata have the name.
 _OWN = ("id", "text")
 _PLAIN = re.compile(r"[A-Za-z0-9_]+")
-_WORDS = frozenset("and or not in is null like ilike between true false".split())
+_WORDS = frozenset(
+    ["and", "or", "not", "in", "is", "null", "like", "ilike", "between", "true", "false"]
+)
 _TOKEN = re.compile(
     r"""\s*(?:(?P<string>'(?:[^']|'')*'|"(?:[^"]|"")*")|(?P<quoted>`[^`]+`)"""
     r"""|(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)|(?P<word>[^\W\d]\w*)"""

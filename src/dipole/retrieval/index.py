@@ -14,9 +14,8 @@ from dipole.data.inputs import batch_of, check_text, check_texts, real_number, w
 from dipole.data.rows import shown
 from dipole.encoders.quantizing import VectorPrecision, ranges_of
 from dipole.errors import InputError, note
-from dipole.retrieval import filters
+from dipole.retrieval import filters, store
 from dipole.retrieval import small_vectors as small
-from dipole.retrieval import store
 from dipole.retrieval import table as lance
 from dipole.retrieval.documents import Batch, Document, encoded
 from dipole.retrieval.fusion import weighted_fusion

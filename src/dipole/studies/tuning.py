@@ -161,8 +161,8 @@ def _journal(optuna: Any, path: Path) -> Any:
 
 def _try(optuna: Any, study: Any, trial: Any, folder: Path, settings: dict[str, Any]) -> Trial:
     from dipole.training.fit import fit
-    from dipole.training.recipe import Recipe
     from dipole.training.loop import InterruptedRunError
+    from dipole.training.recipe import Recipe
 
     last = 0
 

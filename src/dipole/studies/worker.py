@@ -118,9 +118,7 @@ def _train_and_measure(cell: Cell, folder: Path, missing: list[str]) -> None:
     settings = cell.fit_settings(train)
     started, cpu = time.monotonic(), time.process_time()
     with in_study(quick=cell.quick, fold=cell.fold):
-        run = fit(
-            out=folder / RUN, recipe=Recipe(), resume=True, show_progress=False, **settings
-        )
+        run = fit(out=folder / RUN, recipe=Recipe(), resume=True, show_progress=False, **settings)
     if not (folder / COST).exists():
         seconds = run.result.get("seconds", time.monotonic() - started)
         cpu = time.process_time() - cpu
