@@ -42,13 +42,14 @@ Written by `{command}`; every number comes from that one run.
 |---|---|
 {facts}
 
-Docstrings and code of Python's own library (`stdlib-code`): which code does a docstring describe? {metric} over
-the modules that a split keeps for its test, against all their code. Every seed has another split, other
-training rows and other weights; training uses the defaults of `dipole train` with the encoder named.
-MiniLM is all-MiniLM-L6-v2, cut to {length} tokens; 0 pairs is the model as it is.
+Docstrings and code of Python's own library (`stdlib-code`): which code does a docstring describe?
+{metric} on the modules that a split keeps for its test. Every seed has another split, other
+training rows and other weights; training uses the defaults of `dipole train` with the encoder
+named. MiniLM is all-MiniLM-L6-v2, cut to {length} tokens; 0 pairs is the model as it is.
 
-The difference to BM25 has a 95 % bootstrap interval over the questions of all {seeds} splits; where it
-excludes 0, the row is better or worse than BM25 on questions like these. The range is that of the seeds.
+The difference to BM25 has a 95 % bootstrap interval over the questions of all {seeds} splits; where
+it excludes 0, the row is better or worse than BM25 on questions like these. The range is that of the
+seeds.
 
 {table}
 
@@ -56,8 +57,8 @@ excludes 0, the row is better or worse than BM25 on questions like these. The ra
 
 {findings}
 
-These are docstrings and code, whose words overlap: BM25 is strong here. In a FAQ whose questions use other words than
-the answers it is weaker, and the lines cross earlier. Measure it on your own rows:
+Docstrings and code share words, so BM25 is strong here. Where questions and answers use other
+words, the lines may cross earlier. Measure it on your own rows:
 `dipole evaluate RUN --data UNSEEN --baseline bm25`.
 """
 

@@ -109,6 +109,8 @@ def check(table: Any, where: str, sql: str) -> int:
     except (ValueError, RuntimeError, OSError) as error:
         table.count_rows()  # the table itself can be read
         reason = str(error).partition("Invalid user input: ")[2] or str(error)
+        reason = reason.removeprefix("Invalid input, ").partition("SELECT 1 FROM t WHERE")
+        reason = reason[2] or reason[0]
         reason = re.sub(rf"`?\b[{_TEXT}{_NUMBER}]_(\w+)`?", r"\1", reason.splitlines()[0])
         reason = re.sub(r", /\S+.*| \(sql parser error: (.*)\)", r": \1", reason).strip(": ")
         raise InputError(f"where: {where!r} is no condition ({reason}); expected one as "

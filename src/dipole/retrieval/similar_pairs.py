@@ -15,7 +15,7 @@ _ROWS, _WIDTH, _NUMBERS = 4096, 32, 2**24
 
 
 class Paraphrases(NamedTuple):
-    """Pairs, the most similar first: cosines (p,) and the two rows of each (p, 2), the lower first."""
+    """Pairs, the most similar first: cosines (p,), and the rows of each (p, 2), lower first."""
 
     scores: np.ndarray
     rows: np.ndarray

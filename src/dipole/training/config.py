@@ -72,8 +72,8 @@ class Config(Settings):
         "same when you encode. A source may have its own. Repeatable.",
     )
 
-    # `fit` makes it `auto` where neither a recipe nor the user says anything about the encoder: what
-    # a recipe leaves out goes on meaning the same.
+    # `fit` makes it `auto` where neither a recipe nor the user says anything about the encoder:
+    # what a recipe leaves out goes on meaning the same.
     encoder: str = Field(
         "static",
         description="auto (by the data: with few rows a pretrained model of this machine); static "
