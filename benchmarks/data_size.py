@@ -48,7 +48,7 @@ training rows and other weights; training uses the defaults of `dipole train` wi
 named. MiniLM is all-MiniLM-L6-v2, cut to {length} tokens; 0 pairs is the model as it is.
 
 The difference to BM25 has a 95 % bootstrap interval over the questions of all {seeds} splits; where
-it excludes 0, the row is better or worse than BM25 on questions like these. The range is that of the
+it excludes 0, the row is better or worse than BM25 on questions like these. The range is over the
 seeds.
 
 {table}

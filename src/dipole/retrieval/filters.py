@@ -108,13 +108,17 @@ def check(table: Any, where: str, sql: str) -> int:
         return int(table.count_rows(sql))
     except (ValueError, RuntimeError, OSError) as error:
         table.count_rows()  # the table itself can be read
-        reason = str(error).partition("Invalid user input: ")[2] or str(error)
-        reason = reason.removeprefix("Invalid input, ").partition("SELECT 1 FROM t WHERE")
-        reason = reason[2] or reason[0]
-        reason = re.sub(rf"`?\b[{_TEXT}{_NUMBER}]_(\w+)`?", r"\1", reason.splitlines()[0])
-        reason = re.sub(r", /\S+.*| \(sql parser error: (.*)\)", r": \1", reason).strip(": ")
+        reason = _reason(str(error))
         raise InputError(f"where: {where!r} is no condition ({reason}); expected one as "
                          "lang = 'de' and year >= 2020") from None  # fmt: skip
+
+
+def _reason(error: str) -> str:
+    """What LanceDB says, in the user's names and without its own places."""
+    said = error.partition("Invalid user input: ")[2] or error.removeprefix("Invalid input, ")
+    said = (said.partition("SELECT 1 FROM t WHERE")[2] or said).splitlines()[0]
+    said = re.sub(rf"`?\b[{_TEXT}{_NUMBER}]_(\w+)`?", r"\1", said)
+    return re.sub(r", /\S+.*| \(sql parser error: (.*)\)", r": \1", said).strip(": ")
 
 
 def _tokens(where: str) -> Iterator[Token]:
