@@ -80,8 +80,10 @@ def paraphrases(
     documents = read_corpus(data, text, id, check_bad_rows(on_bad_row))
     say(f"reading {documents.origin}", error=True)
     say_skipped(documents.skipped)
-    kept = {document.text: document for document in reversed(list(documents))}
-    texts = list(kept.values())[::-1]  # of equal ones the first
+    kept: dict[str, Document] = {}
+    for document in documents:
+        kept.setdefault(document.text, document)  # of equal ones the first
+    texts = list(kept.values())
     if again := len(documents) - len(texts):
         say(f"taken once: {counted(again, 'row')} with the text of an earlier one", error=True)
     vectors = encoder.encode([document.text for document in texts], role="document")
