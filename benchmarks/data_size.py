@@ -49,7 +49,7 @@ named. MiniLM is all-MiniLM-L6-v2, cut to {length} tokens; 0 pairs is the model 
 
 The difference to BM25 has a 95 % bootstrap interval over the questions of all {seeds} splits; where
 it excludes 0, the row is better or worse than BM25 on questions like these. The range is over the
-seeds.
+seeds. Seconds are those of training, and depend on what else the machine does.
 
 {table}
 
