@@ -12,6 +12,8 @@ import pytest
 
 # Before anything imports a library that looks at them: no test asks a hub or a user's cache.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Nor does one start from the pretrained model that this machine may have.
+os.environ["DIPOLE_PRETRAINED"] = "none"
 os.environ["DIPOLE_CACHE"] = tempfile.mkdtemp(prefix="dipole-cache-")
 atexit.register(shutil.rmtree, os.environ["DIPOLE_CACHE"], ignore_errors=True)
 # On a shared machine one slow example says nothing.

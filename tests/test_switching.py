@@ -33,6 +33,8 @@ BEHIND = {
         "`quantize_embeddings(precision=...)`": "encoders/test_quantizing.py::test_values_are_those_of_sentence_transformers",
         "`backend=\"onnx\"`": "encoders/test_onnx.py::test_transformers",
         "`push_to_hub`": "cli/test_push.py::test_what_is_published",
+        "`util.paraphrase_mining`": "retrieval/test_similar_pairs.py::test_pairs_are_those_of_the_whole_matrix",
+        "`util.community_detection`": "retrieval/test_similar_pairs.py::test_groups_are_those_of_sentence_transformers",
     },
     "Training": {
         "`MultipleNegativesRankingLoss(scale=20)`": "infonce-st",

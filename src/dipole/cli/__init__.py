@@ -21,6 +21,7 @@ from dipole.cli.index import index
 from dipole.cli.merge import merge
 from dipole.cli.mine import mine
 from dipole.cli.objectives import app as objectives
+from dipole.cli.paraphrases import paraphrases
 from dipole.cli.prove import prove
 from dipole.cli.push import push
 from dipole.cli.search import search
@@ -40,8 +41,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    demo, advise, data, mine, merge, distill, train, tune, evaluate, encode, index, search, export,
-    push, compare, prove,
+    demo, advise, data, mine, merge, distill, train, tune, evaluate, encode, index, search,
+    paraphrases, export, push, compare, prove,
 ):  # fmt: skip
     app.command(cls=Command)(command)
 app.add_typer(objectives, name="objectives")

@@ -38,6 +38,12 @@ def search(
             help="Index of int8 or ubinary vectors: so many times k candidates are ranked again."
         ),
     ] = 4,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            help="Search only documents whose metadata fit: 'lang = \"de\" and year >= 2020'."
+        ),
+    ] = None,
     rerank: Annotated[
         str | None,
         typer.Option(
@@ -60,15 +66,19 @@ def search(
     if weight is not None and not hybrid:
         raise InputError(f"--weight {weight:g} is for --hybrid; expected both or none")
     options: dict[str, Any] = {} if weight is None else {"weight": weight}
+    if where is not None:
+        options["where"] = where
     if rerank is not None:
         options["rerank"] = _judge(rerank)
     hits = Index.open(index).search(query, k, hybrid=hybrid, rescore=rescore, **options)
     if as_json:
         found = [asdict(hit) for hit in hits]
-        asked = {"index": str(index), "query": query, "hybrid": hybrid}
+        asked: dict[str, Any] = {"index": str(index), "query": query, "hybrid": hybrid}
+        asked |= {"where": where} if where is not None else {}
         print_json(asked | ({"rerank": rerank} if rerank else {}) | {"hits": found})
         return
-    terminal().print(table_of(hits) if hits else "the index holds no documents")
+    none = "the index holds no documents" if where is None else "no document fits --where"
+    terminal().print(table_of(hits) if hits else none)
 
 
 def _judge(name: str) -> Any:

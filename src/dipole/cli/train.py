@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dipole.cli.options import Device, TrustCode, with_options
 from dipole.showing import terminal
 from dipole.training.config import Config
+
+if TYPE_CHECKING:
+    from dipole.training.run.folder import Run
 
 
 @with_options(Config)
@@ -72,3 +75,25 @@ def train(
     steps, seconds = result["step"], result["seconds"]
     line = f"trained {steps} steps in {seconds:.1f} s{score}; model: {run.folder / 'model'}"
     console.print(line, soft_wrap=True)
+    if (data := _unseen(run)) is not None:
+        console.print(
+            f"better than BM25? dipole evaluate {out} --data {data} --baseline bm25",
+            soft_wrap=True,
+        )
+
+
+def _unseen(run: Run) -> str | None:
+    """What a run of pairs of texts is compared with BM25 on: what it held out, its validation, or
+    whatever the user has; None for other runs."""
+    from dipole.cli.trained import settings_of, trained_on
+    from dipole.training.held import HELD
+
+    held = run.folder / HELD
+    if held.is_file():
+        return str(held)
+    parts = [part for part in trained_on(str(run.folder)) if part["role"] == "training"]
+    is_pairs = any({"anchor", "positive"} <= part["columns"].keys() for part in parts)
+    if not is_pairs or not run.encoder.side("document").can_read("a text"):
+        return None
+    validation = str(settings_of(str(run.folder)).get("validation"))
+    return validation if Path(validation).is_file() else "UNSEEN.csv"

@@ -1,4 +1,4 @@
-"""Using representations: an index on disk, hybrid search, fusion of rankings."""
+"""Using representations: an index on disk, hybrid search, fusion of rankings; paraphrases."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ if TYPE_CHECKING:
     from dipole.retrieval.documents import Document
     from dipole.retrieval.fusion import reciprocal_rank_fusion, weighted_fusion
     from dipole.retrieval.index import Hit, Index
+    from dipole.retrieval.similar_pairs import communities, paraphrases
 
 # Public name -> the module that defines it; loaded where it is first used.
 _NAMES = {
     "Document": "dipole.retrieval.documents",
     "Hit": "dipole.retrieval.index",
     "Index": "dipole.retrieval.index",
+    "communities": "dipole.retrieval.similar_pairs",
+    "paraphrases": "dipole.retrieval.similar_pairs",
     "read_corpus": "dipole.retrieval.corpus",
     "reciprocal_rank_fusion": "dipole.retrieval.fusion",
     "weighted_fusion": "dipole.retrieval.fusion",
@@ -25,6 +28,8 @@ __all__ = [
     "Document",
     "Hit",
     "Index",
+    "communities",
+    "paraphrases",
     "read_corpus",
     "reciprocal_rank_fusion",
     "weighted_fusion",

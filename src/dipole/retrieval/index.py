@@ -14,8 +14,8 @@ from dipole.data.inputs import batch_of, check_text, check_texts, real_number, w
 from dipole.data.rows import shown
 from dipole.encoders.quantizing import VectorPrecision, ranges_of
 from dipole.errors import InputError, note
+from dipole.retrieval import filters, store
 from dipole.retrieval import small_vectors as small
-from dipole.retrieval import store
 from dipole.retrieval import table as lance
 from dipole.retrieval.documents import Batch, Document, encoded
 from dipole.retrieval.fusion import weighted_fusion
@@ -206,12 +206,13 @@ class Index(Shown):
         exact: bool = False,
         rescore: int = lance.RESCORE,
         rerank: Any = None,
+        where: str | None = None,
     ) -> list[Hit]:
         """The k best documents for a query, the best first.
 
         Args:
             text: the query, a text or an array, as the model reads it.
-            k: how many; fewer come back only if the index has fewer.
+            k: how many; fewer come back only if the index (or `where`) has fewer.
             hybrid: fuse the ranking by meaning with one by words (BM25): a convex combination
                 of scores normalised to 0..1, over the 100 (or k) best of each.
             weight: the share of the ranking by meaning in it, from 0 to 1.
@@ -220,9 +221,12 @@ class Index(Shown):
                 signs are most like the query's are ranked by the float vector of the query.
             rerank: what reads a query and a document together, with `score(first, second)` (a
                 cross-encoder): it orders the 100 (or k) best anew, and its scores are the hits'.
+            where: a condition on the metadata, applied before the ranking: "lang = 'de' and year >=
+                2020" (see `dipole.retrieval.filters.condition`). Numbers of a csv count as such.
 
         Raises:
-            InputError: a query that is empty or no text, k below 1, a weight outside 0..1.
+            InputError: a query that is empty or no text, k below 1, a weight outside 0..1; a
+                condition that cannot be read, or that names a column no document has.
         """
         if isinstance(text, np.ndarray):
             if hybrid or rerank is not None:
@@ -241,14 +245,20 @@ class Index(Shown):
         if not vector.any():
             note(f"the model knows no word of the query {text!r:.60}: its ranking means nothing")
         depth = k if rerank is None and not hybrid else max(k, _DEPTH)
-        dense, lexical = self._read(
-            lambda table: (
-                lance.nearest(
-                    table, vector, depth, exact=exact, rescore=rescore, ranges=self._ranges
-                ),
-                lance.matching(table, text, depth) if hybrid else [],
-            )
-        )
+
+        def rankings(table: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+            sql, is_small = None, False
+            if where is not None:
+                sql = filters.condition(where, table.schema.names)
+                # Of few rows the cells of an approximate index would hold too few.
+                is_small = filters.check(table, where, sql) < lance.ANN_ROWS
+            dense = lance.nearest(
+                table, vector, depth,
+                exact=exact or is_small, rescore=rescore, ranges=self._ranges, where=sql,
+            )  # fmt: skip
+            return dense, lance.matching(table, text, depth, sql) if hybrid else []
+
+        dense, lexical = self._read(rankings)
         found = {row["id"]: row for row in [*lexical, *dense]}
         ranking = _scores(dense)
         if hybrid:
@@ -277,6 +287,8 @@ class Index(Shown):
                 if self._opened is None or self._opened[0] != state:
                     self._opened = (state, lance.open_version(self.folder, state.version))
                 return question(self._opened[1])
+            except InputError:
+                raise
             except (ValueError, RuntimeError, OSError) as error:
                 if store.read_state(self.folder) == state:
                     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -306,6 +318,7 @@ def _rows(table: Any, batch: Batch, ranges: np.ndarray | None) -> Any:
     # An array is known by its vector, its id and its metadata alone.
     texts = [d.text if isinstance(d.text, str) else "" for d in batch.documents]
     metadata = [document.metadata for document in batch.documents]
+    filters.widen(table, metadata)
     return lance.rows(table, ids, texts, metadata, batch.vectors, ranges)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from dipole.encoders.quantizing import VectorPrecision, quantize
 from dipole.errors import optional
 from dipole.lexical.words import split_words
+from dipole.retrieval import filters
 from dipole.retrieval import small_vectors as small
 
 NAME = "documents"
@@ -45,6 +46,7 @@ def create(folder: Path, dim: int, precision: VectorPrecision = "float32") -> An
             pa.field("text", pa.string(), nullable=False),
             pa.field("words", pa.string(), nullable=False),  # what the full-text index reads
             pa.field("metadata", pa.string(), nullable=False),  # json
+            pa.field(filters.MARK, pa.string()),  # see filters.py
             *small.fields(precision, dim),
         ]
     )
@@ -88,6 +90,7 @@ def rows(
             "metadata": pa.array(
                 [json.dumps(dict(m), default=_plain) for m in metadata], pa.string()
             ),
+            **filters.columns(metadata, table.schema.names),
             **small.columns(vectors, table.schema.names, ranges),
         },
         schema=table.schema,
@@ -173,8 +176,10 @@ def nearest(
     exact: bool,
     rescore: int = RESCORE,
     ranges: np.ndarray | None = None,
+    where: str | None = None,
 ) -> list[dict[str, Any]]:
-    """The k rows whose vectors have the largest dot product with `vector`, as `score`.
+    """The k rows whose vectors have the largest dot product with `vector`, as `score`; where: of
+    those that a condition holds for.
 
     In a table of bits these are the best k of the `rescore` times k that differ in the fewest.
     """
@@ -184,11 +189,13 @@ def nearest(
         query = table.search(signs, vector_column_name=small.BITS, query_type="vector")
         query = query.distance_type("hamming").limit(rescore * k)
         query = query.bypass_vector_index() if exact else query.nprobes(PROBES)
+        query = query if where is None else query.where(where, prefilter=True)
         found = query.select(["id", "text", "metadata", *kept]).to_list()
         return small.rescored(found, vector, ranges, k)
     query = table.search(vector, vector_column_name=small.VECTOR, query_type="vector")
     query = query.distance_type("dot").limit(k).select(["id", "text", "metadata", "_distance"])
     query = query.bypass_vector_index() if exact else query.nprobes(PROBES).refine_factor(REFINE)
+    query = query if where is None else query.where(where, prefilter=True)
     # LanceDB's dot distance is 1 - dot.
     return [{**row, "score": 1.0 - row["_distance"]} for row in query.to_list()]
 
@@ -198,10 +205,11 @@ def _searched(table: Any) -> str:
     return small.BITS if small.BITS in table.schema.names else small.VECTOR
 
 
-def matching(table: Any, text: str, k: int) -> list[dict[str, Any]]:
+def matching(table: Any, text: str, k: int, where: str | None = None) -> list[dict[str, Any]]:
     """The k rows that match the words of `text` best, BM25 as `score`; no more than do match."""
     from lancedb.query import MatchQuery
 
     query = table.search(MatchQuery(words(text), "words"), query_type="fts")
     query = query.limit(k).select(["id", "text", "metadata", "_score"])
+    query = query if where is None else query.where(where, prefilter=True)
     return [{**row, "score": row["_score"]} for row in query.to_list()]

@@ -162,6 +162,7 @@ def _journal(optuna: Any, path: Path) -> Any:
 def _try(optuna: Any, study: Any, trial: Any, folder: Path, settings: dict[str, Any]) -> Trial:
     from dipole.training.fit import fit
     from dipole.training.loop import InterruptedRunError
+    from dipole.training.recipe import Recipe
 
     last = 0
 
@@ -178,6 +179,7 @@ def _try(optuna: Any, study: Any, trial: Any, folder: Path, settings: dict[str, 
         with _same_data(folder, out, settings), watching(on_validate=watch):
             run = fit(
                 out=out,
+                recipe=Recipe(),
                 resume=True,
                 show_progress=False,
                 # A model of Python's is trained in place: every trial has its own.

@@ -84,10 +84,11 @@ def _trial(cell: Cell, train: Examples, folder: Path, steps: int) -> list[float]
     """Steps per second at every step."""
     from dipole.training.config_file import read_config
     from dipole.training.fit import fit
+    from dipole.training.recipe import Recipe
 
     settings = cell.fit_settings(train) | {"max_steps": steps, "log_every": 1}
     settings.pop("epochs", None)
-    run = fit(out=folder, show_progress=False, **settings)
+    run = fit(out=folder, recipe=Recipe(), show_progress=False, **settings)
     size = read_config(run.folder / "config.yaml")["batch_size"]
     lines = (run.folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line)["examples_per_second"] / size for line in lines]
@@ -108,6 +109,7 @@ def _train_and_measure(cell: Cell, folder: Path, missing: list[str]) -> None:
     from dipole.studies.measures import Trained, as_arrays, measure
     from dipole.training.config import make_config
     from dipole.training.fit import fit
+    from dipole.training.recipe import Recipe
 
     measures = {name: measure(name) for name in missing}
     train, test = _examples(cell)
@@ -116,7 +118,7 @@ def _train_and_measure(cell: Cell, folder: Path, missing: list[str]) -> None:
     settings = cell.fit_settings(train)
     started, cpu = time.monotonic(), time.process_time()
     with in_study(quick=cell.quick, fold=cell.fold):
-        run = fit(out=folder / RUN, resume=True, show_progress=False, **settings)
+        run = fit(out=folder / RUN, recipe=Recipe(), resume=True, show_progress=False, **settings)
     if not (folder / COST).exists():
         seconds = run.result.get("seconds", time.monotonic() - started)
         cpu = time.process_time() - cpu

@@ -255,15 +255,6 @@ def is_made_of_data(name: str) -> bool:
     return name in ("static", "two-towers", "towers") or is_own(name)
 
 
-def default_encoder(config: Config, *examples: Examples) -> str:
-    """The encoder that was asked for, or the one that the data need: static for texts, conv for
-    images, towers for both."""
-    if "encoder" in config.model_fields_set:
-        return config.encoder
-    of = {"images": "conv", "images and texts": "towers"}
-    return of.get(of_what(*examples), config.encoder)
-
-
 def of_what(*examples: Examples) -> str:
     """What the inputs of examples are, in words."""
     columns = [column for part in examples for column in columns_of(part).values()]

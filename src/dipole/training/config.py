@@ -16,6 +16,8 @@ from dipole.training.kinds import Kind
 from dipole.training.naming import PARTS
 from dipole.training.schedule import Schedule
 
+# An encoder chosen by the data (automatic.py).
+AUTO = "auto"
 Tracker = Literal["tensorboard", "wandb", "trackio"]
 
 
@@ -71,12 +73,14 @@ class Config(Settings):
         "same when you encode. A source may have its own. Repeatable.",
     )
 
+    # `fit` makes it `auto` where neither a recipe nor the user says anything about the encoder:
+    # what a recipe leaves out goes on meaning the same.
     encoder: str = Field(
         "static",
-        description="static (text), conv, resnet or vit (images), all trained from scratch; "
-        "towers (one encoder per modality: --encoder-option text=ENCODER); a model "
-        "folder or hub id, lm:FOLDER (language model), or your class (file.py:Class). "
-        "Default: static, conv or towers, by the data.",
+        description="auto (by the data: with few rows a pretrained model of this machine); static "
+        "(text), conv, resnet or vit (images), all trained from scratch; towers (one encoder per "
+        "modality: --encoder-option text=ENCODER); a model folder or hub id, lm:FOLDER (language "
+        "model), or your class (file.py:Class). Default: auto; with a recipe, the recipe's own.",
         json_schema_extra={"default": "said"},
     )
     encoder_options: dict[str, Any] = Field(

