@@ -1,4 +1,4 @@
-"""The policy of EnumWorld: a small recurrent language model, all of whose answers are enumerated."""
+"""The policy of EnumWorld: a small recurrent language model whose answers are all enumerated."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ from torch import Tensor, nn
 from dipole.data.preferences import Answers
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.studies.benches.enum_world import (
-    ANSWERS,
     LENGTH,
     LETTERS,
     PROMPTS,
     SIDE,
-    TOKENS,
     place_of,
     raw_reward,
     standardised,
@@ -116,5 +114,3 @@ def reference() -> np.ndarray:
 def reward(world: int) -> np.ndarray:
     """r(x, y) of a world, (16, 4096), standardised under the reference."""
     return standardised(raw_reward(world), reference())
-
-

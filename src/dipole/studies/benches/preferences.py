@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cache
-
 import numpy as np
 
 from dipole.data.preferences import Preferences
@@ -23,14 +20,13 @@ from dipole.studies.benches.enum_world import (
     optimum_at,
     place_of,
     prompt_of,
-    tilted,
 )
 from dipole.studies.data import QUICK_TEST, QUICK_TRAIN
 from dipole.studies.measures import Measured, Trained
 
 # Worlds that claims are judged on, one a seed; one more is there to tune on.
 FOLDS = 20
-TRAIN, TEST, MORE = 2048, 2048, 65_536
+TRAIN, TEST, MORE = 2048, 2048, 32_768
 # Prompts of no training: each topic and each tone once.
 HELD_OUT = (3, 6, 9, 12)
 # The KL at which policies are compared, in nats, and the beta of the regret.
@@ -51,7 +47,7 @@ def rows(split: str, quick: bool = False, fold: int = 0) -> Preferences:
 
 
 def more_rows(split: str, quick: bool = False, fold: int = 0) -> Preferences:
-    """The same with 32 times as many training pairs."""
+    """The same with 16 times as many training pairs."""
     return rows(split, quick, fold) if quick or split != "train" else pairs(fold, split, MORE)
 
 
@@ -90,12 +86,15 @@ def drawn(
     """Prompts (n,) of a split, and for each so many different answers of the reference (n, k)."""
     of = [p for p in range(len(PROMPTS)) if (p in HELD_OUT) == (split != "train")]
     prompts = np.array(of)[np.arange(count) % len(of)]
-    # The largest of log-probabilities with Gumbel noise: a draw without replacement.
-    noise = rng.gumbel(size=(count, len(ANSWERS)))
-    keys = reference()[prompts] + noise
-    top = np.argpartition(-keys, several, axis=1)[:, :several]
-    order = np.argsort(-np.take_along_axis(keys, top, 1), axis=1)
-    return prompts, np.take_along_axis(top, order, 1)
+    answers = np.empty((count, several), dtype=np.int64)
+    for start in range(0, count, 1024):
+        known = reference()[prompts[start : start + 1024]]
+        # The largest of log-probabilities with Gumbel noise: a draw without replacement.
+        keys = known + rng.gumbel(size=known.shape)
+        top = np.argpartition(-keys, several, axis=1)[:, :several]
+        order = np.argsort(-np.take_along_axis(keys, top, 1), axis=1)
+        answers[start : start + 1024] = np.take_along_axis(top, order, 1)
+    return prompts, answers
 
 
 def preferences(
@@ -120,13 +119,13 @@ def numbers_of(examples: Preferences) -> tuple[int, np.ndarray, list[np.ndarray]
 def alignment(model: Trained) -> Measured:
     """What a policy has become, by sums over all answers.
 
-        reward at 1 nat      mean reward of the policy at a mean KL of 1 nat, drawn back or driven
-                             on to it (`at_divergence`), in percent of the best possible there
-        reward, KL           E_pi[r] and KL(pi || ref) of the policy as it is, of each prompt
-        regret               what is missing of max_pi E_pi[r] - 0.1 KL(pi || ref), of each prompt
-        chosen, rejected     mean of log pi(y|x) - log ref(y|x) over the training answers, in nats:
-                             the best and the worst rated of each prompt
-        preference accuracy  share of test pairs whose better answer has the higher log pi - log ref
+    reward at 1 nat      mean reward of the policy at a mean KL of 1 nat, drawn back or driven
+                         on to it (`at_divergence`), in percent of the best possible there
+    reward, KL           E_pi[r] and KL(pi || ref) of the policy as it is, of each prompt
+    regret               what is missing of max_pi E_pi[r] - 0.1 KL(pi || ref), of each prompt
+    chosen, rejected     mean of log pi(y|x) - log ref(y|x) over the training answers, in nats:
+                         the best and the worst rated of each prompt
+    preference accuracy  share of test pairs whose better answer has the higher log pi - log ref
     """
     if not isinstance(model.encoder, EnumPolicy) or not isinstance(model.test, Preferences):
         raise InputError("alignment: expected the policy of the bench preferences, and its data")
@@ -174,8 +173,8 @@ BENCH = Bench(
     id="preferences",
     about=(
         "EnumWorld: 16 prompts with 4,096 answers each, all enumerated, 20 rewards and one to tune"
-        " on; 2,048 noisy pairs of answers of the reference to 12 prompts; a small recurrent policy,"
-        " compared with the best one possible at the same KL to the reference"
+        " on; 2,048 noisy pairs of the reference's answers to 12 prompts; a small recurrent"
+        " policy, compared with the best one possible at the same KL to the reference"
     ),
     data=f"{__name__}:rows",
     settings={
