@@ -35,8 +35,8 @@ SYSTEM = System(
             AtLeast("bco", "no shift", on="reward"),
         ],
         notes=(
-            "On par is within 2 points, twice the bench's delta. BCO and KTO read the chosen answers"
-            " as good and the rejected ones as bad."
+            "On par is within 2 points, twice the bench's delta. BCO and KTO read the chosen"
+            " answers as good and the rejected ones as bad."
         ),
     ),
 )

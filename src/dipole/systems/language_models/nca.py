@@ -55,12 +55,11 @@ SYSTEM = System(
         ),
         arms={
             "nca": {},
-            "infonca": {"objective": "infonca"},
-            "dpo": {
-                "objective": "dpo",
-                "objective_options": {"alpha": None},
-                "data": f"{__name__}:best_and_other",
+            "infonca": {
+                "objective": "infonca",
+                "objective_options": {"beta": 0.1, "alpha": 1e-4},
             },
+            "dpo": {"objective": "dpo", "data": f"{__name__}:best_and_other"},
         },
         primary=AtLeast("nca", "dpo", on="chosen"),
         reported=(
@@ -75,8 +74,8 @@ SYSTEM = System(
         ],
         notes=(
             "`chosen` is the mean of log pi(y|x) - log ref(y|x) over the best answers of the"
-            " training data. DPO is given the best of the four answers and one of the others, as in the"
-            " paper; alpha is the published 1e-4, so the best answer has all the weight."
+            " training data. DPO is given the best of the four answers and one of the others, as in"
+            " the paper; alpha is the published 1e-4, so the best answer has all the weight."
         ),
     ),
 )

@@ -98,8 +98,8 @@ SYSTEM = System(
             AtLeast("ulma", "point-wise dpo", on="reward"),
         ],
         notes=(
-            "A demonstration is the best of eight answers of the reference; a bad answer is one that"
-            " was turned down with probability sigma(-r). DPO is given the same answers in pairs of"
+            "A demonstration is the best of eight answers of the reference; a bad answer is one"
+            " that was turned down with probability sigma(-r). DPO is given the same answers in pairs of"
             " one prompt. ULMA has means over the letters of an answer, DPO sums, each with its"
             " published beta of 0.1."
         ),
