@@ -99,9 +99,9 @@ SYSTEM = System(
         ],
         notes=(
             "A demonstration is the best of eight answers of the reference; a bad answer is one"
-            " that was turned down with probability sigma(-r). DPO is given the same answers in pairs of"
-            " one prompt. ULMA has means over the letters of an answer, DPO sums, each with its"
-            " published beta of 0.1."
+            " that was turned down with probability sigma(-r). DPO is given the same answers in"
+            " pairs of one prompt. ULMA has means over the letters of an answer, DPO sums, each"
+            " with its published beta of 0.1."
         ),
     ),
 )
