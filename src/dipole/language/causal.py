@@ -157,6 +157,8 @@ class CausalLM(Encoder):
                     lora.bare(self.model).save_pretrained(folder / lora.BASE)
                     self.tokenizer.save_pretrained(folder / lora.BASE)
                 lora.write(self.model, self.lora, self.source, folder)
+                # AutoModelForCausalLM asks which model the adapter is put on before it loads one.
+                self.model.config.save_pretrained(folder)
             self.tokenizer.model_max_length = self.max_length
             self.tokenizer.save_pretrained(folder)
         path = folder / CONFIG

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,12 @@ from dipole.training.recipe import LENGTH, over
 
 # Objective -> the setting that says how far a policy may go, and its three values, the one in the
 # middle being the published one or, where papers have several, the default.
-PAIRS = ("dpo", "robust-dpo", "ipo", "slic", "exo", "sppo", "aot", "f-dpo", "apo-zero", "apo-down")
+PAIRS = (
+    "dpo", "robust-dpo", "ipo", "slic", "exo", "sppo", "aot", "f-dpo", "apo-zero", "apo-down",
+)  # fmt: skip
 STRENGTHS: dict[str, tuple[str, tuple[float, float, float]]] = {
     **dict.fromkeys(PAIRS, ("beta", (0.03, 0.1, 0.3))),
+    "ipo": ("tau", (0.03, 0.1, 0.3)),
     "discopop": ("beta", (0.015, 0.05, 0.15)),
     "kto": ("beta", (0.03, 0.1, 0.3)),
     "bco": ("beta", (0.03, 0.1, 0.3)),
@@ -53,15 +57,13 @@ Found = Mapping[tuple[str, float], Mapping[str, np.ndarray]]
 def measured(seeds: int, jobs: int | None = None, root: Path | None = None) -> Found:
     """What every objective has become at each strength, a mean over prompts for each seed."""
     where, cells = bench("preferences"), []
-    for seed in range(seeds):  # a study that is stopped has whole seeds
-        for name, (option, values) in STRENGTHS.items():
-            for value in values:
-                own = {"objective": name, "objective_options": {option: value}}
-                settings: dict[str, Any] = {"data": where.data, **over(where.settings, own)}
-                budget = {key: settings.pop(key) for key in LENGTH if key in settings}
-                cells.append(
-                    Cell(f"{name} {value:g}", seed, settings, where.measures, budget, fold=seed)
-                )
+    for place, seed, name in product((1, 0, 2), range(seeds), STRENGTHS):  # the published first
+        option, values = STRENGTHS[name]
+        own = {"objective": name, "objective_options": {option: values[place]}}
+        settings: dict[str, Any] = {"data": where.data, **over(where.settings, own)}
+        budget = {key: settings.pop(key) for key in LENGTH if key in settings}
+        arm = f"{name} {values[place]:g}"
+        cells.append(Cell(arm, seed, settings, where.measures, budget, fold=seed))
     rows = run_study(cells, parse_budget("1epochs"), root or default_root(), jobs=jobs, alone=False)
     found: dict[tuple[str, float], dict[str, list[float]]] = {}
     for row in rows:
@@ -101,8 +103,8 @@ def page(found: Found, picture: str) -> str:
             *_table(found, [(name, published[name]) for name in order]),
             "",
             "- `reward at 1 nat`: the mean reward of the policy drawn back, or driven on, to a KL"
-            " of 1 nat along log pi - log ref, in percent of the best possible there. It compares what"
-            " was learnt, not how far the policy went.",
+            " of 1 nat along log pi - log ref, in percent of the best possible there. It compares"
+            " what was learnt, not how far the policy went.",
             "- `reward`, `KL`: E[r] and KL(pi || ref) of the policy as trained; under the reference"
             " the reward has mean 0 and standard deviation 1.",
             "- `regret`: what is missing of the largest E[r] - 0.1 KL.",
