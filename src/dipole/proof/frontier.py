@@ -1,8 +1,9 @@
 """The leaderboard of preference objectives on EnumWorld: `python -m dipole.proof.frontier`.
 
-Every objective is trained at three strengths on the worlds of the bench `preferences`, with the
-same pairs and as many steps; trainings that are done are not repeated. Written are
-docs/leaderboards/preference.md and its picture.
+Every objective is trained at its published strength, and a weaker and a stronger one, on the worlds
+of the bench `preferences`, with the same pairs and as many steps; trainings that are done are not
+repeated. Written are docs/leaderboards/preference.md and its picture.
+`... docs/leaderboards 5 1 1`: five worlds, one training at a time, the published strength alone.
 """
 
 from __future__ import annotations
@@ -54,10 +55,13 @@ COLUMNS = ("reward at 1 nat", "reward", "KL", "regret", "chosen", "preference ac
 Found = Mapping[tuple[str, float], Mapping[str, np.ndarray]]
 
 
-def measured(seeds: int, jobs: int | None = None, root: Path | None = None) -> Found:
-    """What every objective has become at each strength, a mean over prompts for each seed."""
+def measured(seeds: int, jobs: int, strengths: int = 3, root: Path | None = None) -> Found:
+    """What every objective has become at each strength, a mean over prompts for each seed.
+
+    strengths: 1, the published one; 2, also a weaker KL penalty; 3, also a stronger one.
+    """
     where, cells = bench("preferences"), []
-    for place, seed, name in product((1, 0, 2), range(seeds), STRENGTHS):  # the published first
+    for place, seed, name in product((1, 0, 2)[:strengths], range(seeds), STRENGTHS):
         option, values = STRENGTHS[name]
         own = {"objective": name, "objective_options": {option: values[place]}}
         settings: dict[str, Any] = {"data": where.data, **over(where.settings, own)}
@@ -81,6 +85,9 @@ def page(found: Found, picture: str) -> str:
     published = {name: values[1] for name, (_, values) in STRENGTHS.items()}
     order = sorted(STRENGTHS, key=lambda n: -found[n, published[n]][COLUMNS[0]].mean())
     seeds = len(found["dpo", 0.1]["KL"])
+    arms = [(name, v) for name in order for v in STRENGTHS[name][1] if (name, v) in found]
+    several = len(arms) // len(order)
+    how = "at its published setting" if several == 1 else f"at {several} strengths"
     return "\n".join(
         [
             "# Leaderboard: preference objectives",
@@ -89,8 +96,8 @@ def page(found: Found, picture: str) -> str:
             "",
             "How much reward does a preference objective buy for how much KL? On"
             " [EnumWorld](../language-models.md#enumworld) both are exact: all 4,096 answers to"
-            f" each prompt are enumerated. Each objective was trained on {seeds} worlds, at three"
-            " strengths, on the same 2,048 pairs with the same 128 steps; one pair in four is in"
+            f" each prompt are enumerated. Each objective was trained on {seeds} worlds, {how},"
+            " on the same 2,048 pairs with the same 128 steps; one pair in four is in"
             " the wrong order. Worlds differ in their reward and their pairs.",
             "",
             f"![Reward against KL]({picture})",
@@ -115,10 +122,7 @@ def page(found: Found, picture: str) -> str:
             " are the bench's and were tuned for no objective: an objective with small gradients"
             " stays near the reference, which the first column corrects and the others do not.",
             "",
-            "## Every strength",
-            "",
-            *_table(found, [(name, v) for name in order for v in STRENGTHS[name][1]]),
-            "",
+            *(["## Every strength", "", *_table(found, arms), ""] if several > 1 else []),
         ]
     )
 
@@ -156,7 +160,7 @@ def half(values: np.ndarray) -> float:
 
 
 def draw(found: Found, path: Path) -> None:
-    """Reward against KL, a line for each objective over its strengths, below the optimum."""
+    """Reward against KL, a mark for each objective and strength, below the optimum."""
     from dipole.evaluation.plots.style import COLOURS, GREY, MARKERS, drawing
 
     seeds = len(found["dpo", 0.1]["KL"])
@@ -164,7 +168,7 @@ def draw(found: Found, path: Path) -> None:
         for axes, (group, names) in zip(panels, GROUPS.items(), strict=True):
             axes.plot(*optimum(seeds), color=GREY, linewidth=1, label="optimum")
             for i, name in enumerate(names):
-                several = [found[name, v] for v in STRENGTHS[name][1]]
+                several = [found[name, v] for v in STRENGTHS[name][1] if (name, v) in found]
                 axes.plot(
                     [one["KL"].mean() for one in several],
                     [one["reward"].mean() for one in several],
@@ -185,14 +189,14 @@ def optimum(worlds: int) -> tuple[np.ndarray, np.ndarray]:
     return nats, np.array(best)
 
 
-def main(out: Path, seeds: int = 5, jobs: int = 1) -> None:
+def main(out: Path, seeds: int = 5, jobs: int = 1, strengths: int = 3) -> None:
     """Train what is not trained yet, and write the page and its picture."""
     out.mkdir(parents=True, exist_ok=True)
-    found = measured(seeds, jobs)
+    found = measured(seeds, jobs, strengths)
     draw(found, out / "preference.png")
     write_text(out / "preference.md", page(found, "preference.png"))
 
 
 if __name__ == "__main__":
     places = [Path(word) for word in sys.argv[1:2]] or [Path("docs/leaderboards")]
-    main(places[0], *map(int, sys.argv[2:4]))
+    main(places[0], *map(int, sys.argv[2:5]))
