@@ -2,7 +2,7 @@
 
 Every objective is trained at its published strength, and a weaker and a stronger one, on the worlds
 of the bench `preferences`, with the same pairs and as many steps; trainings that are done are not
-repeated. Written are docs/leaderboards/preference.md and its picture.
+repeated. Written are FOLDER/preference.md and its picture, in docs/leaderboards if none is given.
 `... docs/leaderboards 5 1 1`: five worlds, one training at a time, the published strength alone.
 """
 

@@ -110,7 +110,12 @@ SYSTEM = System(
         notes=(
             "On EnumWorld, at a KL of 0.5 nats for each prompt: policies are the closed form ref"
             " exp(Phi(u) / beta) / Z, u the quantile of a reward under the reference, and win rates"
-            " are sums over all 4,096 answers. Nothing is trained; a seed is another reward."
+            " are sums over all 4,096 answers. Nothing is trained. A seed is another"
+            " reward, of which only the ranks count, so seeds hardly differ."
+        ),
+        lesson=(
+            "If you will take the best of four answers, optimise exp(10 u), u the quantile of the"
+            " reward: 7 points more wins at the same KL, at the cost of 6 when you answer once."
         ),
     ),
 )
