@@ -77,5 +77,9 @@ SYSTEM = System(
             " training data. DPO is given the best of the four answers and one of the others, as in"
             " the paper; alpha is the published 1e-4, so the best answer has all the weight."
         ),
+        lesson=(
+            "NCA keeps the best answers near their likelihood, where DPO loses 4.5 nats, and gives"
+            " 9 points more reward at the same KL; but with NCA, too, they lose 0.9 nats."
+        ),
     ),
 )
