@@ -98,6 +98,8 @@ def test_a_saved_lora_comes_back_in_dipole_and_in_peft(tiny, tmp_path):
     theirs = peft.PeftModel.from_pretrained(plain, tmp_path).eval()
     ids = {name: features[name] for name in ("input_ids", "attention_mask")}
     torch.testing.assert_close(theirs(**ids).logits, model.model(**ids).logits)
+    direct = AutoModelForCausalLM.from_pretrained(tmp_path).eval()
+    torch.testing.assert_close(direct(**ids).logits, model.model(**ids).logits)
 
 
 def test_a_folded_lora_is_a_whole_model_of_the_same_log_probs(tiny):

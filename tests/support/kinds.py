@@ -70,6 +70,11 @@ def _lists(folder: Path) -> Path:
     return path
 
 
+def _preferences(folder: Path) -> Path:
+    rows = [[anchor, good, ROWS[i - 7][1]] for i, (anchor, good) in enumerate(ROWS)]
+    return _table(folder, ["prompt", "chosen", "rejected"], rows)
+
+
 def _images(folder: Path) -> Path:
     return _pngs(folder / "images")
 

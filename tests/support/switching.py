@@ -20,6 +20,7 @@ from dipole.training.combining import read_inputs, read_sum
 from dipole.training.recipe import read_recipe
 from support import kinds
 from support.tiny_bert import save_tiny_bert
+from support.tiny_llama import save_tiny_llama
 
 Settings = dict[str, Any]
 Weights = dict[str, torch.Tensor]
@@ -149,13 +150,21 @@ def transformer() -> str:
     return str(save_tiny_bert(Path(mkdtemp()) / "bert", [t for row in kinds.ROWS for t in row]))
 
 
+@cache
+def language_model() -> str:
+    """A small one, for all."""
+    return f"lm:{save_tiny_llama(Path(mkdtemp()) / 'llama')}"
+
+
 def small(name: str, kind: str) -> Settings:
     """A recipe with a small tower, for small data of this kind."""
     found = copy.deepcopy(read_recipe(name)) | {"batch_size": 8, "max_steps": 3}
     for stage in found.get("stages", []):
         stage |= {key: 8 for key in ("batch_size", "chunk") if key in stage}
     encoder, options = found.get("encoder", ""), found.get("encoder_options", {})
-    if encoder == "layers":
+    if kind == "preferences":
+        found |= {"encoder": language_model()}
+    elif encoder == "layers":
         options |= {"model": transformer(), "last": min(options["last"], 2)}
     elif encoder.endswith(":DomainExperts"):
         front = dict.fromkeys(("query", "document"), "[a] ")

@@ -9,6 +9,7 @@ from dipole.systems.catalogue import entry_of
 from dipole.training.recipe import Recipe, read_recipe
 from support import kinds
 from support.tiny_bert import save_tiny_bert
+from support.tiny_llama import save_tiny_llama
 
 # Recipe and kind of data, of all that a recipe says it wants.
 CASES = [(name, kind) for name, found in recipes().items() for kind in found.settings["wants"]]
@@ -63,6 +64,8 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
         command += ["--encoder", "conv"]
     elif kind in ("image-text", "modalities"):
         command += SMALL_TEXT
+    elif kind == "preferences":
+        command += ["--encoder", f"lm:{save_tiny_llama(tmp_path / 'llama')}"]
     elif transformer := _transformer(settings, tmp_path):
         command += transformer
     elif name in TRANSFORMERS:

@@ -56,6 +56,7 @@ OTHERWISE = {
         "view/0": {"view/0": "anchor=same", "view_options": GONE},
         "view_options/anchor.operations/0": "replace",
     },
+    "nca": {"objective_options/alpha": 0.5},
     "consert": {
         "encoder_options/join": "concat",
         "view/0": {"view/0": "same", "view_options": GONE},

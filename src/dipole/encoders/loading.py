@@ -9,7 +9,7 @@ from dipole import devices
 from dipole.encoders.base import Encoder
 from dipole.encoders.folder import read_json
 from dipole.encoders.hub import locate
-from dipole.encoders.names import SAVED, prefixed, saved_class
+from dipole.encoders.names import PREFIXES, SAVED, prefixed, saved_class
 from dipole.encoders.own import CLASS, CONFIG, INSIDE, is_of_a_session
 from dipole.encoders.pair_scorer import is_pair_scorer
 from dipole.encoders.st_folder import MODEL_CONFIG
@@ -100,10 +100,16 @@ def class_at(place: str, named_by: Path) -> type[Encoder]:
 
 
 def _own(folder: Path) -> str | None:
-    """The class that is not dipole's and reads the folder."""
+    """The class that reads the folder, where it says so, and that of an adapter of a language
+    model."""
     config = _config(folder)
     place = config.get(CLASS) if isinstance(config, dict) else None
-    return place if isinstance(place, str) else None
+    if isinstance(place, str):
+        return place
+    adapter = folder / "adapter_config.json"  # of peft, which writes no config.json
+    if not config and adapter.is_file() and read_json(adapter).get("task_type") == "CAUSAL_LM":
+        return PREFIXES["lm"]
+    return None
 
 
 def _config(folder: Path) -> Any:

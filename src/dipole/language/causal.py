@@ -160,8 +160,11 @@ class CausalLM(Encoder):
             self.tokenizer.model_max_length = self.max_length
             self.tokenizer.save_pretrained(folder)
         path = folder / CONFIG
-        config = read_json(path) if path.is_file() else {}
-        write_json(path, config | {CLASS: f"{type(self).__module__}:{type(self).__qualname__}"})
+        if self.lora is not None:  # with one, transformers takes the folder for a whole model
+            path.unlink(missing_ok=True)
+            return
+        own = f"{type(self).__module__}:{type(self).__qualname__}"
+        write_json(path, read_json(path) | {CLASS: own})
 
     def settings(self) -> dict[str, Any]:
         """The model's config, the tokenizer's hash, the longest input and the LoRA."""

@@ -159,7 +159,7 @@ def bench_page(where: Bench, found: Numbers) -> str:
         f"Trained: {_said(where.baseline)}; {_seeds(where, found)}. More of everything:"
         f" {_said(where.ceiling)}.",
         "",
-        f"Data: {', '.join(where.needs) or 'stdlib-code'}, SHA-256 `{found.data}`; measured on"
+        f"Data: {', '.join(where.needs) or f'`{where.data}`'}, SHA-256 `{found.data}`; measured on"
         f" {found.date}.",
     ]
     return "\n".join(lines) + "\n"
