@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dipole.retrieval import scan
 from dipole.retrieval import table as lance
 
 
@@ -56,6 +57,7 @@ def test_large_tables_get_an_approximate_index_of_good_recall(
     # 20,000 rows are 3 cells of the index; 2 of them are the share that 64 are of 800,000 rows.
     monkeypatch.setattr(lance, "ANN_ROWS", 20_000)
     monkeypatch.setattr(lance, "PROBES", 2)
+    monkeypatch.setattr(scan, "MOST", 0)
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(200, 32))
     near = centres[rng.integers(200, size=20_400)] + 0.5 * rng.normal(size=(20_400, 32))

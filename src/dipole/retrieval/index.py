@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from dipole.data.inputs import batch_of, check_text, check_texts, real_number, whole_number
+from dipole.data.inputs import batch_of, check_texts, real_number, whole_number
 from dipole.data.rows import shown
 from dipole.encoders.quantizing import VectorPrecision, ranges_of
 from dipole.errors import InputError, note
@@ -18,28 +16,16 @@ from dipole.retrieval import filters, store
 from dipole.retrieval import small_vectors as small
 from dipole.retrieval import table as lance
 from dipole.retrieval.documents import Batch, Document, encoded
-from dipole.retrieval.fusion import weighted_fusion
+from dipole.retrieval.hits import DEPTH, Hit, check_query, hits_of
+from dipole.retrieval.scan import Scan, fits
 from dipole.tables import Shown, Table
 
 if TYPE_CHECKING:  # torch takes two seconds, and neither a mistake nor `len` needs it
     from dipole.encoders import Encoder
 
 _Answer = TypeVar("_Answer")
-# How deep the two rankings go that a hybrid search fuses, at least.
-_DEPTH = 100
 # Share of the ranking by meaning in a hybrid search; measured, see docs/search.md.
 WEIGHT = 0.75
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A document found: rank from 1, and its score (cosine, or what the fusion gives)."""
-
-    rank: int
-    score: float
-    id: str
-    text: str
-    metadata: Mapping[str, Any]
 
 
 class Index(Shown):
@@ -49,8 +35,9 @@ class Index(Shown):
     before or what should be there after. One process writes at a time, any number search
     meanwhile, each search on one state of the documents, the newest.
 
-    Up to 50,000 documents a search compares all vectors; from there on it asks an approximate index
-    (LanceDB's IVF_SQ, candidates compared again exactly), unless `exact=True`.
+    A search compares all vectors as long as they fit into 256 MB (260,000 documents of 256 numbers;
+    of bits up to 50,000 documents); from there on it asks an approximate index (LanceDB's IVF_SQ,
+    candidates compared again exactly), unless `exact=True`.
 
     Example:
         >>> index = Index.create("notes", encoder, [Document("1", "how to tie a knot")])
@@ -64,6 +51,7 @@ class Index(Shown):
         self._encoder = encoder
         self._ranges = small.read_ranges(folder)
         self._opened: tuple[store.State, Any] | None = None
+        self._scan: tuple[store.State, Scan | None] | None = None
 
     @classmethod
     def create(
@@ -228,51 +216,84 @@ class Index(Shown):
             InputError: a query that is empty or no text, k below 1, a weight outside 0..1; a
                 condition that cannot be read, or that names a column no document has.
         """
-        if isinstance(text, np.ndarray):
-            if hybrid or rerank is not None:
-                what = "hybrid search" if hybrid else "reranking"
-                raise InputError(f"the query is an array, without words; expected no {what}")
-            if not text.size or not np.isfinite(text).all():
-                raise InputError("the query is an array with gaps; expected finite numbers")
-        else:
-            check_text(text, "the query")
-            if not text.strip():
-                raise InputError("the query is empty; expected some text")
+        (hits,) = self.search_batch(
+            [text], k, hybrid=hybrid, weight=weight, exact=exact, rescore=rescore, rerank=rerank,
+            where=where,
+        )  # fmt: skip
+        return hits
+
+    def search_batch(
+        self,
+        texts: Sequence[Any],
+        k: int = 10,
+        *,
+        hybrid: bool = False,
+        weight: float = WEIGHT,
+        exact: bool = False,
+        rescore: int = lance.RESCORE,
+        rerank: Any = None,
+        where: str | None = None,
+    ) -> list[list[Hit]]:
+        """The k best documents for each of several queries, faster than one after the other.
+
+        All queries are encoded together and meet the vectors together. The rest is as in `search`.
+        """
+        texts = batch_of(texts, "search_batch: texts")
+        for text in texts:
+            check_query(text, hybrid, rerank)
         k, rescore = whole_number(k, "k"), whole_number(rescore, "rescore")
         weight = real_number(weight, "weight", 0, 1)
-        encoder = self.encoder
-        vector = encoder.encode([text], role="query")[0]
-        if not vector.any():
-            note(f"the model knows no word of the query {text!r:.60}: its ranking means nothing")
-        depth = k if rerank is None and not hybrid else max(k, _DEPTH)
+        if not texts:
+            return []
+        vectors = self.encoder.encode(list(texts), role="query")
+        for text, vector in zip(texts, vectors, strict=True):
+            if not vector.any():
+                note(
+                    f"the model knows no word of the query {text!r:.60}: its ranking means nothing"
+                )
+        depth = k if rerank is None and not hybrid else max(k, DEPTH)
 
-        def rankings(table: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        def rankings(table: Any) -> list[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
             sql, is_small = None, False
             if where is not None:
                 sql = filters.condition(where, table.schema.names)
                 # Of few rows the cells of an approximate index would hold too few.
                 is_small = filters.check(table, where, sql) < lance.ANN_ROWS
-            dense = lance.nearest(
-                table, vector, depth,
-                exact=exact or is_small, rescore=rescore, ranges=self._ranges, where=sql,
+            scan = None if sql else self._scan_of(table, len(texts))
+            dense = (
+                scan.nearest(table, vectors, depth, lance.SHOWN)
+                if scan
+                else [
+                    lance.nearest(
+                        table, vector, depth,
+                        exact=exact or is_small, rescore=rescore, ranges=self._ranges, where=sql,
+                    )
+                    for vector in vectors
+                ]
             )  # fmt: skip
-            return dense, lance.matching(table, text, depth, sql) if hybrid else []
+            lexical = [lance.matching(table, t, depth, sql) if hybrid else [] for t in texts]
+            return list(zip(dense, lexical, strict=True))
 
-        dense, lexical = self._read(rankings)
-        found = {row["id"]: row for row in [*lexical, *dense]}
-        ranking = _scores(dense)
-        if hybrid:
-            runs = [{"": ranking}, {"": _scores(lexical)}]
-            ranking = weighted_fusion(runs, [weight, 1 - weight], floors=[None, 0.0])[""]
-        best = sorted(ranking, key=lambda i: (-ranking[i], i))
-        if rerank is not None and best:
-            ranking = _judged(rerank, text, {i: found[i]["text"] for i in best[:depth]})
-            best = sorted(ranking, key=lambda i: (-ranking[i], i))
-        best = best[:k]
+        found = self._read(rankings)
         return [
-            Hit(rank, ranking[i], i, found[i]["text"], json.loads(found[i]["metadata"]))
-            for rank, i in enumerate(best, start=1)
+            hits_of(text, dense, lexical, k, weight if hybrid else None, rerank)
+            for text, (dense, lexical) in zip(texts, found, strict=True)
         ]
+
+    def _scan_of(self, table: Any, queries: int) -> Scan | None:
+        """The vectors in memory, from the second query on: to read them costs as much as one."""
+        assert self._opened is not None
+        state, _ = self._opened
+        if self._scan is None or self._scan[0] != state:
+            self._scan = (state, None)
+            if queries == 1:
+                return None
+        if self._scan[1] is None:
+            column = lance.searched(table)
+            if column != small.VECTOR or not fits(state.documents, self.encoder.dim):
+                return None
+            self._scan = (state, Scan.of(table, column))
+        return self._scan[1]
 
     def _read(self, question: Callable[[Any], _Answer]) -> _Answer:
         """What the published version of the table answers.
@@ -296,21 +317,6 @@ class Index(Shown):
                         f"{self.folder}: cannot be read ({reason}); expected an index as it was "
                         "written; index again if it is damaged"
                     ) from error
-
-
-def _judged(judge: Any, query: str, texts: Mapping[str, str]) -> dict[str, float]:
-    """What a model that reads two texts together says of a query and each document, by its id."""
-    scores = np.asarray(judge.score([query] * len(texts), list(texts.values())), dtype=np.float64)
-    if scores.shape != (len(texts),):
-        raise InputError(
-            f"rerank: found scores of shape {scores.shape} for {len(texts)} documents; expected a "
-            "number for each"
-        )
-    return dict(zip(texts, scores.tolist(), strict=True))
-
-
-def _scores(rows: list[dict[str, Any]]) -> dict[str, float]:
-    return {row["id"]: row["score"] for row in rows}
 
 
 def _rows(table: Any, batch: Batch, ranges: np.ndarray | None) -> Any:

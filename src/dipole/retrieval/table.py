@@ -17,11 +17,15 @@ from dipole.errors import optional
 from dipole.lexical.words import split_words
 from dipole.retrieval import filters
 from dipole.retrieval import small_vectors as small
+from dipole.retrieval.scan import fits
 
 NAME = "documents"
 FILE = f"{NAME}.lance"
-# From so many rows on an approximate vector index is built; below, every vector is compared.
+# From so many rows on an approximate vector index is built, unless the vectors fit into memory
+# (`scan`); below, every vector is compared.
 ANN_ROWS = 50_000
+# What is read of the rows that were found.
+SHOWN = ["id", "text", "metadata"]
 # How many of its candidates the approximate index has compared again with the exact vectors,
 # as a multiple of k, and how many of its cells it looks into.
 REFINE = 4
@@ -143,9 +147,10 @@ def update_indexes(table: Any) -> None:
     indexed = {column for index in table.list_indices() for column in index.columns}
     if "words" not in indexed:
         table.create_index("words", config=FTS(base_tokenizer="whitespace", max_token_length=255))
-    column = _searched(table)
-    if column not in indexed and table.count_rows() >= ANN_ROWS:
-        of_bits = column == small.BITS
+    column, rows = searched(table), table.count_rows()
+    of_bits = column == small.BITS
+    dim = 0 if of_bits else table.schema.field(column).type.list_size
+    if column not in indexed and rows >= ANN_ROWS and not (dim and fits(rows, dim)):
         config = IvfFlat(distance_type="hamming") if of_bits else IvfSq(distance_type="dot")
         table.create_index(column, config=config)
     for _ in range(3):  # until it says there is nothing left to do
@@ -183,7 +188,7 @@ def nearest(
 
     In a table of bits these are the best k of the `rescore` times k that differ in the fewest.
     """
-    if _searched(table) == small.BITS:
+    if searched(table) == small.BITS:
         kept = [n for n in (small.CODES, small.BITS) if n in table.schema.names][:1]
         signs = quantize(vector[None], "ubinary")[0]
         query = table.search(signs, vector_column_name=small.BITS, query_type="vector")
@@ -200,7 +205,7 @@ def nearest(
     return [{**row, "score": 1.0 - row["_distance"]} for row in query.to_list()]
 
 
-def _searched(table: Any) -> str:
+def searched(table: Any) -> str:
     """The column that is searched by meaning."""
     return small.BITS if small.BITS in table.schema.names else small.VECTOR
 
