@@ -30,7 +30,10 @@ def search(
     ] = False,
     weight: Annotated[
         float | None,
-        typer.Option(help="Weight of semantic search in --hybrid, 0 to 1.", show_default="0.75"),
+        typer.Option(
+            help="Weight of semantic search in --hybrid, 0 to 1.",
+            show_default="what dipole hybrid chose, else 0.75",
+        ),
     ] = None,
     rescore: Annotated[
         int,

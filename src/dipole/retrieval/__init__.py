@@ -9,18 +9,21 @@ if TYPE_CHECKING:
     from dipole.retrieval.corpus import read_corpus
     from dipole.retrieval.documents import Document
     from dipole.retrieval.fusion import reciprocal_rank_fusion, weighted_fusion
-    from dipole.retrieval.index import Hit, Index
+    from dipole.retrieval.hits import Hit
+    from dipole.retrieval.index import Index
     from dipole.retrieval.similar_pairs import communities, paraphrases
+    from dipole.retrieval.weighing import weigh
 
 # Public name -> the module that defines it; loaded where it is first used.
 _NAMES = {
     "Document": "dipole.retrieval.documents",
-    "Hit": "dipole.retrieval.index",
+    "Hit": "dipole.retrieval.hits",
     "Index": "dipole.retrieval.index",
     "communities": "dipole.retrieval.similar_pairs",
     "paraphrases": "dipole.retrieval.similar_pairs",
     "read_corpus": "dipole.retrieval.corpus",
     "reciprocal_rank_fusion": "dipole.retrieval.fusion",
+    "weigh": "dipole.retrieval.weighing",
     "weighted_fusion": "dipole.retrieval.fusion",
 }
 
@@ -32,6 +35,7 @@ __all__ = [
     "paraphrases",
     "read_corpus",
     "reciprocal_rank_fusion",
+    "weigh",
     "weighted_fusion",
 ]
 

@@ -15,6 +15,9 @@ from dipole.retrieval.fusion import weighted_fusion
 
 # How deep the rankings go that are fused or ordered anew, at least.
 DEPTH = 100
+# What is read of a document that was found; a ranking is {document id: score}.
+Row = dict[str, Any]
+Ranking = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -43,17 +46,17 @@ def check_query(text: Any, hybrid: bool, rerank: Any) -> None:
 
 def hits_of(
     text: Any,
-    dense: list[dict[str, Any]],
-    lexical: list[dict[str, Any]],
+    dense: list[Row],
+    lexical: list[Row],
     k: int,
     weight: float | None,
     rerank: Any,
 ) -> list[Hit]:
     """The best of a query's rankings by meaning and by words; weight: of the first, None alone."""
     found = {row["id"]: row for row in [*lexical, *dense]}
-    ranking = _scores(dense)
+    ranking = scores_of(dense)
     if weight is not None:
-        runs = [{"": ranking}, {"": _scores(lexical)}]
+        runs = [{"": ranking}, {"": scores_of(lexical)}]
         ranking = weighted_fusion(runs, [weight, 1 - weight], floors=[None, 0.0])[""]
     best = sorted(ranking, key=lambda i: (-ranking[i], i))
     if rerank is not None and best:
@@ -66,7 +69,7 @@ def hits_of(
     ]
 
 
-def _judged(judge: Any, query: str, texts: Mapping[str, str]) -> dict[str, float]:
+def _judged(judge: Any, query: str, texts: Mapping[str, str]) -> Ranking:
     """What a model that reads two texts together says of a query and each document, by its id."""
     scores = np.asarray(judge.score([query] * len(texts), list(texts.values())), dtype=np.float64)
     if scores.shape != (len(texts),):
@@ -77,5 +80,6 @@ def _judged(judge: Any, query: str, texts: Mapping[str, str]) -> dict[str, float
     return dict(zip(texts, scores.tolist(), strict=True))
 
 
-def _scores(rows: list[dict[str, Any]]) -> dict[str, float]:
+def scores_of(rows: list[Row]) -> Ranking:
+    """The ranking of rows that were found."""
     return {row["id"]: row["score"] for row in rows}

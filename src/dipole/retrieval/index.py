@@ -16,7 +16,7 @@ from dipole.retrieval import filters, store
 from dipole.retrieval import small_vectors as small
 from dipole.retrieval import table as lance
 from dipole.retrieval.documents import Batch, Document, encoded
-from dipole.retrieval.hits import DEPTH, Hit, check_query, hits_of
+from dipole.retrieval.hits import DEPTH, Hit, Ranking, Row, check_query, hits_of, scores_of
 from dipole.retrieval.scan import Scan, fits
 from dipole.tables import Shown, Table
 
@@ -190,7 +190,7 @@ class Index(Shown):
         k: int = 10,
         *,
         hybrid: bool = False,
-        weight: float = WEIGHT,
+        weight: float | None = None,
         exact: bool = False,
         rescore: int = lance.RESCORE,
         rerank: Any = None,
@@ -203,7 +203,8 @@ class Index(Shown):
             k: how many; fewer come back only if the index (or `where`) has fewer.
             hybrid: fuse the ranking by meaning with one by words (BM25): a convex combination
                 of scores normalised to 0..1, over the 100 (or k) best of each.
-            weight: the share of the ranking by meaning in it, from 0 to 1.
+            weight: the share of the ranking by meaning in it, from 0 to 1. By default what
+                `dipole.retrieval.weigh` chose for this index, else 0.75.
             exact: compare with all vectors, however many there are.
             rescore: of an index of int8 or ubinary vectors: the so many times k documents whose
                 signs are most like the query's are ranked by the float vector of the query.
@@ -228,7 +229,7 @@ class Index(Shown):
         k: int = 10,
         *,
         hybrid: bool = False,
-        weight: float = WEIGHT,
+        weight: float | None = None,
         exact: bool = False,
         rescore: int = lance.RESCORE,
         rerank: Any = None,
@@ -242,18 +243,54 @@ class Index(Shown):
         for text in texts:
             check_query(text, hybrid, rerank)
         k, rescore = whole_number(k, "k"), whole_number(rescore, "rescore")
-        weight = real_number(weight, "weight", 0, 1)
+        if weight is not None:
+            weight = real_number(weight, "weight", 0, 1)
         if not texts:
             return []
+        depth = k if rerank is None and not hybrid else max(k, DEPTH)
+        found = self._rankings(texts, depth, hybrid, exact=exact, rescore=rescore, where=where)
+        weight = self.weight if weight is None else weight
+        return [
+            hits_of(text, dense, lexical, k, weight if hybrid else None, rerank)
+            for text, (dense, lexical) in zip(texts, found, strict=True)
+        ]
+
+    @property
+    def weight(self) -> float:
+        """The share of the ranking by meaning in a hybrid search that names none."""
+        own = store.read_state(self.folder).weight
+        return WEIGHT if own is None else own
+
+    def keep_weight(self, weight: float, *, wait: bool = False) -> None:
+        """Let hybrid searches of this index use this share from now on."""
+        weight = real_number(weight, "weight", 0, 1)
+        store.set_weight(self.folder, weight, wait=wait)
+
+    def rankings(self, texts: Sequence[str], depth: int = DEPTH) -> list[tuple[Ranking, Ranking]]:
+        """For each query the documents that are nearest in meaning, and those that match its words
+        best: id -> score. A hybrid search fuses the two."""
+        found = self._rankings(texts, depth, True)
+        return [(scores_of(dense), scores_of(lexical)) for dense, lexical in found]
+
+    def _rankings(
+        self,
+        texts: Sequence[Any],
+        depth: int,
+        hybrid: bool,
+        *,
+        exact: bool = False,
+        rescore: int = lance.RESCORE,
+        where: str | None = None,
+    ) -> list[tuple[list[Row], list[Row]]]:
+        """Of each query the rows found by meaning and, if hybrid, by words."""
         vectors = self.encoder.encode(list(texts), role="query")
         for text, vector in zip(texts, vectors, strict=True):
             if not vector.any():
                 note(
                     f"the model knows no word of the query {text!r:.60}: its ranking means nothing"
                 )
-        depth = k if rerank is None and not hybrid else max(k, DEPTH)
 
-        def rankings(table: Any) -> list[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
+        def question(table: Any) -> list[tuple[list[Row], list[Row]]]:
             sql, is_small = None, False
             if where is not None:
                 sql = filters.condition(where, table.schema.names)
@@ -274,11 +311,7 @@ class Index(Shown):
             lexical = [lance.matching(table, t, depth, sql) if hybrid else [] for t in texts]
             return list(zip(dense, lexical, strict=True))
 
-        found = self._read(rankings)
-        return [
-            hits_of(text, dense, lexical, k, weight if hybrid else None, rerank)
-            for text, (dense, lexical) in zip(texts, found, strict=True)
-        ]
+        return self._read(question)
 
     def _scan_of(self, table: Any, queries: int) -> Scan | None:
         """The vectors in memory, from the second query on: to read them costs as much as one."""

@@ -52,6 +52,7 @@ class State:
     version: int
     documents: int
     changed: int = 0  # rows written or removed since both search indexes were brought up to date
+    weight: float | None = None  # of the ranking by meaning in a hybrid search, if it was tuned
     format: int = FORMAT
 
 
@@ -82,6 +83,14 @@ def read_state(folder: Path) -> State:
 def publish(folder: Path, state: State) -> None:
     """Make `state` what readers see, in one step."""
     write_text(folder / STATE, json.dumps(asdict(state), indent=2))
+
+
+def set_weight(folder: Path, weight: float, *, wait: bool = False) -> None:
+    """Keep the weight of hybrid searches."""
+    read_state(folder)
+    lock = Lock(folder / LOCK, f"{folder}: another writer", wait=wait)
+    with one_line(folder, "the index is as it was"), lock:
+        publish(folder, replace(read_state(folder), weight=weight))
 
 
 def check_new(out: Path) -> None:
