@@ -30,8 +30,8 @@ ROOMS = (
 # What these rooms have of their own: how settings are read, and how things are found by name.
 _LEFT_OUT = (
     "objectives.contract", "training.parts.base", "training.parts.naming", "training.parts.names",
-    "training.parts.order", "systems.base", "systems.catalogue", "systems.results",
-    "evaluation.tasks.registry",
+    "training.parts.order", "training.parts.scoring", "systems.base", "systems.catalogue",
+    "systems.results", "evaluation.tasks.registry",
 )  # fmt: skip
 # Where a text may name an objective, a part, a view, a recipe: in what is written for one result.
 _NAMING = ("dipole.systems.", "dipole.studies.benches.")
