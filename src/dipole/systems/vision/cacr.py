@@ -61,5 +61,9 @@ SYSTEM = System(
             " are not balanced; that is a difference of differences, which asks four arms, and is"
             " not judged here."
         ),
+        lesson=(
+            "With four views of an image, each with the best of three values, the plain mean over"
+            " pairs of views is two thirds of a point ahead of CACR's attraction and repulsion."
+        ),
     ),
 )
