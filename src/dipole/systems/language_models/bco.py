@@ -38,5 +38,10 @@ SYSTEM = System(
             "On par is within 2 points, twice the bench's delta. BCO and KTO read the chosen"
             " answers as good and the rejected ones as bad."
         ),
+        lesson=(
+            "If you have single answers marked good or bad, a classifier of them with a running"
+            " shift aligns as well as DPO on pairs, at half the KL and five points ahead of KTO;"
+            " without the shift it is no worse at equal KL."
+        ),
     ),
 )

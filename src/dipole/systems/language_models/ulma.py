@@ -103,5 +103,10 @@ SYSTEM = System(
             " pairs of one prompt. ULMA has means over the letters of an answer, DPO sums, each"
             " with its published beta of 0.1."
         ),
+        lesson=(
+            "If good answers are demonstrations, imitate them: at equal KL that is 17 points ahead"
+            " of judging them too. As trained it stays much nearer to the reference, with half the"
+            " reward."
+        ),
     ),
 )
