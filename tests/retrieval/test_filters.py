@@ -98,7 +98,7 @@ def test_columns_that_come_later_are_filtered_by_as_well(index: Index, words: Mo
         ("", "where: found ''; expected a condition"),
         ("langs = 'de'", r"where: the documents have no column 'langs'; did you mean 'lang'\?"),
         ("wing = 1", "where: the documents have no column 'wing'; it has it's 5 o'clock, lang, ok"),
-        ("lang = 'de' limit 1", "where: the documents have no column 'limit'"),
+        ("lang = 'de' limit 1", "where: found 'de' limit in"),
         ("lang = 'de'; drop", r"where: found '; drop' in"),
         ("(lang = 'de'", "where: parentheses do not match"),
         ("lang = 'de' and", "where: .* is no condition"),
@@ -116,3 +116,32 @@ def test_a_bad_condition_is_one_line(index: Index, where: str, line: str) -> Non
 def test_an_index_of_before_says_so() -> None:
     with pytest.raises(InputError, match=r"older dipole.*index again"):
         filters.condition("lang = 'de'", ["id", "text", "words", "metadata", "vector"])
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        'lang = "de" year > 3000',
+        'lang = "de", year > 3000',
+        "year > 3000 4000",
+        "(year > 1) (year < 2)",
+        '"a" "b" = lang',
+    ],
+)
+def test_no_part_of_a_condition_is_left_out(where: str) -> None:
+    with pytest.raises(InputError, match="where: found .* expected and, or"):
+        filters.condition(where, ["s_", "s_lang", "n_lang", "s_year", "n_year"])
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        'lang in ("de", "en") and not (year between 2010 and 2020)',
+        "lang is not null or year is null",
+        "lower(lang) like 'd%' and year >= -1",
+        "(year > 1) and (year < 2) or ok = true",
+        "not year = 3",
+    ],
+)
+def test_whole_conditions_are_read(where: str) -> None:
+    assert filters.condition(where, ["s_", "s_lang", "n_lang", "s_year", "n_year", "s_ok", "n_ok"])

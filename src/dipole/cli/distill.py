@@ -31,7 +31,7 @@ def distill(
     device: Device = None,
     trust_code: TrustCode = False,
 ) -> None:
-    """Make a bag of words of a transformer, without training.
+    """Turn a transformer into a fast bag-of-words model, without training.
 
     It looks vectors of words up and runs no transformer; dipole train --encoder FOLDER tunes it.
 

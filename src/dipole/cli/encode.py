@@ -47,7 +47,7 @@ def encode(
     ] = "document",
     truncate: Annotated[
         int | None,
-        typer.Option(help="Keep the first so many numbers of a vector (Matryoshka models)."),
+        typer.Option(help="Keep only the first N dimensions (Matryoshka models)."),
     ] = None,
     normalize: Annotated[
         bool, typer.Option("--normalize", help="Scale vectors to length 1, after --truncate.")
@@ -75,7 +75,9 @@ def encode(
     device: Devices = None,
     trust_code: TrustCode = False,
 ) -> None:
-    """Write the vectors of a file of texts or images to a file; a stopped call goes on.
+    """Write the vectors of a file of texts or images to a file.
+
+    After an interruption run the same command again to continue.
 
     Texts: dipole encode runs/first --data docs.jsonl --keep title --out vectors.parquet
 

@@ -42,9 +42,9 @@ def hybrid(
     device: Device = None,
     trust_code: TrustCode = False,
 ) -> None:
-    """Choose how much meaning and keywords count in the hybrid search of an index.
+    """Tune the balance of semantic and keyword search in an index.
 
-    Half of the queries choose the weight, the other half say what it is worth.
+    Half of the queries choose the weight, the other half measure how well it works.
 
     Example: dipole hybrid docs.index --queries asked.csv --query question --id doc_id
     """
@@ -89,7 +89,10 @@ def table_of(found: Weighed) -> Table:
     for column in ("search", *tuned.metrics, "tuned minus this"):
         table.add_column(column)
     for name, result in found.results.items():
-        cells = [f"{i.value:.3f} [{i.low:.3f}, {i.high:.3f}]" for i in result.intervals.values()]
+        cells = [
+            f"{i.value:.3f} " + ("[n/a]" if i.low != i.low else f"[{i.low:.3f}, {i.high:.3f}]")
+            for i in result.intervals.values()
+        ]
         beside = ""
         if result is not tuned:
             test = compare(tuned, result)[tuned.metrics[0]]

@@ -48,7 +48,7 @@ def paraphrases(
     threshold: Annotated[
         float, typer.Option(help="Lowest cosine similarity of a pair, or to a group's centre.")
     ] = 0.75,
-    most: Annotated[int, typer.Option(help="Number of pairs to keep, the most similar.")] = 100_000,
+    most: Annotated[int, typer.Option(help="Keep at most N pairs, the most similar.")] = 100_000,
     communities: Annotated[
         Path | None, typer.Option(help="File for groups of similar texts, .jsonl or .csv.")
     ] = None,
@@ -60,8 +60,7 @@ def paraphrases(
 ) -> None:
     """Find texts that say the same, as pairs and as groups.
 
-    Compares every text with every other, exactly. Texts that occur several times are
-    taken once.
+    Compares every text with every other, exactly. Duplicates are compared only once.
 
     Example: dipole paraphrases questions.csv --out pairs.jsonl --communities groups.jsonl
     """

@@ -38,7 +38,7 @@ def search(
     rescore: Annotated[
         int,
         typer.Option(
-            help="Index of int8 or ubinary vectors: so many times k candidates are ranked again."
+            help="Index of int8 or ubinary vectors: re-rank the best N x k candidates."
         ),
     ] = 4,
     where: Annotated[
@@ -50,7 +50,7 @@ def search(
     rerank: Annotated[
         str | None,
         typer.Option(
-            help="Cross-encoder that orders the 100 best anew: a run, model, hub id or "
+            help="Re-rank the top 100 with this cross-encoder: a run, model, hub id or "
             "file.py:function."
         ),
     ] = None,

@@ -50,7 +50,7 @@ def systems(
 ) -> None:
     """List published systems and the state of each.
 
-    missing: not here yet; built: its parts are here; holds, no difference,
+    missing: not implemented; built: implemented, claim not tested; holds, no difference,
     reversed, does not hold, undecided: its claim was tested; stale: its code
     has changed since. Verdicts of your own are shown beside these.
 

@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from dipole.errors import InputError
@@ -34,6 +35,10 @@ _TOKEN = re.compile(
 )
 _COMPARE = frozenset(["=", "==", "<", "<=", ">", ">=", "<>", "!=", "between", "in", "not"])
 _SKIPPED = frozenset(["(", "-", "+", ",", "not", *_COMPARE])
+
+# Kinds of tokens that stand for a value, and words that do not.
+_VALUES = frozenset(["string", "quoted", "number", "word"])
+_OPERATORS = _WORDS - {"true", "false", "null"}
 
 Token = tuple[str, str]  # kind and text
 
@@ -98,6 +103,7 @@ def condition(where: str, columns: Sequence[str]) -> str:
         )
     tokens = list(_tokens(where))
     _check_parentheses(tokens)
+    _check_joints(where, tokens)
     known = set(names_of(columns))
     return " ".join(_written(tokens, place, known) for place in range(len(tokens)))
 
@@ -143,6 +149,23 @@ def _check_parentheses(tokens: Sequence[Token]) -> None:
             break
     if depth:
         raise InputError("where: parentheses do not match; expected one ) for each (")
+
+
+def _check_joints(where: str, tokens: Sequence[Token]) -> None:
+    """Two values without an operator between, or a comma outside of parentheses: LanceDB would
+    read the condition up to there, and leave out the rest without a word."""
+    depth = 0
+    for (kind, text), (next_kind, next_text) in pairwise([*tokens, ("", "")]):
+        depth += (text == "(") - (text == ")")
+        if text == "," and depth == 0:
+            raise InputError(f"where: found a comma in {where!r}; expected and, or")
+        ends = text == ")" or (kind in _VALUES and text.lower() not in _OPERATORS)
+        begins = next_kind in _VALUES and next_text.lower() not in _OPERATORS
+        if ends and (begins or (next_text == "(" and kind != "word")):
+            raise InputError(
+                f"where: found {text} {next_text} in {where!r}; expected and, or, or an operator "
+                "between them"
+            )
 
 
 def _written(tokens: Sequence[Token], place: int, known: set[str]) -> str:

@@ -43,7 +43,7 @@ def weigh(
     """Choose the weight of a hybrid search by queries whose documents are known.
 
     Half of the queries, drawn by `seed`, choose the weight of the highest `measure` among 0, 0.05,
-    ..., 1; the other half say what it is worth. `index.keep_weight` keeps it.
+    ..., 1; the other half measure how well it works. `index.keep_weight` keeps it.
 
     Args:
         queries: a query -> the ids of the documents that answer it.
@@ -56,7 +56,8 @@ def weigh(
         raise InputError(f"measure: found {measure!r}; expected {' or '.join(known)}")
     if len(queries) < LEAST:
         raise InputError(
-            f"queries: found {len(queries)}; expected {LEAST} or more, half of which choose"
+            f"queries: found {len(queries)}; expected {LEAST} or more: half to choose the weight, "
+            "half to test it"
         )
     _check_documents(index, queries)
     texts = list(queries)

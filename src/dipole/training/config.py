@@ -136,7 +136,7 @@ class Config(Settings):
     view: list[str] = Field(
         default_factory=list,
         description="View of examples that have no partner, by name or file.py:Class. "
-        "Repeatable; NAME*4 adds four, and a single view is drawn twice. For pairs: "
+        "Repeatable; NAME*4 adds four, and one view alone makes two renderings. For pairs: "
         "anchor=NAME, positive=NAME.",
     )
     view_options: dict[str, Any] = Field(
@@ -181,7 +181,7 @@ class Config(Settings):
     alternate: list[str] = Field(
         default_factory=list,
         description="Weights to train in turns, by name prefix (query, document, objective): one "
-        "group per step, all other weights with the first. Repeatable.",
+        "group per step, weights in no group train with the first. Repeatable.",
     )
 
     batch_size: int | None = Field(

@@ -16,7 +16,7 @@ from dipole.errors import InputError
 from dipole.training.automatic import chosen_encoder
 from dipole.training.build import build_encoder
 from dipole.training.config import Config
-from dipole.training.held import held_out, write_held
+from dipole.training.held import held_out
 from dipole.training.own_measure import measure_named
 from dipole.training.preparing import build_tasks, check_tasks, complete_tasks, note
 from dipole.training.run.folder import (
@@ -107,7 +107,7 @@ def fit_one(
         for line in notes:
             note(line)
     build_tasks(tasks, encoder, show_progress=show_progress)
-    run = train(
+    return train(
         config,
         encoder,
         tasks,
@@ -117,9 +117,8 @@ def fit_one(
         resume=resume,
         show_progress=show_progress,
         keep_encoder=keep_encoder,
+        held=held,
     )
-    together(lambda: write_held(folder, held))
-    return run
 
 
 def _trained_on(held: Examples, origin: dict[str, Any]) -> list[str]:

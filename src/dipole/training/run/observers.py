@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -69,6 +70,18 @@ _NOBODY = _Watching()
 _watching: ContextVar[_Watching] = ContextVar("watching", default=_NOBODY)
 
 
+def _takes_one(given: object) -> bool:
+    if not callable(given):
+        return False
+    try:
+        inspect.signature(given).bind(None)
+    except TypeError:
+        return False
+    except ValueError:  # of C, without a signature
+        pass
+    return True
+
+
 @contextmanager
 def watching(
     on_step: OnStep | None = None, on_validate: OnValidate | None = None
@@ -76,7 +89,7 @@ def watching(
     """Call these functions in the trainings of this block; those of a block around it stay where
     nothing is given."""
     for name, given in (("on_step", on_step), ("on_validate", on_validate)):
-        if given is not None and not callable(given):
+        if given is not None and not _takes_one(given):
             raise InputError(f"{name}: found {given!r}; expected a function of one record")
     around = _watching.get()
     token = _watching.set(_Watching(on_step or around.on_step, on_validate or around.on_validate))

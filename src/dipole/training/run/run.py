@@ -14,6 +14,7 @@ from dipole.files import sweep
 from dipole.training.config import Config
 from dipole.training.config_file import write_config
 from dipole.training.examples import of_sides
+from dipole.training.held import write_held
 from dipole.training.run.checkpoints import recover_folder
 from dipole.training.run.folder import (
     BEST,
@@ -46,10 +47,11 @@ def train(
     resume: bool,
     show_progress: bool,
     keep_encoder: bool = False,
+    held: str | None = None,
 ) -> Run:
     """Train, and write the run; `keep_encoder` also keeps what only a training needs of it.
 
-    origin: what its data.json is to say.
+    origin: what its data.json is to say; held: the lines of its held-out.jsonl, if it has one.
     """
     from accelerate import Accelerator
     from accelerate.utils import DistributedDataParallelKwargs
@@ -81,7 +83,7 @@ def train(
             )
         ],
     )
-    together(lambda: _begin(config, folder, origin))
+    together(lambda: _begin(config, folder, origin, held))
     if config.track:
         accelerator.init_trackers(folder.name, config=_flat(config))
     encoder.to(accelerator.device)
@@ -129,7 +131,7 @@ def train(
     return finished(folder)
 
 
-def _begin(config: Config, folder: Path, origin: dict[str, Any]) -> None:
+def _begin(config: Config, folder: Path, origin: dict[str, Any], held: str | None) -> None:
     """What is written before the first step, of a run that is new."""
     folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)
@@ -141,6 +143,7 @@ def _begin(config: Config, folder: Path, origin: dict[str, Any]) -> None:
 
         for path in folder.glob(ALL_GROUPS):  # of other rows
             path.unlink()
+    write_held(folder, held)
 
 
 def _go_on(config: Config, folder: Path, origin: dict[str, Any]) -> None:
