@@ -1,0 +1,189 @@
+"""What decides the next token: a weighted sum of log-probabilities, over plausible tokens."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dipole.errors import InputError
+from dipole.language.causal import CausalLM
+from dipole.language.decoding.early import farthest
+from dipole.language.decoding.prompts import Prompt, Reads, the_prompt, tokens_and_room
+from dipole.language.decoding.reading import Reader
+
+Combine = Callable[[Sequence[Tensor], Sequence[float]], Tensor]
+
+
+def weighted(log_probs: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
+    """sum_i w_i log p_i; a stream of weight 0 adds nothing, not even 0 times infinity."""
+    return sum((w * x for w, x in zip(weights, log_probs, strict=True) if w),
+               torch.zeros_like(log_probs[0]))  # fmt: skip
+
+
+def plausible(log_probs: Tensor, share: float) -> Tensor:
+    """Which tokens have p(v) >= share * max_w p(w), bool; of share 0 all that are possible."""
+    if share == 0:
+        return log_probs > -torch.inf
+    return log_probs >= log_probs.amax(-1, keepdim=True) + math.log(share)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A next-token distribution that a rule adds up.
+
+    Args:
+        weight: of its log-probabilities in the sum; negative: what it likes is avoided.
+        model: whose distribution; not given: the model that generates.
+        reads: from a tokenizer and a prompt to the tokens that it reads before the answer.
+        early: by the early layer that the rule chooses instead of by the last.
+        prefix: vectors (m, d) in front of what it reads (a soft prompt).
+    """
+
+    weight: float
+    model: CausalLM | None = None
+    reads: Reads = the_prompt
+    early: bool = False
+    prefix: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Scores of the next token v, over several streams:
+
+        S(v) = sum_i w_i log p_i(v)   if p_1(v) >= share * max_w p_1(w),   -inf otherwise
+
+    The highest is taken, or one is drawn from softmax(S). Log-probabilities are used in the place
+    of logits: within a row the two differ by a constant, and sums of several models stay comparable.
+
+    Args:
+        streams: the first one says which tokens are plausible.
+        plausible: the share; 0: every token is.
+        layers: of the streams that are `early`; of several the one whose distribution is farthest
+            from that of the first stream, at each token (dynamic DoLa). One layer is static.
+        published: by the divergence of DoLa's published code (`early.divergences`).
+        combine: (log-probabilities, weights) -> scores, where a sum does not say it.
+    """
+
+    streams: tuple[Stream, ...]
+    plausible: float = 0.0
+    layers: tuple[int, ...] = ()
+    published: bool = False
+    combine: Combine = weighted
+
+    def scores(self, log_probs: Sequence[Tensor]) -> Tensor:
+        """S of every token, (n, vocabulary), from log-probabilities of each stream, in order."""
+        found = self.combine(log_probs, [stream.weight for stream in self.streams])
+        return found.masked_fill(~plausible(log_probs[0], self.plausible), -torch.inf)
+
+    def __post_init__(self) -> None:
+        if not self.streams or self.streams[0].early:
+            raise InputError("rule: found no first stream of a last layer; expected one")
+        if not self.layers and any(stream.early for stream in self.streams):
+            raise InputError("rule: found an early stream and no layers; expected layers=")
+
+
+class Running:
+    """A rule at work on a batch of prompts: streams that read the same share their model's reader.
+
+    given: whether the logits of the first stream come from outside (`scores(logits)`): it then has
+    no reader, unless another stream reads the same.
+    """
+
+    def __init__(
+        self, rule: Rule, model: CausalLM, prompts: Sequence[Prompt], *, given: bool = False
+    ) -> None:
+        self.rule, self.room = rule, [model.max_length] * len(prompts)
+        self._keys = [_key(stream) for stream in rule.streams]
+        self._readers: dict[object, Reader] = {}
+        needed = set(self._keys[given:])
+        if rule.layers:  # by which the layer is chosen
+            needed.add(self._keys[0])
+        early = {key for key, s in zip(self._keys, rule.streams, strict=True) if s.early}
+        early |= {self._keys[0]} if rule.layers else set()
+        for key, stream in zip(self._keys, rule.streams, strict=True):
+            own = stream.model or model
+            if own is not model:
+                check_vocabulary(model, own)
+            length = 0 if stream.prefix is None else len(stream.prefix)
+            read = [tokens_and_room(own, stream.reads, prompt, length) for prompt in prompts]
+            self.room = [min(a, room) for a, (_, room) in zip(self.room, read, strict=True)]
+            if key in needed and key not in self._readers:
+                layers = rule.layers if key in early else ()
+                _check_depth(own, layers)
+                rows = [tokens for tokens, _ in read]
+                self._readers[key] = Reader(own, rows, layers=layers, prefix=stream.prefix)
+
+    # The most new tokens of each prompt that all models can read.
+    room: list[int]
+
+    def scores(self, logits: Tensor | None = None) -> Tensor:
+        """S of the next token, (n, vocabulary) float32; logits: of the first stream."""
+        rule = self.rule
+        last = {key: reader.logits() for key, reader in self._readers.items()
+                if logits is None or key != self._keys[0]}  # fmt: skip
+        if logits is not None:
+            last[self._keys[0]] = logits.float()
+        size = min(found.shape[-1] for found in last.values())
+        normed = {key: found[:, :size].log_softmax(-1) for key, found in last.items()}
+        first = normed[self._keys[0]]
+        chosen = None
+        log_probs = []
+        for key, stream in zip(self._keys, rule.streams, strict=True):
+            if not stream.early:
+                log_probs.append(normed[key])
+                continue
+            if chosen is None:
+                candidates = self._early(self._keys[0], size)
+                chosen = farthest(first, candidates, published=rule.published)
+            own = torch.stack(self._early(key, size), 1)
+            log_probs.append(own[torch.arange(len(own), device=own.device), chosen])
+        return rule.scores(log_probs)
+
+    def read(self, tokens: Tensor) -> None:
+        """Let every stream read one more token in each row, (n,)."""
+        for reader in self._readers.values():
+            reader.read(tokens)
+
+    def select(self, rows: Tensor) -> None:
+        """Keep these rows, in this order."""
+        for reader in self._readers.values():
+            reader.select(rows)
+
+    def _early(self, key: object, size: int) -> list[Tensor]:
+        reader = self._readers[key]
+        return [reader.logits(layer)[:, :size].log_softmax(-1) for layer in self.rule.layers]
+
+
+def check_vocabulary(model: CausalLM, other: CausalLM) -> None:
+    """Raise InputError unless two models have the same tokens under the same numbers."""
+    ours, theirs = model.tokenizer.get_vocab(), other.tokenizer.get_vocab()
+    if ours == theirs:
+        return
+    differ = next(
+        (token for token in sorted(ours, key=ours.__getitem__) if theirs.get(token) != ours[token]),
+        None,
+    )
+    what = f"{differ!r} is token {ours[differ]} there" if differ is not None else "it has fewer"
+    here = f"token {theirs[differ]} here" if differ in theirs else "no token here"
+    raise InputError(
+        f"{other.source or 'the other model'}: found another vocabulary ({len(theirs):,} tokens) "
+        f"than that of {model.source or 'the model'} ({len(ours):,}: {what}, {here}); expected a "
+        "model with the same tokenizer"
+    )
+
+
+def _key(stream: Stream) -> object:
+    return (id(stream.model), stream.reads, id(stream.prefix))
+
+
+def _check_depth(model: CausalLM, layers: Sequence[int]) -> None:
+    depth = int(model.model.config.num_hidden_layers)
+    if layers and max(layers) >= depth:
+        raise InputError(
+            f"{model.source or 'the model'}: found {depth} layers; expected more than the early "
+            f"layer {max(layers)}"
+        )
