@@ -1,4 +1,4 @@
-"""Prompts for a language model: texts or conversations, each perhaps with one to contrast it with."""
+"""Prompts for a language model: texts or conversations, some with another to contrast them with."""
 
 from __future__ import annotations
 

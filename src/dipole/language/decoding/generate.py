@@ -15,7 +15,7 @@ from dipole.encoders.precision import Precision, at_precision
 from dipole.errors import InputError
 from dipole.kernels.draws import keys, uniform
 from dipole.language.causal import CausalLM
-from dipole.language.decoding.methods import ContrastiveSearch, Method
+from dipole.language.decoding.methods import Method
 from dipole.language.decoding.methods import method as named
 from dipole.progress import counting
 
@@ -87,31 +87,31 @@ def generate(
             f"option {next(iter(options))!r}: found beside a Method, which has its own"
         )
     how = method if isinstance(method, Method) else named(method, options)
-    drawn = not isinstance(how, ContrastiveSearch) and how.choice().temperature > 0
-    if samples > 1 and not drawn:
+    if samples > 1 and not how.draws:
         raise InputError(
             f"samples: found {samples}, and the method draws nothing: all would be one; expected "
             "1, or a temperature above 0 (method sample)"
         )
     model = model if isinstance(model, CausalLM) else CausalLM.load(model)
     asked = prompts_of(prompts)
-    rule = None if isinstance(how, ContrastiveSearch) else how.rule(model)
+    write = how.writer(model, asked)
     rows = np.arange(len(asked)).repeat(samples)
     draws = uniform(keys((seed,), rows, np.tile(np.arange(samples), len(asked))), max_new_tokens)
-    ends, found = ends_of(model), [None] * len(rows)
+    ends = ends_of(model)
+    found: dict[int, Generated] = {}
     order = sorted(range(len(rows)), key=lambda i: -_size(asked[rows[i]]))
     with torch.inference_mode(), at_precision(model.device, precision), \
          counting("answers", len(order), show_progress) as advance:  # fmt: skip
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
             own = [asked[rows[i]] for i in batch]
-            written = how.write(model, rule, own, max_new_tokens, ends, draws[batch])
+            written = write(own, max_new_tokens, ends, draws[batch])
             for i, prompt, (tokens, finish) in zip(batch, own, written, strict=True):
                 text = model.tokenizer.decode(tokens, skip_special_tokens=True)
                 sample = i % samples
                 found[i] = Generated(prompt.id, prompt.text, sample, text, len(tokens), finish)
             advance(len(batch))
-    return found
+    return [found[i] for i in range(len(rows))]
 
 
 def prompts_of(prompts: Any) -> list[Prompt]:

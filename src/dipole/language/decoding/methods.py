@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from torch import Tensor
 
 from dipole.data.options import check_names, check_types
 from dipole.data.prompts import Prompt
-from dipole.declared import Count, Declared, NotNegative, Share
+from dipole.declared import Count, Declared, NotNegative, Share, setting
 from dipole.errors import InputError
 from dipole.language.causal import CausalLM
 from dipole.language.decoding.by_rule import Written, write_by_rule
 from dipole.language.decoding.choosing import GREEDY, Choice
 from dipole.language.decoding.contrastive_search import contrastive_search
+from dipole.language.decoding.prompts import the_prompt, tokens_and_room
 from dipole.language.decoding.rule import Rule, Stream
 from dipole.lookup import find
 
@@ -33,6 +35,10 @@ METHODS = {
 }
 
 
+# (prompts, most new tokens, tokens that end a text, draws) -> an answer to each.
+Writer = Callable[[Sequence[Prompt], int, Collection[int], Tensor], list[Written]]
+
+
 class Method(Declared):
     """How answers are decoded: its options are fields, and `rule` what they mean.
 
@@ -47,26 +53,28 @@ class Method(Declared):
         """How a token is chosen by the rule's scores; here the highest."""
         return GREEDY
 
-    def write(
-        self,
-        model: CausalLM,
-        rule: Rule | None,
-        prompts: Sequence[Prompt],
-        most: int,
-        ends: Collection[int],
-        draws: Tensor,
-    ) -> list[Written]:
-        """Answers to a batch of prompts."""
-        assert rule is not None
-        return write_by_rule(rule, self.choice(), model, prompts, most, ends, draws)
+    @property
+    def draws(self) -> bool:
+        """Whether two answers to one prompt may differ."""
+        return self.choice().temperature > 0
+
+    def writer(self, model: CausalLM, prompts: Sequence[Prompt]) -> Writer:
+        """What writes answers to batches of these prompts; other models are loaded here, once.
+
+        Raises InputError at a prompt that cannot be read, before any is answered.
+        """
+        rule = self.rule(model)
+        for prompt in prompts:
+            rule.read(model, prompt)
+        return partial(write_by_rule, rule, self.choice(), model)
 
 
 class Sampled(Method):
     """A method whose tokens may be drawn: see `Choice`."""
 
-    temperature: NotNegative = 0.0
-    top_k: Count | None = None
-    top_p: Share = 1.0
+    temperature: NotNegative = setting(default=0.0, kw_only=True)
+    top_k: Count | None = setting(default=None, kw_only=True)
+    top_p: Share = setting(default=1.0, kw_only=True)
 
     def choice(self) -> Choice:
         """Greedy at temperature 0, else a draw."""
@@ -89,7 +97,7 @@ class Greedy(Method):
 class Sample(Sampled):
     """A token drawn from the model's distribution."""
 
-    temperature: NotNegative = 1.0
+    temperature: NotNegative = setting(default=1.0, kw_only=True)
 
     def rule(self, model: CausalLM) -> Rule:
         """The model itself."""
@@ -109,17 +117,17 @@ class ContrastiveSearch(Method):
             "that only scores them"
         )
 
-    def write(
-        self,
-        model: CausalLM,
-        rule: Rule | None,
-        prompts: Sequence[Prompt],
-        most: int,
-        ends: Collection[int],
-        draws: Tensor,
-    ) -> list[Written]:
-        """Answers to a batch of prompts."""
-        return contrastive_search(model, prompts, most, ends, k=self.k, alpha=self.alpha)
+    def writer(self, model: CausalLM, prompts: Sequence[Prompt]) -> Writer:
+        """What writes answers to batches of these prompts."""
+        for prompt in prompts:
+            tokens_and_room(model, the_prompt, prompt)
+
+        def write(
+            prompts: Sequence[Prompt], most: int, ends: Collection[int], _: Tensor
+        ) -> list[Written]:
+            return contrastive_search(model, prompts, most, ends, k=self.k, alpha=self.alpha)
+
+        return write
 
 
 def method(name: str, options: Mapping[str, Any]) -> Method:

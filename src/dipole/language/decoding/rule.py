@@ -56,8 +56,8 @@ class Rule:
 
         S(v) = sum_i w_i log p_i(v)   if p_1(v) >= share * max_w p_1(w),   -inf otherwise
 
-    The highest is taken, or one is drawn from softmax(S). Log-probabilities are used in the place
-    of logits: within a row the two differ by a constant, and sums of several models stay comparable.
+    The highest is taken, or one is drawn from softmax(S). Log-probabilities stand in the place of
+    logits: within a row the two differ by a constant, and sums of several models are comparable.
 
     Args:
         streams: the first one says which tokens are plausible.
@@ -79,6 +79,19 @@ class Rule:
         found = self.combine(log_probs, [stream.weight for stream in self.streams])
         return found.masked_fill(~plausible(log_probs[0], self.plausible), -torch.inf)
 
+    def read(self, model: CausalLM, prompt: Prompt) -> tuple[list[list[int]], int]:
+        """What each stream reads of a prompt, and how many new tokens all can read behind it."""
+        found = [
+            tokens_and_room(
+                stream.model or model,
+                stream.reads,
+                prompt,
+                0 if stream.prefix is None else len(stream.prefix),
+            )
+            for stream in self.streams
+        ]
+        return [tokens for tokens, _ in found], min(room for _, room in found)
+
     def __post_init__(self) -> None:
         if not self.streams or self.streams[0].early:
             raise InputError("rule: found no first stream of a last layer; expected one")
@@ -96,25 +109,23 @@ class Running:
     def __init__(
         self, rule: Rule, model: CausalLM, prompts: Sequence[Prompt], *, given: bool = False
     ) -> None:
-        self.rule, self.room = rule, [model.max_length] * len(prompts)
+        self.rule = rule
         self._keys = [_key(stream) for stream in rule.streams]
         self._readers: dict[object, Reader] = {}
-        needed = set(self._keys[given:])
-        if rule.layers:  # by which the layer is chosen
-            needed.add(self._keys[0])
-        early = {key for key, s in zip(self._keys, rule.streams, strict=True) if s.early}
-        early |= {self._keys[0]} if rule.layers else set()
-        for key, stream in zip(self._keys, rule.streams, strict=True):
+        read = [rule.read(model, prompt) for prompt in prompts]
+        self.room = [room for _, room in read]
+        pairs = list(zip(self._keys, rule.streams, strict=True))
+        # The early layer is chosen by the states of the first stream.
+        early = {key for key, stream in pairs if stream.early} | {*self._keys[: bool(rule.layers)]}
+        needed = {*self._keys[given:]} | early
+        for place, (key, stream) in enumerate(pairs):
             own = stream.model or model
             if own is not model:
                 check_vocabulary(model, own)
-            length = 0 if stream.prefix is None else len(stream.prefix)
-            read = [tokens_and_room(own, stream.reads, prompt, length) for prompt in prompts]
-            self.room = [min(a, room) for a, (_, room) in zip(self.room, read, strict=True)]
             if key in needed and key not in self._readers:
                 layers = rule.layers if key in early else ()
                 _check_depth(own, layers)
-                rows = [tokens for tokens, _ in read]
+                rows = [tokens[place] for tokens, _ in read]
                 self._readers[key] = Reader(own, rows, layers=layers, prefix=stream.prefix)
 
     # The most new tokens of each prompt that all models can read.
