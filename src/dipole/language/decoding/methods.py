@@ -64,6 +64,7 @@ class Method(Declared):
         Raises InputError at a prompt that cannot be read, before any is answered.
         """
         rule = self.rule(model)
+        rule.check(model)
         for prompt in prompts:
             rule.read(model, prompt)
         return partial(write_by_rule, rule, self.choice(), model)

@@ -1,4 +1,4 @@
-"""A decoding rule as a `LogitsProcessor` of transformers: for its beams, samplers and constraints."""
+"""A decoding rule as a `LogitsProcessor` of transformers, for its beams, samplers, constraints."""
 
 from __future__ import annotations
 
@@ -42,8 +42,10 @@ class RuleProcessor(LogitsProcessor):
 
     def __init__(self, model: CausalLM, method: str | Method, prompts: Any, **options: Any) -> None:
         how = method if isinstance(method, Method) else named(method, options)
+        rule = how.rule(model)
+        rule.check(model)
         with torch.inference_mode():
-            self._running = Running(how.rule(model), model, prompts_of(prompts), given=True)
+            self._running = Running(rule, model, prompts_of(prompts), given=True)
         self._count = len(self._running.room)
         self._seen: Tensor | None = None
 

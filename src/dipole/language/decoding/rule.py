@@ -79,6 +79,19 @@ class Rule:
         found = self.combine(log_probs, [stream.weight for stream in self.streams])
         return found.masked_fill(~plausible(log_probs[0], self.plausible), -torch.inf)
 
+    def check(self, model: CausalLM) -> None:
+        """Raise InputError at a model with another vocabulary, or without the early layers."""
+        for stream in self.streams:
+            own = stream.model or model
+            if own is not model:
+                check_vocabulary(model, own)
+            depth = int(own.model.config.num_hidden_layers)
+            if self.layers and stream.early and max(self.layers) >= depth:
+                raise InputError(
+                    f"{own.source or 'the model'}: found {depth} layers; expected more than the "
+                    f"early layer {max(self.layers)}"
+                )
+
     def read(self, model: CausalLM, prompt: Prompt) -> tuple[list[list[int]], int]:
         """What each stream reads of a prompt, and how many new tokens all can read behind it."""
         found = [
@@ -119,14 +132,12 @@ class Running:
         early = {key for key, stream in pairs if stream.early} | {*self._keys[: bool(rule.layers)]}
         needed = {*self._keys[given:]} | early
         for place, (key, stream) in enumerate(pairs):
-            own = stream.model or model
-            if own is not model:
-                check_vocabulary(model, own)
             if key in needed and key not in self._readers:
                 layers = rule.layers if key in early else ()
-                _check_depth(own, layers)
                 rows = [tokens[place] for tokens, _ in read]
-                self._readers[key] = Reader(own, rows, layers=layers, prefix=stream.prefix)
+                self._readers[key] = Reader(
+                    stream.model or model, rows, layers=layers, prefix=stream.prefix
+                )
 
     # The most new tokens of each prompt that all models can read.
     room: list[int]
@@ -189,12 +200,3 @@ def check_vocabulary(model: CausalLM, other: CausalLM) -> None:
 
 def _key(stream: Stream) -> object:
     return (id(stream.model), stream.reads, id(stream.prefix))
-
-
-def _check_depth(model: CausalLM, layers: Sequence[int]) -> None:
-    depth = int(model.model.config.num_hidden_layers)
-    if layers and max(layers) >= depth:
-        raise InputError(
-            f"{model.source or 'the model'}: found {depth} layers; expected more than the early "
-            f"layer {max(layers)}"
-        )
