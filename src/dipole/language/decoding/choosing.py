@@ -43,8 +43,8 @@ class Choice:
             probs[:, self.top_k :] = 0
             probs /= probs.sum(-1, keepdim=True)
         sums = probs.cumsum(-1)
-        if self.top_p < 1:  # the first that reaches top_p stays
-            probs[sums - probs >= self.top_p] = 0
+        if self.top_p < 1:  # the one that reaches top_p stays, and always the first
+            probs[:, 1:][sums[:, :-1] >= self.top_p] = 0
             sums = probs.cumsum(-1)
         return sums, order
 
