@@ -125,7 +125,7 @@ def test_a_method_of_ones_own(llama, tmp_path, monkeypatch):
         (["x"], "contrastive-decoding", {"amateur": 3}, "amateur: found 3; expected a folder"),
         (["x"], "acd", {"safe": "A", "adversarial": 1}, "adversarial: found 1; expected a text"),
         (["x"], Sharpened(), {"power": 1}, "option 'power': found beside a Sharpened"),
-        (["x", 3], "greedy", {}, ""),
+        (["x", 3], "greedy", {}, "index 1: found an int; expected text"),
     ],
 )
 def test_what_is_wrong_is_one_line(llama, prompts, method, options, message):

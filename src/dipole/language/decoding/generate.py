@@ -84,7 +84,8 @@ def generate(
         whole_number(value, name, 1)
     if isinstance(method, Method) and options:
         raise InputError(
-            f"option {next(iter(options))!r}: found beside a Method, which has its own"
+            f"option {next(iter(options))!r}: found beside a {type(method).__name__}, which has "
+            "its own; expected none"
         )
     how = method if isinstance(method, Method) else named(method, options)
     if samples > 1 and not how.draws:

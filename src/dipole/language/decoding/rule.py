@@ -88,7 +88,7 @@ class Rule:
             depth = int(own.model.config.num_hidden_layers)
             if self.layers and stream.early and max(self.layers) >= depth:
                 raise InputError(
-                    f"{own.source or 'the model'}: found {depth} layers; expected more than the "
+                    f"{named(own)}: found {depth} layers; expected more than the "
                     f"early layer {max(self.layers)}"
                 )
 
@@ -115,8 +115,8 @@ class Rule:
 class Running:
     """A rule at work on a batch of prompts: streams that read the same share their model's reader.
 
-    given: whether the logits of the first stream come from outside (`scores(logits)`): it then has
-    no reader, unless another stream reads the same.
+    given: whether the logits of the model after the prompt itself come from outside
+    (`scores(logits)`): they then need no reader, unless an early layer does.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class Running:
         pairs = list(zip(self._keys, rule.streams, strict=True))
         # The early layer is chosen by the states of the first stream.
         early = {key for key, stream in pairs if stream.early} | {*self._keys[: bool(rule.layers)]}
-        needed = {*self._keys[given:]} | early
+        needed = {*self._keys} - ({PLAIN} if given else set()) | early
         for place, (key, stream) in enumerate(pairs):
             if key in needed and key not in self._readers:
                 layers = rule.layers if key in early else ()
@@ -143,12 +143,15 @@ class Running:
     room: list[int]
 
     def scores(self, logits: Tensor | None = None) -> Tensor:
-        """S of the next token, (n, vocabulary) float32; logits: of the first stream."""
+        """S of the next token, (n, vocabulary) float32; logits: those that come from outside."""
         rule = self.rule
-        last = {key: reader.logits() for key, reader in self._readers.items()
-                if logits is None or key != self._keys[0]}  # fmt: skip
+        last = {
+            key: reader.logits()
+            for key, reader in self._readers.items()
+            if logits is None or key != PLAIN
+        }
         if logits is not None:
-            last[self._keys[0]] = logits.float()
+            last[PLAIN] = logits.float()
         size = min(found.shape[-1] for found in last.values())
         normed = {key: found[:, :size].log_softmax(-1) for key, found in last.items()}
         first = normed[self._keys[0]]
@@ -185,18 +188,28 @@ def check_vocabulary(model: CausalLM, other: CausalLM) -> None:
     ours, theirs = model.tokenizer.get_vocab(), other.tokenizer.get_vocab()
     if ours == theirs:
         return
-    differ = next(
-        (token for token in sorted(ours, key=ours.__getitem__) if theirs.get(token) != ours[token]),
-        None,
+    token = next(
+        token
+        for token in sorted({*ours, *theirs}, key=lambda t: ours.get(t, len(ours)))
+        if ours.get(token) != theirs.get(token)
     )
-    what = f"{differ!r} is token {ours[differ]} there" if differ is not None else "it has fewer"
-    here = f"token {theirs[differ]} here" if differ in theirs else "no token here"
+    numbers = " and ".join(
+        f"{'no token' if token not in known else f'token {known[token]}'} of {name}"
+        for known, name in ((ours, named(model)), (theirs, named(other)))
+    )
     raise InputError(
-        f"{other.source or 'the other model'}: found another vocabulary ({len(theirs):,} tokens) "
-        f"than that of {model.source or 'the model'} ({len(ours):,}: {what}, {here}); expected a "
-        "model with the same tokenizer"
+        f"{named(other)}: found another vocabulary ({token!r} is {numbers}); expected a model with "
+        "the same tokenizer"
     )
+
+
+def named(model: CausalLM) -> str:
+    """How messages call a model."""
+    return model.source or "a model of this process"
 
 
 def _key(stream: Stream) -> object:
     return (id(stream.model), stream.reads, id(stream.prefix))
+
+
+PLAIN = _key(Stream(1.0))
