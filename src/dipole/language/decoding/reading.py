@@ -54,6 +54,8 @@ class Reader:
     # (n, t, d): what the head is given of the tokens that were read last.
     states: Tensor
     mask: Tensor
+    # Layer -> (n, d): its states of the last token.
+    _early: dict[int, Tensor]
 
     def read(self, tokens: Tensor) -> Tensor:
         """Read one more token in each row, (n,), and return what the head is given, (n, d)."""

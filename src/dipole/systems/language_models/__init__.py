@@ -1,0 +1,1 @@
+"""Systems of language models: one file each."""
