@@ -87,8 +87,7 @@ def generate(
 
     A file: dipole generate FOLDER --prompts prompts.jsonl --method dola --out answers.jsonl
 
-    Two models: dipole generate FOLDER --prompt "The sea is" --method contrastive-decoding
-    --option amateur=SMALLER
+    Two models: dipole generate FOLDER --prompt Hi --method contrastive-decoding --option amateur=B
     """
     import json
     from typing import cast

@@ -1,6 +1,6 @@
 """Contrastive search on any language model, and the isotropy that it was thought to need.
 
-    dipole generate FOLDER --prompts prompts.jsonl --method contrastive-search --option k=5,alpha=0.6
+    dipole generate FOLDER --prompt "The sea" --method contrastive-search --option k=5,alpha=0.6
 
 `dipole.evaluation.generation` has the isotropy, the repetition and the diversity.
 """
