@@ -22,7 +22,7 @@ class Written(NamedTuple):
     finish: str
 
 
-class Pages:
+class Drafts:
     """Answers in the making: which rows still grow, and why the others stopped."""
 
     def __init__(self, room: Sequence[int], most: int, ends: Collection[int]) -> None:
@@ -58,10 +58,10 @@ def write_by_rule(
 ) -> list[Written]:
     """Answers to prompts, `most` tokens each at most; draws: (prompts, most) numbers in [0, 1)."""
     running = Running(rule, model, prompts)
-    pages = Pages(running.room, most, ends)
+    drafts = Drafts(running.room, most, ends)
     for step in range(most):
-        tokens = choice(running.scores(), draws[pages.growing, step].to(model.device))
-        on = pages.add(tokens.tolist())
+        tokens = choice(running.scores(), draws[drafts.growing, step].to(model.device))
+        on = drafts.add(tokens.tolist())
         if not on:
             break
         if len(on) < len(tokens):
@@ -69,4 +69,4 @@ def write_by_rule(
             running.select(kept)
             tokens = tokens[kept]
         running.read(tokens)
-    return pages.written
+    return drafts.written

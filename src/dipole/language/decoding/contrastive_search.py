@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from dipole.data.prompts import Prompt
 from dipole.language.causal import CausalLM
-from dipole.language.decoding.by_rule import Pages, Written
+from dipole.language.decoding.by_rule import Drafts, Written
 from dipole.language.decoding.prompts import the_prompt, tokens_and_room
 from dipole.language.decoding.reading import Reader
 
@@ -36,7 +36,7 @@ def contrastive_search(
     """
     read = [tokens_and_room(model, the_prompt, prompt) for prompt in prompts]
     reader = Reader(model, [tokens for tokens, _ in read])
-    pages = Pages([room for _, room in read], most, ends)
+    drafts = Drafts([room for _, room in read], most, ends)
     n, start, d = reader.states.shape
     seen = reader.states.new_zeros(n, start + most, d, dtype=torch.float32)
     seen[:, :start] = _unit(reader.states)
@@ -53,7 +53,7 @@ def contrastive_search(
         best = ((1 - alpha) * likely - alpha * penalty).argmax(-1)
         rows = torch.arange(len(best), device=best.device)
         chosen = tokens[rows, best]
-        on = pages.add(chosen.tolist())
+        on = drafts.add(chosen.tolist())
         if not on:
             break
         kept = torch.tensor(on, device=best.device)
@@ -61,7 +61,7 @@ def contrastive_search(
         seen = seen[kept] if len(on) < len(best) else seen
         seen[:, before] = states[kept, best[kept]]
         probs = reader.logits().softmax(-1)
-    return pages.written
+    return drafts.written
 
 
 def _unit(states: torch.Tensor) -> torch.Tensor:

@@ -128,9 +128,10 @@ class Running:
         read = [rule.read(model, prompt) for prompt in prompts]
         self.room = [room for _, room in read]
         pairs = list(zip(self._keys, rule.streams, strict=True))
-        # The early layer is chosen by the states of the first stream.
-        early = {key for key, stream in pairs if stream.early} | {*self._keys[: bool(rule.layers)]}
-        needed = {*self._keys} - ({PLAIN} if given else set()) | early
+        early = {key for key, stream in pairs if stream.early}
+        if early:  # the layer is chosen by the first stream's own
+            early.add(self._keys[0])
+        needed = {key for key in self._keys if not given or key != PLAIN} | early
         for place, (key, stream) in enumerate(pairs):
             if key in needed and key not in self._readers:
                 layers = rule.layers if key in early else ()
