@@ -40,6 +40,7 @@ from dipole.training.build import build_objective
 from dipole.training.config import make_config
 from dipole.training.parts import Queue, Setup, Teacher
 from dipole.training.recipe import read_recipe
+from parity.addresses_language import LANGUAGE
 from parity.addresses_text import TEXT
 
 STEPPED = ("anchor", "positive")  # inputs with one more axis, where a loss runs over several steps
@@ -290,219 +291,230 @@ def two_batches(**inputs: Tensor) -> Tensor:
     return loss("2")
 
 
-ADDRESSES: dict[str, Loss | Callable[..., Any]] = {
-    "alignment-techniques-survey-alphapo": of_pairs("alphapo", beta=2.5, gamma=0.5, alpha=0.25),
-    "alignment-techniques-survey-aot": of_pairs("aot", beta=0.1),
-    "alignment-techniques-survey-dpo-token-mean": of_pairs("dpo", beta=2.0),
-    "alignment-techniques-survey-dpo": of_pairs("dpo", beta=0.1),
-    "alignment-techniques-survey-exo-pair": of_pairs("exo", beta=0.1, label_smoothing=0.001),
-    "alignment-techniques-survey-f-dpo-alpha": of_pairs(
-        "f-dpo", beta=0.1, divergence="alpha", alpha=0.5
-    ),
-    "alignment-techniques-survey-f-dpo-js": of_pairs("f-dpo", beta=0.1, divergence="js"),
-    "alignment-techniques-survey-ld-dpo": of_pairs("ld-dpo", beta=0.1, alpha=0.5),
-    "alignment-techniques-survey-orpo": of_pairs("orpo", weight=0.1),
-    "alignment-techniques-survey-robust-dpo": of_pairs("robust-dpo", beta=0.1, label_smoothing=0.2),
-    "alignment-techniques-survey-simpo": of_pairs("simpo", beta=2.0, gamma=0.5),
-    "alignment-techniques-survey-slic-hinge": of_pairs("slic", beta=1.0),
-    "alignment-techniques-survey-sppo-hard": of_pairs("sppo", beta=0.1),
-    "apo-clair-down": of_pairs("apo-down", beta=0.1),
-    "apo-clair-zero": of_pairs("apo-zero", beta=0.1),
-    "bco-shift": two_batches,
-    "cpo-translation-study-cpo": of_pairs("cpo", beta=0.1, alpha=1.0),
-    "nca-infonca": of_lists("infonca", bonus=0.01, beta=0.1, alpha=2.0),
-    "nca-pair": of_pairs("nca", beta=0.1, alpha=0.001),
-    "online-offline-gap-ipo-token-mean": of_pairs("ipo", tau=0.1),
-    "online-offline-gap-ipo-token-sum": of_pairs("ipo", tau=0.1),
-    "ulma-beta-logloss": of_points(beta=0.1, demonstrations="scaled"),
-    "ulma-continuous": of_points(beta=0.1, demonstrations="likelihood", continuous=True),
-    "ulma-pointwise-dpo": of_points(beta=0.1, demonstrations="pointwise"),
-    "align-uniform-alpha1-t3": loss("align-uniform", alpha=1.0, t=3.0),
-    "amcl-positive": amcl_of_positives,
-    "amcl": given("phi.weight", objective=AMCL(heads=3, dim=4)),
-    "b3": of_recipe("b3"),
-    "barlow-twins": loss("barlow-twins", redundancy=0.0051),
-    "binomial-deviance": loss("binomial-deviance", beta=40.0),
-    "bm25-rank-bm25": numpy(lambda corpus, query: BM25(corpus, k1=1.5, b=0.75).scores(query)),
-    "cacr-two-views": loss("cacr"),
-    "cacr": loss("cacr"),
-    "cadet-distinct": loss("cadet"),
-    "circle-pml": loss("circle", temperature=0.0125, margin=0.4),
-    "clip-open-clip": loss("infonce", temperature=0.07, learn_temperature=True),
-    "clip-rocket-swalip-equal-views": loss("swalip"),
-    "clip-rocket-swalip": loss("swalip"),
-    "clip-rocket": loss("clip-rocket"),
-    "clrcmd": loss("clrcmd"),
-    "clusterns-bml-alpha": 0.2222222222222222 * loss("bidirectional-margin", alpha=0.1, beta=0.2),
-    "clusterns-bml": loss("bidirectional-margin", alpha=0.0, beta=0.3),
-    "cocosoda": of_recipe("cocosoda"),
-    "codiemb-pearson": loss("pearson"),
-    "codiemb-preference-ranking": loss("preference-ranking", temperature=0.05),
-    "codiemb-rank-kl": loss("rank-kl", temperature=0.05),
-    "codiemb-retrieval": loss("infonce", temperature=0.02, symmetric=False),
-    "codiemb": loss("codiemb"),
-    "contrastive-batch-pml": loss("contrastive-batch", margin=1.0),
-    "contrastive-gap-cua": loss("infonce", temperature=0.01) + loss("align-uniform"),
-    "contrastive-gap-cuaxu": loss("infonce", temperature=0.01)
-    + loss("align-uniform")
-    + loss("cross-uniformity"),
-    "contrastive-st-default": loss("contrastive", margin=0.5),
-    "contrastive-st": loss("contrastive", margin=1.0),
-    "cosent-st": loss("cosent", temperature=0.05),
-    "csgcl-gamma0.3": loss("team-up", temperature=0.4, gamma=0.3),
-    "csgcl": loss("team-up", temperature=0.4, gamma=1.0),
-    "dcl-dclw-lightly": loss("dclw", temperature=0.1, sigma=0.5, detach=True),
-    "dcl-dclw": loss("dclw", temperature=0.1, sigma=0.5),
-    "dcl": loss("dcl", temperature=0.1),
-    "dclr": loss("dclr", temperature=0.05, threshold=0.5),
-    "degla-anchor-major": loss("degla", local=0.1, distil=0.03),
-    "degla-no-local": loss("degla", local=0.0, distil=0.03),
-    "degla-slot-major": loss("degla", local=0.1, distil=0.03),
-    "diht-hn-nce-medclip": 2 * loss("hn-nce"),
-    "dse-classes": dse,
-    "dse-graded": dse,
-    "esimcse": loss("infonce", temperature=0.05, symmetric=False),
-    "evaluation-alignment": numpy(lambda x, y: alignment(x, y)),
-    "evaluation-best-threshold-f1": numpy(best_threshold),
-    "evaluation-hubness-occurrence": numpy(lambda x: hubness(x, k=3).occurrence),
-    "evaluation-hubness-skewness": numpy(lambda x: hubness(x, k=3).skewness),
-    "evaluation-isoscore": numpy(lambda x: iso_score(Moments.of(x))),
-    "evaluation-knn-majority": numpy(
-        lambda train, labels, test: knn_labels(train, labels, test, k=3)
-    ),
-    "evaluation-knn-weighted": numpy(
-        lambda train, labels, test: knn_labels(train, labels, test, k=5)
-    ),
-    "evaluation-map-100-ranx": partial(metric, name="MAP@100"),
-    "evaluation-map-100-trec": partial(metric, name="MAP@100"),
-    "evaluation-mrr-10-ranx": partial(metric, name="MRR@10"),
-    "evaluation-ndcg-10-ranx": partial(metric, name="nDCG@10"),
-    "evaluation-nmi-geometric": numpy(lambda values, weights: agreement(values)(weights)[0][1]),
-    "evaluation-recall-1-ranx": partial(metric, name="Recall@1"),
-    "evaluation-recall-10-ranx": partial(metric, name="Recall@10"),
-    "evaluation-recall-10-trec": partial(metric, name="Recall@10"),
-    "evaluation-uniformity": numpy(lambda x: uniformity(x)[0]),
-    "evaluation-v-measure": numpy(lambda values, weights: agreement(values)(weights)[0][0]),
-    "gml-temperature": loss("gml", temperature=0.1, counts=[60.0, 30.0, 10.0]),
-    "gram-3": loss("gram"),
-    "gram-4": loss("gram"),
-    "groco-2-views": loss("groco", k=4),
-    "groco-3-views": loss("groco", k=4),
-    "gte-kalm-expanded": loss("gte", temperature=0.05),
-    "gte-st-negatives": lambda **inputs: GTE(0.05)(
-        **inputs, rows=torch.arange(6), negative_rows=torch.arange(6)
-    ),
-    "gte-st": loss("gte", temperature=0.01),
-    "hydra": gated,
-    "infonce-st": loss("infonce", temperature=0.05, symmetric=False),
-    "infonce-symmetric-st": loss("infonce", temperature=0.05),
-    "isogclr-modalities": 2
-    * loss("isogclr", temperature=0.2, rho=0.1, eta=0.01, modalities=True, lowest=0.005).over_steps(
-        6, "tau"
-    ),
-    "isogclr": 2 * loss("isogclr", temperature=0.2, rho=0.3, eta=0.01).over_steps(6, "tau"),
-    "kalm-infonce": loss("infonce", temperature=0.05, symmetric=False),
-    "kalm-matryoshka": 3
-    * wrapped(Matryoshka, loss("infonce", temperature=0.05, symmetric=False), dims=[2, 4]),
-    "kernel-infonce-laplacian-eps0": loss("kernel-infonce", mix=1.0),
-    "kernel-infonce-laplacian": loss("kernel-infonce", mix=1.0),
-    "kernel-infonce-product": loss("kernel-infonce", concatenate=True),
-    "kernel-infonce-sum-eps0": loss("kernel-infonce"),
-    "kl-listwise-st": 4 * loss("kl-listwise", temperature=2.0, teacher_temperature=2.0),
-    "late-interaction-colbert": loss("late-interaction", temperature=0.5),
-    "lifted-balanced-pml": loss("lifted", margin=1.0),
-    "lifted-pml": loss("lifted", margin=1.0),
-    "listmle-eps0": loss("listmle", temperature=0.05),
-    "listmle-st": loss("listmle"),
-    "listmle": loss("listmle", temperature=0.05),
-    "listnet-st": loss("listnet"),
-    "llm-embedder-kl": loss("kl-listwise", temperature=0.01, teacher_temperature=0.1),
-    "llm-embedder-unsorted": loss("stable-distill"),
-    "logit-adjusted": given("weights", "prior", objective=LogitAdjusted([1.0] * 3, 5)),
-    "macl-images": loss("macl"),
-    "macl-one-direction": loss("macl", one_way=True),
-    "macl-sentences": loss("macl", temperature=0.05, alpha=2.0, threshold=0.8),
-    "margin-mse-st": loss("margin-mse"),
-    "matryoshka-st-times3": 3
-    * wrapped(Matryoshka, loss("infonce", temperature=0.05, symmetric=False), dims=[2, 4]),
-    "matryoshka-st": wrapped(
-        Matryoshka, loss("infonce", temperature=0.05, symmetric=False), dims=[2, 4]
-    ),
-    "metrix-multi-similarity": loss("multi-similarity", epsilon=10.0) + 0.4 * loss("metrix"),
-    "mining-min-score": mined(least=0.1),
-    "mining-relative-margin": mined(share=0.95),
-    "mining-skip-and-max-score": mined(skip=2, most=0.4),
-    "mining-skip": mined(skip=2),
-    "moco-momentum": partial(averaged, decay=0.9),
-    "moco-queue": partial(queued, size=6),
-    "moco": loss("queue-infonce", temperature=0.2),
-    "moe-sentence-similarity-dot": loss("infonce", temperature=1.0),
-    "moe-sentence-similarity-routing": routed,
-    "moe-sentence-similarity": loss("infonce", temperature=1.0),
-    "mv-every-pair-ntxent": wrapped(EveryPair, loss("ntxent", temperature=0.1)),
-    "mv-infonce": loss("mv-infonce", temperature=0.2),
-    "n-pair-pml-cosine": loss("n-pair", l2=0.0),
-    "poly-view-arithmetic": loss("poly-view", temperature=0.1, mode="arithmetic"),
-    "poly-view-geometric": loss("poly-view", temperature=0.1),
-    "promcse": loss("infonce", temperature=0.05, symmetric=False)
-    + 10 * loss("energy-hinge", margin=0.2),
-    "prototypical": loss("prototypical"),
-    "rank-n-contrast-continuous": loss("rank-n-contrast", temperature=2.0),
-    "rank-n-contrast-ties": loss("rank-n-contrast", temperature=2.0),
-    "ranking-sentence-gen-order": partial(order_refined, omega=0.5),
-    "ro-vit-gamma1": loss("focal-sigmoid", gamma=1.0),
-    "ro-vit-gamma2": loss("focal-sigmoid", gamma=2.0),
-    "sct": loss("sct"),
-    "siamese-lightly": without_predictor,
-    "siglip-big-vision": loss("siglip"),
-    "siglip-open-clip-bias0": loss("siglip", temperature=0.2, bias=0.0),
-    "consert": 2 * loss("ntxent", temperature=0.1),
-    "simclr-ntxent-google-times2": 2 * loss("ntxent", temperature=0.1),
-    "simclr-ntxent-google": loss("ntxent", temperature=0.1),
-    "simclr-ntxent-htdt": loss("ntxent", temperature=0.1),
-    "simcse": loss("infonce", temperature=0.05, symmetric=False),
-    "sogclr-modalities": 2
-    * loss("sogclr", temperature=0.1, modalities=True).over_steps(6, "log_u"),
-    "sogclr": 2 * loss("sogclr", temperature=0.1).over_steps(6, "log_u"),
-    "sorting-network-1": lambda x: odd_even_sort(x, steepness=1.0)[0],
-    "sorting-network-10": lambda x: odd_even_sort(x, steepness=10.0)[0],
-    "supcon-base-temperature-weighted": 1.4285714285714286 * loss("supcon", temperature=0.1),
-    "supcon-base-temperature": loss("supcon", temperature=0.1),
-    "supcon-no-labels": loss("supcon", temperature=0.07),
-    "supcon-out": loss("supcon", temperature=0.07),
-    "supcon-singleton": loss("supcon", temperature=0.07),
-    "swav-raw-prototypes": given("prototypes", objective=SwAV(5, 7)),
-    "swav-sinkhorn": lambda scores: sinkhorn(scores, temperature=0.5, iterations=3).softmax(-1),
-    "swav": lambda views, prototypes: given("prototypes", objective=SwAV(5, 7))(
-        views=views, prototypes=F.normalize(prototypes)
-    ),
-    "sycl-cosine": loss("sycl", temperature=0.05, normalize=True),
-    "sycl": loss("sycl"),
-    "triplet-batch-active-pml": loss(
-        "triplet-batch", margin=0.2, mining="active", distance="squared"
-    ),
-    "triplet-batch-active-st": loss(
-        "triplet-batch", distance="euclidean", margin=0.3, mining="active"
-    ),
-    "triplet-batch-all-balanced-pml": loss(
-        "triplet-batch", margin=0.2, mining="all", distance="squared"
-    ),
-    "triplet-batch-all-pml": loss("triplet-batch", margin=0.2, mining="all", distance="squared"),
-    "triplet-batch-hard-pml": loss(
-        "triplet-batch", margin=0.2, mining="hard", distance="euclidean"
-    ),
-    "triplet-batch-hard-st": loss("triplet-batch", distance="euclidean", margin=0.3, mining="hard"),
-    "triplet-batch-semi-hard-st": loss(
-        "triplet-batch", distance="euclidean", margin=0.3, mining="semi-hard"
-    ),
-    "triplet-batch-soft-st": loss(
-        "triplet-batch", distance="euclidean", margin=None, mining="hard"
-    ),
-    "vicreg-lightly": loss("vicreg"),
-    "vicreg": loss("vicreg"),
-    "w-mse": loss("w-mse"),
-    "whitenedcse-epsilon": loss("whitenedcse", groups=3).evaluating(),
-    "whitenedcse": loss("whitenedcse", groups=3, epsilon=0.0).evaluating(),
-    "zerovl-image": coin_mixed("anchor"),
-    "zerovl-text": coin_mixed("positive"),
-} | TEXT
+ADDRESSES: dict[str, Loss | Callable[..., Any]] = (
+    {
+        "alignment-techniques-survey-alphapo": of_pairs("alphapo", beta=2.5, gamma=0.5, alpha=0.25),
+        "alignment-techniques-survey-aot": of_pairs("aot", beta=0.1),
+        "alignment-techniques-survey-dpo-token-mean": of_pairs("dpo", beta=2.0),
+        "alignment-techniques-survey-dpo": of_pairs("dpo", beta=0.1),
+        "alignment-techniques-survey-exo-pair": of_pairs("exo", beta=0.1, label_smoothing=0.001),
+        "alignment-techniques-survey-f-dpo-alpha": of_pairs(
+            "f-dpo", beta=0.1, divergence="alpha", alpha=0.5
+        ),
+        "alignment-techniques-survey-f-dpo-js": of_pairs("f-dpo", beta=0.1, divergence="js"),
+        "alignment-techniques-survey-ld-dpo": of_pairs("ld-dpo", beta=0.1, alpha=0.5),
+        "alignment-techniques-survey-orpo": of_pairs("orpo", weight=0.1),
+        "alignment-techniques-survey-robust-dpo": of_pairs(
+            "robust-dpo", beta=0.1, label_smoothing=0.2
+        ),
+        "alignment-techniques-survey-simpo": of_pairs("simpo", beta=2.0, gamma=0.5),
+        "alignment-techniques-survey-slic-hinge": of_pairs("slic", beta=1.0),
+        "alignment-techniques-survey-sppo-hard": of_pairs("sppo", beta=0.1),
+        "apo-clair-down": of_pairs("apo-down", beta=0.1),
+        "apo-clair-zero": of_pairs("apo-zero", beta=0.1),
+        "bco-shift": two_batches,
+        "cpo-translation-study-cpo": of_pairs("cpo", beta=0.1, alpha=1.0),
+        "nca-infonca": of_lists("infonca", bonus=0.01, beta=0.1, alpha=2.0),
+        "nca-pair": of_pairs("nca", beta=0.1, alpha=0.001),
+        "online-offline-gap-ipo-token-mean": of_pairs("ipo", tau=0.1),
+        "online-offline-gap-ipo-token-sum": of_pairs("ipo", tau=0.1),
+        "ulma-beta-logloss": of_points(beta=0.1, demonstrations="scaled"),
+        "ulma-continuous": of_points(beta=0.1, demonstrations="likelihood", continuous=True),
+        "ulma-pointwise-dpo": of_points(beta=0.1, demonstrations="pointwise"),
+        "align-uniform-alpha1-t3": loss("align-uniform", alpha=1.0, t=3.0),
+        "amcl-positive": amcl_of_positives,
+        "amcl": given("phi.weight", objective=AMCL(heads=3, dim=4)),
+        "b3": of_recipe("b3"),
+        "barlow-twins": loss("barlow-twins", redundancy=0.0051),
+        "binomial-deviance": loss("binomial-deviance", beta=40.0),
+        "bm25-rank-bm25": numpy(lambda corpus, query: BM25(corpus, k1=1.5, b=0.75).scores(query)),
+        "cacr-two-views": loss("cacr"),
+        "cacr": loss("cacr"),
+        "cadet-distinct": loss("cadet"),
+        "circle-pml": loss("circle", temperature=0.0125, margin=0.4),
+        "clip-open-clip": loss("infonce", temperature=0.07, learn_temperature=True),
+        "clip-rocket-swalip-equal-views": loss("swalip"),
+        "clip-rocket-swalip": loss("swalip"),
+        "clip-rocket": loss("clip-rocket"),
+        "clrcmd": loss("clrcmd"),
+        "clusterns-bml-alpha": 0.2222222222222222
+        * loss("bidirectional-margin", alpha=0.1, beta=0.2),
+        "clusterns-bml": loss("bidirectional-margin", alpha=0.0, beta=0.3),
+        "cocosoda": of_recipe("cocosoda"),
+        "codiemb-pearson": loss("pearson"),
+        "codiemb-preference-ranking": loss("preference-ranking", temperature=0.05),
+        "codiemb-rank-kl": loss("rank-kl", temperature=0.05),
+        "codiemb-retrieval": loss("infonce", temperature=0.02, symmetric=False),
+        "codiemb": loss("codiemb"),
+        "contrastive-batch-pml": loss("contrastive-batch", margin=1.0),
+        "contrastive-gap-cua": loss("infonce", temperature=0.01) + loss("align-uniform"),
+        "contrastive-gap-cuaxu": loss("infonce", temperature=0.01)
+        + loss("align-uniform")
+        + loss("cross-uniformity"),
+        "contrastive-st-default": loss("contrastive", margin=0.5),
+        "contrastive-st": loss("contrastive", margin=1.0),
+        "cosent-st": loss("cosent", temperature=0.05),
+        "csgcl-gamma0.3": loss("team-up", temperature=0.4, gamma=0.3),
+        "csgcl": loss("team-up", temperature=0.4, gamma=1.0),
+        "dcl-dclw-lightly": loss("dclw", temperature=0.1, sigma=0.5, detach=True),
+        "dcl-dclw": loss("dclw", temperature=0.1, sigma=0.5),
+        "dcl": loss("dcl", temperature=0.1),
+        "dclr": loss("dclr", temperature=0.05, threshold=0.5),
+        "degla-anchor-major": loss("degla", local=0.1, distil=0.03),
+        "degla-no-local": loss("degla", local=0.0, distil=0.03),
+        "degla-slot-major": loss("degla", local=0.1, distil=0.03),
+        "diht-hn-nce-medclip": 2 * loss("hn-nce"),
+        "dse-classes": dse,
+        "dse-graded": dse,
+        "esimcse": loss("infonce", temperature=0.05, symmetric=False),
+        "evaluation-alignment": numpy(lambda x, y: alignment(x, y)),
+        "evaluation-best-threshold-f1": numpy(best_threshold),
+        "evaluation-hubness-occurrence": numpy(lambda x: hubness(x, k=3).occurrence),
+        "evaluation-hubness-skewness": numpy(lambda x: hubness(x, k=3).skewness),
+        "evaluation-isoscore": numpy(lambda x: iso_score(Moments.of(x))),
+        "evaluation-knn-majority": numpy(
+            lambda train, labels, test: knn_labels(train, labels, test, k=3)
+        ),
+        "evaluation-knn-weighted": numpy(
+            lambda train, labels, test: knn_labels(train, labels, test, k=5)
+        ),
+        "evaluation-map-100-ranx": partial(metric, name="MAP@100"),
+        "evaluation-map-100-trec": partial(metric, name="MAP@100"),
+        "evaluation-mrr-10-ranx": partial(metric, name="MRR@10"),
+        "evaluation-ndcg-10-ranx": partial(metric, name="nDCG@10"),
+        "evaluation-nmi-geometric": numpy(lambda values, weights: agreement(values)(weights)[0][1]),
+        "evaluation-recall-1-ranx": partial(metric, name="Recall@1"),
+        "evaluation-recall-10-ranx": partial(metric, name="Recall@10"),
+        "evaluation-recall-10-trec": partial(metric, name="Recall@10"),
+        "evaluation-uniformity": numpy(lambda x: uniformity(x)[0]),
+        "evaluation-v-measure": numpy(lambda values, weights: agreement(values)(weights)[0][0]),
+        "gml-temperature": loss("gml", temperature=0.1, counts=[60.0, 30.0, 10.0]),
+        "gram-3": loss("gram"),
+        "gram-4": loss("gram"),
+        "groco-2-views": loss("groco", k=4),
+        "groco-3-views": loss("groco", k=4),
+        "gte-kalm-expanded": loss("gte", temperature=0.05),
+        "gte-st-negatives": lambda **inputs: GTE(0.05)(
+            **inputs, rows=torch.arange(6), negative_rows=torch.arange(6)
+        ),
+        "gte-st": loss("gte", temperature=0.01),
+        "hydra": gated,
+        "infonce-st": loss("infonce", temperature=0.05, symmetric=False),
+        "infonce-symmetric-st": loss("infonce", temperature=0.05),
+        "isogclr-modalities": 2
+        * loss(
+            "isogclr", temperature=0.2, rho=0.1, eta=0.01, modalities=True, lowest=0.005
+        ).over_steps(6, "tau"),
+        "isogclr": 2 * loss("isogclr", temperature=0.2, rho=0.3, eta=0.01).over_steps(6, "tau"),
+        "kalm-infonce": loss("infonce", temperature=0.05, symmetric=False),
+        "kalm-matryoshka": 3
+        * wrapped(Matryoshka, loss("infonce", temperature=0.05, symmetric=False), dims=[2, 4]),
+        "kernel-infonce-laplacian-eps0": loss("kernel-infonce", mix=1.0),
+        "kernel-infonce-laplacian": loss("kernel-infonce", mix=1.0),
+        "kernel-infonce-product": loss("kernel-infonce", concatenate=True),
+        "kernel-infonce-sum-eps0": loss("kernel-infonce"),
+        "kl-listwise-st": 4 * loss("kl-listwise", temperature=2.0, teacher_temperature=2.0),
+        "late-interaction-colbert": loss("late-interaction", temperature=0.5),
+        "lifted-balanced-pml": loss("lifted", margin=1.0),
+        "lifted-pml": loss("lifted", margin=1.0),
+        "listmle-eps0": loss("listmle", temperature=0.05),
+        "listmle-st": loss("listmle"),
+        "listmle": loss("listmle", temperature=0.05),
+        "listnet-st": loss("listnet"),
+        "llm-embedder-kl": loss("kl-listwise", temperature=0.01, teacher_temperature=0.1),
+        "llm-embedder-unsorted": loss("stable-distill"),
+        "logit-adjusted": given("weights", "prior", objective=LogitAdjusted([1.0] * 3, 5)),
+        "macl-images": loss("macl"),
+        "macl-one-direction": loss("macl", one_way=True),
+        "macl-sentences": loss("macl", temperature=0.05, alpha=2.0, threshold=0.8),
+        "margin-mse-st": loss("margin-mse"),
+        "matryoshka-st-times3": 3
+        * wrapped(Matryoshka, loss("infonce", temperature=0.05, symmetric=False), dims=[2, 4]),
+        "matryoshka-st": wrapped(
+            Matryoshka, loss("infonce", temperature=0.05, symmetric=False), dims=[2, 4]
+        ),
+        "metrix-multi-similarity": loss("multi-similarity", epsilon=10.0) + 0.4 * loss("metrix"),
+        "mining-min-score": mined(least=0.1),
+        "mining-relative-margin": mined(share=0.95),
+        "mining-skip-and-max-score": mined(skip=2, most=0.4),
+        "mining-skip": mined(skip=2),
+        "moco-momentum": partial(averaged, decay=0.9),
+        "moco-queue": partial(queued, size=6),
+        "moco": loss("queue-infonce", temperature=0.2),
+        "moe-sentence-similarity-dot": loss("infonce", temperature=1.0),
+        "moe-sentence-similarity-routing": routed,
+        "moe-sentence-similarity": loss("infonce", temperature=1.0),
+        "mv-every-pair-ntxent": wrapped(EveryPair, loss("ntxent", temperature=0.1)),
+        "mv-infonce": loss("mv-infonce", temperature=0.2),
+        "n-pair-pml-cosine": loss("n-pair", l2=0.0),
+        "poly-view-arithmetic": loss("poly-view", temperature=0.1, mode="arithmetic"),
+        "poly-view-geometric": loss("poly-view", temperature=0.1),
+        "promcse": loss("infonce", temperature=0.05, symmetric=False)
+        + 10 * loss("energy-hinge", margin=0.2),
+        "prototypical": loss("prototypical"),
+        "rank-n-contrast-continuous": loss("rank-n-contrast", temperature=2.0),
+        "rank-n-contrast-ties": loss("rank-n-contrast", temperature=2.0),
+        "ranking-sentence-gen-order": partial(order_refined, omega=0.5),
+        "ro-vit-gamma1": loss("focal-sigmoid", gamma=1.0),
+        "ro-vit-gamma2": loss("focal-sigmoid", gamma=2.0),
+        "sct": loss("sct"),
+        "siamese-lightly": without_predictor,
+        "siglip-big-vision": loss("siglip"),
+        "siglip-open-clip-bias0": loss("siglip", temperature=0.2, bias=0.0),
+        "consert": 2 * loss("ntxent", temperature=0.1),
+        "simclr-ntxent-google-times2": 2 * loss("ntxent", temperature=0.1),
+        "simclr-ntxent-google": loss("ntxent", temperature=0.1),
+        "simclr-ntxent-htdt": loss("ntxent", temperature=0.1),
+        "simcse": loss("infonce", temperature=0.05, symmetric=False),
+        "sogclr-modalities": 2
+        * loss("sogclr", temperature=0.1, modalities=True).over_steps(6, "log_u"),
+        "sogclr": 2 * loss("sogclr", temperature=0.1).over_steps(6, "log_u"),
+        "sorting-network-1": lambda x: odd_even_sort(x, steepness=1.0)[0],
+        "sorting-network-10": lambda x: odd_even_sort(x, steepness=10.0)[0],
+        "supcon-base-temperature-weighted": 1.4285714285714286 * loss("supcon", temperature=0.1),
+        "supcon-base-temperature": loss("supcon", temperature=0.1),
+        "supcon-no-labels": loss("supcon", temperature=0.07),
+        "supcon-out": loss("supcon", temperature=0.07),
+        "supcon-singleton": loss("supcon", temperature=0.07),
+        "swav-raw-prototypes": given("prototypes", objective=SwAV(5, 7)),
+        "swav-sinkhorn": lambda scores: sinkhorn(scores, temperature=0.5, iterations=3).softmax(-1),
+        "swav": lambda views, prototypes: given("prototypes", objective=SwAV(5, 7))(
+            views=views, prototypes=F.normalize(prototypes)
+        ),
+        "sycl-cosine": loss("sycl", temperature=0.05, normalize=True),
+        "sycl": loss("sycl"),
+        "triplet-batch-active-pml": loss(
+            "triplet-batch", margin=0.2, mining="active", distance="squared"
+        ),
+        "triplet-batch-active-st": loss(
+            "triplet-batch", distance="euclidean", margin=0.3, mining="active"
+        ),
+        "triplet-batch-all-balanced-pml": loss(
+            "triplet-batch", margin=0.2, mining="all", distance="squared"
+        ),
+        "triplet-batch-all-pml": loss(
+            "triplet-batch", margin=0.2, mining="all", distance="squared"
+        ),
+        "triplet-batch-hard-pml": loss(
+            "triplet-batch", margin=0.2, mining="hard", distance="euclidean"
+        ),
+        "triplet-batch-hard-st": loss(
+            "triplet-batch", distance="euclidean", margin=0.3, mining="hard"
+        ),
+        "triplet-batch-semi-hard-st": loss(
+            "triplet-batch", distance="euclidean", margin=0.3, mining="semi-hard"
+        ),
+        "triplet-batch-soft-st": loss(
+            "triplet-batch", distance="euclidean", margin=None, mining="hard"
+        ),
+        "vicreg-lightly": loss("vicreg"),
+        "vicreg": loss("vicreg"),
+        "w-mse": loss("w-mse"),
+        "whitenedcse-epsilon": loss("whitenedcse", groups=3).evaluating(),
+        "whitenedcse": loss("whitenedcse", groups=3, epsilon=0.0).evaluating(),
+        "zerovl-image": coin_mixed("anchor"),
+        "zerovl-text": coin_mixed("positive"),
+    }
+    | TEXT
+    | LANGUAGE
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dipole.evaluation.generation import repetition
 from parity.addresses import BM25, Matryoshka, Routed, knn_labels, order_refined
 
 Kind = Literal[
@@ -55,6 +56,11 @@ DIFFERENCES = {
         "the paper, not the code",
         "dclr",
         "Its code is another loss: it multiplies the logits by the 0/1 weights",
+    ),
+    "contrastive-search-isotropy-diversity": Difference(
+        "their bug",
+        repetition,
+        "The published code leaves out the last n-gram of every text",
     ),
     "degla-anchor-major": DEGLA,
     "degla-slot-major": DEGLA,

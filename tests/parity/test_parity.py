@@ -53,7 +53,7 @@ def case(name: str) -> Any:
 def test_parity(name: str):
     fixture = json.loads(FIXTURES[name].read_text(encoding="utf-8"))
     value, gradients = ours(ADDRESSES[name], fixture["inputs"], list(fixture["gradients"]))
-    values = [] if fixture["value"] is None else [(value, fixture["value"])]
+    values = pairs_of(value, fixture["value"])
     slopes = list(zip(gradients, fixture["gradients"].values(), strict=True))
     assert values or slopes
     differences = (largest(values, 1.0), largest(slopes, 1e-12))
@@ -66,7 +66,7 @@ def test_parity(name: str):
 
 def ours(address: Any, given: dict[str, Any], wanted: list[str]) -> tuple[Any, list[Any]]:
     """dipole's value, and its gradient for every name wanted: an input or a learnt parameter."""
-    inputs = {k: torch.tensor(v) if isinstance(v, list) else v for k, v in given.items()}
+    inputs = {k: torch.tensor(v) if is_array(v) else v for k, v in given.items()}
     made = address.built() if isinstance(address, Loss) else []
     leaves = [inputs[n] if n in inputs else made[0][1].get_parameter(n) for n in wanted]
     for leaf in leaves:
@@ -84,6 +84,18 @@ def ours(address: Any, given: dict[str, Any], wanted: list[str]) -> tuple[Any, l
         value = getattr(objective, address.state)[0]
     found = torch.autograd.grad(total, leaves, materialize_grads=True) if wanted else []
     return value, list(found)
+
+
+def is_array(value: Any) -> bool:
+    """Whether an input is a list of numbers, however nested."""
+    return isinstance(value, list) and not isinstance(value[0], str)
+
+
+def pairs_of(mine: Any, theirs: Any) -> list[tuple[Any, Any]]:
+    """What is compared: a value, or several by name; nothing where only gradients are."""
+    if isinstance(theirs, dict):
+        return [(mine[name], value) for name, value in theirs.items()]
+    return [] if theirs is None else [(mine, theirs)]
 
 
 def largest(pairs: list[tuple[Any, Any]], least: float) -> float:

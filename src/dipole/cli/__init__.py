@@ -17,6 +17,7 @@ from dipole.cli.distill import distill
 from dipole.cli.encode import encode
 from dipole.cli.evaluate import evaluate
 from dipole.cli.export import export
+from dipole.cli.generate import generate
 from dipole.cli.hybrid import hybrid
 from dipole.cli.index import index
 from dipole.cli.merge import merge
@@ -43,7 +44,7 @@ app = typer.Typer(
 )
 for command in (
     demo, advise, data, mine, merge, distill, train, tune, evaluate, encode, index, search,
-    hybrid, paraphrases, export, push, compare, prove,
+    hybrid, paraphrases, export, push, generate, compare, prove,
 ):  # fmt: skip
     app.command(cls=Command)(command)
 app.add_typer(objectives, name="objectives")

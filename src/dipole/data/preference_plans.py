@@ -92,9 +92,9 @@ def plan_preferences(
 
 
 def _of_pairs(sample: Sample, prompt: str | None, better: str, worse: str) -> Plan:
-    is_dialogue = any(map(_is_messages, sample.values(better)))
+    is_dialogue = any(map(is_messages, sample.values(better)))
     given = prompt
-    if is_dialogue and prompt is not None and not any(map(_is_messages, sample.values(prompt))):
+    if is_dialogue and prompt is not None and not any(map(is_messages, sample.values(prompt))):
         given = None  # a title of the conversations, which begin with it
 
     def parse(row: dict[str, Any]) -> Parsed:
@@ -123,8 +123,8 @@ def _of_pairs(sample: Sample, prompt: str | None, better: str, worse: str) -> Pl
 
 def _of_rated(sample: Sample, prompt: str, answers: str, grades: str) -> Plan:
     values = sample.values(answers)
-    is_dialogue = any(map(_is_messages, sample.values(prompt)))
-    is_list = any(isinstance(value, list) and not _is_messages(value) for value in values)
+    is_dialogue = any(map(is_messages, sample.values(prompt)))
+    is_list = any(isinstance(value, list) and not is_messages(value) for value in values)
 
     def parse(row: dict[str, Any]) -> Parsed:
         offered, worth = get(row, answers), get(row, grades)
@@ -137,7 +137,7 @@ def _of_rated(sample: Sample, prompt: str, answers: str, grades: str) -> Plan:
                 )
         else:
             offered, worth = [offered], [_rating(worth, grades)]
-        read = _messages if is_dialogue else text_of
+        read = messages_of if is_dialogue else text_of
         asked = read(get(row, prompt), prompt)
         texts = [read(one, answers) for one in offered]
         if len(set(texts)) < len(texts):
@@ -191,7 +191,7 @@ def _dialogue(row: Mapping[str, Any], prompt: str | None, *columns: str) -> list
     """The prompt and the answers as json; without a column of prompts their common beginning."""
     both = [_checked(get(row, column), column) for column in columns]
     if prompt is not None:
-        return [_messages(get(row, prompt), prompt), *map(_json, both)]
+        return [messages_of(get(row, prompt), prompt), *map(_json, both)]
     shared = 0
     while shared < min(map(len, both)) and both[0][shared] == both[1][shared]:
         shared += 1
@@ -204,7 +204,8 @@ def _dialogue(row: Mapping[str, Any], prompt: str | None, *columns: str) -> list
     return [_json(both[0][:shared]), *(_json(one[shared:]) for one in both)]
 
 
-def _messages(value: Any, column: str) -> str:
+def messages_of(value: Any, column: str) -> str:
+    """A conversation as json."""
     return _json(_checked(value, column))
 
 
@@ -224,7 +225,8 @@ def _json(messages: Sequence[Message]) -> str:
     return json.dumps(messages, ensure_ascii=False)
 
 
-def _is_messages(value: Any) -> bool:
+def is_messages(value: Any) -> bool:
+    """Whether a value is a list of messages, by its first."""
     return isinstance(value, list) and bool(value) and _is_message(value[0])
 
 

@@ -59,28 +59,39 @@ def tokens_of(tokenizer: Any, one: Answers, longest: int) -> Tokens:
     return Tokens(prompt[-room:], answers, max(len(prompt) - room, 0), ended)
 
 
+def prompt_tokens(tokenizer: Any, prompt: str | list[Message]) -> list[int]:
+    """The tokens of a prompt that an answer is to follow: a text as it is, a conversation by the
+    chat template.
+
+    Raises InputError where it has none, and as `tokens_of`.
+    """
+    if not isinstance(prompt, str):
+        _check_template(tokenizer)
+        return _ids(tokenizer, _rendered(tokenizer, prompt, asks=True))
+    _check_marks(tokenizer, prompt)
+    before = list(tokenizer(prompt)["input_ids"])
+    end = tokenizer.eos_token_id
+    if before and before[-1] == end and not prompt.endswith(tokenizer.eos_token):
+        before.pop()  # put there by a tokenizer that ends every text
+    if not before:
+        raise InputError(f"found the prompt {prompt!r:.40}, which has no tokens; expected some")
+    return before
+
+
 def _plain(
     tokenizer: Any, prompt: str, answers: Sequence[str], end: int
 ) -> tuple[list[int], list[list[int]]]:
-    for text in (prompt, *answers):
+    before = prompt_tokens(tokenizer, prompt)
+    for text in answers:
         _check_marks(tokenizer, text)
-    before = list(tokenizer(prompt)["input_ids"])
-    if before and before[-1] == end and not prompt.endswith(tokenizer.eos_token):
-        before.pop()  # put there by a tokenizer that ends every text
     after = [list(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in answers]
-    if not before:
-        raise InputError(f"found the prompt {prompt!r:.40}, which has no tokens; expected some")
     return before, [ids if ids[-1:] == [end] else [*ids, end] for ids in after]
 
 
 def _by_template(
     tokenizer: Any, prompt: list[Message], answers: Sequence[list[Message]], end: int
 ) -> tuple[list[int], list[list[int]], bool]:
-    if not tokenizer.chat_template:
-        raise InputError(
-            "the data are conversations, and its tokenizer has no chat template; expected a model "
-            "with one, or texts"
-        )
+    _check_template(tokenizer)
     before = _rendered(tokenizer, prompt, asks=True)
     after, ended = [], False
     for answer in answers:
@@ -97,6 +108,14 @@ def _by_template(
             ids, ended = [*ids, end], True
         after.append(ids)
     return _ids(tokenizer, before), after, ended
+
+
+def _check_template(tokenizer: Any) -> None:
+    if not tokenizer.chat_template:
+        raise InputError(
+            "the data are conversations, and its tokenizer has no chat template; expected a model "
+            "with one, or texts"
+        )
 
 
 def _rendered(tokenizer: Any, messages: list[Message], *, asks: bool) -> str:
