@@ -183,8 +183,11 @@ class SparseText(TransformerText):
 
         row = csr_matrix(vector)
         order = (-row.data).argsort(kind="stable")
-        names = self.tokenizer.convert_ids_to_tokens(row.indices[order].tolist())
-        return dict(zip(names, row.data[order].tolist(), strict=True))
+        ids = row.indices[order].tolist()
+        names = self.tokenizer.convert_ids_to_tokens(ids)
+        # A vocabulary may be rounded up, beyond the words of the tokenizer.
+        known = [f"#{i}" if name is None else name for i, name in zip(ids, names, strict=True)]
+        return dict(zip(known, row.data[order].tolist(), strict=True))
 
     def outputs(self, features: Features, names: Sequence[str]) -> dict[str, Tensor]:
         """Vectors alone: a token has one of the size of the vocabulary."""
