@@ -205,9 +205,7 @@ def read_prompts(path: Path, found: Settings) -> None:
              "prompts of their own")  # fmt: skip
 
 
-def read_transformer_config(
-    path: Path, found: Settings, task: str = "feature-extraction"
-) -> None:
+def read_transformer_config(path: Path, found: Settings, task: str = "feature-extraction") -> None:
     """The longest text and its case; what no encoder here can do is refused by its name."""
     plain = {"method": "forward", "method_output_name": _TASKS[task]}
     config = read_json(path)

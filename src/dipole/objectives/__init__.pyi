@@ -4,7 +4,7 @@ from dipole.objectives.contract.base import Sum as Sum
 from dipole.objectives.contract.registry import build_objective as build_objective
 from dipole.objectives.dimensions.barlow_twins import BarlowTwins as BarlowTwins
 from dipole.objectives.dimensions.sparsity import Flops as Flops
-from dipole.objectives.dimensions.sparsity import L1 as L1
+from dipole.objectives.dimensions.sparsity import L1Norm as L1Norm
 from dipole.objectives.dimensions.vicreg import VICReg as VICReg
 from dipole.objectives.dimensions.w_mse import WMSE as WMSE
 from dipole.objectives.graded.codiemb import CoDiEmb as CoDiEmb

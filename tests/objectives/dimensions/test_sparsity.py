@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dipole.objectives import L1, Flops, InfoNCE
+from dipole.objectives import Flops, InfoNCE, L1Norm
 from support.battery import Battery
 from support.spec import Spec
 
@@ -71,4 +71,4 @@ def test_many_share_a_word_costs_more_than_the_same_weights_apart():
     shared, apart = torch.eye(4)[[0, 0, 0, 0]], torch.eye(4)
     assert Flops()(shared).item() == 1.0
     assert Flops()(apart).item() == 0.25
-    assert L1()(shared).item() == L1()(apart).item() == 1.0
+    assert L1Norm()(shared).item() == L1Norm()(apart).item() == 1.0

@@ -86,15 +86,15 @@ class Flops(_Sparsity):
 
 @register(
     "l1",
-    paper="Zamani et al. 2018, From Neural Re-Ranking to Neural Ranking, CIKM; of SPLADE's queries: "
-    "Lassance and Clinchant 2022, An Efficiency Study for SPLADE Models, arXiv 2207.03834",
+    paper="Lassance and Clinchant 2022, An Efficiency Study for SPLADE Models, arXiv 2207.03834 "
+    "(for queries)",
     system="l1",
     form="mean of the absolute weights",
     related=("flops",),
     rows=False,
     executors=(),
 )
-class L1(_Sparsity):
+class L1Norm(_Sparsity):
     """With w_iv the numbers of vector i,
 
         F(X) = mean_{i in X} sum_v |w_iv|
@@ -107,7 +107,7 @@ class L1(_Sparsity):
 
     Example:
         >>> import torch
-        >>> L1()(torch.eye(4), torch.eye(4)).item()
+        >>> L1Norm()(torch.eye(4), torch.eye(4)).item()
         2.0
     """
 
