@@ -17,8 +17,10 @@ from dipole.errors import InputError, note
 from dipole.retrieval import small_vectors as small
 from dipole.retrieval import store
 from dipole.retrieval import table as lance
-from dipole.retrieval.documents import Batch, Document, encoded
+from dipole.retrieval.documents import Batch, Document, encoded, is_sparse
 from dipole.retrieval.fusion import weighted_fusion
+from dipole.retrieval.postings import Postings
+from dipole.retrieval.postings import is_sparse as holds_sparse
 from dipole.tables import Shown, Table
 
 if TYPE_CHECKING:  # torch takes two seconds, and neither a mistake nor `len` needs it
@@ -50,7 +52,8 @@ class Index(Shown):
     meanwhile, each search on one state of the documents, the newest.
 
     Up to 50,000 documents a search compares all vectors; from there on it asks an approximate index
-    (LanceDB's IVF_SQ, candidates compared again exactly), unless `exact=True`.
+    (LanceDB's IVF_SQ, candidates compared again exactly), unless `exact=True`. Sparse vectors are
+    always searched exactly, with an inverted index that is made at the first search.
 
     Example:
         >>> index = Index.create("notes", encoder, [Document("1", "how to tie a knot")])
@@ -64,6 +67,7 @@ class Index(Shown):
         self._encoder = encoder
         self._ranges = small.read_ranges(folder)
         self._opened: tuple[store.State, Any] | None = None
+        self._postings: tuple[int, Postings] | None = None
 
     @classmethod
     def create(
@@ -81,11 +85,12 @@ class Index(Shown):
         Args:
             precision: what is kept of a vector: "float32", or "int8" (a sign to search by and a
                 byte to rank by, of every number; ranges of the first 8,192 documents), or "ubinary"
-                (a sign).
+                (a sign). Sparse vectors are kept as they are.
             wait: for another process that is making this index, instead of an error.
 
         Raises:
-            InputError: the folder exists; no document, or one with an empty text or an id again.
+            InputError: the folder exists; no document, or one with an empty text or an id again;
+                a precision of sparse vectors.
             RunError: the disk is full, or another process is making this index.
         """
         from dipole.encoders import fingerprint
@@ -93,10 +98,15 @@ class Index(Shown):
 
         folder = Path(folder).expanduser()
         small.check_precision(precision)
-        with store.creating(folder, fingerprint(encoder), encoder.dim, precision, wait=wait) as (
-            partial,
-            write,
-        ):
+        sparse = is_sparse(encoder)
+        if sparse and precision != "float32":
+            raise InputError(
+                f"precision: found {precision} for {type(encoder).__name__}, whose vectors are "
+                "sparse and kept as they are; expected none"
+            )
+        with store.creating(
+            folder, fingerprint(encoder), encoder.dim, precision, sparse=sparse, wait=wait
+        ) as (partial, write):
             save_encoder(encoder, partial / store.MODEL)
             ranges = None
             for batch in encoded(documents, encoder, show_progress=show_progress):
@@ -211,7 +221,8 @@ class Index(Shown):
 
         Args:
             text: the query, a text or an array, as the model reads it.
-            k: how many; fewer come back only if the index has fewer.
+            k: how many; fewer come back only if the index has fewer, or, of sparse vectors, fewer
+                share a word with the query.
             hybrid: fuse the ranking by meaning with one by words (BM25): a convex combination
                 of scores normalised to 0..1, over the 100 (or k) best of each.
             weight: the share of the ranking by meaning in it, from 0 to 1.
@@ -243,9 +254,7 @@ class Index(Shown):
         depth = k if rerank is None and not hybrid else max(k, _DEPTH)
         dense, lexical = self._read(
             lambda table: (
-                lance.nearest(
-                    table, vector, depth, exact=exact, rescore=rescore, ranges=self._ranges
-                ),
+                self._nearest(table, vector, depth, exact=exact, rescore=rescore),
                 lance.matching(table, text, depth) if hybrid else [],
             )
         )
@@ -263,6 +272,21 @@ class Index(Shown):
             Hit(rank, ranking[i], i, found[i]["text"], json.loads(found[i]["metadata"]))
             for rank, i in enumerate(best, start=1)
         ]
+
+    def _nearest(
+        self, table: Any, vector: np.ndarray, k: int, *, exact: bool, rescore: int
+    ) -> list[dict[str, Any]]:
+        """The k best rows by meaning, with their scores."""
+        if not holds_sparse(table):
+            return lance.nearest(
+                table, vector, k, exact=exact, rescore=rescore, ranges=self._ranges
+            )
+        known = self._postings  # another thread may put a newer one in its place
+        if known is None or known[0] != table.version:
+            known = self._postings = (table.version, Postings(table, len(vector)))
+        scores = known[1].nearest(vector, k)
+        rows = lance.take(table, list(scores))
+        return [{**rows[i], "score": score} for i, score in scores.items()]
 
     def _read(self, question: Callable[[Any], _Answer]) -> _Answer:
         """What the published version of the table answers.

@@ -15,6 +15,7 @@ import numpy as np
 from dipole.encoders.quantizing import VectorPrecision, quantize
 from dipole.errors import optional
 from dipole.lexical.words import split_words
+from dipole.retrieval import postings
 from dipole.retrieval import small_vectors as small
 
 NAME = "documents"
@@ -36,8 +37,10 @@ _AT_ONCE = 1000
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
-def create(folder: Path, dim: int, precision: VectorPrecision = "float32") -> Any:
-    """An empty table for vectors of `dim` numbers, kept at a precision."""
+def create(
+    folder: Path, dim: int, precision: VectorPrecision = "float32", *, sparse: bool = False
+) -> Any:
+    """An empty table for vectors of `dim` numbers, kept at a precision, or for sparse ones."""
     pa = optional("pyarrow", "search")
     schema = pa.schema(
         [
@@ -45,7 +48,7 @@ def create(folder: Path, dim: int, precision: VectorPrecision = "float32") -> An
             pa.field("text", pa.string(), nullable=False),
             pa.field("words", pa.string(), nullable=False),  # what the full-text index reads
             pa.field("metadata", pa.string(), nullable=False),  # json
-            *small.fields(precision, dim),
+            *(postings.fields() if sparse else small.fields(precision, dim)),
         ]
     )
     return _connect(folder).create_table(NAME, schema=schema)
@@ -74,12 +77,17 @@ def rows(
     ids: Sequence[str],
     texts: Sequence[str],
     metadata: Sequence[Mapping[str, Any]],
-    vectors: np.ndarray,
+    vectors: Any,
     ranges: np.ndarray | None = None,
 ) -> Any:
-    """An Arrow table of documents and their vectors; `ranges` are those of a table of int8."""
+    """An Arrow table of documents and their vectors, an array or CSR; `ranges` are those of a
+    table of int8."""
     import pyarrow as pa
 
+    sparse = postings.is_sparse(table)
+    kept = (
+        postings.columns(vectors) if sparse else small.columns(vectors, table.schema.names, ranges)
+    )
     return pa.table(
         {
             "id": pa.array(ids, pa.string()),
@@ -88,7 +96,7 @@ def rows(
             "metadata": pa.array(
                 [json.dumps(dict(m), default=_plain) for m in metadata], pa.string()
             ),
-            **small.columns(vectors, table.schema.names, ranges),
+            **kept,
         },
         schema=table.schema,
     )
@@ -117,8 +125,22 @@ def upsert(table: Any, new: Any) -> None:
 def delete(table: Any, ids: Sequence[str]) -> None:
     """Remove the rows with these ids."""
     for start in range(0, len(ids), _AT_ONCE):
-        quoted = ("'" + i.replace("'", "''") + "'" for i in ids[start : start + _AT_ONCE])
-        table.delete(f"id IN ({', '.join(quoted)})")
+        table.delete(_among(ids[start : start + _AT_ONCE]))
+
+
+def take(table: Any, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The rows with these ids, by id, without their vectors."""
+    found: list[dict[str, Any]] = []
+    for start in range(0, len(ids), _AT_ONCE):
+        part = ids[start : start + _AT_ONCE]
+        query = table.search().where(_among(part)).select(["id", "text", "metadata"])
+        found += query.limit(len(part)).to_list()
+    return {row["id"]: row for row in found}
+
+
+def _among(ids: Sequence[str]) -> str:
+    quoted = ("'" + i.replace("'", "''") + "'" for i in ids)
+    return f"id IN ({', '.join(quoted)})"
 
 
 def known(table: Any, ids: Sequence[str]) -> list[str]:
@@ -141,7 +163,8 @@ def update_indexes(table: Any) -> None:
     if "words" not in indexed:
         table.create_index("words", config=FTS(base_tokenizer="whitespace", max_token_length=255))
     column = _searched(table)
-    if column not in indexed and table.count_rows() >= ANN_ROWS:
+    is_dense = not postings.is_sparse(table)
+    if is_dense and column not in indexed and table.count_rows() >= ANN_ROWS:
         of_bits = column == small.BITS
         config = IvfFlat(distance_type="hamming") if of_bits else IvfSq(distance_type="dot")
         table.create_index(column, config=config)
