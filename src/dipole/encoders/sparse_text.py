@@ -53,7 +53,7 @@ class SparseText(TransformerText):
         (1, 30522)
     """
 
-    shows = ()
+    shows = ()  # type: ignore[assignment]
 
     def __init__(
         self,

@@ -63,7 +63,8 @@ def encoded(
                 check([document.id for document in batch])
             texts = [document.text for document in batch]
             if is_sparse(encoder):
-                vectors = encoder.encode_sparse(texts, "document")  # type: ignore[attr-defined]
+                sparse: Any = encoder
+                vectors = sparse.encode_sparse(texts, "document")
                 finite = np.isfinite(np.asarray(vectors.sum(axis=1))[:, 0])
             else:
                 vectors = encoder.encode(texts, role="document")
