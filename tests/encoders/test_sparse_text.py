@@ -144,16 +144,16 @@ def test_it_is_trained_and_flops_makes_it_sparser(masked, tmp_path):
     rows = "".join(f"open the {w},a {w} is opened\n" for w in words)
     data.write_text("anchor,positive\n" + rows)
 
-    def train(name, objective="infonce + 0.3 * flops", **options):
+    def train(name, objective="dot-infonce + 0.3 * flops", **options):
         return dipole.fit(
             str(data), out=tmp_path / name, encoder="sparse",
             encoder_options={"model": str(masked)}, objective=objective,
-            objective_options={"normalize": False, "temperature": 1.0}, batch_size=8,
-            learning_rate=1e-3, precision="fp32", seed=1, show_progress=False, **options,
+            batch_size=8, learning_rate=1e-3, precision="fp32", seed=1, show_progress=False,
+            **options,
         )  # fmt: skip
 
     run = train("run", max_steps=20)
-    plain = train("plain", "infonce", max_steps=20)
+    plain = train("plain", "dot-infonce", max_steps=20)
     texts = [f"open the {w}" for w in words]
     counts = [x.encoder.encode_sparse(texts).nnz for x in (run, plain)]
     assert counts[0] < counts[1]

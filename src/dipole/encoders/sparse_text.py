@@ -36,10 +36,10 @@ class SparseText(TransformerText):
         v_w = max over tokens t of log(1 + max(0, logit_tw))       (pooling "sum": their sum)
 
     Shapes: texts (n) -> (n, vocabulary), most of it 0, never below. Two vectors are compared by
-    their dot product, so train with `infonce` and `normalize=false`, plus `flops`, which makes
-    vectors sparse. `max_active_dims` keeps the largest so many weights of a vector where it is
-    used, not in training. At most 2^26 logits exist at once (with "max" in training too): a batch
-    goes through the model in parts.
+    their dot product, so train with `dot-infonce`, plus `flops`, which makes vectors sparse.
+    `max_active_dims` keeps the largest so many weights of a vector where it is used, not in
+    training. At most 2^26 logits exist at once (with "max" in training too): a batch goes through
+    the model in parts.
 
     Made by `--encoder sparse --encoder-option model=FOLDER`, a folder with the head of a masked
     language model. `save` writes a folder that sentence-transformers' `SparseEncoder` and

@@ -50,6 +50,7 @@ from dipole.objectives.pairs.dcl import DCL as DCL
 from dipole.objectives.pairs.dcl import DCLW as DCLW
 from dipole.objectives.pairs.dclr import DCLR as DCLR
 from dipole.objectives.pairs.degla import DeGLA as DeGLA
+from dipole.objectives.pairs.dot_infonce import DotInfoNCE as DotInfoNCE
 from dipole.objectives.pairs.energy_hinge import EnergyHinge as EnergyHinge
 from dipole.objectives.pairs.focal import FocalInfoNCE as FocalInfoNCE
 from dipole.objectives.pairs.focal import FocalSigmoid as FocalSigmoid

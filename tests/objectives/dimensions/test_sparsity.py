@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dipole.objectives import Flops, InfoNCE, L1Norm
+from dipole.objectives import DotInfoNCE, Flops, L1Norm
 from support.battery import Battery
 from support.spec import Spec
 
@@ -63,7 +63,7 @@ def test_it_is_the_loss_of_splade_in_sentence_transformers():
     wanted = ranking.compute_loss_from_embeddings([anchor, positive, negative], None)
     flops = losses.FlopsLoss(None).compute_loss_from_embeddings
     wanted = wanted + 0.3 * flops(torch.cat([positive, negative])) + 0.1 * flops(anchor)
-    ours = InfoNCE(1.0, symmetric=False, normalize=False) + Flops(query=0.1, document=0.3)
+    ours = DotInfoNCE() + Flops(query=0.1, document=0.3)
     torch.testing.assert_close(ours(anchor, positive, negative), wanted)
 
 

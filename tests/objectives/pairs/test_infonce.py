@@ -24,30 +24,24 @@ def oracle(
     symmetric,
     margin,
     label_smoothing,
-    normalize,
     learn_temperature,
 ):
     n = len(anchor)
-    score = cosine if normalize else dot
     weights = np.eye(n) if relation is None else relation
     known = None if ids is None or negative_ids is None else negative_ids
     rows = direction(
-        anchor, positive, negative, weights, ids, known, temperature, margin, label_smoothing, score
+        anchor, positive, negative, weights, ids, known, temperature, margin, label_smoothing
     )
     if not symmetric:
         return rows
     columns = direction(
-        positive, anchor, None, weights.T, ids, None, temperature, margin, label_smoothing, score
+        positive, anchor, None, weights.T, ids, None, temperature, margin, label_smoothing
     )
     return rows, columns
 
 
-def dot(x, y):
-    return float(x @ y)
-
-
 def direction(
-    anchor, positive, negative, weights, ids, negative_ids, temperature, margin, smoothing, similar
+    anchor, positive, negative, weights, ids, negative_ids, temperature, margin, smoothing
 ):
     rows = []
     for i in range(len(anchor)):
@@ -55,12 +49,12 @@ def direction(
         for j in range(len(positive)):
             if ids is not None and ids[i] == ids[j] and i != j:
                 continue
-            score = similar(anchor[i], positive[j]) - (margin if weights[i, j] > 0 else 0)
+            score = cosine(anchor[i], positive[j]) - (margin if weights[i, j] > 0 else 0)
             candidates.append((score / temperature, weights[i, j]))
         for j, other in enumerate([] if negative is None else negative):
             if negative_ids is not None and ids[i] == negative_ids[j]:
                 continue
-            candidates.append((similar(anchor[i], other) / temperature, 0.0))
+            candidates.append((cosine(anchor[i], other) / temperature, 0.0))
         mass = sum(w for _, w in candidates)
         if mass == 0:
             rows.append(None)
@@ -86,8 +80,6 @@ class TestInfoNCE(Battery):
                 "label_smoothing": 0.1,
                 "learn_temperature": True,
             },
-            {"temperature": 1.0, "normalize": False},
-            {"temperature": 2.0, "normalize": False, "label_smoothing": 0.1, "margin": 0.2},
         ),
     )
 

@@ -12,14 +12,7 @@ import numpy as np
 
 from dipole.data.inputs import described
 from dipole.errors import InputError
-from dipole.evaluation.encoding import (
-    ENCODE_ROWS,
-    Encode,
-    encode_function,
-    given,
-    is_sparse,
-    vectors_of,
-)
+from dipole.evaluation.encoding import ENCODE_ROWS, Encode, encode_function, given, vectors_of
 from dipole.evaluation.measures import (
     RETRIEVAL,
     Measure,
@@ -33,7 +26,6 @@ from dipole.evaluation.measures import (
 from dipole.evaluation.result import Result
 from dipole.evaluation.statistics.intervals import MEAN
 from dipole.evaluation.tasks.own_documents import Itself, queries_that_are_documents, without_itself
-from dipole.evaluation.tasks.sparse_search import search_sparse
 from dipole.kernels.topk import top_k
 
 if TYPE_CHECKING:
@@ -123,8 +115,7 @@ def evaluate_retrieval(
 
     Args:
         encoder: whatever `encode_function` takes; the role is "query" or "document". Documents are
-            encoded 65,536 at a time, the vectors of the whole corpus are never held. One with
-            `encode_sparse` is searched by sparse products.
+            encoded 65,536 at a time, the vectors of the whole corpus are never held.
         data: corpus, queries and qrels. Queries without a relevant document are not searched.
         k: depth of the run; not given: 100, or as deep as a measure looks.
         at, measures: as of `evaluate_run`.
@@ -137,18 +128,13 @@ def evaluate_retrieval(
     """
     known = _given(data)
     wanted, depth = _planned(known, k, at, measures)
+    encode = encode_function(encoder, show_progress)
     asked = answerable(known)
     same = queries_that_are_documents(known, ignore_identical_ids)
     doc_ids = list(known.corpus)
-    if is_sparse(encoder):
-        scores, indices = search_sparse(
-            encoder, asked, known.corpus, depth + bool(same), system, show_progress
-        )
-    else:
-        encode = encode_function(encoder, show_progress)
-        vectors = vectors_of(encode, list(asked.values()), "query", list(asked), "query", system)
-        blocks = _document_blocks(encode, known.corpus, doc_ids, system)
-        scores, indices = top_k(vectors, blocks, depth + bool(same))
+    vectors = vectors_of(encode, list(asked.values()), "query", list(asked), "query", system)
+    blocks = _document_blocks(encode, known.corpus, doc_ids, system)
+    scores, indices = top_k(vectors, blocks, depth + bool(same))
     run = {
         q: {doc_ids[j]: s for j, s in zip(found, values, strict=True)}
         for q, found, values in zip(asked, indices.tolist(), scores.tolist(), strict=True)

@@ -58,7 +58,7 @@ def _mean(x: Tensor) -> Tensor:
     "arXiv 2004.05665; as a term of SPLADE: Formal et al. 2021, arXiv 2107.05720",
     system="flops",
     form="squares of the mean weights",
-    related=("l1", "infonce", "margin-mse"),
+    related=("l1", "dot-infonce", "margin-mse"),
     rows=False,
     executors=(),
 )
@@ -101,7 +101,7 @@ class L1Norm(_Sparsity):
         L    = query F(Q) + document F(D),
 
     Q and D as of `flops`. An efficient SPLADE has L1 for its queries and FLOPS for its documents:
-    `infonce + 0.01 * l1 + 0.01 * flops` with `l1.document=0` and `flops.query=0`.
+    `dot-infonce + 0.01 * l1 + 0.01 * flops` with `l1.document=0` and `flops.query=0`.
     Shapes: anchor, positive (n, d); negative (m, d); candidates (n, k, d) with mask (n, k), False
     for padding. All but the anchor may be left out.
 

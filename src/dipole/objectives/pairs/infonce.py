@@ -10,7 +10,6 @@ from dipole.kernels import INDEX, Modifier, candidates, count, lse, own, pairs, 
 from dipole.kernels.modifiers import Operand
 from dipole.objectives.contract.base import Objective, Reduction, Temperature
 from dipole.objectives.contract.registry import register
-from dipole.objectives.dimensions.moments import wide
 from dipole.objectives.maths import (
     as_relation,
     log_add,
@@ -36,7 +35,6 @@ def infonce(
     symmetric: bool = True,
     margin: float = 0.0,
     label_smoothing: float = 0.0,
-    normalize: bool = True,
     reduction: Reduction = "mean",
 ) -> Tensor:
     """Cross-entropy between the scores of an anchor's candidates and where its positives are.
@@ -48,18 +46,15 @@ def infonce(
     `relation` divided by their sums (several positives, soft targets), and smoothed
     (1 - label_smoothing) P_ij + label_smoothing / |D(i)|. `symmetric` also lets the positives
     choose among the anchors (columns of `relation`, no negatives): the mean of both directions.
-    Without `normalize` the score is the dot product, of vectors whose lengths mean something
-    (sparse ones, with temperature 1).
 
     Shapes: anchor, positive (n, d); negative (m, d), candidates of every anchor;
     relation, a `Relation` or an (n, n) tensor of weights >= 0; rows without any are not counted;
     ids (n,), integers that name the positives' contents: equal ids never meet, save for i = j;
     negative_ids (m,): a negative with the id of an anchor's positive is none of its negatives.
     """
-    made = unit if normalize else wide
-    a, p = made(anchor), made(positive)
+    a, p = unit(anchor), unit(positive)
     if relation is None and not label_smoothing:
-        n = None if negative is None else made(negative)
+        n = None if negative is None else unit(negative)
         hit = own(a, p, temperature=temperature)
         sides = _others(a, p, n, ids, negative_ids, temperature, symmetric)
         rows = one_against(hit - margin / temperature if margin else hit, torch.stack(sides))
@@ -80,7 +75,7 @@ def infonce(
         also = [lse(mask=far)]
         if label_smoothing:
             also += [total(mask=far), count(far)]
-        log_z, *rest = pairs(a, made(negative), temperature=temperature, row=also).row
+        log_z, *rest = pairs(a, unit(negative), temperature=temperature, row=also).row
         row["log_z"] = log_add(row["log_z"], log_z)
         for key, more in zip(("spread", "size"), rest, strict=False):
             row[key] = row[key] + more
@@ -159,7 +154,6 @@ class InfoNCE(Objective):
     symmetric: bool = True
     margin: float = 0.0
     label_smoothing: Share = 0.0
-    normalize: bool = True
 
     def forward(
         self,
@@ -182,6 +176,5 @@ class InfoNCE(Objective):
             symmetric=self.symmetric,
             margin=self.margin,
             label_smoothing=self.label_smoothing,
-            normalize=self.normalize,
             reduction=self.reduction,
         )

@@ -30,11 +30,7 @@ class MaskedWords(Part):
 
     def bind(self, setup: Setup) -> None:
         encoder = setup.encoder
-        if (
-            not isinstance(encoder, TransformerText)
-            or "tokens" not in encoder.shows
-            or encoder.tokenizer.mask_token_id is None
-        ):
+        if not isinstance(encoder, TransformerText) or encoder.tokenizer.mask_token_id is None:
             raise InputError(
                 f"masked words: found {type(encoder).__name__}; expected a transformer whose "
                 "tokenizer has a token for a mask (--encoder FOLDER)"
