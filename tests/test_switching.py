@@ -68,6 +68,10 @@ BEHIND = {
         "`BinaryClassificationEvaluator`": "evaluation-best-threshold-f1",
         "`RerankingEvaluator`": "evaluation/tasks/test_reranking.py::test_by_hand",
         "`TranslationEvaluator`": "evaluation/tasks/test_bitext.py::test_every_cosine_written_out",
+        "`SparseEncoder(folder).encode(texts)`": "encoders/test_sparse_text.py::test_their_folder_is_read_and_ours_by_them",
+        "`SparseEncoderTrainer`": "encoders/test_sparse_text.py::test_it_is_trained_and_flops_makes_it_sparser",
+        "`SpladeLoss` with `SparseMultipleNegativesRankingLoss`": "objectives/dimensions/test_sparsity.py::test_it_is_the_loss_of_splade_in_sentence_transformers",
+        "`SparseInformationRetrievalEvaluator`": "evaluation/tasks/test_sparse_search.py::test_the_measures_are_those_of_the_dense_vectors",
     },
     "pytorch-metric-learning": {
         "`SupConLoss`": "supcon-out",

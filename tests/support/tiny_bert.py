@@ -19,10 +19,13 @@ def word_pieces(texts: Sequence[str]) -> Any:
     return tokenizer
 
 
-def save_tiny_bert(folder: Path, texts: Sequence[str]) -> Path:
-    """With a tokeniser of its own, made of `texts`; dropout 0.1, as BERT has it."""
+def save_tiny_bert(folder: Path, texts: Sequence[str], *, masked: bool = False) -> Path:
+    """With a tokeniser of its own, made of `texts`; dropout 0.1, as BERT has it.
+
+    masked: with the head of a masked language model.
+    """
     import torch
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+    from transformers import BertConfig, BertForMaskedLM, BertModel, PreTrainedTokenizerFast
 
     torch.manual_seed(0)
     config = BertConfig(
@@ -34,7 +37,8 @@ def save_tiny_bert(folder: Path, texts: Sequence[str]) -> Path:
         max_position_embeddings=64,
         initializer_range=0.3,
     )
-    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    model = BertForMaskedLM(config) if masked else BertModel(config, add_pooling_layer=False)
+    model.save_pretrained(folder)
     PreTrainedTokenizerFast(
         tokenizer_object=word_pieces(texts),
         pad_token="[PAD]",

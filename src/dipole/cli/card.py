@@ -105,13 +105,17 @@ def _use(encoder: Encoder, name: str, theirs: bool, brings_code: bool) -> str:
         return _use_of_pairs(name)
     images = encoder.reads.startswith("images")
     queries, documents = ("images", "images") if images else ('["a question"]', '["an answer"]')
+    sparse = hasattr(encoder, "encode_sparse")
+    encode, theirs_is = ("encode_sparse", "SparseEncoder") if sparse else (
+        "encode", "SentenceTransformer",
+    )  # fmt: skip
     lines = [
         "```python\nfrom dipole.encoders import load_encoder\n",
         f'encoder = load_encoder("{name}")',
-        f'queries = encoder.encode({queries}, role="query")',
-        f'documents = encoder.encode({documents}, role="document")',
+        f'queries = encoder.{encode}({queries}, role="query")',
+        f'documents = encoder.{encode}({documents}, role="document")',
         "scores = queries @ documents.T\n```\n",
-        f"```bash\ndipole encode {name} --data FILE --out vectors.npy",
+        f"```bash\ndipole encode {name} --data FILE --out vectors.{'npz' if sparse else 'npy'}",
         f"dipole index {name} --corpus FILE --out docs.index\n```",
     ]
     if theirs:
@@ -119,8 +123,8 @@ def _use(encoder: Encoder, name: str, theirs: bool, brings_code: bool) -> str:
         lines += [
             "\nIn sentence-transformers"
             + (" (`static_words.py` counts the words of a text):" if brings_code else ":"),
-            "\n```python\nfrom sentence_transformers import SentenceTransformer\n",
-            f'model = SentenceTransformer("{name}"{trusted})',
+            f"\n```python\nfrom sentence_transformers import {theirs_is}\n",
+            f'model = {theirs_is}("{name}"{trusted})',
             f"queries = model.encode_query({queries})",
             f"documents = model.encode_document({documents})\n```",
         ]

@@ -25,7 +25,10 @@ def encode(
     ],
     out: Annotated[
         Path,
-        typer.Option(help="New file of the vectors: .npy (ids in NAME.txt), .parquet or .jsonl."),
+        typer.Option(
+            help="New file of the vectors: .npy (ids in NAME.txt), .parquet or .jsonl; of a sparse "
+            "encoder also .npz (scipy's CSR, ids in NAME.txt)."
+        ),
     ],
     column: Annotated[
         str | None,
@@ -85,16 +88,20 @@ def encode(
 
     Two GPUs: dipole encode runs/first --data docs.jsonl --device cuda:0,cuda:1 --out v.npy
 
+    Sparse: dipole encode runs/splade --data docs.jsonl --out vectors.npz
+
     Small: dipole encode runs/first --data docs.jsonl --truncate 128 --precision int8 --out v.npy
     """
     from dipole.data.kept import load_kept
     from dipole.devices import devices, on_device
     from dipole.encoders.encoding import check_new, checked_dim, encode_file, ranges_beside
     from dipole.encoders.quantizing import VectorPrecision, check_precision
+    from dipole.encoders.sparse_files import SUFFIX, check_sparse, encode_sparse_file
     from dipole.encoders.vector_files import check_format, ids_beside
 
     kept = keep or []
-    check_format(out, kept)
+    if not (sparse := out.suffix == SUFFIX):
+        check_format(out, kept)
     check_file("--out", out)
     check_new(out)
     check_precision(precision)
@@ -103,12 +110,21 @@ def encode(
     workers = devices()
     with on_device(str(workers[0])):
         encoder, chosen = load_named(model, ()), cast(VectorPrecision, precision)
+    if sparse:
+        check_sparse(
+            encoder, out, keep=kept, truncate=truncate, normalize=normalize,
+            precision=precision != "float32",
+        )  # fmt: skip
     dim = checked_dim(encoder, role, truncate, chosen, given)
     if column is None:
         column = _there(data, split, columns_of(model).get(_SIDES.get(role, role)))
     inputs = load_kept(data, column, id, kept, split, bad_rows, resize)
     say(f"{counted(len(inputs), 'input')} from {inputs.origin}", error=True)
     say_skipped(inputs.skipped)
+    if sparse:
+        count = encode_sparse_file(encoder, inputs, out, role=role, show_progress=True)
+        say(f"wrote {counted(count, 'sparse vector')} to {out}; ids: {ids_beside(out)}")
+        return
     count = encode_file(
         encoder,
         inputs,

@@ -63,6 +63,7 @@ def _sentence_transformers(encoder: Encoder, out: Path, int8: bool) -> None:
     write_folder(out, lambda folder: own.append(export_sentence_transformers(encoder, folder)))
     more = ", trust_remote_code=True" if own[0] else ""
     say(f"exported {type(encoder).__name__} to {out}")
-    say(f'use it: SentenceTransformer("{out}"{more}).encode_query(["..."])')
+    loads = "SparseEncoder" if hasattr(encoder, "encode_sparse") else "SentenceTransformer"
+    say(f'use it: {loads}("{out}"{more}).encode_query(["..."])')
     if own[0]:
         say("its words are counted by code in static_words.py, as no module of theirs does")

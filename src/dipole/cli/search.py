@@ -37,9 +37,7 @@ def search(
     ] = None,
     rescore: Annotated[
         int,
-        typer.Option(
-            help="Index of int8 or ubinary vectors: re-rank the best N x k candidates."
-        ),
+        typer.Option(help="Index of int8 or ubinary vectors: re-rank the best N x k candidates."),
     ] = 4,
     where: Annotated[
         str | None,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dipole.encoders.loading import load_encoder
     from dipole.encoders.named_towers import NamedTowers
     from dipole.encoders.resnet import ResNetImage
+    from dipole.encoders.sparse_text import SparseText
     from dipole.encoders.static_text import StaticText
     from dipole.encoders.transformer_text import TransformerText
     from dipole.encoders.trust import trusting_code
@@ -32,6 +33,7 @@ _NAMES = {
     "ViTImage": "dipole.encoders.vit",
     "fingerprint": "dipole.encoders.base",
     "load_encoder": "dipole.encoders.loading",
+    "SparseText": "dipole.encoders.sparse_text",
     "StaticText": "dipole.encoders.static_text",
     "TransformerText": "dipole.encoders.transformer_text",
     "TwoTowers": "dipole.encoders.two_towers",
@@ -44,6 +46,7 @@ __all__ = [
     "Encoder",
     "NamedTowers",
     "ResNetImage",
+    "SparseText",
     "StaticText",
     "TransformerText",
     "TwoTowers",

@@ -126,8 +126,10 @@ def _kind(folder: Path) -> str | None:
         return "CrossText"
     if (folder / "modules.json").is_file():
         modules = read_json(folder / "modules.json")
-        first = modules[0].get("type") if isinstance(modules, list) and modules else None
-        return "StaticText" if str(first).endswith(".StaticEmbedding") else "TransformerText"
+        listed = modules if isinstance(modules, list) else []
+        kinds = [str(m.get("type")).rpartition(".")[2] for m in listed if isinstance(m, dict)]
+        special = {"StaticEmbedding": "StaticText", "SpladePooling": "SparseText"}
+        return next((special[kind] for kind in kinds[:2] if kind in special), "TransformerText")
     if isinstance(config, dict) and config.get("model_type") == "model2vec":
         return "StaticText"
     return "TransformerText" if isinstance(config, dict) and "model_type" in config else None

@@ -20,6 +20,7 @@ NEW = {
     "towers": "named_towers:NamedTowers",
     "layers": "layers_text:LayersText",
     "cross": "cross_text:CrossText",
+    "sparse": "sparse_text:SparseText",
 }
 # The class that a saved folder's config.json names -> module:class; it has `load(folder)`.
 SAVED = {
@@ -28,6 +29,7 @@ SAVED = {
     "AdaptedText": "adapters:AdaptedText",
     "LayersText": "layers_text:LayersText",
     "CrossText": "cross_text:CrossText",
+    "SparseText": "sparse_text:SparseText",
     "ConvImage": "conv:ConvImage",
     "ResNetImage": "resnet:ResNetImage",
     "ViTImage": "vit:ViTImage",

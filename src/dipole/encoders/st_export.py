@@ -8,6 +8,7 @@ from typing import Any
 
 from dipole.encoders.adapters import AdaptedText
 from dipole.encoders.base import Encoder
+from dipole.encoders.sparse_text import SparseText
 from dipole.encoders.static_folder import write_modules, write_static
 from dipole.encoders.static_text import StaticText
 from dipole.encoders.text_bpe import Pieces
@@ -21,12 +22,14 @@ CODE = Path(__file__).with_name("st_static_words.py")
 def export_sentence_transformers(encoder: Encoder, folder: str | Path) -> bool:
     """Write a folder for sentence-transformers; returns whether it brings code of its own along.
 
-    A transformer, and a bag of pieces that is linear, are made of modules of theirs. The words of a
-    default `StaticText` (hashed, counted by logarithms, weighted by role and place) no module of
-    theirs computes: the folder has one of its own, which they run with `trust_remote_code=True`.
+    A transformer, also a sparse one (`SparseEncoder`), and a bag of pieces that is linear, are made
+    of modules of theirs. The words of a default `StaticText` (hashed, counted by logarithms,
+    weighted by role and place) no module of theirs computes: the folder has one of its own, which
+    they run with `trust_remote_code=True`.
 
     Raises:
-        InputError: an encoder that is neither (images, several towers, layers, adapters but LoRA).
+        InputError: an encoder that is none of these (images, several towers, layers, adapters but
+            LoRA).
 
     Example:
         >>> export_sentence_transformers(load_encoder("runs/first"), "theirs")  # doctest: +SKIP
@@ -35,8 +38,8 @@ def export_sentence_transformers(encoder: Encoder, folder: str | Path) -> bool:
     folder = Path(folder)
     if not can_export(encoder):
         raise InputError(
-            f"export: found {type(encoder).__name__}; expected a TransformerText or a StaticText, "
-            "which sentence-transformers can compute"
+            f"export: found {type(encoder).__name__}; expected a TransformerText, a StaticText "
+            "or a SparseText, which sentence-transformers can compute"
         )
     found: Any = encoder.folded() if isinstance(encoder, AdaptedText) else encoder
     if isinstance(found, StaticText):
@@ -55,4 +58,4 @@ def can_export(encoder: Encoder) -> bool:
     """Whether there is such a folder of an encoder."""
     if isinstance(encoder, AdaptedText):
         return encoder.kind == "lora"
-    return type(encoder) in (StaticText, TransformerText)
+    return type(encoder) in (StaticText, TransformerText, SparseText)

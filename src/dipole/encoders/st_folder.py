@@ -30,10 +30,9 @@ _THEIRS = {
 _POOLING_SETTINGS = {"pooling_mode", "include_prompt"}
 _POOLING_SETTINGS |= {"word_embedding_dimension", "embedding_dimension"}
 # Transformer settings that their older versions wrote under the name of the architecture.
-_TRANSFORMER_CONFIG = "sentence_*_config.json"
+TRANSFORMER_CONFIG = "sentence_*_config.json"
 # What else may stand there: what is so for every text encoder, or changes none of its vectors.
 _TRANSFORMER_SETTINGS: dict[str, Sequence[Any]] = {
-    "transformer_task": ("feature-extraction",),
     "module_output_name": ("token_embeddings", None),
     "processing_kwargs": ({}, None),
     "unpad_inputs": (False, True, None),
@@ -43,7 +42,8 @@ _TRANSFORMER_SETTINGS: dict[str, Sequence[Any]] = {
 }
 # Of the arguments for loading model, tokenizer and config (kwargs, formerly args).
 _HARMLESS = {"trust_remote_code", "padding_side", "attn_implementation", "torch_dtype", "dtype"}
-_PLAIN = {"method": "forward", "method_output_name": "last_hidden_state"}
+# Their task of a Transformer -> what its `forward` gives of a text.
+_TASKS = {"feature-extraction": "last_hidden_state", "fill-mask": "logits"}
 # After the pooling; their order is free.
 _AFTER = ("Dense", "LayerNorm", "Normalize")
 # Old names: every version of sentence-transformers reads them.
@@ -89,9 +89,9 @@ def read_settings(folder: Path) -> Settings:
         after=[read_module(kind, path) for kind, path in modules[2 : -1 if normalize else None]],
         whole=True,
     )
-    _read_model_config(folder / MODEL_CONFIG, found)
-    for path in sorted(transformer.glob(_TRANSFORMER_CONFIG))[:1]:
-        _read_transformer_config(path, found)
+    read_prompts(folder / MODEL_CONFIG, found)
+    for path in sorted(transformer.glob(TRANSFORMER_CONFIG))[:1]:
+        read_transformer_config(path, found)
     found.pooling = _pooling(modules[1][1] / "config.json", found.prompts)
     return found
 
@@ -185,7 +185,7 @@ def read_model_config(path: Path) -> dict[str, Any]:
     return config | {"prompts": given}
 
 
-def _read_model_config(path: Path, found: Settings) -> None:
+def read_prompts(path: Path, found: Settings) -> None:
     """Prompts by role; a model older than roles has one default prompt for both."""
     config = read_model_config(path)
     found.truncate_dim = config.get("truncate_dim")
@@ -205,7 +205,9 @@ def _read_model_config(path: Path, found: Settings) -> None:
              "prompts of their own")  # fmt: skip
 
 
-def _read_transformer_config(path: Path, found: Settings) -> None:
+def read_transformer_config(path: Path, found: Settings, task: str = "feature-extraction") -> None:
+    """The longest text and its case; what no encoder here can do is refused by its name."""
+    plain = {"method": "forward", "method_output_name": _TASKS[task]}
     config = read_json(path)
     if not isinstance(config, dict):
         raise InputError(f"{path}: found {short(config)}; expected the settings of a Transformer")
@@ -220,8 +222,10 @@ def _read_transformer_config(path: Path, found: Settings) -> None:
             continue
         if name.endswith("args") and isinstance(value, dict):
             value = {key: part for key, part in value.items() if key not in _HARMLESS}
-        if name == "modality_config" and isinstance(value, dict) and "message" not in value:
-            allowed: Sequence[Any] = (value,) if value.get("text") == _PLAIN else ()
+        if name == "transformer_task":
+            allowed: Sequence[Any] = (task,)
+        elif name == "modality_config" and isinstance(value, dict) and "message" not in value:
+            allowed = (value,) if value.get("text") == plain else ()
         else:
             allowed = _TRANSFORMER_SETTINGS.get(name, ({}, None) if name.endswith("args") else ())
         if value not in allowed:

@@ -19,7 +19,8 @@ def longest(transformer: Any, tokenizer: Any, wanted: int | None) -> int:
     positions = getattr(transformer.config, "max_position_embeddings", None)
     if positions is not None and positions > 0:
         # RoBERTa and its like number positions from the padding token's number on.
-        table = getattr(getattr(transformer, "embeddings", None), "position_embeddings", None)
+        inner = getattr(transformer, "base_model", transformer)  # below the head, if there is one
+        table = getattr(getattr(inner, "embeddings", None), "position_embeddings", None)
         first = getattr(table, "padding_idx", None)
         limits.append(positions if first is None else positions - first - 1)
         if wanted is not None and wanted > limits[-1]:

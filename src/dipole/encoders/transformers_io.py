@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from dipole.encoders.folder import check_weights, read_json, require
 from dipole.encoders.trust import code_is_trusted
@@ -29,7 +29,9 @@ _SIZES = ("num_hidden_layers", "hidden_size", "num_attention_heads", "vocab_size
 _COMPUTED = ("position_ids", "inv_freq")
 
 
-def read_transformer(folder: Path, *, whole: bool = False, causal: bool = False) -> Any:
+def read_transformer(
+    folder: Path, *, whole: bool = False, head: Literal["causal", "masked"] | None = None
+) -> Any:
     """The transformer of a folder in float32 and eval mode; every weight must be in the file.
 
     A pooler (which no pooling here uses) is kept frozen if saved, and left out if not, so that
@@ -38,7 +40,7 @@ def read_transformer(folder: Path, *, whole: bool = False, causal: bool = False)
     Args:
         whole: the folder was saved as this model, so that a tensor without a place in it is an
             error; else (a language model with its head) a note counts them.
-        causal: as a causal language model, with its head.
+        head: with its head, of a causal or of a masked language model.
 
     Raises:
         InputError: a file missing or broken, weights that do not fit the config, a size in it that
@@ -57,7 +59,7 @@ def read_transformer(folder: Path, *, whole: bool = False, causal: bool = False)
                 folder, local_files_only=True, trust_remote_code=own_code
             )
             _check_sizes(config, folder / "config.json")
-            model, report = _auto_class(transformers, config, causal).from_pretrained(
+            model, report = _auto_class(transformers, config, head).from_pretrained(
                 folder,
                 config=config,
                 dtype=torch.float32,
@@ -134,7 +136,7 @@ def _check_unused(model: Any, names: Any, missing: Any, folder: Path, whole: boo
         unused = sorted([*unused, *(name for name in saved if name.startswith("pooler."))])
     if not unused:
         return
-    places = {_numberless(name) for name in model.state_dict()}
+    places = {_numberless(name.removeprefix(prefix)) for name in model.state_dict()}
     beyond = [n for n in unused if _numberless(n) in places and not n.startswith("pooler.")]
     if whole or beyond:
         raise InputError(
@@ -149,10 +151,11 @@ def _numberless(name: str) -> str:
     return ".".join("#" if part.isdigit() else part for part in name.split("."))
 
 
-def _auto_class(transformers: Any, config: Any, causal: bool) -> Any:
+def _auto_class(transformers: Any, config: Any, head: str | None) -> Any:
     """AutoModel, or for T5 and its like the encoder alone; with the head of a language model."""
-    if causal:
-        return transformers.AutoModelForCausalLM
+    if head is not None:
+        names = {"causal": "AutoModelForCausalLM", "masked": "AutoModelForMaskedLM"}
+        return getattr(transformers, names[head])
     if type(config) in transformers.MODEL_FOR_TEXT_ENCODING_MAPPING:
         return transformers.AutoModelForTextEncoding
     return transformers.AutoModel

@@ -47,10 +47,33 @@ def encode_with(
     The first makes the batches, as it would alone, so the vectors are the same however many
     there are. They are threads of this process: tokenising stays in one of them.
     """
+    vectors = np.empty((len(inputs), encoders[0].dim), dtype=np.float32)
+    encode_batches(
+        encoders,
+        inputs,
+        role,
+        vectors.__setitem__,
+        show_progress=show_progress,
+        token_budget=token_budget,
+        dtype=dtype,
+    )
+    return vectors
+
+
+def encode_batches(
+    encoders: Sequence[Encoder],
+    inputs: Sequence[Any],
+    role: str,
+    put: Callable[[np.ndarray, np.ndarray], None],
+    *,
+    show_progress: bool = False,
+    token_budget: int | None = None,
+    dtype: Precision | None = None,
+) -> None:
+    """`encode_with` that hands every batch on, `put(rows, vectors)`, from several threads."""
     first = encoders[0]
     budget = first.default_budget() if token_budget is None else token_budget
-    vectors = np.empty((len(inputs), first.dim), dtype=np.float32)
-    workers = [_worker(encoder, dtype or first.dtype, vectors) for encoder in encoders]
+    workers = [_worker(encoder, dtype or first.dtype, put) for encoder in encoders]
     batches = evaluating(first).batches(inputs, role, budget)
     if len(encoders) == 1 and first.device.type == "cpu":
         workers *= torch.get_num_threads()
@@ -68,11 +91,12 @@ def encode_with(
     with counting("encoding", len(inputs), show_progress) as advance:
         for count in _each(work, batches, len(workers)):
             advance(count)
-    return vectors
 
 
-def _worker(encoder: Encoder, precision: Precision, vectors: np.ndarray) -> Callable[[Batch], int]:
-    """What writes the vectors of a batch, and says how many they are."""
+def _worker(
+    encoder: Encoder, precision: Precision, put: Callable[[np.ndarray, np.ndarray], None]
+) -> Callable[[Batch], int]:
+    """What hands on the vectors of a batch, and says how many they are."""
     twin, device = evaluating(encoder), encoder.device  # someone else may be training it
     with at_precision(device, precision):
         pass  # checked, and "auto" measured, before threads do it at the same time
@@ -81,7 +105,7 @@ def _worker(encoder: Encoder, precision: Precision, vectors: np.ndarray) -> Call
         rows, features = batch
         with torch.inference_mode(), _current(device), at_precision(device, precision):
             there = {name: x.to(device, non_blocking=True) for name, x in features.items()}
-            vectors[rows] = twin(there).float().cpu().numpy()
+            put(rows, twin(there).float().cpu().numpy())
         return len(rows)
 
     return work

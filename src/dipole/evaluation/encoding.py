@@ -93,6 +93,11 @@ def vectors_of(
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
 
+def is_sparse(encoder: Any) -> bool:
+    """Whether an encoder gives sparse vectors too: `encode_sparse(inputs, role)`, scipy's CSR."""
+    return hasattr(encoder, "encode_sparse")
+
+
 def finite(vectors: Any, ids: Sequence[str], what: str, system: str) -> np.ndarray:
     """The vectors of `ids` as an array (n, dim), or an error that names the first bad one."""
     if hasattr(vectors, "detach"):  # a tensor, maybe with a gradient, maybe on a device

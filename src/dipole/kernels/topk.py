@@ -67,7 +67,7 @@ def top_k(
         new_where = torch.empty(n, size, dtype=torch.int64)
         for row in range(0, n, query_rows):
             rows = slice(row, row + query_rows)
-            new_best[rows], new_where[rows] = _merge(
+            new_best[rows], new_where[rows] = merge(
                 best[rows], where[rows], q[rows] @ d.T, start, k
             )
         best, where = new_best, new_where
@@ -75,9 +75,7 @@ def top_k(
     return best.numpy(), where.numpy()
 
 
-def _merge(
-    best: Tensor, where: Tensor, scores: Tensor, start: int, k: int
-) -> tuple[Tensor, Tensor]:
+def merge(best: Tensor, where: Tensor, scores: Tensor, start: int, k: int) -> tuple[Tensor, Tensor]:
     """The k best of the running result and one tile; the running ones have the lower indices."""
     n, held = best.shape
     if held < k:

@@ -22,7 +22,7 @@ def read_causal(folder: Path) -> Any:
         InputError: a file missing or broken; a model that is no causal one, or whose logits are not
             its head's of its last states.
     """
-    model = read_transformer(folder, causal=True)
+    model = read_transformer(folder, head="causal")
     for part in model.modules():
         if isinstance(part, nn.Dropout):
             part.p = 0.0

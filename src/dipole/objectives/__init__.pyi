@@ -3,6 +3,8 @@ from dipole.objectives.contract.base import Objective as Objective
 from dipole.objectives.contract.base import Sum as Sum
 from dipole.objectives.contract.registry import build_objective as build_objective
 from dipole.objectives.dimensions.barlow_twins import BarlowTwins as BarlowTwins
+from dipole.objectives.dimensions.sparsity import Flops as Flops
+from dipole.objectives.dimensions.sparsity import L1Norm as L1Norm
 from dipole.objectives.dimensions.vicreg import VICReg as VICReg
 from dipole.objectives.dimensions.w_mse import WMSE as WMSE
 from dipole.objectives.graded.codiemb import CoDiEmb as CoDiEmb
@@ -48,6 +50,7 @@ from dipole.objectives.pairs.dcl import DCL as DCL
 from dipole.objectives.pairs.dcl import DCLW as DCLW
 from dipole.objectives.pairs.dclr import DCLR as DCLR
 from dipole.objectives.pairs.degla import DeGLA as DeGLA
+from dipole.objectives.pairs.dot_infonce import DotInfoNCE as DotInfoNCE
 from dipole.objectives.pairs.energy_hinge import EnergyHinge as EnergyHinge
 from dipole.objectives.pairs.focal import FocalInfoNCE as FocalInfoNCE
 from dipole.objectives.pairs.focal import FocalSigmoid as FocalSigmoid

@@ -34,10 +34,15 @@ class Document:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some documents and their vectors, (n, dim)."""
+    """Some documents and their vectors, (n, dim); scipy's CSR if they are sparse."""
 
     documents: Sequence[Document]
-    vectors: np.ndarray
+    vectors: Any
+
+
+def is_sparse(encoder: Any) -> bool:
+    """Whether an encoder gives sparse vectors, which are kept as such."""
+    return hasattr(encoder, "encode_sparse")
 
 
 def encoded(
@@ -56,8 +61,14 @@ def encoded(
         for batch in _batches(_checked(documents)):
             if check is not None:
                 check([document.id for document in batch])
-            vectors = encoder.encode([document.text for document in batch], role="document")
-            finite = np.isfinite(vectors).all(axis=1)
+            texts = [document.text for document in batch]
+            if is_sparse(encoder):
+                sparse: Any = encoder
+                vectors = sparse.encode_sparse(texts, "document")
+                finite = np.isfinite(np.asarray(vectors.sum(axis=1))[:, 0])
+            else:
+                vectors = encoder.encode(texts, role="document")
+                finite = np.isfinite(vectors).all(axis=1)
             if not finite.all():
                 worst = batch[int(np.argmin(finite))]
                 raise InputError(

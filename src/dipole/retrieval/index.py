@@ -15,8 +15,10 @@ from dipole.errors import InputError, note
 from dipole.retrieval import filters, store
 from dipole.retrieval import small_vectors as small
 from dipole.retrieval import table as lance
-from dipole.retrieval.documents import Batch, Document, encoded
+from dipole.retrieval.documents import Batch, Document, encoded, is_sparse
 from dipole.retrieval.hits import DEPTH, Hit, Ranking, Row, check_query, hits_of, scores_of
+from dipole.retrieval.postings import Postings
+from dipole.retrieval.postings import is_sparse as holds_sparse
 from dipole.retrieval.scan import Scan, fits
 from dipole.tables import Shown, Table
 
@@ -37,7 +39,8 @@ class Index(Shown):
 
     A search compares all vectors as long as they fit into 256 MB (260,000 documents of 256 numbers;
     of bits up to 50,000 documents); from there on it asks an approximate index (LanceDB's IVF_SQ,
-    candidates compared again exactly), unless `exact=True`.
+    candidates compared again exactly), unless `exact=True`. Sparse vectors are always searched
+    exactly, with an inverted index that is made at the first search.
 
     Example:
         >>> index = Index.create("notes", encoder, [Document("1", "how to tie a knot")])
@@ -52,6 +55,7 @@ class Index(Shown):
         self._ranges = small.read_ranges(folder)
         self._opened: tuple[store.State, Any] | None = None
         self._scan: tuple[store.State, Scan | None] | None = None
+        self._postings: tuple[int, Postings] | None = None
 
     @classmethod
     def create(
@@ -69,11 +73,12 @@ class Index(Shown):
         Args:
             precision: what is kept of a vector: "float32", or "int8" (a sign to search by and a
                 byte to rank by, of every number; ranges of the first 8,192 documents), or "ubinary"
-                (a sign).
+                (a sign). Sparse vectors are kept as they are.
             wait: for another process that is making this index, instead of an error.
 
         Raises:
-            InputError: the folder exists; no document, or one with an empty text or an id again.
+            InputError: the folder exists; no document, or one with an empty text or an id again;
+                a precision of sparse vectors.
             RunError: the disk is full, or another process is making this index.
         """
         from dipole.encoders import fingerprint
@@ -81,10 +86,15 @@ class Index(Shown):
 
         folder = Path(folder).expanduser()
         small.check_precision(precision)
-        with store.creating(folder, fingerprint(encoder), encoder.dim, precision, wait=wait) as (
-            partial,
-            write,
-        ):
+        sparse = is_sparse(encoder)
+        if sparse and precision != "float32":
+            raise InputError(
+                f"precision: found {precision} for {type(encoder).__name__}, whose vectors are "
+                "sparse and kept as they are; expected none"
+            )
+        with store.creating(
+            folder, fingerprint(encoder), encoder.dim, precision, sparse=sparse, wait=wait
+        ) as (partial, write):
             save_encoder(encoder, partial / store.MODEL)
             ranges = None
             for batch in encoded(documents, encoder, show_progress=show_progress):
@@ -200,7 +210,8 @@ class Index(Shown):
 
         Args:
             text: the query, a text or an array, as the model reads it.
-            k: how many; fewer come back only if the index (or `where`) has fewer.
+            k: how many; fewer come back only if the index (or `where`) has fewer, or, of sparse
+                vectors, fewer share a word with the query.
             hybrid: fuse the ranking by meaning with one by words (BM25): a convex combination
                 of scores normalised to 0..1, over the 100 (or k) best of each.
             weight: the share of the ranking by meaning in it, from 0 to 1. By default what
@@ -301,9 +312,8 @@ class Index(Shown):
                 scan.nearest(table, vectors, depth, lance.SHOWN)
                 if scan
                 else [
-                    lance.nearest(
-                        table, vector, depth,
-                        exact=exact or is_small, rescore=rescore, ranges=self._ranges, where=sql,
+                    self._nearest(
+                        table, vector, depth, exact=exact or is_small, rescore=rescore, where=sql
                     )
                     for vector in vectors
                 ]
@@ -312,6 +322,29 @@ class Index(Shown):
             return list(zip(dense, lexical, strict=True))
 
         return self._read(question)
+
+    def _nearest(
+        self,
+        table: Any,
+        vector: np.ndarray,
+        k: int,
+        *,
+        exact: bool,
+        rescore: int,
+        where: str | None,
+    ) -> list[Row]:
+        """The k best rows by meaning, with their scores."""
+        if not holds_sparse(table):
+            return lance.nearest(
+                table, vector, k, exact=exact, rescore=rescore, ranges=self._ranges, where=where
+            )
+        known = self._postings  # another thread may put a newer one in its place
+        if known is None or known[0] != table.version:
+            known = self._postings = (table.version, Postings(table, len(vector)))
+        among = None if where is None else lance.ids_where(table, where)
+        scores = known[1].nearest(vector, k, among)
+        rows = lance.take(table, list(scores))
+        return [{**rows[i], "score": score} for i, score in scores.items()]
 
     def _scan_of(self, table: Any, queries: int) -> Scan | None:
         """The vectors in memory, from the second query on: to read them costs as much as one."""

@@ -116,6 +116,7 @@ def creating(
     dim: int,
     precision: VectorPrecision = "float32",
     *,
+    sparse: bool = False,
     wait: bool = False,
 ) -> Iterator[tuple[Path, Write]]:
     """(folder, empty table) of an index in the making; it appears at `out` when the block ends.
@@ -130,7 +131,7 @@ def creating(
             try:
                 check_new(out)  # who was waited for has made it
                 _clear(partial)
-                table = lance.create(partial, dim, precision)
+                table = lance.create(partial, dim, precision, sparse=sparse)
                 publish(partial, State(fingerprint, dim, table.version, 0))
                 with _transaction(partial, table) as write:
                     yield partial, write

@@ -15,7 +15,7 @@ import numpy as np
 from dipole.encoders.quantizing import VectorPrecision, quantize
 from dipole.errors import optional
 from dipole.lexical.words import split_words
-from dipole.retrieval import filters
+from dipole.retrieval import filters, postings
 from dipole.retrieval import small_vectors as small
 from dipole.retrieval.scan import fits
 
@@ -41,8 +41,10 @@ _AT_ONCE = 1000
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
-def create(folder: Path, dim: int, precision: VectorPrecision = "float32") -> Any:
-    """An empty table for vectors of `dim` numbers, kept at a precision."""
+def create(
+    folder: Path, dim: int, precision: VectorPrecision = "float32", *, sparse: bool = False
+) -> Any:
+    """An empty table for vectors of `dim` numbers, kept at a precision, or for sparse ones."""
     pa = optional("pyarrow", "search")
     schema = pa.schema(
         [
@@ -51,7 +53,7 @@ def create(folder: Path, dim: int, precision: VectorPrecision = "float32") -> An
             pa.field("words", pa.string(), nullable=False),  # what the full-text index reads
             pa.field("metadata", pa.string(), nullable=False),  # json
             pa.field(filters.MARK, pa.string()),  # see filters.py
-            *small.fields(precision, dim),
+            *(postings.fields() if sparse else small.fields(precision, dim)),
         ]
     )
     return _connect(folder).create_table(NAME, schema=schema)
@@ -80,12 +82,17 @@ def rows(
     ids: Sequence[str],
     texts: Sequence[str],
     metadata: Sequence[Mapping[str, Any]],
-    vectors: np.ndarray,
+    vectors: Any,
     ranges: np.ndarray | None = None,
 ) -> Any:
-    """An Arrow table of documents and their vectors; `ranges` are those of a table of int8."""
+    """An Arrow table of documents and their vectors, an array or CSR; `ranges` are those of a
+    table of int8."""
     import pyarrow as pa
 
+    sparse = postings.is_sparse(table)
+    kept = (
+        postings.columns(vectors) if sparse else small.columns(vectors, table.schema.names, ranges)
+    )
     return pa.table(
         {
             "id": pa.array(ids, pa.string()),
@@ -95,7 +102,7 @@ def rows(
                 [json.dumps(dict(m), default=_plain) for m in metadata], pa.string()
             ),
             **filters.columns(metadata, table.schema.names),
-            **small.columns(vectors, table.schema.names, ranges),
+            **kept,
         },
         schema=table.schema,
     )
@@ -124,8 +131,27 @@ def upsert(table: Any, new: Any) -> None:
 def delete(table: Any, ids: Sequence[str]) -> None:
     """Remove the rows with these ids."""
     for start in range(0, len(ids), _AT_ONCE):
-        quoted = ("'" + i.replace("'", "''") + "'" for i in ids[start : start + _AT_ONCE])
-        table.delete(f"id IN ({', '.join(quoted)})")
+        table.delete(_among(ids[start : start + _AT_ONCE]))
+
+
+def take(table: Any, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The rows with these ids, by id, without their vectors."""
+    found: list[dict[str, Any]] = []
+    for start in range(0, len(ids), _AT_ONCE):
+        part = ids[start : start + _AT_ONCE]
+        found += table.search().where(_among(part)).select(SHOWN).limit(len(part)).to_list()
+    return {row["id"]: row for row in found}
+
+
+def ids_where(table: Any, where: str) -> set[str]:
+    """The ids of the rows that a condition holds for."""
+    query = table.search().where(where).select(["id"]).limit(max(table.count_rows(), 1))
+    return set(query.to_arrow()["id"].to_pylist())
+
+
+def _among(ids: Sequence[str]) -> str:
+    quoted = ("'" + i.replace("'", "''") + "'" for i in ids)
+    return f"id IN ({', '.join(quoted)})"
 
 
 def known(table: Any, ids: Sequence[str]) -> list[str]:
@@ -149,8 +175,8 @@ def update_indexes(table: Any) -> None:
         table.create_index("words", config=FTS(base_tokenizer="whitespace", max_token_length=255))
     column, rows = searched(table), table.count_rows()
     of_bits = column == small.BITS
-    dim = 0 if of_bits else table.schema.field(column).type.list_size
-    if column not in indexed and rows >= ANN_ROWS and not (dim and fits(rows, dim)):
+    dim = table.schema.field(column).type.list_size if column == small.VECTOR else 0
+    if column and column not in indexed and rows >= ANN_ROWS and not (dim and fits(rows, dim)):
         config = IvfFlat(distance_type="hamming") if of_bits else IvfSq(distance_type="dot")
         table.create_index(column, config=config)
     for _ in range(3):  # until it says there is nothing left to do
@@ -206,7 +232,9 @@ def nearest(
 
 
 def searched(table: Any) -> str:
-    """The column that is searched by meaning."""
+    """The column that is searched by meaning; "" where vectors are sparse."""
+    if postings.is_sparse(table):
+        return ""
     return small.BITS if small.BITS in table.schema.names else small.VECTOR
 
 

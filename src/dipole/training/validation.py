@@ -70,7 +70,7 @@ def make_validation(
     """
     if isinstance(examples, Pairs | Triplets):
         from dipole.data.retrieval import retrieval_from_pairs
-        from dipole.evaluation.tasks.retrieval import evaluate_retrieval
+        from dipole.evaluation.tasks.sparse_search import evaluate_retrieval
 
         data = retrieval_from_pairs(examples)
         return "MRR@10", lambda encoder: evaluate_retrieval(encoder, data).value("MRR@10")

@@ -173,7 +173,7 @@ TASKS = {
     "retrieval": Task(
         "find the relevant documents of a query",
         "retrieval",
-        "tasks.retrieval:evaluate_retrieval",
+        "tasks.sparse_search:evaluate_retrieval",
         ("at", "measures", "ignore_identical_ids"),
     ),
     "sts": Task("cosines follow the scores of pairs", "scored", "tasks.sts:evaluate_sts"),
