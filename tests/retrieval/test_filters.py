@@ -129,7 +129,7 @@ def test_an_index_of_before_says_so() -> None:
     ],
 )
 def test_no_part_of_a_condition_is_left_out(where: str) -> None:
-    with pytest.raises(InputError, match="where: found .* expected and, or"):
+    with pytest.raises(InputError, match=r"where: found .* expected and, or"):
         filters.condition(where, ["s_", "s_lang", "n_lang", "s_year", "n_year"])
 
 
