@@ -85,6 +85,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 def newest_whole(folder: Path) -> tuple[Path | None, list[str]]:
     """The newest checkpoint that can be read, and a line for each newer one that is damaged."""
+    for old in folder.glob(".step-*.old"):  # written again, and killed between two renames
+        recover_folder(folder / old.name.removeprefix(".").removesuffix(".old"))
     notes: list[str] = []
     for path in reversed(list_checkpoints(folder)):
         reason = _damage(path)
