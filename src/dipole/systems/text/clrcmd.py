@@ -92,5 +92,10 @@ SYSTEM = System(
             " them. *Own score*: that of tokens for CLRCMD, the cosine for the pooled vectors;"
             " *Spearman*: the cosine of pooled vectors for both."
         ),
+        lesson=(
+            "In sixty batches of a small encoder whose pooled vectors were trained before, the"
+            " cosine of the means is four points ahead of matched tokens as a score, and a point"
+            " ahead as what is trained."
+        ),
     ),
 )
