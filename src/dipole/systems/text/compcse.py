@@ -80,7 +80,8 @@ class Composed(Part):
         z_i = h(r_i)[:dims],   z'_i = h(compose(r_a, r_b))[:dims]    (anchor and positive).
 
     compose: their `mean`, or `halves`, the first half of r_a's dimensions and the second of r_b's.
-    dims: the first dimensions that are compared, None for all. The map h is for training alone.
+    dims: the first dimensions that are compared, None for all there are. The map h is for
+    training alone.
     """
 
     takes = ("anchor", "positive", "view_2")
@@ -91,8 +92,6 @@ class Composed(Part):
 
     def bind(self, setup: Setup) -> None:
         width = setup.encoder.dim
-        if self.dims is not None and self.dims > width:
-            raise InputError(f"composed: found dims {self.dims}; expected {width} at most")
         self.head = nn.Linear(width, width)
 
     def before(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
