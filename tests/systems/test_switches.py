@@ -56,6 +56,11 @@ OTHERWISE = {
         "view/0": {"view/0": "anchor=same", "view_options": GONE},
         "view_options/anchor.operations/0": "replace",
     },
+    "compcse": {  # the texts of this test are too short to be cut
+        "view/1": "word-deletion",
+        "view/2": "word-deletion",
+        "parts/0/Composed/dims": 4,
+    },
     "nca": {"objective_options/alpha": 0.5},
     "consert": {
         "encoder_options/join": "concat",
