@@ -29,9 +29,7 @@ def test_every_recipe_trains_as_before():
     before, found = golden.stored("recipes"), golden.recipes()
     assert found.keys() == before.keys()
     for name, weights in before.items():
-        # Of another processor's rounding a sum near 0 keeps fewer digits than the largest one.
-        scale = max(abs(x) for x in weights.values())
-        assert found[name] == pytest.approx(weights, rel=1e-5, abs=1e-6 * scale), name
+        assert found[name] == pytest.approx(weights, rel=1e-5), name
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ def index(tmp_path: Path, words: ModuleType) -> Index:
 
 def in_memory(index: Index) -> bool:
     """Whether an index keeps its vectors."""
-    return index._scan is not None and index._scan[1] is not None
+    return index._opened is not None and index._opened._scan is not None
 
 
 def test_the_best_are_those_of_numpy(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ def hybrid(
     Example: dipole hybrid docs.index --queries asked.csv --query question --id doc_id
     """
     from dipole.retrieval import Index, weigh
+    from dipole.retrieval.index import WEIGHT
 
     opened = Index.open(index)
     found = weigh(opened, read_queries(queries, query, id), measure=measure, seed=seed)
@@ -59,7 +60,8 @@ def hybrid(
         return
     terminal().print(table_of(found))
     kept = f"kept in {index}" if keep else f"use it with: dipole search {index} QUERY --hybrid"
-    say(f"weight {found.weight:g}, chosen by {found.chosen_on} queries; {kept}"
+    best = "" if found.weight != WEIGHT else " (none was better than the usual one)"
+    say(f"weight {found.weight:g}, chosen by {found.chosen_on} queries{best}; {kept}"
         + ("" if keep else f" --weight {found.weight:g}"))  # fmt: skip
 
 

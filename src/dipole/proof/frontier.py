@@ -175,7 +175,7 @@ def draw(found: Found, path: Path) -> None:
                     "--" if i >= len(COLOURS) else "-",
                     marker=MARKERS[i % len(MARKERS)], color=COLOURS[i % len(COLOURS)], label=name,
                 )  # fmt: skip
-            axes.set(title=group, ylabel="E[reward]", xlim=(0, 12), ylim=(0, None))
+            axes.set(title=group, ylabel="E[reward]", xlim=(0, 9), ylim=(0, 1.6))
             axes.legend(ncols=2, loc="center left", bbox_to_anchor=(1.0, 0.5))
         panels[-1].set(xlabel="KL to the reference, nats")
 

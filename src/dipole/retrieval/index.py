@@ -17,9 +17,7 @@ from dipole.retrieval import small_vectors as small
 from dipole.retrieval import table as lance
 from dipole.retrieval.documents import Batch, Document, encoded, is_sparse
 from dipole.retrieval.hits import DEPTH, Hit, Ranking, Row, check_query, hits_of, scores_of
-from dipole.retrieval.postings import Postings
-from dipole.retrieval.postings import is_sparse as holds_sparse
-from dipole.retrieval.scan import Scan, fits
+from dipole.retrieval.opened import Opened
 from dipole.tables import Shown, Table
 
 if TYPE_CHECKING:  # torch takes two seconds, and neither a mistake nor `len` needs it
@@ -53,9 +51,7 @@ class Index(Shown):
         self.fingerprint = state.fingerprint
         self._encoder = encoder
         self._ranges = small.read_ranges(folder)
-        self._opened: tuple[store.State, Any] | None = None
-        self._scan: tuple[store.State, Scan | None] | None = None
-        self._postings: tuple[int, Postings] | None = None
+        self._opened: Opened | None = None
 
     @classmethod
     def create(
@@ -301,68 +297,15 @@ class Index(Shown):
                     f"the model knows no word of the query {text!r:.60}: its ranking means nothing"
                 )
 
-        def question(table: Any) -> list[tuple[list[Row], list[Row]]]:
-            sql, is_small = None, False
-            if where is not None:
-                sql = filters.condition(where, table.schema.names)
-                # Of few rows the cells of an approximate index would hold too few.
-                is_small = filters.check(table, where, sql) < lance.ANN_ROWS
-            scan = None if sql else self._scan_of(table, len(texts))
-            dense = (
-                scan.nearest(table, vectors, depth, lance.SHOWN)
-                if scan
-                else [
-                    self._nearest(
-                        table, vector, depth, exact=exact or is_small, rescore=rescore, where=sql
-                    )
-                    for vector in vectors
-                ]
-            )  # fmt: skip
-            lexical = [lance.matching(table, t, depth, sql) if hybrid else [] for t in texts]
-            return list(zip(dense, lexical, strict=True))
-
-        return self._read(question)
-
-    def _nearest(
-        self,
-        table: Any,
-        vector: np.ndarray,
-        k: int,
-        *,
-        exact: bool,
-        rescore: int,
-        where: str | None,
-    ) -> list[Row]:
-        """The k best rows by meaning, with their scores."""
-        if not holds_sparse(table):
-            return lance.nearest(
-                table, vector, k, exact=exact, rescore=rescore, ranges=self._ranges, where=where
+        return self._read(
+            lambda opened: opened.rankings(
+                texts, vectors, depth,
+                hybrid=hybrid, exact=exact, rescore=rescore, where=where,
             )
-        known = self._postings  # another thread may put a newer one in its place
-        if known is None or known[0] != table.version:
-            known = self._postings = (table.version, Postings(table, len(vector)))
-        among = None if where is None else lance.ids_where(table, where)
-        scores = known[1].nearest(vector, k, among)
-        rows = lance.take(table, list(scores))
-        return [{**rows[i], "score": score} for i, score in scores.items()]
+        )  # fmt: skip
 
-    def _scan_of(self, table: Any, queries: int) -> Scan | None:
-        """The vectors in memory, from the second query on: to read them costs as much as one."""
-        assert self._opened is not None
-        state, _ = self._opened
-        if self._scan is None or self._scan[0] != state:
-            self._scan = (state, None)
-            if queries == 1:
-                return None
-        if self._scan[1] is None:
-            column = lance.searched(table)
-            if column != small.VECTOR or not fits(state.documents, self.encoder.dim):
-                return None
-            self._scan = (state, Scan.of(table, column))
-        return self._scan[1]
-
-    def _read(self, question: Callable[[Any], _Answer]) -> _Answer:
-        """What the published version of the table answers.
+    def _read(self, question: Callable[[Opened], _Answer]) -> _Answer:
+        """What the published version of the index answers.
 
         A writer may publish another and clear this one meanwhile: then the question is put again.
         """
@@ -371,9 +314,10 @@ class Index(Shown):
             if state.fingerprint != self.fingerprint:
                 raise InputError(f"{self.folder}: indexed anew with another model; open it again")
             try:
-                if self._opened is None or self._opened[0] != state:
-                    self._opened = (state, lance.open_version(self.folder, state.version))
-                return question(self._opened[1])
+                opened = self._opened  # another thread may put a newer one in its place
+                if opened is None or opened.state != state:
+                    opened = self._opened = Opened(self.folder, state, self._ranges)
+                return question(opened)
             except InputError:
                 raise
             except (ValueError, RuntimeError, OSError) as error:

@@ -1,7 +1,7 @@
 """All vectors of an index in memory: a query is one product with a matrix.
 
-LanceDB reads its vectors from the disk for every query. That is right for one, and twenty times
-slower than this for the next (127,000 vectors of 256 numbers).
+LanceDB reads its vectors from the disk for every query. That is right for one query, and many times
+slower than this for the next.
 """
 
 from __future__ import annotations

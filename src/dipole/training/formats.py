@@ -88,6 +88,11 @@ def check_former(settings: Mapping[str, Any]) -> None:
             f"{MORE_DATA}: now said by sources; expected {options}, in a recipe sources: "
             f"{_flow(sources)} (docs/migration.md)"
         )
+    if "device" in settings:
+        raise InputError(
+            "device: is no setting of a training, which may go on elsewhere; expected dipole train "
+            "--device, `with dipole.devices.on_device(...)` around fit, or DIPOLE_DEVICE"
+        )
     if LAYERS in settings:
         value = "true" if settings[LAYERS] else "false"
         raise InputError(

@@ -36,7 +36,8 @@ SYSTEM = System(
         ],
         notes=(
             "On par is within 2 points, twice the bench's delta. BCO and KTO read the chosen"
-            " answers as good and the rejected ones as bad."
+            " answers as good and the rejected ones as bad. *To be distrusted*: the two points were"
+            " chosen after one pilot on world 20, where BCO was 3.8 behind."
         ),
         lesson=(
             "If you have single answers marked good or bad, a classifier of them with a running"
