@@ -25,19 +25,21 @@ def content(documents: list[Any]) -> Content:
 
 def read(index: Index) -> Content:
     """Every row of the published version, read without any search."""
-    rows = index._read(lambda table: table.search().select(["id", "text", "metadata"]).to_list())
+    rows = index._read(
+        lambda opened: opened.table.search().select(["id", "text", "metadata"]).to_list()
+    )
     assert len(rows) == len({row["id"] for row in rows}) == len(index)
     return {row["id"]: (row["text"], json.loads(row["metadata"])) for row in rows}
 
 
 def found_by_words(index: Index) -> Content:
-    rows = index._read(lambda table: lance.matching(table, "page", 1000))
+    rows = index._read(lambda opened: lance.matching(opened.table, "page", 1000))
     return {row["id"]: (row["text"], json.loads(row["metadata"])) for row in rows}
 
 
 def found_by_vector(index: Index) -> Content:
     vector = index.encoder.encode(["one two three"], role="query")[0]
-    rows = index._read(lambda table: lance.nearest(table, vector, 1000, exact=False))
+    rows = index._read(lambda opened: lance.nearest(opened.table, vector, 1000, exact=False))
     return {row["id"]: (row["text"], json.loads(row["metadata"])) for row in rows}
 
 

@@ -67,10 +67,11 @@ def test_hits_are_those_that_filtering_by_hand_leaves(
     assert [hit.score for hit in found] == pytest.approx([score for _, score in wanted[:7]])
     vector = index.encoder.encode([query], role="query")[0]
     dense, lexical = index._read(
-        lambda table: (
-            lance.nearest(table, vector, 200, exact=True), lance.matching(table, query, 200)
+        lambda opened: (
+            lance.nearest(opened.table, vector, 200, exact=True),
+            lance.matching(opened.table, query, 200),
         )
-    )  # fmt: skip
+    )
     runs = [
         {"": {row["id"]: row["score"] for row in rows if row["id"] in kept}}
         for rows in (dense, lexical)

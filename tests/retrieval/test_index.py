@@ -71,7 +71,7 @@ def test_hybrid_finds_by_words_what_the_vectors_do_not_know(index: Index) -> Non
 def test_hybrid_is_the_fusion_of_both_rankings(index: Index, words: ModuleType) -> None:
     query = "three old13 five"
     dense = {h.id: h.score for h in index.search(query, k=60)}
-    rows = index._read(lambda table: lance.matching(table, query, 100))
+    rows = index._read(lambda opened: lance.matching(opened.table, query, 100))
     lexical = {row["id"]: row["score"] for row in rows}
     assert lexical["13"] == max(lexical.values())
     assert set(lexical) == {
@@ -141,12 +141,14 @@ def test_small_changes_wait_for_the_search_indexes_and_are_found_all_the_same(
     for _ in range(2):
         everything = {str(i) for i in range(70)} - {"1", "61"}
         assert {h.id for h in index.search("one", k=100)} == everything
-        by_words = index._read(lambda table: lance.matching(table, "page", 100))
+        by_words = index._read(lambda opened: lance.matching(opened.table, "page", 100))
         assert {row["id"] for row in by_words} == everything
         assert index.search("new52", k=1, hybrid=True)[0].id == "52"
         assert index.search("old66", k=1, hybrid=True)[0].id == "66"
         for gone in ("old52", "old1", "old61"):
-            assert index._read(lambda table, word=gone: lance.matching(table, word, 9)) == []
+            assert (
+                index._read(lambda opened, word=gone: lance.matching(opened.table, word, 9)) == []
+            )
         # Now they are brought up to date; nothing but the speed changes.
         monkeypatch.setattr(store, "_SHARE", 0.0)
         index.delete([])

@@ -26,7 +26,7 @@ class Opened:
 
     def __init__(self, folder: Path, state: State, ranges: np.ndarray | None) -> None:
         self.state = state
-        self._table = lance.open_version(folder, state.version)
+        self.table = lance.open_version(folder, state.version)
         self._ranges = ranges
         self._asked = 0
         self._scan: Scan | None = None
@@ -46,32 +46,37 @@ class Opened:
         """Of each query the rows found by meaning and, if hybrid, by words."""
         sql = None
         if where is not None:
-            sql = filters.condition(where, self._table.schema.names)
+            sql = filters.condition(where, self.table.schema.names)
             # Of few rows the cells of an approximate index would hold too few.
-            exact = exact or filters.check(self._table, where, sql) < lance.ANN_ROWS
-        if postings.is_sparse(self._table):
+            exact = exact or filters.check(self.table, where, sql) < lance.ANN_ROWS
+        if postings.is_sparse(self.table):
             dense = [self._sparse(vector, depth, sql) for vector in vectors]
         elif sql is None and (scan := self._in_memory(vectors)) is not None:
-            dense = scan.nearest(self._table, vectors, depth, lance.SHOWN)
+            dense = scan.nearest(self.table, vectors, depth, lance.SHOWN)
         else:
-            options = {"exact": exact, "rescore": rescore, "ranges": self._ranges, "where": sql}
-            dense = [lance.nearest(self._table, vector, depth, **options) for vector in vectors]
-        lexical = [lance.matching(self._table, t, depth, sql) if hybrid else [] for t in texts]
+            dense = [
+                lance.nearest(
+                    self.table, vector, depth,
+                    exact=exact, rescore=rescore, ranges=self._ranges, where=sql,
+                )
+                for vector in vectors
+            ]  # fmt: skip
+        lexical = [lance.matching(self.table, t, depth, sql) if hybrid else [] for t in texts]
         return list(zip(dense, lexical, strict=True))
 
     def _in_memory(self, queries: np.ndarray) -> Scan | None:
         """The vectors, from the second query on: to read them costs as much as one."""
         self._asked += len(queries)
         if self._scan is None and self._asked > 1:
-            column = lance.searched(self._table)
+            column = lance.searched(self.table)
             if column == small.VECTOR and fits(self.state.documents, queries.shape[1]):
-                self._scan = Scan.of(self._table, column)
+                self._scan = Scan.of(self.table, column)
         return self._scan
 
     def _sparse(self, vector: np.ndarray, k: int, where: str | None) -> list[Row]:
         if self._postings is None:
-            self._postings = Postings(self._table, len(vector))
-        among = None if where is None else lance.ids_where(self._table, where)
+            self._postings = Postings(self.table, len(vector))
+        among = None if where is None else lance.ids_where(self.table, where)
         scores = self._postings.nearest(vector, k, among)
-        rows = lance.take(self._table, list(scores))
+        rows = lance.take(self.table, list(scores))
         return [{**rows[i], "score": score} for i, score in scores.items()]
