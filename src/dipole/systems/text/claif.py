@@ -44,6 +44,11 @@ class Smoothed(Objective):
     Where a score is exactly 0, their `all` gives the positive a share of the rest as well.
     Shapes: anchor, positive (n, d); scores (n,); negative (m, d).
     Source: Cheng et al. 2023, arXiv 2305.01918, and its released code.
+
+    Example:
+        >>> import torch
+        >>> Smoothed(1.0)(torch.eye(2), torch.eye(2), torch.tensor([1.0, 0.0])).item()
+        0.156...
     """
 
     temperature: Temperature = Temperature(0.05)
