@@ -40,8 +40,8 @@ def paraphrases(
 
     Example:
         >>> found = paraphrases(np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 0.1]]))
-        >>> found.rows.tolist(), found.scores.round(3).tolist()
-        ([[0, 2]], [0.999])
+        >>> found.rows.tolist(), round(float(found.scores[0]), 3)
+        ([[0, 2]], 0.999)
     """
     unit, floor = _unit(vectors), real_number(threshold, "threshold", -1, 1)
     most = whole_number(most, "most")
