@@ -120,5 +120,5 @@ def test_lora_is_folded(
 
 def test_what_they_cannot_compute(tmp_path: Path) -> None:
     images = [np.zeros((8, 8), np.uint8)]
-    with pytest.raises(InputError, match="export: found ConvImage; expected a TransformerText or"):
+    with pytest.raises(InputError, match="export: found ConvImage; expected a TransformerText, a"):
         export_sentence_transformers(ConvImage.from_images(images), tmp_path / "x")
