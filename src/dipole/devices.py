@@ -164,6 +164,8 @@ def _named(name: str, where: str) -> torch.device:
         return torch.device("cpu")
     if gpus is not None and kind == gpus[0] and int(number or 0) < gpus[1]:
         return torch.device(name)
+    if not name:
+        raise InputError(f"{where.strip()}: found no name; expected {_there(gpus)}")
     raise InputError(f"{where}: found no {name} here; expected {_there(gpus)}")
 
 

@@ -62,7 +62,7 @@ def test_prompts_on_the_command_line_are_printed(dipole):
         (["--prompt", "x", "--prompts", "prompts.jsonl"], "found both; expected one of them"),
         (["--prompt", "x", "--method", "gready"], "--method: found 'gready'; did you mean"),
         (["--prompt", "x", "--option", "k"], "--option: 'k'; expected KEY=VALUE"),
-        (["--prompt", "x", "--out", "x.csv"], "--out: found x.csv; expected a name that ends in"),
+        (["--prompt", "x", "--out", "x.csv"], "--out x.csv: expected a name that ends in .jsonl"),
         (["--prompt", "x", "--samples", "2"], "--samples: found 2, and the method draws nothing"),
         (["--prompt", "x" * 99], "prompt 0: found 99 tokens, and"),
         (["--prompts", "prompts.jsonl", "--method", "cid"], "prompt q2: found no contrast"),

@@ -5,7 +5,14 @@ import pytest
 from typer.testing import CliRunner
 
 from dipole.cli import app
-from dipole.cli.outputs import check_file, check_new_folder, check_place, write_all
+from dipole.cli.outputs import (
+    check_file,
+    check_new_file,
+    check_new_folder,
+    check_not_data,
+    check_place,
+    write_all,
+)
 from dipole.errors import InputError
 
 
@@ -90,3 +97,14 @@ def test_a_new_folder_has_a_name_and_nothing_in_it(tmp_path, monkeypatch):
     for name in ("", "full", "file"):
         with pytest.raises(InputError, match="exists; expected a new folder"):
             check_new_folder("--out", Path(name))
+
+
+def test_what_is_there_is_neither_replaced_nor_read(tmp_path: Path) -> None:
+    there = tmp_path / "there.csv"
+    there.write_text("text\n")
+    with pytest.raises(InputError, match=r"--out .*there.csv: exists; expected the name of a new"):
+        check_new_file("--out", there)
+    check_new_file("--out", tmp_path / "new.csv")
+    with pytest.raises(InputError, match=r"--out .*there.csv: is the data; expected another file"):
+        check_not_data("--out", there, str(there))
+    check_not_data("--out", there, "digits")

@@ -52,7 +52,7 @@ def test_pairs_and_groups_are_written_and_the_pairs_are_scored_pairs() -> None:
     [
         (["--out", "pairs.txt"], "--out pairs.txt: expected a name that ends in .jsonl or .csv"),
         (["--out", "a.csv", "--communities", "a.csv"], "a.csv: given twice"),
-        (["--out", "a.csv", "--threshold", "2"], "threshold: found 2.0"),
+        (["--out", "texts.csv"], "--out texts.csv: exists; expected the name of a new file"),
         (["--out", "no/a.csv"], "--out no/a.csv: no folder no"),
     ],
 )
@@ -61,6 +61,13 @@ def test_a_mistake_is_one_line_and_nothing_is_written(options: list[str], line: 
     assert isinstance(done.exception, InputError)
     assert line in str(done.exception)
     assert not list(Path().glob("a.*"))
+
+
+def test_a_threshold_that_is_no_cosine_is_refused_at_once() -> None:
+    done = run("--out", "a.csv", "--threshold", "2")
+    assert done.exit_code == 2
+    assert "'--threshold'" in done.output
+    assert not Path("a.csv").exists()
 
 
 def test_without_a_model_it_says_what_to_name() -> None:

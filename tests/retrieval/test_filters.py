@@ -105,6 +105,11 @@ def test_columns_that_come_later_are_filtered_by_as_well(index: Index, words: Mo
         ("lang = 'de' and", "where: .* is no condition"),
         ("lang", "where: 'lang' is no condition"),
         ("lang = = 'de'", "where: .* is no condition"),
+        ("lang = 3", "where: found lang compared with a number, and no document has a number"),
+        (
+            "year > '900'",
+            "where: found year > '900', which orders numbers as texts; exp",
+        ),
     ],
 )
 def test_a_bad_condition_is_one_line(index: Index, where: str, line: str) -> None:

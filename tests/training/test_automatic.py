@@ -105,9 +105,14 @@ def test_a_model_in_the_cache_is_found_whole_or_not_at_all(
         assert model.folder == str(snapshot)
 
 
-def test_a_folder_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_a_model_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(found.VARIABLE, "/no/folder")
     with pytest.raises(InputError, match="DIPOLE_PRETRAINED: found no folder /no/folder"):
+        chosen_encoder(AUTO, pairs(9))
+    monkeypatch.setenv(found.VARIABLE, str(tmp_path))
+    with pytest.raises(InputError, match=r"DIPOLE_PRETRAINED: .*: no encoder here; expected mod"):
         chosen_encoder(AUTO, pairs(9))
 
 

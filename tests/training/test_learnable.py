@@ -16,6 +16,7 @@ from dipole.training.learnable import (
     check_learnable,
     check_partners,
     check_words,
+    few_steps,
     small_batches,
 )
 from support.tiny_bert import save_tiny_bert
@@ -216,3 +217,9 @@ def test_rows_that_may_not_meet_are_said(tiny_encoder, tmp_path, capsys):
     )
     dipole.fit(pairs, tiny_encoder, out=tmp_path / "run", batch_size=4)
     assert "warning: batches hold 1.0 of 4 rows on average" in capsys.readouterr().err
+
+
+def test_a_training_of_few_steps_says_so():
+    (line,) = few_steps(1, None, 64)
+    assert line.startswith("warning: only 1 step in all, in batches of 64: a smaller --batch-size")
+    assert few_steps(10, None, 64) == few_steps(1, 1, 64) == []

@@ -11,7 +11,7 @@ import typer
 
 from dipole.cli.evaluated import Asked, Measured, cut_offs, measure, split_seed, systems_of
 from dipole.cli.options import Device, TrustCode
-from dipole.cli.outputs import check_file, write_all
+from dipole.cli.outputs import check_file, check_not_data, write_all
 from dipole.cli.trained import check_bad_rows, choose_columns, columns_of, settings_of
 from dipole.errors import InputError
 from dipole.showing import print_json, terminal
@@ -227,7 +227,7 @@ def evaluate(
     settings = {name: value for name, value in settings.items() if value is not None}
     _check_options(task, columns, settings, train, role, resize)
     systems = systems_of(run, baseline or [], task, role)
-    _check_outputs(task, per_query, trec_run)
+    _check_outputs(task, data, per_query, trec_run)
     if data is None:
         if task not in ("retrieval", "geometry"):
             raise InputError(f"--task {task}: no data; expected --data, {_wants(task)}")
@@ -278,7 +278,9 @@ def _report(found: Measured, per_query: Path | None, trec_run: Path | None, as_j
     console.print(Text(found.direction), soft_wrap=True)
 
 
-def _check_outputs(task: str, per_query: Path | None, trec_run: Path | None) -> None:
+def _check_outputs(
+    task: str, data: str | None, per_query: Path | None, trec_run: Path | None
+) -> None:
     """What cannot be written is refused before anything is encoded."""
     from dipole.evaluation.report import check_per_item_path
 
@@ -287,10 +289,12 @@ def _check_outputs(task: str, per_query: Path | None, trec_run: Path | None) -> 
             raise InputError("--per-query: geometry measures no single items; expected a task")
         check_per_item_path(per_query)
         check_file("--per-query", per_query)
+        check_not_data("--per-query", per_query, data)
     if trec_run is not None:
         if task != "retrieval":
             raise InputError(f"--trec-run: task {task} ranks nothing; expected --task retrieval")
         check_file("--trec-run", trec_run)
+        check_not_data("--trec-run", trec_run, data)
         if per_query is not None and per_query.resolve() == trec_run.resolve():
             raise InputError(f"{trec_run}: given twice, to --per-query too; expected two files")
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dipole.cli.options import Device, TrustCode, key_values
-from dipole.cli.outputs import check_file
+from dipole.cli.outputs import check_new_file
 from dipole.cli.trained import check_bad_rows, say_skipped
 from dipole.errors import InputError
 from dipole.showing import counted, say
@@ -109,8 +109,8 @@ def generate(
         raise InputError(f"precision: found {precision}; expected float32, bfloat16 or auto")
     if out is not None:
         if out.suffix != ".jsonl":
-            raise InputError(f"out: found {out}; expected a name that ends in .jsonl")
-        check_file("--out", out)
+            raise InputError(f"--out {out}: expected a name that ends in .jsonl")
+        check_new_file("--out", out)
     asked: object = prompt
     if prompts is not None:
         bad_rows = check_bad_rows(on_bad_row)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from dipole.cli.options import Device, TrustCode, with_options
-from dipole.cli.outputs import check_file
+from dipole.cli.outputs import check_new_file
 from dipole.cli.trained import check_bad_rows, choose_columns, load_named, say_skipped
 from dipole.errors import InputError, optional
 from dipole.sampling.filters import Filters
@@ -99,11 +99,9 @@ def mine(
         raise InputError(f"--address {address}: does nothing without --workers; expected both")
     if search not in SEARCHES:
         raise InputError(f"--search {search}: expected one of {', '.join(SEARCHES)}")
-    if out.exists():
-        raise InputError(f"{out}: exists; expected the name of a new file")
     if out.suffix != ".jsonl":
         raise InputError(f"--out {out}: expected a name that ends in .jsonl, as that is written")
-    check_file("--out", out)
+    check_new_file("--out", out)
     bad_rows = check_bad_rows(on_bad_row)
     named = {"anchor": anchor, "positive": positive}
     columns, notes = choose_columns(

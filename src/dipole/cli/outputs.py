@@ -24,6 +24,19 @@ def check_file(option: str, path: Path) -> None:
         )
 
 
+def check_new_file(option: str, path: Path) -> None:
+    """Raise InputError where no new file of this name can be made."""
+    if path.exists():
+        raise InputError(f"{option} {path}: exists; expected the name of a new file")
+    check_file(option, path)
+
+
+def check_not_data(option: str, path: Path, data: str | None) -> None:
+    """Raise InputError where a file that is read would be replaced."""
+    if data is not None and path.exists() and Path(data).exists() and path.samefile(data):
+        raise InputError(f"{option} {path}: is the data; expected another file")
+
+
 def check_place(option: str, path: Path) -> None:
     """Raise InputError where no folder of this name can be made, or written to if it is there."""
     path = path.expanduser()

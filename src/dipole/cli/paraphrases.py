@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dipole.cli.options import TrustCode
-from dipole.cli.outputs import check_file, write_all
+from dipole.cli.options import Device, TrustCode
+from dipole.cli.outputs import check_new_file, write_all
 from dipole.cli.trained import check_bad_rows, say_skipped
 from dipole.errors import InputError
 from dipole.showing import counted, say
@@ -31,7 +31,7 @@ def paraphrases(
         str,
         typer.Argument(help="Texts: a file (jsonl, csv, tsv, parquet), a BEIR folder or a name."),
     ],
-    out: Annotated[Path, typer.Option(help="File for the pairs, .jsonl or .csv.")],
+    out: Annotated[Path, typer.Option(help="New file for the pairs, .jsonl or .csv.")],
     model: Annotated[
         str | None,
         typer.Option(
@@ -46,16 +46,22 @@ def paraphrases(
         typer.Option("--id", help="Column with the ids. Default: id, _id, else row numbers."),
     ] = None,
     threshold: Annotated[
-        float, typer.Option(help="Lowest cosine similarity of a pair, or to a group's centre.")
+        float,
+        typer.Option(
+            help="Lowest cosine similarity of a pair, or to a group's centre.", min=-1, max=1
+        ),
     ] = 0.75,
-    most: Annotated[int, typer.Option(help="Keep at most N pairs, the most similar.")] = 100_000,
+    most: Annotated[
+        int, typer.Option(help="Keep at most N pairs, the most similar.", min=1)
+    ] = 100_000,
     communities: Annotated[
-        Path | None, typer.Option(help="File for groups of similar texts, .jsonl or .csv.")
+        Path | None, typer.Option(help="New file for groups of similar texts, .jsonl or .csv.")
     ] = None,
-    min_size: Annotated[int, typer.Option(help="Size of the smallest group.")] = 3,
+    min_size: Annotated[int, typer.Option(help="Size of the smallest group.", min=1)] = 3,
     on_bad_row: Annotated[
         str, typer.Option(help="What to do with bad rows: error (stop) or skip (and count them).")
     ] = "error",
+    device: Device = None,
     trust_code: TrustCode = False,
 ) -> None:
     """Find texts that say the same, as pairs and as groups.
@@ -72,7 +78,7 @@ def paraphrases(
         if path is not None:
             if path.suffix not in _SUFFIXES:
                 raise InputError(f"{name} {path}: expected a name that ends in .jsonl or .csv")
-            check_file(name, path)
+            check_new_file(name, path)
     if communities is not None and communities.resolve() == out.resolve():
         raise InputError(f"{out}: given twice, to --communities too; expected two files")
     encoder = _model(model)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dipole.cli.options import Device, TrustCode, with_options
-from dipole.showing import terminal
+from dipole.showing import counted, terminal
 from dipole.training.config import Config
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def train(
         else ""
     )
     steps, seconds = result["step"], result["seconds"]
-    line = f"trained {steps} steps in {seconds:.1f} s{score}; model: {run.folder / 'model'}"
-    console.print(line, soft_wrap=True)
+    trained = f"trained {counted(steps, 'step')} in {seconds:.1f} s{score}"
+    console.print(f"{trained}; model: {run.folder / 'model'}", soft_wrap=True)
     if (data := _unseen(run)) is not None:
         console.print(
             f"better than BM25? dipole evaluate {out} --data {data} --baseline bm25",

@@ -40,6 +40,12 @@ _SKIPPED = frozenset(["(", "-", "+", ",", "not", *_COMPARE])
 _VALUES = frozenset(["string", "quoted", "number", "word"])
 _OPERATORS = _WORDS - {"true", "false", "null"}
 
+# In a condition over the table's columns: a text that is compared by order; a column of numbers.
+_ORDERED = re.compile(
+    rf"`(?P<column>{_TEXT}[_x]\w+)` (?P<sign>[<>]=?|between) '(?P<text>[^']*)'", re.I
+)
+_OF_NUMBERS = re.compile(rf"`({_NUMBER}[_x]\w+)`")
+
 Token = tuple[str, str]  # kind and text
 
 
@@ -109,14 +115,44 @@ def condition(where: str, columns: Sequence[str]) -> str:
 
 
 def check(table: Any, where: str, sql: str) -> int:
-    """How many rows a condition holds for; InputError where LanceDB cannot read it."""
+    """How many rows a condition holds for.
+
+    Raises:
+        InputError: LanceDB cannot read it; numbers are compared with texts, which holds for no row
+            or, of the order of texts ('10' < '9'), for the wrong ones.
+    """
     try:
-        return int(table.count_rows(sql))
+        count = int(table.count_rows(sql))
+        _check_kinds(table, sql, count)
     except (ValueError, RuntimeError, OSError) as error:
         table.count_rows()  # the table itself can be read
         reason = _reason(str(error))
         raise InputError(f"where: {where!r} is no condition ({reason}); expected one as "
                          "lang = 'de' and year >= 2020") from None  # fmt: skip
+    return count
+
+
+def _check_kinds(table: Any, sql: str, count: int) -> None:
+    for ordered in _ORDERED.finditer(sql):
+        name, text = _name(ordered["column"]), ordered["text"]
+        if _number(text) is not None and _numbers(table, name):
+            raise InputError(
+                f"where: found {name} {ordered['sign']} '{text}', which orders numbers as texts; "
+                f"expected {name} {ordered['sign']} {text}, without quotes"
+            )
+    if count:
+        return
+    for name in dict.fromkeys(map(_name, _OF_NUMBERS.findall(sql))):
+        if not _numbers(table, name):
+            raise InputError(
+                f"where: found {name} compared with a number, and no document has a number there; "
+                "expected a text, in quotes"
+            )
+
+
+def _numbers(table: Any, name: str) -> int:
+    """How many rows have a number in a column of metadata."""
+    return int(table.count_rows(f"`{_column(_NUMBER, name)}` is not null"))
 
 
 def _reason(error: str) -> str:

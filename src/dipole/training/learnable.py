@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Texts of a side that are looked at for words the encoder knows.
 SAMPLE = 1000
+# A training of fewer has hardly moved an encoder.
+FEW_STEPS = 10
 # Steps between two looks at the gradient, and looks that all found zero before it is said.
 STEPS_BETWEEN_LOOKS = 20
 LOOKS = 5
@@ -144,6 +146,16 @@ def small_batches(rows: int, batches: int, batch_size: int) -> list[str]:
     return [
         f"warning: batches hold {rows / batches:.1f} of {batch_size} rows on average: most rows "
         "may not meet, because they share a text or belong together by another row"
+    ]
+
+
+def few_steps(total: int, asked: int | None, batch_size: int) -> list[str]:
+    """Whether a training, of no `asked` number of steps, ends before it learns, as a line."""
+    if total >= FEW_STEPS or asked is not None:
+        return []
+    return [
+        f"warning: only {total} step{'s' * (total > 1)} in all, in batches of {batch_size}: a "
+        "smaller --batch-size or more --epochs makes more (dipole advise proposes both)"
     ]
 
 

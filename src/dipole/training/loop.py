@@ -22,7 +22,7 @@ from dipole.training.batch_norm import over_whole_batches
 from dipole.training.batches import Batch, ahead, encoded_fields, role_of
 from dipole.training.config import Config
 from dipole.training.every import Every
-from dipole.training.learnable import Gradient, small_batches
+from dipole.training.learnable import Gradient, few_steps, small_batches
 from dipole.training.losses import Losses, terms
 from dipole.training.material import Material, digest
 from dipole.training.optimizers import make_optimizer
@@ -139,10 +139,12 @@ class Trainer:
             Interrupts() as asked,
             Bar(self.total, self.progress.step, shown=self.show_progress) as bar,
         ):
-            for task, plan in zip(self.tasks, self.plan.first.plans, strict=True):
-                size = plan.batch_size
-                for note in small_batches(len(task.examples), plan.length(0), size):
-                    bar.say(note)
+            plans = self.plan.first.plans
+            notes = few_steps(self.total, self.config.max_steps, plans[0].batch_size)
+            for task, plan in zip(self.tasks, plans, strict=True):
+                notes += small_batches(len(task.examples), plan.length(0), plan.batch_size)
+            for note in notes:
+                bar.say(note)
             for batch in self._batches(self.progress.step):
                 loss, norm = self._step(batch)
                 self.progress.step += 1

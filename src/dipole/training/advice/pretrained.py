@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from dipole.encoders.hub import locate
 from dipole.errors import InputError
 
 # The user's own model to start from: a folder, or `none` for no model at all.
@@ -39,7 +40,7 @@ def pretrained(*, english: bool) -> Pretrained | None:
     cache.
 
     Raises:
-        InputError: DIPOLE_PRETRAINED names no folder.
+        InputError: DIPOLE_PRETRAINED names no folder of a model.
     """
     if named := os.environ.get(VARIABLE, ""):
         return None if named == "none" else _named(named)
@@ -65,6 +66,10 @@ def _named(folder: str) -> Pretrained:
             f"{VARIABLE}: found no folder {folder}; expected the folder of a pretrained model, or "
             "none"
         )
+    try:
+        locate(folder)
+    except InputError as error:
+        raise InputError(f"{VARIABLE}: {error}") from None
     return Pretrained(str(Path(folder).expanduser()), VARIABLE, is_english=False)
 
 
