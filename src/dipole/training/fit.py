@@ -23,7 +23,6 @@ from dipole.training.run.folder import (
     CONFIG,
     RESULT,
     Run,
-    finished,
     refused,
     tidy,
 )
@@ -130,7 +129,7 @@ def fit(
             together(lambda: tidy(folder))
             if "encoder" in given and is_own(config.encoder):
                 encoder_class(config.encoder)  # whose model may be loaded: the user named it
-            return finished(folder)
+            return Run.open(folder)
         _check_given_again(config, **objects)
         is_new = not (folder / CONFIG).exists()
         check_stages(config)

@@ -32,7 +32,6 @@ from dipole.training.run.folder import (
     RESULT,
     Run,
     copy_folder,
-    finished,
     kept_encoder,
     read_result,
     write_result,
@@ -117,7 +116,7 @@ def fit_stages(
             raise InterruptedRunError(f"stage {number}: {text}") from None
     together(lambda: _join(folder, len(stages)))
     together(lambda: start.unlink(missing_ok=True))
-    return finished(folder)
+    return Run.open(folder)
 
 
 def stages_of(config: Config) -> tuple[list[Config], list[Any]]:

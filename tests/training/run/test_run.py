@@ -13,6 +13,7 @@ from dipole.errors import InputError, RunError
 from dipole.training.fit import fit
 from dipole.training.loop import Trainer
 from dipole.training.run.checkpoints import load_checkpoint, save_checkpoint
+from dipole.training.run.folder import Run
 from dipole.training.run.origin import ChangedDataError
 from dipole.training.run.processes import only_run
 from support.faults import every_death
@@ -313,3 +314,17 @@ def test_a_tokeniser_made_of_changed_data_is_not_taken(tmp_path, monkeypatch):
     assert run.encoder.encode(["quite different"]).shape == (1, 16)
     longer = train("run", resume=True, epochs=2)  # the change is remembered
     assert longer.result["step"] == 8
+
+
+def test_a_run_is_opened_from_its_folder(train, tmp_path):
+    run = train("run", max_steps=3)
+    opened = Run.open(str(tmp_path / "run"))
+    assert opened.result == run.result
+    assert opened.history == run.history
+    for name, value in run.encoder.weights().items():
+        assert torch.equal(opened.encoder.weights()[name], value)
+    (tmp_path / "run" / "result.json").unlink()
+    with pytest.raises(InputError, match=r"the run did not finish; to go on: dipole train --out"):
+        Run.open(tmp_path / "run")
+    with pytest.raises(InputError, match=r"none: no run here; expected a folder that dipole train"):
+        Run.open(tmp_path / "none")

@@ -56,6 +56,28 @@ class Run(Shown):
     encoder: Encoder
     result: dict[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """The run of a folder, its encoder loaded.
+
+        Raises:
+            InputError: no run is there, or one that did not finish.
+
+        Example:
+            >>> Run.open("runs/first").plot()  # doctest: +SKIP
+        """
+        from dipole.encoders import load_encoder
+
+        folder = Path(folder).expanduser()
+        if not (folder / CONFIG).is_file():
+            raise InputError(f"{folder}: no run here; expected a folder that dipole train made")
+        if not (folder / RESULT).is_file():
+            raise InputError(
+                f"{folder}: the run did not finish; to go on: dipole train --out {folder} --resume"
+            )
+        recover_folder(folder / MODEL)
+        return cls(folder, load_encoder(folder), read_result(folder))
+
     @property
     def history(self) -> History:
         """What was logged, a dict for every record; `pandas.DataFrame(run.history)` works."""
@@ -170,11 +192,3 @@ def read_result(folder: Path) -> dict[str, Any]:
     """What `write_result` wrote."""
     result: dict[str, Any] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     return result
-
-
-def finished(folder: Path) -> Run:
-    """The run that a folder holds."""
-    from dipole.encoders import load_encoder
-
-    recover_folder(folder / MODEL)
-    return Run(folder, load_encoder(folder), read_result(folder))

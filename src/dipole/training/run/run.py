@@ -23,7 +23,6 @@ from dipole.training.run.folder import (
     RESULT,
     Run,
     copy_folder,
-    finished,
     save_whole,
     tidy,
     write_model,
@@ -128,7 +127,7 @@ def train(
         together(write)
     if accelerator.device.type != "cpu":  # a search of all garbage takes longer than a small run
         accelerator.free_memory()
-    return finished(folder)
+    return Run.open(folder)
 
 
 def _begin(config: Config, folder: Path, origin: dict[str, Any], held: str | None) -> None:
