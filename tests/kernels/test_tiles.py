@@ -27,7 +27,7 @@ def test_diagonal(r0, rows, c0, columns, row_offset, column_offset):
     i = torch.arange(row_offset + r0, row_offset + r0 + rows)
     j = torch.arange(column_offset + c0, column_offset + c0 + columns)
     wanted = (i[:, None] == j).reshape(-1).nonzero()[:, 0].tolist()
-    found = tile.diagonal()
+    found = tile.diagonal(torch.device("cpu"))
     assert ([] if found is None else found.tolist()) == wanted
 
 

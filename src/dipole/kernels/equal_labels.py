@@ -35,6 +35,7 @@ class EqualLabels:
     def __init__(self, readings: list[Reading], operands: Operands, size: tuple[int, int]) -> None:
         self._found: dict[tuple[int, int], Listed | None] = {}
         n, m = operands.size
+        self._device = operands.row[0].device
         small = n <= size[0] and m <= size[1] and n * m < LISTED
         for reading in readings:
             for bound in (*reading.masks, *reading.weights):
@@ -57,7 +58,7 @@ class EqualLabels:
         found = []
         for row, column in support:
             if bound.function.row[row] is INDEX:
-                positions = tile.diagonal()
+                positions = tile.diagonal(self._device)
             else:
                 listed = self._found[bound.row[row], bound.column[column]]
                 if listed is None:
@@ -67,10 +68,9 @@ class EqualLabels:
                 found.append(positions)
         if len(found) == 1:
             return found[0]
-        return torch.cat(found).unique() if found else _NOTHING
-
-
-_NOTHING = torch.empty(0, dtype=torch.int64)
+        if not found:
+            return torch.empty(0, dtype=torch.int64, device=self._device)
+        return torch.cat(found).unique()
 
 
 def equal_pairs(row: Tensor, column: Tensor, size: tuple[int, int]) -> Listed | None:

@@ -105,4 +105,4 @@ class These(Keep):
 
 @cache
 def _bits_of(value: float, dtype: torch.dtype) -> int:
-    return int(torch.tensor(value, dtype=dtype).view(_BITS[dtype]))
+    return int(torch.tensor(value, dtype=dtype, device="cpu").view(_BITS[dtype]))

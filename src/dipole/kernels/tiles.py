@@ -42,7 +42,7 @@ class Tile:
         """The tile's share of a tensor with something for every column."""
         return tensor if self.c1 - self.c0 == tensor.shape[0] else tensor[self.c0 : self.c1]
 
-    def diagonal(self) -> Tensor | None:
+    def diagonal(self, device: torch.device) -> Tensor | None:
         """Where rows find their own columns: positions in the flattened tile, if there are any."""
         first = max(self.r0 + self.row_offset, self.c0 + self.column_offset)
         last = min(self.r1 + self.row_offset, self.c1 + self.column_offset)
@@ -50,7 +50,8 @@ class Tile:
             return None
         width = self.c1 - self.c0
         start = (first - self.row_offset - self.r0) * width + first - self.column_offset - self.c0
-        return torch.arange(start, start + (last - first) * (width + 1), width + 1)
+        end = start + (last - first) * (width + 1)
+        return torch.arange(start, end, width + 1, device=device)
 
 
 def tiles(

@@ -69,3 +69,15 @@ def test_the_norm_is_that_of_all_gradients():
 def test_alone_nothing_is_sharded():
     towers = towers_of_this_process()
     assert not any(hasattr(p, "to_local") for p in towers.parameters())
+
+
+def test_the_norm_is_taken_of_what_is_there_alone(monkeypatch):
+    """torch's norm of no gradients is a 0 on the CPU, which a GPU's cannot be added to."""
+    asked, of = [], sharding.get_total_norm
+    monkeypatch.setattr(sharding, "get_total_norm", lambda grads: asked.append(grads) or of(grads))
+    tower = torch.nn.Linear(3, 1)
+    assert sharding.clip_norm(tower, 1.0) == 0.0
+    tower(torch.full((1, 3), 2.0)).sum().backward()
+    torch.testing.assert_close(sharding.clip_norm(tower, 1.0), 13**0.5)
+    assert len(asked) == 1
+    assert len(asked[0]) == 2

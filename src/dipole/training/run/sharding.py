@@ -75,11 +75,14 @@ def clip_norm(towers: nn.Module, largest: float) -> float:
     kinds = [
         [p for p in parameters if isinstance(p, DTensor) is sharded] for sharded in (True, False)
     ]
+    kinds = [kind for kind in kinds if kind]  # of none the norm is a 0 on the CPU
+    if not kinds:
+        return 0.0
     norms = [
         _number(get_total_norm([p.grad for p in kind if p.grad is not None])) for kind in kinds
     ]
     total = torch.linalg.vector_norm(torch.stack(norms))
-    for kind in filter(None, kinds):
+    for kind in kinds:
         clip_grads_with_norm_(kind, largest, total)
     return float(total)
 
