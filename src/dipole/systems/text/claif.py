@@ -9,6 +9,7 @@ weighs people's pairs by a model's scores, is `--objective dipole.systems.text.c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -120,9 +121,10 @@ def graded(
     )
 
 
-TEXTS = 400
+TEXTS, QUICK = 400, 12
 
 
+@cache
 def judged_by_minilm(split: str, quick: bool = False) -> Scored:
     """Sentences of STS-B and SICK and their remains, scored by the whole of MiniLM."""
     if split != "train":
@@ -135,7 +137,7 @@ def judged_by_minilm(split: str, quick: bool = False) -> Scored:
         cosines: np.ndarray = (a * b).sum(1) / lengths
         return cosines
 
-    return graded(unlabelled(quick, TEXTS), score)
+    return graded(unlabelled(quick, TEXTS)[: QUICK if quick else TEXTS], score)
 
 
 HERE = "dipole.systems.text.claif"
