@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -83,21 +83,21 @@ def generate(
 ) -> None:
     """Write answers of a language model to prompts, by any decoding method.
 
+    After an interruption run the same command with --out again to continue.
+
     One prompt: dipole generate FOLDER --prompt "The sea is" --method contrastive-search
 
     A file: dipole generate FOLDER --prompts prompts.jsonl --method dola --out answers.jsonl
 
     Two models: dipole generate FOLDER --prompt Hi --method contrastive-decoding --option amateur=B
     """
-    import json
     from typing import cast
 
     from dipole.data.prompts import load_prompts
     from dipole.devices import device as chosen_device
     from dipole.encoders.precision import Precision
-    from dipole.files import replaced
     from dipole.language.causal import CausalLM
-    from dipole.language.decoding import generate
+    from dipole.language.decoding import generate, generate_to_file
     from dipole.language.decoding.methods import method as named
 
     options = key_values([pair for one in option or [] for pair in _COMMA.split(one)], "--option")
@@ -117,22 +117,15 @@ def generate(
         asked = read = load_prompts(prompts, column, contrast, id, split, bad_rows)
         say(f"{counted(len(read), 'prompt')} from {read.origin}", error=True)
         say_skipped(read.skipped)
-    answers = generate(
-        CausalLM.load(model).to(chosen_device()),
-        asked,
-        how,
-        max_new_tokens=max_new_tokens,
-        samples=samples,
-        batch_size=batch_size,
-        seed=seed,
-        precision=cast(Precision, precision),
-        show_progress=True,
-    )
+    settings: dict[str, Any] = {
+        "method": how, "max_new_tokens": max_new_tokens, "samples": samples,
+        "batch_size": batch_size, "seed": seed, "precision": cast(Precision, precision),
+        "show_progress": True,
+    }  # fmt: skip
+    loaded = CausalLM.load(model).to(chosen_device())
     if out is None:
-        for answer in answers:
+        for answer in generate(loaded, asked, **settings):
             say(answer.text)
         return
-    with replaced(out) as new:
-        lines = (json.dumps(answer.to_json(), ensure_ascii=False) for answer in answers)
-        new.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    say(f"wrote {counted(len(answers), 'answer')} to {out}")
+    count = generate_to_file(loaded, asked, out, **settings)
+    say(f"wrote {counted(count, 'answer')} to {out}")

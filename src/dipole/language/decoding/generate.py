@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -79,6 +79,69 @@ def generate(
     Example:
         >>> generate("FOLDER", ["The sea is"], "contrastive-search", k=4)  # doctest: +SKIP
     """
+    task = task_of(
+        model, prompts, method, max_new_tokens=max_new_tokens, samples=samples,
+        batch_size=batch_size, seed=seed, precision=precision, **options,
+    )  # fmt: skip
+    found: dict[int, Generated] = {}
+    with counting("answers", len(task), show_progress) as advance:
+        for batch in task.batches():
+            found |= batch
+            advance(len(batch))
+    return [found[place] for place in range(len(task))]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be answered, and how: the arguments of `generate`, looked at and loaded."""
+
+    model: CausalLM
+    prompts: list[Prompt]
+    method: Method
+    max_new_tokens: int
+    samples: int
+    batch_size: int
+    seed: int
+    precision: Precision
+
+    def __len__(self) -> int:
+        return len(self.prompts) * self.samples
+
+    def batches(self, start: int = 0) -> Iterator[dict[int, Generated]]:
+        """The answers of every batch from `start` on, each by its place among all."""
+        model, samples = self.model, self.samples
+        write = self.method.writer(model, self.prompts)
+        rows = np.arange(len(self.prompts)).repeat(samples)
+        numbers = np.tile(np.arange(samples), len(self.prompts))
+        draws = uniform(keys((self.seed,), rows, numbers), self.max_new_tokens)
+        ends = ends_of(model)
+        order = sorted(range(len(rows)), key=lambda i: -_size(self.prompts[rows[i]]))
+        for begin in range(start * self.batch_size, len(order), self.batch_size):
+            batch = order[begin : begin + self.batch_size]
+            own = [self.prompts[rows[i]] for i in batch]
+            with torch.inference_mode(), at_precision(model.device, self.precision):
+                written = write(own, self.max_new_tokens, ends, draws[batch])
+            found = {}
+            for i, prompt, (tokens, finish) in zip(batch, own, written, strict=True):
+                text = model.tokenizer.decode(tokens, skip_special_tokens=True)
+                sample = i % samples
+                found[i] = Generated(prompt.id, prompt.text, sample, text, len(tokens), finish)
+            yield found
+
+
+def task_of(
+    model: CausalLM | str,
+    prompts: Any,
+    method: str | Method = "greedy",
+    *,
+    max_new_tokens: int = 128,
+    samples: int = 1,
+    batch_size: int = 16,
+    seed: int = 0,
+    precision: Precision = "float32",
+    **options: Any,
+) -> Task:
+    """The task that `generate` is given. Raises what `generate` does."""
     for name, value in {"max_new_tokens": max_new_tokens, "samples": samples,
                         "batch_size": batch_size}.items():  # fmt: skip
         whole_number(value, name, 1)
@@ -95,24 +158,7 @@ def generate(
         )
     model = model if isinstance(model, CausalLM) else CausalLM.load(model)
     asked = prompts_of(prompts)
-    write = how.writer(model, asked)
-    rows = np.arange(len(asked)).repeat(samples)
-    draws = uniform(keys((seed,), rows, np.tile(np.arange(samples), len(asked))), max_new_tokens)
-    ends = ends_of(model)
-    found: dict[int, Generated] = {}
-    order = sorted(range(len(rows)), key=lambda i: -_size(asked[rows[i]]))
-    with torch.inference_mode(), at_precision(model.device, precision), \
-         counting("answers", len(order), show_progress) as advance:  # fmt: skip
-        for start in range(0, len(order), batch_size):
-            batch = order[start : start + batch_size]
-            own = [asked[rows[i]] for i in batch]
-            written = write(own, max_new_tokens, ends, draws[batch])
-            for i, prompt, (tokens, finish) in zip(batch, own, written, strict=True):
-                text = model.tokenizer.decode(tokens, skip_special_tokens=True)
-                sample = i % samples
-                found[i] = Generated(prompt.id, prompt.text, sample, text, len(tokens), finish)
-            advance(len(batch))
-    return [found[i] for i in range(len(rows))]
+    return Task(model, asked, how, max_new_tokens, samples, batch_size, seed, precision)
 
 
 def prompts_of(prompts: Any) -> list[Prompt]:
