@@ -18,6 +18,8 @@ from typing import Any
 
 import typer
 
+from support.tiny_llama import save_tiny_llama
+
 VALUES = (
     "", " ", "nan", "inf", "-inf", "-1", "0", "1", "0.5", "1e999", "99999999999999", "true",
     "null", "[1, a]", "{}", "a=1", "=", "dim=-1", "dim=x", "dim=1e15", "dim=[]", "a,b", "1:0",
@@ -103,6 +105,7 @@ class Desk:
             "text,label\n" + "".join(f"{p.split(',')[0]},{p.split()[3]}\n" for p in pairs), "utf-8"
         )
         (root / "recipe.yaml").write_text("objective: dcl\nbatch_size: 4\n", encoding="utf-8")
+        save_tiny_llama(root / "language-model")
         desk = cls(root)
         for arguments in (desk.base("train", "run"), desk.base("index", "index")):
             outcome = desk.run(arguments)
@@ -128,6 +131,13 @@ class Desk:
             ],
             "encode": [
                 "encode", f"{root}/run", "--data", f"{root}/labelled.csv", "--column", "text",
+                "--out", f"{root}/{out}.jsonl",
+            ],
+            "generate": [
+                "generate", f"{root}/language-model", "--prompt", "a", "--max-new-tokens", "2",
+            ],
+            "paraphrases": [
+                "paraphrases", f"{root}/labelled.csv", "--model", f"{root}/run",
                 "--out", f"{root}/{out}.jsonl",
             ],
             "export": ["export", f"{root}/run", "--to", "sentence-transformers", *target],
@@ -166,7 +176,7 @@ class Desk:
 
 COMMANDS = (
     "train", "evaluate", "mine", "index", "search", "compare", "tune", "merge", "systems",
-    "encode", "export", "push", "advise", "data", "objectives",
+    "encode", "export", "generate", "paraphrases", "push", "advise", "data", "objectives",
 )  # fmt: skip
 
 

@@ -147,3 +147,10 @@ def test_conversations_without_a_template(tmp_path):
     model = CausalLM.load(save_tiny_llama(tmp_path / "bare", template=None))
     with pytest.raises(InputError, match="prompt 0: the data are conversations, and its tokenizer"):
         generate(model, [CHAT])
+
+
+def test_more_tokens_than_the_model_reads_are_no_more_memory(llama):
+    (found,) = generate(llama, ["x"], "sample", temperature=1.0, max_new_tokens=10**14)
+    assert found.finish in ("context", "end")
+    with pytest.raises(InputError, match="seed: found -1; expected a whole number, 0 or more"):
+        generate(llama, ["x"], seed=-1)

@@ -113,14 +113,15 @@ class Task:
         write = self.method.writer(model, self.prompts)
         rows = np.arange(len(self.prompts)).repeat(samples)
         numbers = np.tile(np.arange(samples), len(self.prompts))
-        draws = uniform(keys((self.seed,), rows, numbers), self.max_new_tokens)
+        most = min(self.max_new_tokens, model.max_length)
         ends = ends_of(model)
         order = sorted(range(len(rows)), key=lambda i: -_size(self.prompts[rows[i]]))
         for begin in range(start * self.batch_size, len(order), self.batch_size):
             batch = order[begin : begin + self.batch_size]
             own = [self.prompts[rows[i]] for i in batch]
+            draws = uniform(keys((self.seed,), rows[batch], numbers[batch]), most)
             with torch.inference_mode(), at_precision(model.device, self.precision):
-                written = write(own, self.max_new_tokens, ends, draws[batch])
+                written = write(own, most, ends, draws)
             found = {}
             for i, prompt, (tokens, finish) in zip(batch, own, written, strict=True):
                 text = model.tokenizer.decode(tokens, skip_special_tokens=True)
@@ -145,6 +146,7 @@ def task_of(
     for name, value in {"max_new_tokens": max_new_tokens, "samples": samples,
                         "batch_size": batch_size}.items():  # fmt: skip
         whole_number(value, name, 1)
+    whole_number(seed, "seed", 0)
     if isinstance(method, Method) and options:
         raise InputError(
             f"option {next(iter(options))!r}: found beside a {type(method).__name__}, which has "
