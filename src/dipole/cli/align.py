@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dipole.cli.options import key_values
+from dipole.cli.options import Device, TrustCode, key_values
 from dipole.cli.outputs import check_file
 from dipole.errors import InputError
 from dipole.showing import counted, print_json, say
@@ -34,8 +34,15 @@ def align(
         typer.Argument(metavar="TGT", help="Text file with the translations, line by line."),
     ] = None,
     method: Annotated[
-        str, typer.Option(help="fast-align, ibm1, hmm, or file.py:Class.")
+        str,
+        typer.Option(
+            help="fast-align, ibm1, hmm (learn from the texts); argmax, itermax, mwmf, softmax, "
+            "entmax, ot (compare vectors of --model); file.py:Class."
+        ),
     ] = "fast-align",
+    model: Annotated[
+        str | None, typer.Option(help="Encoder for vectors: run, folder or hub id.")
+    ] = None,
     symmetrise: Annotated[
         str | None,
         typer.Option(
@@ -75,22 +82,28 @@ def align(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the measures as one JSON object.")
     ] = False,
+    device: Device = None,
+    trust_code: TrustCode = False,
 ) -> None:
     """Align the words of parallel texts.
 
     Learnt from your texts: dipole align corpus.de corpus.en --out corpus.align
 
+    By vectors: dipole align corpus.txt --method itermax --model FOLDER
+
     Measured: dipole align test.txt --method ibm1 --gold test.gold
     """
-    from dipole.aligning.words.aligning import align_words, check_symmetry
+    from dipole.aligning.words.aligning import align_words, check_encoder, check_symmetry
     from dipole.aligning.words.bitext import read_bitext
     from dipole.aligning.words.links import written
     from dipole.aligning.words.measuring import measure, read_gold
     from dipole.aligning.words.methods import aligner
+    from dipole.encoders import load_encoder
     from dipole.files import replaced
 
     how = aligner(method, key_values(option or [], "--option"))
     check_symmetry(how, symmetrise)
+    check_encoder(how, model is not None)
     if gold is None and (as_json or first_word is not None):
         raise InputError("--json, --first-word: found without --gold; expected gold links")
     if out is not None:
@@ -100,7 +113,8 @@ def align(
     texts = read_bitext(source, target, source_column=source_column, target_column=target_column)
     _say_empty(texts.name, texts.empty)
     truth = None if gold is None else read_gold(gold, texts, first_word=first_word)
-    links = align_words(texts, how, symmetrise=symmetrise, lower_case=lower_case)
+    encoder = None if model is None else load_encoder(model)
+    links = align_words(texts, how, encoder=encoder, symmetrise=symmetrise, lower_case=lower_case)
     if out is not None:
         with replaced(out) as new:
             new.write_text("".join(f"{written(own)}\n" for own in links), encoding="utf-8")

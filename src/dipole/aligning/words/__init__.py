@@ -6,6 +6,7 @@ from dipole.aligning.words.aligning import align_words
 from dipole.aligning.words.bitext import Bitext, read_bitext
 from dipole.aligning.words.hmm import hmm
 from dipole.aligning.words.links import Link, Links, read_links, written
+from dipole.aligning.words.matchers import Matcher
 from dipole.aligning.words.measuring import Gold, error_rate, measure, read_gold
 from dipole.aligning.words.methods import METHODS, Aligner, aligner
 from dipole.aligning.words.statistical import fast_align, ibm1
@@ -18,6 +19,7 @@ __all__ = [
     "Gold",
     "Link",
     "Links",
+    "Matcher",
     "align_words",
     "aligner",
     "error_rate",

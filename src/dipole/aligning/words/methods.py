@@ -21,6 +21,12 @@ METHODS = {
     "ibm1": "methods:IBM1",
     "fast-align": "methods:FastAlign",
     "hmm": "methods:HMM",
+    "argmax": "matchers:Argmax",
+    "itermax": "matchers:IterMax",
+    "mwmf": "matchers:MWMF",
+    "softmax": "matchers:Softmax",
+    "entmax": "matchers:Entmax",
+    "ot": "matchers:Transport",
 }
 
 
