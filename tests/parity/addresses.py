@@ -43,6 +43,7 @@ from dipole.training.recipe import read_recipe
 from parity.addresses_language import LANGUAGE
 from parity.addresses_preferences import PREFERENCES
 from parity.addresses_text import TEXT
+from parity.addresses_words import WORDS
 
 STEPPED = ("anchor", "positive")  # inputs with one more axis, where a loss runs over several steps
 
@@ -430,4 +431,5 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = (
     | PREFERENCES
     | TEXT
     | LANGUAGE
+    | WORDS
 )

@@ -152,6 +152,10 @@ class Desk:
             "systems": ["systems"],
             "objectives": ["objectives"],
             "data": ["data"],
+            "align": [
+                "align", f"{root}/pairs.csv", "--source-column", "question", "--target-column",
+                "answer",
+            ],
             "advise": ["advise", f"{root}/pairs.csv"],
             "prove": ["prove", "--quick", *target],
         }[command]  # fmt: skip
@@ -176,7 +180,7 @@ class Desk:
 
 COMMANDS = (
     "train", "evaluate", "mine", "index", "search", "compare", "tune", "merge", "systems",
-    "encode", "export", "generate", "paraphrases", "push", "advise", "data", "objectives",
+    "encode", "export", "generate", "paraphrases", "push", "advise", "data", "objectives", "align",
 )  # fmt: skip
 
 

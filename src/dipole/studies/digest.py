@@ -25,7 +25,7 @@ BENCHES = 1
 ROOMS = (
     "objectives", "sampling", "views", "training.parts", "training.samplers", "studies.benches",
     "studies.measures", "studies.data", "systems", "evaluation.tasks", "evaluation.geometry",
-    "evaluation.bounds",
+    "evaluation.bounds", "aligning.words",
 )  # fmt: skip
 # What these rooms have of their own: how settings are read, and how things are found by name.
 _LEFT_OUT = (

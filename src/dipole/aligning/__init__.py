@@ -1,0 +1,1 @@
+"""Alignment of what two sides have in common: words of parallel texts."""
