@@ -76,7 +76,7 @@ def test_an_aligner_of_ones_own(dipole):
         (["one.txt", "--symmetrise", "both"], "--symmetrise: found 'both'; expected one of"),
         (["one.txt", "--option", "pass=1"], "fast-align has no such setting"),
         (["one.txt", "--option", "passes=0"], "passes: found 0"),
-        (["one.txt", "--out", "gold"], "--out gold: exists; expected a new file"),
+        (["one.txt", "--out", "gold"], "--out gold: exists; expected the name of a new file"),
         (["one.txt", "--out", "no/x"], "no folder no"),
         (["one.txt", "--json"], "found without --gold"),
         (["one.txt", "--gold", "nope"], "nope: no such file"),

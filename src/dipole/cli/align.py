@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dipole.cli.options import Device, TrustCode, key_values
-from dipole.cli.outputs import check_file
+from dipole.cli.outputs import check_new_file
 from dipole.errors import InputError
 from dipole.showing import counted, print_json, say
 
@@ -107,10 +107,9 @@ def align(
     if gold is None and (as_json or first_word is not None):
         raise InputError("--json, --first-word: found without --gold; expected gold links")
     if out is not None:
-        if out.exists():
-            raise InputError(f"--out {out}: exists; expected a new file")
-        check_file("--out", out)
+        check_new_file("--out", out)
     texts = read_bitext(source, target, source_column=source_column, target_column=target_column)
+    say(f"{counted(len(texts), 'pair')} from {texts.origin or texts.name}", error=True)
     _say_empty(texts.name, texts.empty)
     truth = None if gold is None else read_gold(gold, texts, first_word=first_word)
     encoder = None if model is None else load_encoder(model)

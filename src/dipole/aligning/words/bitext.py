@@ -29,12 +29,13 @@ class Bitext:
     """Sentence pairs as lists of words, in the order of their lines.
 
     source, target: (pairs,) lists of words, split at white space; an empty list is an empty side.
-    name: what messages call it.
+    name: what messages call it. origin: where it was read, and of a table the columns.
     """
 
     source: Sequence[Sequence[str]]
     target: Sequence[Sequence[str]]
     name: str = "bitext"
+    origin: str = ""
 
     def __post_init__(self) -> None:
         if len(self.source) != len(self.target):
@@ -181,7 +182,7 @@ def _table(source: Any, ours: str | None, theirs: str | None) -> Bitext:
     named = {"source": ours, "target": theirs}
     found = cast(_Translations, load_planned(source, "train", "error", plan, named, _Translations))
     one, other = ([text.split() for text in found.column(name)] for name in ("source", "target"))
-    return Bitext(one, other, found.origin.split(":")[0])
+    return Bitext(one, other, found.origin.split(":")[0], found.origin)
 
 
 def _plan(source: Source, sample: Sample, ours: str | None, theirs: str | None) -> Plan:
