@@ -16,7 +16,8 @@ class Diagonal(Aligner):
     shift: int = 0
 
     def align(self, bitext, symmetry):
-        return [frozenset((i, i + self.shift) for i in range(len(s))) for s in bitext.source]
+        both = zip(bitext.source, bitext.target)
+        return [frozenset((i, i + self.shift) for i in range(len(s)) if t) for s, t in both]
 """
 
 
@@ -59,8 +60,11 @@ def test_links_in_a_file_and_measures(dipole, tmp_path):
 
 
 def test_an_aligner_of_ones_own(dipole):
-    code, out, _ = dipole("one.txt", "--method", "own.py:Diagonal", "--option", "shift=-1")
-    assert (code, out.splitlines()[0]) == (0, "0--1 1-0")
+    code, out, _ = dipole("one.txt", "--method", "own.py:Diagonal")
+    assert (code, out) == (0, "0-0 1-1\n0-0 1-1\n\n0-0 1-1\n")
+    code, out, err = dipole("one.txt", "--method", "own.py:Diagonal", "--option", "shift=1")
+    assert (code, out) == (2, "")
+    assert "--method: Diagonal links 1 with 2 in row 1, which has 2 and 2 words" in err
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def align_words(
         options: of the method.
 
     Raises:
-        InputError: no such method, option or symmetrisation.
+        InputError: no such method, option or symmetrisation; links of words that are not there.
 
     Example:
         >>> pairs = [("das Haus", "the house"), ("das Buch", "the book"), ("ein Buch", "a book")]
@@ -53,7 +53,26 @@ def align_words(
         given = given.lower_case()
     if isinstance(how, Matcher):
         return how.align(given, symmetrise, encoder)
-    return how.align(given, symmetrise)
+    found = how.align(given, symmetrise)
+    _check_links(how, given, found)
+    return found
+
+
+def _check_links(how: Aligner, bitext: Bitext, found: Sequence[Links]) -> None:
+    """Raise InputError where an aligner links what is not there; one of the user's own may."""
+    name = type(how).__name__
+    if len(found) != len(bitext):
+        raise InputError(
+            f"method: {name} gave links of {len(found):,} sentence pairs; expected {len(bitext):,}"
+        )
+    rows = zip(found, bitext.source, bitext.target, strict=True)
+    for row, (links, source, target) in enumerate(rows, 1):
+        for i, j in links:
+            if not (0 <= i < len(source) and 0 <= j < len(target)):
+                raise InputError(
+                    f"method: {name} links {i} with {j} in row {row}, which has {len(source)} and "
+                    f"{len(target)} words; expected words that are there, counted from 0"
+                )
 
 
 def check_encoder(how: Aligner, is_given: bool) -> None:
