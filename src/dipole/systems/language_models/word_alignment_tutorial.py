@@ -90,5 +90,9 @@ SYSTEM = System(
             " tension; forward has at most one source word for a target word. Free order is the"
             " control: there the diagonal is a wrong assumption."
         ),
+        lesson=(
+            "fast_align instead of IBM model 1 where the order is about kept, at 1.2 points less"
+            " error; where it is free the prior costs little."
+        ),
     ),
 )
