@@ -12,6 +12,9 @@ from torch.func import functional_call
 from dipole.objectives import InfoNCE
 from dipole.systems.text.claif import Smoothed
 from dipole.systems.text.compcse import Composed
+from dipole.training.build import build_objective
+from dipole.training.config import make_config
+from dipole.training.recipe import read_recipe
 
 
 def composed(cls: Tensor, head_weight: Tensor, head_bias: Tensor) -> Tensor:
@@ -49,8 +52,16 @@ def smoothed(smooth: Any) -> Callable[..., Tensor]:
     return loss
 
 
+def supcl_seq(views: Tensor, labels: Tensor) -> Tensor:
+    """The objective of SupCL-Seq's recipe of the views of every text, (n, v, d)."""
+    config = make_config(data="", **read_recipe("supcl-seq"))
+    value: Tensor = build_objective(config)(views=views.transpose(0, 1), labels=labels)
+    return value
+
+
 TEXT: dict[str, Callable[..., Any]] = {
     "claif-smooth-all": smoothed("all"),
     "claif-smooth-positive": smoothed("positive"),
     "compcse": composed,
+    "supcl-seq": supcl_seq,
 }

@@ -99,6 +99,9 @@ OTHERWISE = {
     "ranking-sentence-gen": {
         "parts/0/teacher/kind": {"parts/0/teacher/kind": GONE, "parts/0/teacher/decay": 0.0},
     },
+    "supcl-seq": {
+        "view/0": {"view/0": "same", "view_options": GONE}, "view_options/rates/1": 0.3,
+    },
     "swav": {
         "view/0": {"view/0": "same", "view_options": GONE}, "objective_options/still": 0.9,
     },
