@@ -6,12 +6,14 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from dipole.objectives import InfoNCE
 from dipole.systems.text.claif import Smoothed
 from dipole.systems.text.compcse import Composed
+from dipole.systems.text.quick_thoughts import QuickThoughts
 from dipole.training.build import build_objective
 from dipole.training.config import make_config
 from dipole.training.recipe import read_recipe
@@ -52,6 +54,13 @@ def smoothed(smooth: Any) -> Callable[..., Tensor]:
     return loss
 
 
+def quick_thoughts(anchor: Tensor, positive: Tensor) -> Tensor:
+    """Quick-Thoughts of the sentences of one document."""
+    places = torch.arange(len(anchor))
+    value: Tensor = QuickThoughts()(anchor, positive, torch.zeros_like(places), places)
+    return value
+
+
 def supcl_seq(views: Tensor, labels: Tensor) -> Tensor:
     """The objective of SupCL-Seq's recipe of the views of every text, (n, v, d)."""
     config = make_config(data="", **read_recipe("supcl-seq"))
@@ -63,5 +72,6 @@ TEXT: dict[str, Callable[..., Any]] = {
     "claif-smooth-all": smoothed("all"),
     "claif-smooth-positive": smoothed("positive"),
     "compcse": composed,
+    "quick-thoughts": quick_thoughts,
     "supcl-seq": supcl_seq,
 }

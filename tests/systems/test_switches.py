@@ -96,6 +96,7 @@ OTHERWISE = {
     "multi-similarity": {"sampler_options/per_class": 4},
     "proto-triplet-icnn": {"sampler_options/per_class": 2},
     "promcse": {"objective_options/energy-hinge.margin": 1e-6},
+    "quick-thoughts": {"mine/source": "dipole.systems.text.quick_thoughts:apart"},
     "ranking-sentence-gen": {
         "parts/0/teacher/kind": {"parts/0/teacher/kind": GONE, "parts/0/teacher/decay": 0.0},
     },
