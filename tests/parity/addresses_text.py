@@ -13,6 +13,7 @@ from torch.func import functional_call
 from dipole.objectives import InfoNCE
 from dipole.systems.text.claif import Smoothed
 from dipole.systems.text.compcse import Composed
+from dipole.systems.text.defsent_plus import Entries, EntrySoftmax
 from dipole.systems.text.quick_thoughts import QuickThoughts
 from dipole.training.build import build_objective
 from dipole.training.config import make_config
@@ -54,6 +55,19 @@ def smoothed(smooth: Any) -> Callable[..., Tensor]:
     return loss
 
 
+def defsent(
+    states: Tensor, pooler_weight: Tensor, pooler_bias: Tensor, entries: Tensor, labels: Tensor
+) -> Tensor:
+    """DefSent+ of pooled states, with the weights of the pooler and the entries given."""
+    part = Entries()
+    part.known, part.entries = torch.arange(len(entries)), entries
+    part.pooler = nn.Linear(*pooler_weight.shape).double()
+    given = {"part.pooler.weight": pooler_weight, "part.pooler.bias": pooler_bias}
+    found = functional_call(Before(part), given, ({"anchor": states, "labels": labels},))
+    value: Tensor = EntrySoftmax()(**found)
+    return value
+
+
 def quick_thoughts(anchor: Tensor, positive: Tensor) -> Tensor:
     """Quick-Thoughts of the sentences of one document."""
     places = torch.arange(len(anchor))
@@ -72,6 +86,7 @@ TEXT: dict[str, Callable[..., Any]] = {
     "claif-smooth-all": smoothed("all"),
     "claif-smooth-positive": smoothed("positive"),
     "compcse": composed,
+    "defsent-plus": defsent,
     "quick-thoughts": quick_thoughts,
     "supcl-seq": supcl_seq,
 }

@@ -73,6 +73,13 @@ OTHERWISE = {
     "dclr": {
         "stages/1/parts/0/teacher/model": transformer,
     },
+    "defsent-plus": {
+        "encoder_options/last": 2,
+        "encoder_options/pooling": "mean",
+        "stages/0/parts/0/Entries/pooling": "mean",
+        "stages/1/parts/0/Entries/pooling": "mean",
+        "stages/1/parts/0/Entries/model": transformer,
+    },
     "diht": {"objective_options/alpha": 0.5},
     "dse": {"encoder_options/join": "mean"},
     "embedding-adapters-domain": {"adapter_options/placement": "feed-forward"},
@@ -109,8 +116,8 @@ OTHERWISE = {
     "topic-moo": {"encoder_options/vocabulary": 3},
     "whitenedcse": {"objective_options/groups": 4},
 }  # fmt: skip
-# An episode is of one view: a second costs time and changes nothing.
-ALIKE = {("proto-triplet-icnn", "view/0")}
+# An episode is of one view, a definition too: a second costs time and changes nothing.
+ALIKE = {("defsent-plus", "view/0"), ("proto-triplet-icnn", "view/0")}
 PLAIN = {"objective": "infonce", "objective_options": GONE}
 # What a recipe leaves to the defaults of its objective and parts, and objectives that are near.
 BESIDE = {
