@@ -75,6 +75,13 @@ def quick_thoughts(anchor: Tensor, positive: Tensor) -> Tensor:
     return value
 
 
+def sub_sentence(propositions: Tensor, labels: Tensor) -> Tensor:
+    """The objective of the recipe, of all propositions of a batch."""
+    config = make_config(data="", **read_recipe("sub-sentence-encoder"))
+    value: Tensor = build_objective(config)(views=propositions[None], labels=labels)
+    return value
+
+
 def supcl_seq(views: Tensor, labels: Tensor) -> Tensor:
     """The objective of SupCL-Seq's recipe of the views of every text, (n, v, d)."""
     config = make_config(data="", **read_recipe("supcl-seq"))
@@ -88,5 +95,6 @@ TEXT: dict[str, Callable[..., Any]] = {
     "compcse": composed,
     "defsent-plus": defsent,
     "quick-thoughts": quick_thoughts,
+    "sub-sentence-encoder": sub_sentence,
     "supcl-seq": supcl_seq,
 }

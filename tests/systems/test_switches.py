@@ -107,6 +107,7 @@ OTHERWISE = {
     "ranking-sentence-gen": {
         "parts/0/teacher/kind": {"parts/0/teacher/kind": GONE, "parts/0/teacher/decay": 0.0},
     },
+    "sub-sentence-encoder": {"sampler_options/per_class": 4},
     "supcl-seq": {
         "view/0": {"view/0": "same", "view_options": GONE}, "view_options/rates/1": 0.3,
     },
