@@ -15,6 +15,7 @@ from dipole.systems.text.claif import Smoothed
 from dipole.systems.text.compcse import Composed
 from dipole.systems.text.defsent_plus import Entries, EntrySoftmax
 from dipole.systems.text.quick_thoughts import QuickThoughts
+from dipole.systems.text.representation_rank import VonNeumann
 from dipole.training.build import build_objective
 from dipole.training.config import make_config
 from dipole.training.recipe import read_recipe
@@ -95,6 +96,7 @@ TEXT: dict[str, Callable[..., Any]] = {
     "compcse": composed,
     "defsent-plus": defsent,
     "quick-thoughts": quick_thoughts,
+    "representation-rank-von-neumann": VonNeumann(),
     "sub-sentence-encoder": sub_sentence,
     "supcl-seq": supcl_seq,
 }
