@@ -311,5 +311,10 @@ SYSTEM = System(
             " rate were chosen by a look at one seed of both arms on these scores, for a training"
             " that moves at all: 60 batches at 0.002 end below the untrained towers."
         ),
+        lesson=(
+            "18,000 sentences in their order teach two small recurrent towers a point and a half"
+            " more of relatedness than the same sentences in no order; both stay far below what a"
+            " pretrained encoder has."
+        ),
     ),
 )  # fmt: skip
