@@ -1,7 +1,7 @@
 """SupCL-Seq: several views of a text by several rates of dropout, contrasted by their classes.
 
     dipole train --recipe supcl-seq --data labelled.csv --encoder FOLDER --out runs/supcl
-    dipole evaluate runs/supcl --data labelled.csv --task probe
+    dipole evaluate runs/supcl --task probe --train labelled.csv --data test.csv
 
 The second command is the paper's second stage: a linear classifier on the encoder as it is. The
 loss is SupCon's times 0.05/0.07, the temperature over its base, as in the authors' code. They pool
