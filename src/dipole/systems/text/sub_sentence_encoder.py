@@ -136,9 +136,9 @@ SYSTEM = System(
             " in the test both pool the marked tokens. Each arm has the best of three rates."
         ),
         lesson=(
-            "Whoever will search for parts of texts should train on parts within their texts: nearly"
-            " three points more are found than after training on them as texts of their own. In"
-            " sixty batches the two new layers stay far from use, at 11 of 100."
+            "Whoever will search for parts of texts should train on parts within their texts:"
+            " nearly three points more are found than after training on them as texts of their own."
+            " In sixty batches the two new layers stay far from use, at 11 of 100."
         ),
     ),
 )  # fmt: skip
