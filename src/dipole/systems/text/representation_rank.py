@@ -97,5 +97,10 @@ SYSTEM = System(
             " our readings, nothing was tuned. *Effective rank*: of STS-B's sentences, after the"
             " training; when it was highest was not followed."
         ),
+        lesson=(
+            "A weak penalty on the number of directions is worth adding to SimCSE: in sixty batches"
+            " of a small pretrained encoder it gains nearly two points of similarity, its seeds"
+            " differ less, and the vectors fill a tenth fewer directions."
+        ),
     ),
 )
