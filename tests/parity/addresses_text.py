@@ -6,12 +6,19 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from dipole.objectives import InfoNCE
 from dipole.systems.text.claif import Smoothed
 from dipole.systems.text.compcse import Composed
+from dipole.systems.text.defsent_plus import Entries, EntrySoftmax
+from dipole.systems.text.quick_thoughts import QuickThoughts
+from dipole.systems.text.representation_rank import VonNeumann
+from dipole.training.build import build_objective
+from dipole.training.config import make_config
+from dipole.training.recipe import read_recipe
 
 
 def composed(cls: Tensor, head_weight: Tensor, head_bias: Tensor) -> Tensor:
@@ -49,8 +56,47 @@ def smoothed(smooth: Any) -> Callable[..., Tensor]:
     return loss
 
 
+def defsent(
+    states: Tensor, pooler_weight: Tensor, pooler_bias: Tensor, entries: Tensor, labels: Tensor
+) -> Tensor:
+    """DefSent+ of pooled states, with the weights of the pooler and the entries given."""
+    part = Entries()
+    part.known, part.entries = torch.arange(len(entries)), entries
+    part.pooler = nn.Linear(*pooler_weight.shape).double()
+    given = {"part.pooler.weight": pooler_weight, "part.pooler.bias": pooler_bias}
+    found = functional_call(Before(part), given, ({"anchor": states, "labels": labels},))
+    value: Tensor = EntrySoftmax()(**found)
+    return value
+
+
+def quick_thoughts(anchor: Tensor, positive: Tensor) -> Tensor:
+    """Quick-Thoughts of the sentences of one document."""
+    places = torch.arange(len(anchor))
+    value: Tensor = QuickThoughts()(anchor, positive, torch.zeros_like(places), places)
+    return value
+
+
+def sub_sentence(propositions: Tensor, labels: Tensor) -> Tensor:
+    """The objective of the recipe, of all propositions of a batch."""
+    config = make_config(data="", **read_recipe("sub-sentence-encoder"))
+    value: Tensor = build_objective(config)(views=propositions[None], labels=labels)
+    return value
+
+
+def supcl_seq(views: Tensor, labels: Tensor) -> Tensor:
+    """The objective of SupCL-Seq's recipe of the views of every text, (n, v, d)."""
+    config = make_config(data="", **read_recipe("supcl-seq"))
+    value: Tensor = build_objective(config)(views=views.transpose(0, 1), labels=labels)
+    return value
+
+
 TEXT: dict[str, Callable[..., Any]] = {
     "claif-smooth-all": smoothed("all"),
     "claif-smooth-positive": smoothed("positive"),
     "compcse": composed,
+    "defsent-plus": defsent,
+    "quick-thoughts": quick_thoughts,
+    "representation-rank-von-neumann": VonNeumann(),
+    "sub-sentence-encoder": sub_sentence,
+    "supcl-seq": supcl_seq,
 }

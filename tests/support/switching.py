@@ -172,6 +172,10 @@ def small(name: str, kind: str) -> Settings:
         found |= {"prompts": front}
     elif "adapter" in found or "matryoshka" in found:
         found |= {"encoder": transformer()}
+    elif encoder == "spans":
+        options |= {"model": transformer()}
+    elif encoder.endswith(":TwoReaders"):
+        options |= {"width": 8, "embedding": 8}
     elif encoder == "conv":
         options |= {"widths": [8]} | ({} if "head" in options else {"head": 4})
     elif encoder == "towers" or (not encoder and kind in ("image-text", "modalities")):

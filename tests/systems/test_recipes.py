@@ -86,7 +86,7 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
 
 def _transformer(settings, folder):
     """The options that name a small one, of a recipe that is for a transformer."""
-    is_layers = settings.get("encoder") == "layers"
+    is_layers = settings.get("encoder") in ("layers", "spans")
     if not is_layers and "adapter" not in settings:
         return []
     texts = [text for row in kinds.ROWS for text in row]

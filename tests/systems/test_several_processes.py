@@ -1,11 +1,13 @@
 """Parts and objectives of systems: one process and two end with the same weights, to rounding."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 
 import dipole
-from dipole.data import Labeled, Ranked
+from dipole.data import Inputs, Labeled, Ranked
 from support import distributed
 
 WORDS = ["open", "read", "sort", "join", "copy", "list", "print", "close"]
@@ -22,12 +24,19 @@ RUNS = {
     "ranking-sentence-gen": ("lists", {"batch_size": 5}),
     "cadet": ("lists", {"batch_size": 9}),
     "sycl": ("lists", {"batch_size": 9}),
+    "quick-thoughts": (
+        "texts",
+        {"batch_size": 9, "encoder_options": {"width": 6, "embedding": 4}},
+    ),
 }
 
 
 def examples(kind):
     if kind == "labelled":
         return Labeled.from_columns({"input": TEXTS, "label": [t.split()[0] for t in TEXTS]})
+    if kind == "texts":
+        documents = [f"{one}. {other}." for one, other in pairwise(TEXTS)]
+        return Inputs.from_columns({"input": documents})
     lists = [[TEXTS[(i + k) % len(TEXTS)] for k in (1, 3, 4, 7)] for i in range(len(TEXTS))]
     worth = [[0.9, 0.5, 0.3, 0.1]] * len(TEXTS)
     return Ranked.from_columns({"query": TEXTS, "candidates": lists, "relevance": worth})
@@ -38,10 +47,10 @@ def weights(folder, name):
     from dipole.training.recipe import read_recipe
 
     kind, otherwise = RUNS[name]
-    settings = read_recipe(name) | {"learning_rate": 1e-2, "clip_norm": None} | otherwise
+    tower = {"encoder_options": {"dim": 8, "buckets": 64, "dropout": 0.0}}
+    settings = tower | read_recipe(name) | {"learning_rate": 1e-2, "clip_norm": None} | otherwise
     run = dipole.fit(
         examples(kind), out=folder, max_steps=4, show_progress=False,
-        encoder_options={"dim": 8, "buckets": 64, "dropout": 0.0},
         **{key: value for key, value in settings.items() if key != "epochs"},
     )  # fmt: skip
     return {key: x.numpy() for key, x in run.encoder.state_dict().items()}

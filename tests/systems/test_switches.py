@@ -73,6 +73,13 @@ OTHERWISE = {
     "dclr": {
         "stages/1/parts/0/teacher/model": transformer,
     },
+    "defsent-plus": {
+        "encoder_options/last": 2,
+        "encoder_options/pooling": "mean",
+        "stages/0/parts/0/Entries/pooling": "mean",
+        "stages/1/parts/0/Entries/pooling": "mean",
+        "stages/1/parts/0/Entries/model": transformer,
+    },
     "diht": {"objective_options/alpha": 0.5},
     "dse": {"encoder_options/join": "mean"},
     "embedding-adapters-domain": {"adapter_options/placement": "feed-forward"},
@@ -96,8 +103,13 @@ OTHERWISE = {
     "multi-similarity": {"sampler_options/per_class": 4},
     "proto-triplet-icnn": {"sampler_options/per_class": 2},
     "promcse": {"objective_options/energy-hinge.margin": 1e-6},
+    "quick-thoughts": {"mine/source": "dipole.systems.text.quick_thoughts:apart"},
     "ranking-sentence-gen": {
         "parts/0/teacher/kind": {"parts/0/teacher/kind": GONE, "parts/0/teacher/decay": 0.0},
+    },
+    "sub-sentence-encoder": {"sampler_options/per_class": 4},
+    "supcl-seq": {
+        "view/0": {"view/0": "same", "view_options": GONE}, "view_options/rates/1": 0.3,
     },
     "swav": {
         "view/0": {"view/0": "same", "view_options": GONE}, "objective_options/still": 0.9,
@@ -105,8 +117,8 @@ OTHERWISE = {
     "topic-moo": {"encoder_options/vocabulary": 3},
     "whitenedcse": {"objective_options/groups": 4},
 }  # fmt: skip
-# An episode is of one view: a second costs time and changes nothing.
-ALIKE = {("proto-triplet-icnn", "view/0")}
+# An episode is of one view, a definition too: a second costs time and changes nothing.
+ALIKE = {("defsent-plus", "view/0"), ("proto-triplet-icnn", "view/0")}
 PLAIN = {"objective": "infonce", "objective_options": GONE}
 # What a recipe leaves to the defaults of its objective and parts, and objectives that are near.
 BESIDE = {

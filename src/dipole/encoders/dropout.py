@@ -10,8 +10,20 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from dipole.encoders.base import Features
+from dipole.views.dropout import DROPOUT
+
 # A draw has 64 bits, an element takes 16 of them: the probability is a multiple of 2^-16.
 _LEVELS = 2**16
+# Where torch's functions are given a probability: by which name, at which place.
+_RATES: dict[Any, tuple[str, int]] = {
+    F.dropout: ("p", 1), F.scaled_dot_product_attention: ("dropout_p", 4),
+}  # fmt: skip
+
+
+def rate_of(features: Features) -> float | None:
+    """The share that a view of these features asks to drop; None: what the encoder has."""
+    return float(features[DROPOUT].flatten()[0]) if DROPOUT in features else None
 
 
 class CheapDropout(TorchFunctionMode):
@@ -23,7 +35,13 @@ class CheapDropout(TorchFunctionMode):
     small transformer. The numbers are torch's generator's, so seeds, checkpoints and recomputation
     replay them. Attention is softmax(q k' / sqrt(d) + mask) v with the products in the precision
     that surrounds it; a row that may look at nothing is not meant (its softmax is NaN).
+
+    rate: the p of every dropout inside, that of attention too, if not the module's own.
     """
+
+    def __init__(self, rate: float | None = None) -> None:
+        super().__init__()
+        self.rate = rate
 
     def __torch_function__(
         self,
@@ -34,6 +52,12 @@ class CheapDropout(TorchFunctionMode):
     ) -> Any:
         """The function, or its stand-in where that gives the same."""
         kwargs = kwargs or {}
+        if self.rate is not None and func in _RATES:
+            name, place = _RATES[func]
+            if len(args) > place:
+                args = (*args[:place], self.rate, *args[place + 1 :])
+            else:
+                kwargs = kwargs | {name: self.rate}
         if func is F.dropout:
             return dropout(*args, **kwargs)
         if func is F.scaled_dot_product_attention and _is_plain(*args, **kwargs):

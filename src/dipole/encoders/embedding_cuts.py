@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from dipole.encoders.base import Features
 from dipole.errors import InputError
 from dipole.kernels.draws import uniform
+from dipole.views.dropout import DROPOUT
 from dipole.views.tokens import PLACES, RATE, SEED, TOKENS
 
 CUTS = {PLACES, TOKENS, SEED, RATE}
@@ -34,9 +35,9 @@ def as_cut(transformer: Any, features: Features) -> Iterator[Features]:
     """Features as the transformer takes them; inside, it does to its embeddings what views asked
     for. Vectors of a trained prompt that stand in front of a text stay as they are."""
     if not CUTS & features.keys():
-        yield features
+        yield {name: x for name, x in features.items() if name != DROPOUT}
         return
-    plain = {name: x for name, x in features.items() if name not in CUTS}
+    plain = {name: x for name, x in features.items() if name not in CUTS | {DROPOUT}}
     tables = getattr(transformer, "embeddings", None)
     if PLACES in features:
         table = _part(transformer, tables, "position_embeddings", "table of positions")

@@ -19,6 +19,7 @@ NEW = {
     "two-towers": "two_towers:TwoTowers",
     "towers": "named_towers:NamedTowers",
     "layers": "layers_text:LayersText",
+    "spans": "span_text:SpanText",
     "cross": "cross_text:CrossText",
     "sparse": "sparse_text:SparseText",
 }
@@ -28,6 +29,7 @@ SAVED = {
     "TransformerText": "transformer_text:TransformerText",
     "AdaptedText": "adapters:AdaptedText",
     "LayersText": "layers_text:LayersText",
+    "SpanText": "span_text:SpanText",
     "CrossText": "cross_text:CrossText",
     "SparseText": "sparse_text:SparseText",
     "ConvImage": "conv:ConvImage",

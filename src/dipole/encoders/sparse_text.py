@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dipole.data.inputs import whole_number
 from dipole.encoders.base import Encoder, Features, Role
-from dipole.encoders.dropout import CheapDropout
+from dipole.encoders.dropout import CheapDropout, rate_of
 from dipole.encoders.embedding_cuts import as_cut
 from dipole.encoders.hub import locate
 from dipole.encoders.precision import Precision
@@ -219,7 +219,7 @@ class SparseText(TransformerText):
     def _run(self, features: Features, *, hidden: bool = False, attention: bool = False) -> Any:
         with (
             as_cut(self.transformer.base_model, features) as plain,
-            CheapDropout() if self.training else nullcontext(),
+            CheapDropout(rate_of(features)) if self.training else nullcontext(),
         ):
             return self.transformer(**plain)
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from dipole.data.inputs import batch_of, check_texts, real_number, whole_number
 from dipole.data.options import check_memory
 from dipole.encoders.base import Encoder, Features, Role
+from dipole.encoders.dropout import rate_of
 from dipole.encoders.static_folder import (
     TABLE,
     folded,
@@ -282,8 +283,10 @@ class StaticText(Encoder):
         if self.pooling == "sublinear":
             weights = weights * self.place_weights[role].exp()[features["places"]]
             counts = torch.log1p(counts)
-        if self.training and self.dropout:
-            counts = counts * self._kept(features)
+        asked = rate_of(features)
+        rate = self.dropout if asked is None else asked
+        if self.training and rate:
+            counts = counts * self._kept(features, rate)
         found: Tensor = weights * counts
         return found
 
@@ -291,14 +294,14 @@ class StaticText(Encoder):
         """With the numbers that decide which tokens of a text are left out."""
         return features | {DRAWS: keys}
 
-    def _kept(self, features: Features) -> Tensor:
-        """0 for the tokens that are left out and 1 / (1 - dropout) for the others, (t,)."""
+    def _kept(self, features: Features, rate: float) -> Tensor:
+        """0 for the tokens that are left out and 1 / (1 - rate) for the others, (t,)."""
         count = len(features["tokens"])
         if DRAWS in features:
-            stays = kept(features[DRAWS], features["offsets"], count, self.dropout)
+            stays = kept(features[DRAWS], features["offsets"], count, rate)
         else:
-            stays = torch.rand(count, device=self.device) >= self.dropout
-        return stays.to(self.vectors.dtype).mul_(1 / (1 - self.dropout))
+            stays = torch.rand(count, device=self.device) >= rate
+        return stays.to(self.vectors.dtype).mul_(1 / (1 - rate))
 
     def settings(self) -> dict[str, Any]:
         """What beside the weights decides the vectors."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from dipole.data.inputs import check_texts, whole_number
 from dipole.encoders.base import OUTPUTS, Encoder, Features, Role
 from dipole.encoders.batching import pack
-from dipole.encoders.dropout import CheapDropout
+from dipole.encoders.dropout import CheapDropout, rate_of
 from dipole.encoders.embedding_cuts import as_cut
 from dipole.encoders.heads import ExpertsHead, ProjectionHead
 from dipole.encoders.hub import locate
@@ -235,7 +235,7 @@ class TransformerText(Encoder):
         }
         with (
             as_cut(self.transformer, features) as plain,
-            CheapDropout() if self.training else nullcontext(),
+            CheapDropout(rate_of(features)) if self.training else nullcontext(),
         ):
             return self.transformer(**plain, **{name: True for name, on in asked.items() if on})
 

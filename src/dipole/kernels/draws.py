@@ -39,11 +39,12 @@ def keys(seed: Sequence[int], rows: np.ndarray, items: np.ndarray | None = None)
     return torch.from_numpy(found.view(np.int64))
 
 
-def again(features: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Features whose draws are others: for a second tower that is to see its own noise."""
+def again(features: dict[str, Tensor], number: int = 1) -> dict[str, Tensor]:
+    """Features whose draws are others, by their number: for a second tower that is to see its own
+    noise, or for one that encodes them several times. Number 0 leaves them as they are."""
+    other = _signed(number * _STEP % 2**64)
     return {
-        name: x ^ _signed(_STEP) if name.rpartition(".")[2] == DRAWS else x
-        for name, x in features.items()
+        name: x ^ other if name.rpartition(".")[2] == DRAWS else x for name, x in features.items()
     }
 
 

@@ -70,7 +70,9 @@ def check_learnable(config: Config, examples: Examples, inputs: Mapping[str, boo
                 raise _nothing(examples, field, more)
         if config.batch_size == 1 and not made & {"negative", "queue", "support"}:
             return ["warning: batches of one row have no negatives; expected a larger --batch-size"]
-        return _sides(examples)
+        # An objective that needs what a part gives may be told by it who belongs together.
+        is_told = any(needed and name in made for name, needed in inputs.items())
+        return [] if is_told else _sides(examples)
     return []
 
 

@@ -62,5 +62,9 @@ SYSTEM = System(
             " layers are word vectors, and these were 2.4 points behind [0.8, 3.9], in five seeds"
             " that were run first. Each arm takes the best of three rates."
         ),
+        lesson=(
+            "A bottleneck adapter of 3.7 percent of the weights ends more than a point short of"
+            " 99 percent of what tuning all of a small encoder reaches."
+        ),
     ),
 )
