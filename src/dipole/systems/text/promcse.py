@@ -71,8 +71,8 @@ SYSTEM = System(
             " and its seeds differ more than the prefix's."
         ),
         lesson=(
-            "A prefix of a sixth of a percent of the weights, on a frozen encoder, gains what tuning"
-            " all of them gains, to within a point, which is as near as the seeds tell."
+            "A prefix of a sixth of a percent of the weights, on a frozen encoder, gains what"
+            " tuning all of them gains, to within a point, which is as near as the seeds tell."
         ),
     ),
 )
