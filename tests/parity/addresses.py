@@ -422,6 +422,7 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = (
         ),
         "vicreg-lightly": loss("vicreg"),
         "vicreg": loss("vicreg"),
+        "transliteration-alignment-study-tcm-cosine": 0.5 * loss("ntxent", temperature=1.0),
         "w-mse": loss("w-mse"),
         "whitenedcse-epsilon": loss("whitenedcse", groups=3).evaluating(),
         "whitenedcse": loss("whitenedcse", groups=3, epsilon=0.0).evaluating(),

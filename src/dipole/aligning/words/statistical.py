@@ -76,8 +76,9 @@ def fast_align(
 
         lambda += 20 sum_j sum_{i>0} p(a_j = i | f, e) (h(i, j) - E_prior[h]) / target words
 
-    The published program differs there: its places start at 0 in the posterior, and it divides by
-    the normaliser of the exchanged lengths, which drives the tension of short sentences down.
+    The prior's mean counts as far as the word is not from NULL. The published program differs: its
+    target places start at 0 in the posterior, it divides by the normaliser of the exchanged
+    lengths, and its prior counts words of NULL as well.
 
     Args:
         passes: passes over the bitext; the last one only reads the links.
