@@ -3,6 +3,7 @@
 import importlib
 import inspect
 from pathlib import Path
+from types import GenericAlias
 
 import pytest
 
@@ -28,7 +29,9 @@ def test_every_public_name_is_on_its_page(page, written):
     name = PACKAGES[page][0]
     package = importlib.import_module(name)
     lines = written[f"api/{page}.md"].splitlines()
-    public = [one for one in package.__all__ if callable(getattr(package, one))]
+    found = {one: getattr(package, one) for one in package.__all__}
+    # A name for a type, as Links for frozenset[Link], has no docstring of its own.
+    public = [n for n, x in found.items() if callable(x) and not isinstance(x, GenericAlias)]
     assert [one for one in public if f"::: {name}.{one}" not in lines] == []
     assert [one for one in public if not inspect.getdoc(getattr(package, one))] == []
 

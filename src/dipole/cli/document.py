@@ -25,6 +25,8 @@ PACKAGES = {
     "objectives": ("dipole.objectives", "The losses."),
     "evaluation": ("dipole.evaluation", "Tasks, measures, intervals and tests."),
     "retrieval": ("dipole.retrieval", "An index on disk, hybrid search, fusion of rankings."),
+    "decoding": ("dipole.language.decoding", "Text from language models, and its methods."),
+    "words": ("dipole.aligning.words", "Which words of two parallel sentences belong together."),
 }
 # Room of the objectives -> what they are given.
 ROOMS = {
@@ -142,13 +144,18 @@ def _index() -> str:
 
 def _package(name: str, about: str) -> str:
     package = importlib.import_module(name)
-    names = [n for n in package.__all__ if inspect.getdoc(getattr(package, n)) and n[0] != "_"]
+    names = [n for n in package.__all__ if _is_told(getattr(package, n)) and n[0] != "_"]
     lines = [f"# {name}", "", NOTE, "", about]
     functions = sorted((n for n in names if n[0].islower()), key=str.lower)
     classes = sorted((n for n in names if not n[0].islower()), key=str.lower)
     for one in [*functions, *classes]:
         lines += ["", f"::: {name}.{one}"]
     return "\n".join(lines) + "\n"
+
+
+def _is_told(thing: Any) -> bool:
+    """Whether it is a function or a class, and has a docstring of its own."""
+    return bool((inspect.isclass(thing) or inspect.isroutine(thing)) and inspect.getdoc(thing))
 
 
 def _objectives() -> str:
