@@ -83,7 +83,7 @@ def test_several_are_for_encode(gpus: GPUs) -> None:
         devices.devices()
 
 
-@pytest.mark.parametrize("name", ["gpu", "cuda", "cuda:0", "meta", "cpu:1", "", "cuda;1"])
+@pytest.mark.parametrize("name", ["gpu", "cuda", "cuda:0", "meta", "cpu:1", "cuda;1"])
 def test_what_is_not_there_without_a_gpu(name: str) -> None:
     use_device(name)
     with pytest.raises(InputError) as error:
@@ -91,6 +91,12 @@ def test_what_is_not_there_without_a_gpu(name: str) -> None:
     assert str(error.value) == (
         f"--device {name}: found no {name} here; expected cpu or auto, as torch sees no GPU"
     )
+
+
+def test_no_name_is_no_device() -> None:
+    use_device("")
+    with pytest.raises(InputError, match="--device: found no name; expected cpu or auto, as torch"):
+        device()
 
 
 def test_what_is_not_there_beside_gpus(gpus: GPUs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ def towers(tiny_encoder, monkeypatch):
 
     torch.manual_seed(1)
     towers = TwoTowers(tiny_encoder, TinyEncoder())
-    monkeypatch.setattr(run, "finished", lambda folder: None)
+    monkeypatch.setattr(run.Run, "open", lambda folder: None)
     monkeypatch.setattr(run, "write_model", lambda folder, encoder: None)
     # Nor is it saved and loaded before: a test adds a weight that `load` does not know.
     monkeypatch.setattr("dipole.training.one.check_saves", lambda encoder, folder: None)
