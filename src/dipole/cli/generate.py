@@ -73,7 +73,7 @@ def generate(
         "train"
     ),
     on_bad_row: Annotated[
-        str, typer.Option(help="error, or skip: leave bad rows out and say how many.")
+        str, typer.Option(help="What to do with bad rows: error (stop) or skip (and count them).")
     ] = "error",
     precision: Annotated[
         str, typer.Option(help="float32, bfloat16, or auto (whichever computes faster here).")

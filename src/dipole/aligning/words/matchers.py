@@ -157,8 +157,7 @@ class Transport(Matcher):
     """Optimal transport (`plan`): a link where a scaled plan passes a threshold.
 
     Vectors are those of words, less the mean over all pieces of both sides (of 1,024 pairs at a
-    time). `tau` and `threshold`
-    are tuned on gold links by the authors; these are starting points.
+    time). The authors tune `tau` and `threshold` on gold links; these are starting points.
     """
 
     average: bool = setting(default=True, kw_only=True)

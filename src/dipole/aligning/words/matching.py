@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dipole.aligning.words.links import Links
+from dipole.aligning.words.thresholding import over
 
 # What a similarity counts where one of its two words has a link (SimAlign's alpha).
 LINKED = 0.9
@@ -44,7 +45,7 @@ def iterated(similarity: np.ndarray, rounds: int = 2) -> Links:
     """
     found: np.ndarray = _mutual(similarity)
     if min(similarity.shape) <= 2:
-        return _links(found)
+        return over(found)
     for _ in range(rounds - 1):
         sources = np.asarray(found.any(axis=1, keepdims=True))
         targets = np.asarray(found.any(axis=0, keepdims=True))
@@ -55,7 +56,7 @@ def iterated(similarity: np.ndarray, rounds: int = 2) -> Links:
         if not (new & ~found).any():
             break
         found |= new
-    return _links(found)
+    return over(found)
 
 
 def matched(similarity: np.ndarray) -> Links:
@@ -77,7 +78,3 @@ def _mutual(similarity: np.ndarray) -> np.ndarray:
     columns[similarity.argmax(axis=0), np.arange(n)] = True
     both: np.ndarray = rows & columns
     return both
-
-
-def _links(found: np.ndarray) -> Links:
-    return frozenset(zip(*(part.tolist() for part in found.nonzero()), strict=True))
