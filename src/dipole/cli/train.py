@@ -93,7 +93,9 @@ def _unseen(run: Run) -> str | None:
         return str(held)
     parts = [part for part in trained_on(str(run.folder)) if part["role"] == "training"]
     is_pairs = any({"anchor", "positive"} <= part["columns"].keys() for part in parts)
-    if not is_pairs or not run.encoder.side("document").can_read("a text"):
+    encoder: Any = run.encoder
+    towers = [encoder.tower(name) for name in getattr(encoder, "names", ())] or [encoder]
+    if not is_pairs or not all(tower.can_read("a text") for tower in towers):
         return None
     validation = str(settings_of(str(run.folder)).get("validation"))
     return validation if Path(validation).is_file() else "UNSEEN.csv"

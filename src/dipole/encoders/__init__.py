@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dipole.encoders.encoding import encode_file
     from dipole.encoders.loading import load_encoder
     from dipole.encoders.named_towers import NamedTowers
+    from dipole.encoders.pretrained_image import PretrainedImage
     from dipole.encoders.resnet import ResNetImage
     from dipole.encoders.sparse_text import SparseText
     from dipole.encoders.static_text import StaticText
@@ -29,6 +30,7 @@ _NAMES = {
     "distill": "dipole.encoders.distilling",
     "encode_file": "dipole.encoders.encoding",
     "NamedTowers": "dipole.encoders.named_towers",
+    "PretrainedImage": "dipole.encoders.pretrained_image",
     "ResNetImage": "dipole.encoders.resnet",
     "ViTImage": "dipole.encoders.vit",
     "fingerprint": "dipole.encoders.base",
@@ -45,6 +47,7 @@ __all__ = [
     "CrossText",
     "Encoder",
     "NamedTowers",
+    "PretrainedImage",
     "ResNetImage",
     "SparseText",
     "StaticText",

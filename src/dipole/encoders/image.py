@@ -82,7 +82,7 @@ class ImageEncoder(Encoder):
     def check(self, inputs: Sequence[Any], role: Role) -> None:
         """Inputs must be images as arrays."""
         for place, image in enumerate(inputs):
-            _checked(image, f"encode: inputs[{place}]")
+            checked_image(image, f"encode: inputs[{place}]")
 
     def prepare(self, inputs: Sequence[Any], role: Role = "document") -> Features:
         """Images (h, w) or (h, w, c), uint8, of one size, as {"image": (n, c, h, w)} in 0..1."""
@@ -152,7 +152,7 @@ def image_shape(images: Sequence[Any], size: int | Sequence[int] | None) -> dict
     """`size` and `channels` of a tower for these images; an int is the height and the width."""
     if not len(images):
         raise InputError("an image encoder: found no images; expected some to learn from")
-    first = _checked(images[0], "images[0]")
+    first = checked_image(images[0], "images[0]")
     wanted = (size, size) if isinstance(size, int) else tuple(size or first.shape[:2])
     if len(wanted) != 2 or min(wanted) < 1 or any(np.greater(wanted, first.shape[:2])):
         raise InputError(
@@ -162,7 +162,8 @@ def image_shape(images: Sequence[Any], size: int | Sequence[int] | None) -> dict
     return {"size": wanted, "channels": 1 if first.ndim == 2 else first.shape[2]}
 
 
-def _checked(image: Any, what: str) -> np.ndarray:
+def checked_image(image: Any, what: str) -> np.ndarray:
+    """The image, if it is one as an array; `what` names it in the error."""
     if modality(image) != "image":
         raise InputError(
             f"{what} is {described(image)}; expected an image as a uint8 array, (height, width) or "
@@ -175,7 +176,7 @@ def _stacked(inputs: Sequence[Any], channels: int, size: tuple[int, int]) -> np.
     """(n, h, w, channels) uint8, or an error that says which image differs."""
     if not len(inputs):
         return np.zeros((0, *size, channels), np.uint8)
-    images = [_checked(image, f"inputs[{place}]") for place, image in enumerate(inputs)]
+    images = [checked_image(image, f"inputs[{place}]") for place, image in enumerate(inputs)]
     shape = images[0].shape
     for number, image in enumerate(images):
         if image.shape != shape:

@@ -20,6 +20,9 @@ from dipole.lookup import find, is_loaded, plugins
 if TYPE_CHECKING:
     import torch
 
+# The kind of a folder that holds two towers.
+CLIP = "CLIP"
+
 
 def load_encoder(
     source: str | Path,
@@ -32,8 +35,9 @@ def load_encoder(
     A folder is, in this order: one of a class of your own (`config.json` says `"class":
     "my_tower.py:MyTower"`), a dipole folder (`config.json` says `"encoder": "ConvImage"`), a
     sentence-transformers folder (`modules.json`; a saved TransformerText is one), a plain Hugging
-    Face folder (`config.json`; mean pooling), or a run, whose `model/` is one of these. As
-    `lm:FOLDER` it is a causal language model.
+    Face folder (`config.json`; mean pooling; an image model; CLIP), or a run, whose `model/` is one
+    of these. As `lm:FOLDER` it is a causal language model, as `image:FOLDER` the image tower of a
+    model of images and texts.
 
     Args:
         trust_code: run the Python code that a folder names: a class of your own, or what a Hugging
@@ -64,7 +68,11 @@ def _load(source: str | Path) -> Encoder:
     folder = locate(source)
     if (place := _own(folder)) is not None:
         return class_at(place, folder / CONFIG).load(folder)
-    kind = _kind(folder)
+    kind = kind_of(folder)
+    if kind == CLIP:
+        from dipole.encoders.clip_folder import read_clip
+
+        return read_clip(_clip_folder(folder))
     cls = saved_class(kind) if kind else None
     if cls is not None:
         return cls.load(folder)
@@ -103,7 +111,7 @@ def _own(folder: Path) -> str | None:
     """The class that reads the folder, where it says so, and that of an adapter of a language
     model."""
     config = _config(folder)
-    place = config.get(CLASS) if isinstance(config, dict) else None
+    place = config.get(CLASS)
     if isinstance(place, str):
         return place
     adapter = folder / "adapter_config.json"  # of peft, which writes no config.json
@@ -112,16 +120,21 @@ def _own(folder: Path) -> str | None:
     return None
 
 
-def _config(folder: Path) -> Any:
+def _config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
-    return read_json(path) if path.is_file() else {}
+    config = read_json(path) if path.is_file() else {}
+    return config if isinstance(config, dict) else {}
 
 
-def _kind(folder: Path) -> str | None:
-    """Which class reads the folder, as far as its json says."""
+def kind_of(folder: Path) -> str | None:
+    """Which class reads the folder, or CLIP, as far as its json says."""
     config = _config(folder)
-    if isinstance(config, dict) and isinstance(config.get("encoder"), str):
-        return config["encoder"]
+    if isinstance(config.get("encoder"), str):
+        return str(config["encoder"])
+    if {"vision_config", "text_config"} <= set(_config(_clip_folder(folder))):
+        return CLIP
+    if {"image_size", "num_channels"} & set(config):
+        return "PretrainedImage"
     if is_pair_scorer(folder) and _is_of_one_output(folder, config):
         return "CrossText"
     if (folder / "modules.json").is_file():
@@ -130,9 +143,17 @@ def _kind(folder: Path) -> str | None:
         kinds = [str(m.get("type")).rpartition(".")[2] for m in listed if isinstance(m, dict)]
         special = {"StaticEmbedding": "StaticText", "SpladePooling": "SparseText"}
         return next((special[kind] for kind in kinds[:2] if kind in special), "TransformerText")
-    if isinstance(config, dict) and config.get("model_type") == "model2vec":
+    if config.get("model_type") == "model2vec":
         return "StaticText"
-    return "TransformerText" if isinstance(config, dict) and "model_type" in config else None
+    return "TransformerText" if "model_type" in config else None
+
+
+def _clip_folder(folder: Path) -> Path:
+    """The folder with the model's config: in one of sentence-transformers the first module's."""
+    modules = folder / "modules.json"
+    listed = read_json(modules) if modules.is_file() else []
+    first = listed[0] if isinstance(listed, list) and listed else {}
+    return folder / str(first.get("path", "")) if isinstance(first, dict) else folder
 
 
 def _is_of_one_output(folder: Path, config: Any) -> bool:

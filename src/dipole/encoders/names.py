@@ -36,14 +36,18 @@ SAVED = {
     "ResNetImage": "resnet:ResNetImage",
     "ViTImage": "vit:ViTImage",
     "PerceptronImage": "perceptron:PerceptronImage",
+    "PretrainedImage": "pretrained_image:PretrainedImage",
     "TwoTowers": "two_towers:TwoTowers",
     "NamedTowers": "named_towers:NamedTowers",
     "OnnxEncoder": "onnx_encoder:OnnxEncoder",
 }
 
-# What may stand before a folder or hub id, `lm:FOLDER` -> the class that loads it; it is in a room
-# above this one, and so named as a string.
-PREFIXES = {"lm": "dipole.language.causal:CausalLM"}
+# What may stand before a folder or hub id, `lm:FOLDER` -> the class that loads it, by a string:
+# one is in a room above this one.
+PREFIXES = {
+    "lm": "dipole.language.causal:CausalLM",
+    "image": "dipole.encoders.pretrained_image:PretrainedImage",
+}
 
 
 def prefixed(name: str) -> tuple[type[Encoder], str] | None:

@@ -17,6 +17,9 @@ from dipole.encoders.folder import read_json, require
 from dipole.encoders.image import ImageEncoder
 from dipole.encoders.own import CONFIG
 from dipole.encoders.precision import Precision
+from dipole.encoders.preprocessing import FILES as PREPROCESSING
+from dipole.encoders.preprocessing import Preprocessing
+from dipole.encoders.pretrained_image import PretrainedImage
 from dipole.encoders.static_text import StaticText
 from dipole.encoders.text_bpe import Pieces
 from dipole.encoders.text_hashing import HashedWords
@@ -26,7 +29,7 @@ from dipole.showing import short
 
 GRAPH, TOKENIZER, KNOWN = "model.onnx", "tokenizer.json", "known.npy"
 # Files of a folder; the weights of a large model are in the second.
-FILES = (CONFIG, GRAPH, f"{GRAPH}.data", TOKENIZER, KNOWN)
+FILES = (CONFIG, GRAPH, f"{GRAPH}.data", TOKENIZER, KNOWN, *PREPROCESSING)
 
 
 class OnnxEncoder(Encoder):
@@ -54,7 +57,7 @@ class OnnxEncoder(Encoder):
         folder = Path(folder)
         config = read_json(require(folder, CONFIG))
         require(folder, GRAPH)
-        kinds = {kind.kind: kind for kind in (OnnxText, OnnxBag, OnnxImage)}
+        kinds = {kind.kind: kind for kind in (OnnxText, OnnxBag, OnnxImage, OnnxPretrainedImage)}
         named = config.get("kind") if isinstance(config, dict) else config
         kind = kinds.get(str(named))
         if kind is None:
@@ -176,4 +179,16 @@ class OnnxImage(OnnxEncoder, ImageEncoder):
         """The size that images are pooled to."""
         height, width = settings["size"]
         self.size, self.channels = (int(height), int(width)), int(settings["channels"])
+        self.head = None
+
+
+class OnnxPretrainedImage(OnnxEncoder, PretrainedImage):
+    """A pretrained image tower."""
+
+    kind = "pretrained image"
+
+    def read(self, folder: Path, settings: dict[str, Any]) -> None:
+        """What resizes and crops images."""
+        self.preprocessing = Preprocessing.read(folder)
+        self.size, self.channels = self.preprocessing.size, int(settings["channels"])
         self.head = None

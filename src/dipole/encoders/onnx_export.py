@@ -22,6 +22,7 @@ from dipole.encoders.folder import write_json
 from dipole.encoders.image import ImageEncoder
 from dipole.encoders.onnx_encoder import GRAPH, KNOWN, TOKENIZER, OnnxEncoder
 from dipole.encoders.own import CONFIG
+from dipole.encoders.pretrained_image import PretrainedImage
 from dipole.encoders.static_text import StaticText
 from dipole.encoders.text_bpe import Pieces
 from dipole.encoders.text_hashing import HashedWords
@@ -192,15 +193,18 @@ def _rows(encoder: Any, tokens: Tensor) -> Tensor:
 
 def _image(encoder: ImageEncoder) -> _Graph:
     settings = {"size": list(encoder.size), "channels": encoder.channels}
+    pretrained = isinstance(encoder, PretrainedImage)
+    how = "resized and cropped by preprocessor_config.json" if pretrained else "pooled by area"
     use = [
-        "image (n, channels, height, width): values from 0 to 1, pooled by area to `size`; mean "
+        f"image (n, channels, height, width): values from 0 to 1, {how} to `size`; mean "
         "and deviation are part of the graph",
         "vectors (n, dim) come out",
     ]
     shape = (*encoder.size, encoder.channels)
     noise = list(np.random.default_rng(0).integers(0, 256, (5, *shape), np.uint8))
     features = {"image": torch.rand(2, encoder.channels, *encoder.size)}
-    return _Graph("image", lambda e, f: e.forward(f), features, settings, use, noise)
+    kind = "pretrained image" if pretrained else "image"
+    return _Graph(kind, lambda e, f: e.forward(f), features, settings, use, noise)
 
 
 class _Traced(nn.Module):
@@ -223,7 +227,7 @@ def _write_graph(encoder: Encoder, graph: _Graph, path: Path, *, int8: bool) -> 
     weights = sum(t.numel() * t.element_size() for t in copied.state_dict().values())
     auto = torch.export.Dim.AUTO
     # Sizes of images stand; those of batches and texts, which are given other numbers, do not.
-    free = {name: range(1) if graph.kind == "image" else range(t.ndim)
+    free = {name: range(1) if graph.kind.endswith("image") else range(t.ndim)
             for name, t in graph.features.items()}  # fmt: skip
     passes: Any = optional("onnx_ir.passes.common", "onnx")
     with _quiet(), torch.no_grad(), scratch(path.parent) as folder:
@@ -269,7 +273,9 @@ def _in_bytes(encoder: Any) -> None:
 
 
 def _write_tokenizer(encoder: Any, folder: Path) -> None:
-    if isinstance(encoder, TransformerText):
+    if isinstance(encoder, PretrainedImage):
+        encoder.preprocessing.save(folder)
+    elif isinstance(encoder, TransformerText):
         encoder._tokens.save(str(folder / TOKENIZER))
     elif isinstance(encoder, StaticText) and isinstance(encoder.tokenizer, Pieces):
         encoder.tokenizer.tokenizer.save(str(folder / TOKENIZER))

@@ -9,8 +9,9 @@ from typing import Any
 
 from dipole.data.options import check_names, check_types, keywords
 from dipole.encoders.base import Encoder
-from dipole.encoders.loading import load_encoder
-from dipole.encoders.names import NEW, has_prefix, prefixed
+from dipole.encoders.hub import locate
+from dipole.encoders.loading import CLIP, kind_of, load_encoder
+from dipole.encoders.names import NEW, has_prefix, prefixed, saved_class
 from dipole.encoders.own import arguments
 from dipole.encoders.reading import check_reads
 from dipole.errors import InputError
@@ -41,6 +42,16 @@ def make_encoder(
     from dipole.encoders.heads import make_head
     from dipole.encoders.transformer_text import TransformerText
 
+    kind = kind_of(locate(name))
+    if kind == CLIP:
+        raise InputError(
+            f"encoder option '{next(iter(options))}': {name} holds two towers, which take none; "
+            f"expected --encoder towers --encoder-option image=image:{name}"
+        )
+    if kind == "PretrainedImage":
+        load = saved_class(kind).load  # type: ignore[union-attr]
+        check_options(load, options)
+        return _reading(load(name, **options), queries, documents)
     head = options.pop("head", None)
     check_options(TransformerText.load, options)
     encoder = TransformerText.load(name, **options)

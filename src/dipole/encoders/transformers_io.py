@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -46,37 +46,7 @@ def read_transformer(
         InputError: a file missing or broken, weights that do not fit the config, a size in it that
             is none, code of the folder's own that is not trusted.
     """
-    transformers = optional("transformers", "text")
-    torch = optional("torch", "text")
-    require(folder, "config.json")
-    require(folder, "model.safetensors", "model.safetensors.index.json")
-    for path in sorted(folder.glob("*.safetensors")):
-        check_weights(path)
-    own_code = check_code(folder)
-    with quiet():
-        try:
-            config = transformers.AutoConfig.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=own_code
-            )
-            _check_sizes(config, folder / "config.json")
-            model, report = _auto_class(transformers, config, head).from_pretrained(
-                folder,
-                config=config,
-                dtype=torch.float32,
-                local_files_only=True,
-                trust_remote_code=own_code,
-                use_safetensors=True,
-                ignore_mismatched_sizes=True,  # reported, and refused below
-                output_loading_info=True,
-            )
-        except InputError:
-            raise
-        except Exception as error:  # a config may be wrong in any way: checks, divisions, shapes
-            raise InputError(f"{folder}: not a transformer ({_first_line(error)})") from None
-    for name, found, expected in sorted(report["mismatched_keys"]):
-        raise InputError(
-            f"{folder}: {name} is {tuple(found)}; expected {tuple(expected)} by config.json"
-        )
+    model, report = load_pretrained(folder, lambda t, c: _auto_class(t, c, head), _check_sizes)
     missing = sorted(k for k in report["missing_keys"] if not k.startswith("pooler."))
     if missing:
         raise InputError(
@@ -90,6 +60,52 @@ def read_transformer(
         else:
             model.pooler.requires_grad_(False)
     return model.eval()
+
+
+def load_pretrained(
+    folder: Path,
+    class_of: Callable[[Any, Any], Any],
+    check: Callable[[Any, Path], None] = lambda config, path: None,
+) -> tuple[Any, dict[str, Any]]:
+    """The model of a folder in float32, and transformers' report of its weights, none of which has
+    another shape than the config says.
+
+    Args:
+        class_of: of transformers and a config, the class that reads the folder.
+        check: raises InputError at a config (and its path) that is wrong.
+    """
+    transformers = optional("transformers", "text")
+    torch = optional("torch", "text")
+    require(folder, "config.json")
+    require(folder, "model.safetensors", "model.safetensors.index.json")
+    for path in sorted(folder.glob("*.safetensors")):
+        check_weights(path)
+    own_code = check_code(folder)
+    with quiet():
+        try:
+            config = transformers.AutoConfig.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=own_code
+            )
+            check(config, folder / "config.json")
+            model, report = class_of(transformers, config).from_pretrained(
+                folder,
+                config=config,
+                dtype=torch.float32,
+                local_files_only=True,
+                trust_remote_code=own_code,
+                use_safetensors=True,
+                ignore_mismatched_sizes=True,  # reported, and refused below
+                output_loading_info=True,
+            )
+        except InputError:
+            raise
+        except Exception as error:  # a config may be wrong in any way: checks, divisions, shapes
+            raise InputError(f"{folder}: not a transformer ({first_line(error)})") from None
+    for name, found, expected in sorted(report["mismatched_keys"]):
+        raise InputError(
+            f"{folder}: {name} is {tuple(found)}; expected {tuple(expected)} by config.json"
+        )
+    return model, report
 
 
 def check_code(folder: Path) -> bool:
@@ -171,7 +187,7 @@ def read_tokenizer(folder: Path, *, lower_case: bool = False) -> Any:
                 folder, local_files_only=True, trust_remote_code=code_is_trusted()
             )
         except Exception as error:  # broken files raise bare Exceptions in the Rust library
-            raise InputError(f"{folder}: not a tokenizer ({_first_line(error)})") from None
+            raise InputError(f"{folder}: not a tokenizer ({first_line(error)})") from None
     if not tokenizer.is_fast:
         raise InputError(f"{folder}: {type(tokenizer).__name__}; expected a tokenizer.json")
     if lower_case:
@@ -229,5 +245,6 @@ def quiet() -> Iterator[None]:
             log.enable_progress_bar()
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of another library's message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
