@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,7 +24,7 @@ from dipole.evaluation.tasks.retrieval import evaluate_run
 from dipole.kernels.sinkhorn import sinkhorn
 from dipole.kernels.sorting_network import odd_even_sort
 from dipole.lexical.bm25 import BM25
-from dipole.objectives import AMCL, Hydra, LogitAdjusted, SwAV
+from dipole.objectives import AMCL, ArcFace, CosFace, Hydra, LogitAdjusted, ProxyAnchor, SwAV
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import objective_class
 from dipole.objectives.dimensions.matryoshka import Matryoshka
@@ -264,8 +265,17 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = (
         "contrastive-gap-cuaxu": loss("infonce", temperature=0.01)
         + loss("align-uniform")
         + loss("cross-uniformity"),
-        "contrastive-st-default": loss("contrastive", margin=0.5),
+        "contrastive-st-default": loss("contrastive", margin=0.5, distance="cosine"),
         "contrastive-st": loss("contrastive", margin=1.0),
+        "angle-st": loss("angle"),
+        "arcface-pml": given("weights", objective=ArcFace(4, 5, margin=math.radians(28.6))),
+        "cosface-pml": given("weights", objective=CosFace(4, 5)),
+        "proxy-anchor-pml": given("weights", objective=ProxyAnchor(4, 5)),
+        "cosine-similarity-st": loss("cosine-regression"),
+        "gist-st": loss("gist", temperature=0.05),
+        "gist-st-negatives": loss("gist", temperature=0.05, margin=0.1),
+        "mega-batch-margin-st": loss("mega-batch-margin"),
+        "online-contrastive-st": loss("online-contrastive", reduction="sum"),
         "cosent-st": loss("cosent", temperature=0.05),
         "csgcl-gamma0.3": loss("team-up", temperature=0.4, gamma=0.3),
         "csgcl": loss("team-up", temperature=0.4, gamma=1.0),

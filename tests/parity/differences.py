@@ -46,9 +46,6 @@ DIFFERENCES = {
     "contrastive-batch-pml": Difference(
         "another objective", "contrastive-batch", "its hinge is linear in the distance"
     ),
-    "contrastive-st-default": Difference(
-        "another objective", "contrastive", "In sentence-transformers D is 1 - cosine by default"
-    ),
     "contrastive-st": Difference(
         "rounding", "contrastive", "a Euclidean D adds 1e-6 to all differences"
     ),

@@ -25,7 +25,13 @@ Inputs = dict[str, Tensor]
 Rows = float | list[float | None] | tuple[list[float | None], ...]
 EXAMPLES = 10_000  # how many an objective with a state per example is told there are
 VECTORS = ("anchor", "positive", "negative", "candidates", "views", "support")
-VECTORS += ("teacher_anchor", "teacher_positive", "teacher_candidates", "logits")
+VECTORS += (
+    "teacher_anchor",
+    "teacher_positive",
+    "teacher_negative",
+    "teacher_candidates",
+    "logits",
+)
 # Log-probabilities have a gradient too.
 VECTORS += ("logps", "mean_logps", "token_logps", "ref_logps", "ref_mean_logps", "ref_token_logps")
 VECTORS += ("mismatched_logps", "ref_mismatched_logps")
@@ -145,6 +151,7 @@ def draw(name: str, s: Sizes, generator: torch.Generator) -> Tensor:
         "candidates": lambda: normal(s.n, s.k, s.d),
         "teacher_anchor": lambda: shared + normal(s.n, s.d) / 2,
         "teacher_positive": lambda: shared + normal(s.n, s.d) / 2,
+        "teacher_negative": lambda: normal(s.m, s.d),
         "teacher_candidates": lambda: normal(s.n, s.k, s.d),
         "token_ids": lambda: integers(2, s.n, s.k),
         "views": lambda: shared + normal(s.v, s.n, s.d) / 2,

@@ -7,6 +7,7 @@ from dipole.objectives.dimensions.sparsity import Flops as Flops
 from dipole.objectives.dimensions.sparsity import L1Norm as L1Norm
 from dipole.objectives.dimensions.vicreg import VICReg as VICReg
 from dipole.objectives.dimensions.w_mse import WMSE as WMSE
+from dipole.objectives.graded.angle import Angle as Angle
 from dipole.objectives.graded.codiemb import CoDiEmb as CoDiEmb
 from dipole.objectives.graded.codiemb import Pearson as Pearson
 from dipole.objectives.graded.codiemb import PreferenceRanking as PreferenceRanking
@@ -16,6 +17,7 @@ from dipole.objectives.graded.contrastive import Contrastive as Contrastive
 from dipole.objectives.graded.cosent import CoSENT as CoSENT
 from dipole.objectives.graded.cosine_regression import CosineRegression as CosineRegression
 from dipole.objectives.graded.dse import DSE as DSE
+from dipole.objectives.graded.online_contrastive import OnlineContrastive as OnlineContrastive
 from dipole.objectives.graded.team_up import TeamUp as TeamUp
 from dipole.objectives.graded.weighted_infonce import WeightedInfoNCE as WeightedInfoNCE
 from dipole.objectives.labels.bidirectional_margin import BidirectionalMargin as BidirectionalMargin
@@ -24,7 +26,10 @@ from dipole.objectives.labels.circle import Circle as Circle
 from dipole.objectives.labels.hydra import Hydra as Hydra
 from dipole.objectives.labels.icnn import ICNN as ICNN
 from dipole.objectives.labels.lifted import Lifted as Lifted
+from dipole.objectives.labels.margin_softmax import ArcFace as ArcFace
+from dipole.objectives.labels.margin_softmax import CosFace as CosFace
 from dipole.objectives.labels.multi_similarity import MultiSimilarity as MultiSimilarity
+from dipole.objectives.labels.proxy_anchor import ProxyAnchor as ProxyAnchor
 from dipole.objectives.labels.rank_n_contrast import RankNContrast as RankNContrast
 from dipole.objectives.labels.supcon import SupCon as SupCon
 from dipole.objectives.labels.supremix import SupReMix as SupReMix
@@ -54,6 +59,7 @@ from dipole.objectives.pairs.dot_infonce import DotInfoNCE as DotInfoNCE
 from dipole.objectives.pairs.energy_hinge import EnergyHinge as EnergyHinge
 from dipole.objectives.pairs.focal import FocalInfoNCE as FocalInfoNCE
 from dipole.objectives.pairs.focal import FocalSigmoid as FocalSigmoid
+from dipole.objectives.pairs.gist import GIST as GIST
 from dipole.objectives.pairs.gte import GTE as GTE
 from dipole.objectives.pairs.hn_nce import HNNCE as HNNCE
 from dipole.objectives.pairs.infonce import InfoNCE as InfoNCE
@@ -61,6 +67,7 @@ from dipole.objectives.pairs.isogclr import ISogCLR as ISogCLR
 from dipole.objectives.pairs.isogclr import SogCLR as SogCLR
 from dipole.objectives.pairs.kernel_infonce import KernelInfoNCE as KernelInfoNCE
 from dipole.objectives.pairs.macl import MACL as MACL
+from dipole.objectives.pairs.mega_batch_margin import MegaBatchMargin as MegaBatchMargin
 from dipole.objectives.pairs.n_pair import NPair as NPair
 from dipole.objectives.pairs.ntxent import NTXent as NTXent
 from dipole.objectives.pairs.peg import PEG as PEG

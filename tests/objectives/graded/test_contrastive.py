@@ -15,10 +15,10 @@ def apart(x, y):
     return math.sqrt(max(0.0, 2 - 2 * cosine(x, y)))
 
 
-def oracle(anchor, positive, scores, *, margin):
+def oracle(anchor, positive, scores, *, margin, distance):
     rows = []
     for a, p, y in zip(anchor, positive, scores, strict=True):
-        d = apart(a, p)
+        d = 1 - cosine(a, p) if distance == "cosine" else apart(a, p)
         rows.append(y * d**2 / 2 + (1 - y) * max(0, margin - d) ** 2 / 2)
     return rows
 
@@ -46,7 +46,13 @@ def yes_or_no(sizes, generator):
 
 
 class TestContrastive(Battery):
-    spec = Spec("contrastive", oracle, settings=({"margin": 1.2},), draw=yes_or_no, smooth=False)
+    spec = Spec(
+        "contrastive",
+        oracle,
+        settings=({"margin": 1.2}, {"margin": 0.5, "distance": "cosine"}),
+        draw=yes_or_no,
+        smooth=False,
+    )
 
 
 class TestBatchContrastive(Battery):

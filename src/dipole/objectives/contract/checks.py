@@ -23,6 +23,7 @@ SHAPES = {
     "views": "v n d",
     "teacher_anchor": "n d",
     "teacher_positive": "n d",
+    "teacher_negative": "m d",
     "teacher_candidates": "n k d",
     "queue": "m d",
     "support": "m d",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from dipole.declared import Positive
 from dipole.errors import InputError
-from dipole.kernels import count, pairs, total
+from dipole.kernels import count, own, pairs, total
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.contract.registry import register
 from dipole.objectives.distances import distance
@@ -30,8 +32,9 @@ class Contrastive(Objective):
 
         L_i = y_i D_i^2 / 2 + (1 - y_i) max(0, margin - D_i)^2 / 2.
 
-    A score between 0 and 1 is a mixture of both. Unit vectors are at most 2 apart. (In
-    sentence-transformers D is 1 - cosine by default; a Euclidean D adds 1e-6 to all differences.)
+    A score between 0 and 1 is a mixture of both. Unit vectors are at most 2 apart. With
+    `distance="cosine"` D_i = 1 - cos(a_i, p_i), the default of sentence-transformers (its margin is
+    0.5); there a Euclidean D adds 1e-6 to all differences.
     Shapes: anchor, positive (n, d), row by row; scores (n,) from 0 to 1. No pair of the batch but
     these is looked at.
 
@@ -43,12 +46,16 @@ class Contrastive(Objective):
     """
 
     margin: Positive = 1.0
+    distance: Literal["euclidean", "cosine"] = "euclidean"
 
     def forward(self, anchor: Tensor, positive: Tensor, scores: Tensor) -> Tensor:
         if scores.min() < 0 or scores.max() > 1:
             worst = float(scores.min() if scores.min() < 0 else scores.max())
             raise InputError(f"scores: found {worst:.4g}, expected 0 (negative) to 1 (positive)")
-        apart = torch.linalg.vector_norm(unit(anchor) - unit(positive), dim=-1)
+        a, p = unit(anchor), unit(positive)
+        apart = (
+            1 - own(a, p) if self.distance == "cosine" else torch.linalg.vector_norm(a - p, dim=-1)
+        )
         alike = scores.to(apart.dtype)
         near = (self.margin - apart).clamp(min=0)
         loss = (alike * apart.square() + (1 - alike) * near.square()) / 2
