@@ -9,7 +9,6 @@ from typer.core import TyperCommand, TyperGroup
 
 from dipole.errors import DipoleError, InputError
 
-
 # Options that take the file a command works on.
 _FILES = ("--data", "--corpus")
 
