@@ -73,6 +73,7 @@ BEHIND = {
         "`EmbeddingSimilarityEvaluator`": "evaluation/tasks/test_sts.py::test_evaluate_sts",
         "`BinaryClassificationEvaluator`": "evaluation-best-threshold-f1",
         "`RerankingEvaluator`": "evaluation/tasks/test_reranking.py::test_by_hand",
+        "`TripletEvaluator`": "evaluation/tasks/test_triplets.py::test_that_of_sentence_transformers",
         "`TranslationEvaluator`": "evaluation/tasks/test_bitext.py::test_every_cosine_written_out",
         "`SparseEncoder(folder).encode(texts)`": "encoders/test_sparse_text.py::test_their_folder_is_read_and_ours_by_them",
         "`SparseEncoderTrainer`": "encoders/test_sparse_text.py::test_it_is_trained_and_flops_makes_it_sparser",

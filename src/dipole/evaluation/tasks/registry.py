@@ -209,6 +209,9 @@ TASKS = {
     "clustering": Task(
         "k-means finds the classes", "labelled", "tasks.clustering:evaluate_clustering"
     ),
+    "triplets": Task(
+        "the positive is nearer than its negatives", "pairs", "tasks.triplets:evaluate_triplets"
+    ),
     "bitext": Task("translations find each other", "pairs", "tasks.bitext:evaluate_bitext"),
     "duplicates": Task(
         "examples with the same label are nearest",
