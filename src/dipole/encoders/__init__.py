@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dipole.encoders.distilling import distill
     from dipole.encoders.encoding import encode_file
     from dipole.encoders.loading import load_encoder
+    from dipole.encoders.multi_vector_text import MultiVectorText
     from dipole.encoders.named_towers import NamedTowers
     from dipole.encoders.resnet import ResNetImage
     from dipole.encoders.sparse_text import SparseText
@@ -28,6 +29,7 @@ _NAMES = {
     "Encoder": "dipole.encoders.base",
     "distill": "dipole.encoders.distilling",
     "encode_file": "dipole.encoders.encoding",
+    "MultiVectorText": "dipole.encoders.multi_vector_text",
     "NamedTowers": "dipole.encoders.named_towers",
     "ResNetImage": "dipole.encoders.resnet",
     "ViTImage": "dipole.encoders.vit",
@@ -44,6 +46,7 @@ __all__ = [
     "ConvImage",
     "CrossText",
     "Encoder",
+    "MultiVectorText",
     "NamedTowers",
     "ResNetImage",
     "SparseText",

@@ -32,6 +32,7 @@ SAVED = {
     "SpanText": "span_text:SpanText",
     "CrossText": "cross_text:CrossText",
     "SparseText": "sparse_text:SparseText",
+    "MultiVectorText": "multi_vector_text:MultiVectorText",
     "ConvImage": "conv:ConvImage",
     "ResNetImage": "resnet:ResNetImage",
     "ViTImage": "vit:ViTImage",
@@ -41,9 +42,12 @@ SAVED = {
     "OnnxEncoder": "onnx_encoder:OnnxEncoder",
 }
 
-# What may stand before a folder or hub id, `lm:FOLDER` -> the class that loads it; it is in a room
-# above this one, and so named as a string.
-PREFIXES = {"lm": "dipole.language.causal:CausalLM"}
+# What may stand before a folder or hub id, `lm:FOLDER` -> the class that loads it; one may be in a
+# room above this one, and so they are named as strings.
+PREFIXES = {
+    "lm": "dipole.language.causal:CausalLM",
+    "colbert": "dipole.encoders.multi_vector_text:MultiVectorText",
+}
 
 
 def prefixed(name: str) -> tuple[type[Encoder], str] | None:
