@@ -1,4 +1,4 @@
-"""Folders of encoders with a vector for each token: PyLate's, sentence-transformers' and Stanford's.
+"""Folders of encoders with a vector for each token: of PyLate, sentence-transformers, Stanford.
 
 PyLate and `MultiVectorEncoder` write modules (transformer, dense layers); they differ in where the
 settings stand. Stanford's ColBERT writes one model with a `linear.weight`, and `artifact.metadata`.
@@ -82,8 +82,8 @@ def read_multi_vector(folder: Path) -> MultiVectorSettings:
     if not is_multi_vector(folder):
         place = folder
         if (folder / "modules.json").is_file():  # of single vectors: its transformer alone
-            kinds = read_modules(folder)
-            place = next((path for kind, path in kinds if kind == "Transformer"), folder)
+            listed = read_modules(folder)
+            place = next((path for kind, path in listed if kind == "Transformer"), folder)
         return MultiVectorSettings(transformer=place, is_new=True)
     if not (folder / "modules.json").is_file():
         return _stanford(folder)
@@ -196,8 +196,10 @@ def _of_sentence_transformers(
     expansion = said.get("query_expansion")
     found.query_expansion = expansion is not None
     if expansion is not None:
-        if not isinstance(expansion, dict) or expansion.get("strategy") != "fixed" or expansion.get(
-            "token"
+        if (
+            not isinstance(expansion, dict)
+            or expansion.get("strategy") != "fixed"
+            or expansion.get("token")
         ):
             raise InputError(
                 f"{path}: query_expansion is {short(expansion)}; expected strategy fixed, with the "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -53,7 +54,9 @@ def maxsim(
     q, q_mask = _checked(queries, query_mask, "queries")
     d, d_mask = _checked(documents, document_mask, "documents")
     if q.shape[2] != d.shape[2]:
-        raise InputError(f"maxsim: tokens of {q.shape[2]} and {d.shape[2]} numbers; expected as many")  # fmt: skip
+        raise InputError(
+            f"maxsim: tokens of {q.shape[2]} and {d.shape[2]} numbers; expected as many"
+        )
     _check_rows(d_mask)
     edge = max(1, math.isqrt(products // max(q.shape[1] * d.shape[1], 1)))
     down = min(len(q), edge) or 1
@@ -114,12 +117,12 @@ def _pairs(q: Tensor, q_mask: Tensor, d: Tensor, d_mask: Tensor) -> Tensor:
     return best.masked_fill(~q_mask, 0).sum(1)
 
 
-def _again(tile: object, *tensors: Tensor) -> Tensor:
+def _again(tile: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
     """A tile that keeps its inputs alone for the backward."""
     if torch.is_grad_enabled() and any(x.requires_grad for x in tensors):
         found: Tensor = checkpoint(tile, *tensors, use_reentrant=False, preserve_rng_state=False)
         return found
-    return tile(*tensors)  # type: ignore[operator, no-any-return]
+    return tile(*tensors)
 
 
 def _checked(tokens: Tensor, mask: Tensor | None, name: str) -> tuple[Tensor, Tensor]:

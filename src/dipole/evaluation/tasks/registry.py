@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dipole.errors import InputError
 from dipole.encoders.reading import gives_tokens
+from dipole.errors import InputError
 from dipole.evaluation.encoding import Encode, encode_function
 from dipole.evaluation.judged import as_vectors, is_judge
 from dipole.lookup import find, is_place, nearest, plugins

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dipole.errors import InputError
 from dipole.encoders.reading import gives_tokens
+from dipole.errors import InputError
 from dipole.evaluation.result import Result
 from dipole.evaluation.tasks import retrieval, sparse_search
 from dipole.evaluation.tasks.own_documents import queries_that_are_documents
