@@ -48,8 +48,8 @@ Docstrings and code of Python's own library (`stdlib-code`): which code does a d
 for its test; every seed has another split. Both encoders are the first {layers} layers of
 all-MiniLM-L6-v2, whose pooled vectors were trained for similarity through the others. Both see the
 same {steps} batches of {batch} pairs, cut to {length} tokens, at the learning rate {rate:g}, tuned
-for neither, and in {precision}: one vector by `infonce` at temperature 0.05, a vector for each token
-by `late-interaction` at temperature 1. Untrained, the projection to 128 numbers is random.
+for neither, and in {precision}: one vector by `infonce` at temperature 0.05, a vector for each
+token by `late-interaction` at temperature 1. Untrained, the projection to 128 numbers is random.
 
 The difference has a 95 % bootstrap interval over the questions of all {seeds} splits. Seconds are
 those of training, and depend on what else the machine does.

@@ -208,8 +208,8 @@ def test_the_gradient_of_pieces_is_that_of_the_whole(tiny):
         loss = Towers(encoder, LateInteraction())(columns, {})
         loss.backward()
         grads.append([x.grad for x in encoder.parameters()])
-        queries, documents = (encoder.encode_tokens(x, r, dtype="float32")
-                              for x, r in zip(texts.values(), ("query", "document"), strict=True))  # fmt: skip
+        queries = encoder.encode_tokens(texts["anchor"], "query", dtype="float32")
+        documents = encoder.encode_tokens(texts["positive"], dtype="float32")
         scores = torch.from_numpy(encoder.similarity(queries, documents))
         wanted = torch.nn.functional.cross_entropy(scores, torch.arange(4))
         torch.testing.assert_close(loss.detach(), wanted, atol=1e-4, rtol=1e-4)
@@ -226,6 +226,11 @@ def test_a_name_makes_one_and_the_seed_its_projection(tiny, tmp_path):
     ]  # fmt: skip
     first, same, other = (fingerprint(run.encoder) for run in runs)
     assert first == same != other
+
+
+def test_the_prefix_alone_is_no_encoder(tmp_path):
+    with pytest.raises(InputError, match="found 'colbert'; expected colbert:FOLDER"):
+        dipole.fit(PAIRS, "colbert", "late-interaction", out=tmp_path / "run")
 
 
 @pytest.mark.parametrize("objective", ["infonce", "late-interaction + 0.1 * infonce"])

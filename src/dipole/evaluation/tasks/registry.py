@@ -76,7 +76,8 @@ class Task:
 
     def __call__(self, encoder: Any, *data: Any, **settings: Any) -> Any:
         """The result of this task for one encoder, or for what scores pairs of texts."""
-        if is_judge(encoder) or (gives_tokens(encoder) and self.data != "retrieval"):
+        of_tokens = gives_tokens(encoder)  # which find documents by their vectors, too
+        if (is_judge(encoder) or of_tokens) and not (of_tokens and self.data == "retrieval"):
             shown = bool(settings.get("show_progress"))
             encode, named = as_vectors(encoder, data[-1], self.about, shown)
             return self(encode, named, **settings)
