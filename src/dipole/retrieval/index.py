@@ -39,8 +39,8 @@ class Index(Shown):
     A search compares all vectors as long as they fit into 256 MB (260,000 documents of 256 numbers;
     of bits up to 50,000 documents); from there on it asks an approximate index (LanceDB's IVF_SQ,
     candidates compared again exactly), unless `exact=True`. Sparse vectors are always searched
-    exactly, with an inverted index that is made at the first search; a vector for each token
-    by exact MaxSim, or if these are more than 256 MB that of candidates (`fixed_vectors`).
+    exactly, with an inverted index that is made at the first search; a vector for each token always
+    by exact MaxSim.
 
     Example:
         >>> index = Index.create("notes", encoder, [Document("1", "how to tie a knot")])

@@ -15,12 +15,11 @@ import numpy as np
 from dipole.retrieval import filters, postings
 from dipole.retrieval import small_vectors as small
 from dipole.retrieval import table as lance
-from dipole.retrieval.fixed_vectors import query_vectors
 from dipole.retrieval.hits import Row
 from dipole.retrieval.postings import Postings
 from dipole.retrieval.scan import Scan, fits
 from dipole.retrieval.store import State
-from dipole.retrieval.token_vectors import TokenScan, candidates, is_of_tokens
+from dipole.retrieval.token_vectors import TokenScan, is_of_tokens
 
 
 class Opened:
@@ -55,7 +54,7 @@ class Opened:
         if postings.is_sparse(self.table):
             dense = [self._sparse(vector, depth, sql) for vector in vectors]
         elif is_of_tokens(self.table):
-            dense = self._of_tokens(vectors, depth, exact=exact, where=sql)
+            dense = self._tokens.nearest(vectors, depth, lance.SHOWN, sql)
         elif sql is None and (scan := self._in_memory(vectors)) is not None:
             dense = scan.nearest(self.table, vectors, depth, lance.SHOWN)
         else:
@@ -68,20 +67,6 @@ class Opened:
             ]  # fmt: skip
         lexical = [lance.matching(self.table, t, depth, sql) if hybrid else [] for t in texts]
         return list(zip(dense, lexical, strict=True))
-
-    def _of_tokens(
-        self, queries: Sequence[np.ndarray], depth: int, *, exact: bool, where: str | None
-    ) -> list[list[Row]]:
-        """By the tokens of all documents if these fit into memory, else of candidates."""
-        if exact or self._tokens.fits():
-            return self._tokens.nearest(queries, depth, lance.SHOWN, where)
-        found = []
-        for query, vector in zip(queries, query_vectors(queries), strict=True):
-            rows = lance.nearest(
-                self.table, vector, candidates(depth), exact=False, where=where, numbered=True
-            )
-            found.append(self._tokens.among(query, rows, depth))
-        return found
 
     def _in_memory(self, queries: np.ndarray) -> Scan | None:
         """The vectors, from the second query on: to read them costs as much as one."""

@@ -220,10 +220,9 @@ def nearest(
     rescore: int = RESCORE,
     ranges: np.ndarray | None = None,
     where: str | None = None,
-    numbered: bool = False,
 ) -> list[dict[str, Any]]:
     """The k rows whose vectors have the largest dot product with `vector`, as `score`; where: of
-    those that a condition holds for; numbered: with `_rowid`, of a table of float vectors.
+    those that a condition holds for.
 
     In a table of bits these are the best k of the `rescore` times k that differ in the fewest.
     """
@@ -238,7 +237,6 @@ def nearest(
         return small.rescored(found, vector, ranges, k)
     query = table.search(vector, vector_column_name=small.VECTOR, query_type="vector")
     query = query.distance_type("dot").limit(k).select(["id", "text", "metadata", "_distance"])
-    query = query.with_row_id(numbered)
     query = query.bypass_vector_index() if exact else query.nprobes(PROBES).refine_factor(REFINE)
     query = query if where is None else query.where(where, prefilter=True)
     # LanceDB's dot distance is 1 - dot.
@@ -246,8 +244,8 @@ def nearest(
 
 
 def searched(table: Any) -> str:
-    """The column that is searched by meaning; "" where vectors are sparse."""
-    if postings.is_sparse(table):
+    """The column that is searched by meaning; "" where vectors are sparse, or of tokens."""
+    if postings.is_sparse(table) or token_vectors.is_of_tokens(table):
         return ""
     return small.BITS if small.BITS in table.schema.names else small.VECTOR
 

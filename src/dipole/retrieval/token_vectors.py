@@ -1,11 +1,7 @@
-"""An index of texts with a vector for each token, searched by MaxSim.
+"""An index of texts with a vector for each token: one column of lists, searched by MaxSim.
 
-    tokens     the vectors of a document's tokens, float32
-    vector     one vector that stands for them (`fixed_vectors`)
-
-Where the tokens of all documents fit into memory (256 MB, as `scan`), a search compares all of
-them. Of more it compares those of candidates, whose `vector` has the largest dot products with the
-query's; all are read from the disk if it is to be exact.
+A search is exact. It reads the column from the disk, or keeps it in memory if it is small enough:
+256 MB, as `scan`.
 """
 
 from __future__ import annotations
@@ -17,15 +13,11 @@ import numpy as np
 
 from dipole.errors import optional
 from dipole.kernels.topk_maxsim import top_k_maxsim
-from dipole.retrieval.fixed_vectors import DIM, document_vectors
 from dipole.retrieval.scan import MOST
-from dipole.retrieval.small_vectors import VECTOR
 
 TOKENS = "tokens"
 # Documents that are read at a time.
 _ROWS = 1024
-# Candidates of an approximate search: so many times k, and so many at least.
-_TIMES, _LEAST = 10, 1000
 # Vectors (t, d) of the tokens of some documents, where each begins and the last ends, their rows.
 _Block = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -36,31 +28,19 @@ def is_of_tokens(table: Any) -> bool:
 
 
 def fields(dim: int) -> list[Any]:
-    """The columns of a table for vectors of tokens."""
+    """The column of a table for vectors of tokens."""
     pa = optional("pyarrow", "search")
-    return [
-        pa.field(TOKENS, pa.list_(pa.list_(pa.float32(), dim)), nullable=False),
-        pa.field(VECTOR, pa.list_(pa.float32(), DIM), nullable=False),
-    ]
+    return [pa.field(TOKENS, pa.list_(pa.list_(pa.float32(), dim)), nullable=False)]
 
 
 def columns(vectors: Sequence[np.ndarray], dim: int) -> dict[str, Any]:
-    """Vectors (t_i, dim) of documents as these columns."""
+    """Vectors (t_i, dim) of documents as this column."""
     import pyarrow as pa
 
     whole = np.concatenate([np.empty((0, dim), np.float32), *vectors]).astype(np.float32)
     inner = pa.FixedSizeListArray.from_arrays(pa.array(whole.reshape(-1)), dim)
     starts = pa.array(np.cumsum([0, *map(len, vectors)]).astype(np.int32))
-    one = pa.array(document_vectors(vectors).reshape(-1))
-    return {
-        TOKENS: pa.ListArray.from_arrays(starts, inner),
-        VECTOR: pa.FixedSizeListArray.from_arrays(one, DIM),
-    }
-
-
-def candidates(k: int) -> int:
-    """How many documents an approximate search for k compares by their tokens."""
-    return max(_TIMES * k, _LEAST)
+    return {TOKENS: pa.ListArray.from_arrays(starts, inner)}
 
 
 class TokenScan:
@@ -69,16 +49,6 @@ class TokenScan:
     def __init__(self, table: Any) -> None:
         self.table = table
         self._kept: list[_Block] | None = None
-        self._fits: bool | None = None
-
-    def fits(self) -> bool:
-        """Whether the vectors fit into memory, as far as the first documents say."""
-        if self._fits is None:
-            count = self.table.count_rows()
-            first = next(self._read(None, min(count, _ROWS)), None)
-            size = 0 if first is None else first[0].size / len(first[2])
-            self._fits = size * count <= MOST
-        return self._fits
 
     def nearest(
         self, queries: Sequence[np.ndarray], k: int, shown: list[str], where: str | None = None
@@ -104,20 +74,6 @@ class TokenScan:
             for found in zip(places, scores, strict=True)
         ]
 
-    def among(self, query: np.ndarray, rows: list[dict[str, Any]], k: int) -> list[dict[str, Any]]:
-        """The k of some rows with the largest MaxSim with a query, as `score`."""
-        if not rows:
-            return []
-        known = {row["_rowid"]: row for row in rows}
-        found = self.table.take_row_ids(list(known)).with_row_id().select([TOKENS]).to_arrow()
-        tokens, starts, numbers = _block(found.combine_chunks().to_batches()[0])
-        scores, places = top_k_maxsim([query], [(tokens, starts)], k)
-        chosen = [dict(known[int(numbers[i])]) for i in places[0]]
-        for row, score in zip(chosen, scores[0], strict=True):
-            row.pop("_rowid")
-            row["score"] = float(score)
-        return chosen
-
     def _blocks(self, where: str | None) -> Iterator[_Block]:
         if self._kept is not None and where is None:
             yield from self._kept
@@ -132,19 +88,15 @@ class TokenScan:
             yield block
         self._kept = self._kept or kept
 
-    def _read(self, where: str | None, count: int | None = None) -> Iterator[_Block]:
+    def _read(self, where: str | None) -> Iterator[_Block]:
         query = self.table.search().select([TOKENS]).with_row_id(True)
         query = query if where is None else query.where(where)
-        query = query.limit(max(self.table.count_rows() if count is None else count, 1))
+        query = query.limit(max(self.table.count_rows(), 1))
         for batch in query.to_batches(batch_size=_ROWS):
-            if len(batch):
-                yield _block(batch)
-
-
-def _block(batch: Any) -> _Block:
-    """The tokens of a batch of Arrow, and the numbers of its rows."""
-    column = batch.column(TOKENS)
-    starts = column.offsets.to_numpy()
-    inner = column.flatten()
-    tokens = inner.flatten().to_numpy().reshape(-1, inner.type.list_size)
-    return tokens, starts - starts[0], batch.column("_rowid").to_numpy()
+            if not len(batch):
+                continue
+            column = batch.column(TOKENS)
+            starts = column.offsets.to_numpy()
+            inner = column.flatten()
+            tokens = inner.flatten().to_numpy().reshape(-1, inner.type.list_size)
+            yield tokens, starts - starts[0], batch.column("_rowid").to_numpy()
