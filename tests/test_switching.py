@@ -112,7 +112,7 @@ BEHIND = {
         "`FlagReranker`": "encoders/test_cross_text.py::test_pairs_are_joined_as_the_tokenizer_joins_them",
         "training of a reranker": "encoders/test_cross_text.py::test_it_is_trained",
         "`models.ColBERT(folder)`": "encoders/test_multi_vector_text.py::test_the_vectors_are_those_of_pylate",
-        "`losses.Contrastive`": "late-interaction-colbert",
+        "`losses.Contrastive`": "encoders/test_multi_vector_text.py::test_the_loss_and_its_gradient_are_those_of_pylate",
         "`losses.Distillation`": "encoders/test_multi_vector_text.py::test_logits_of_lists_are_its_scores",
         "`rank.rerank`": "retrieval/test_token_vectors.py::test_several_queries_at_once_and_reranking",
         "MaxSim search": "retrieval/test_token_vectors.py::test_searches_are_exact_after_every_change",

@@ -62,6 +62,22 @@ def test_pylate_finds_its_settings_in_what_is_saved(tmp_path):
     assert own == {key: value for key, value in theirs.items() if key != "__version__"}
 
 
+def test_the_loss_and_its_gradient_are_those_of_pylate():
+    encoder, wanted = load_encoder(PYLATE), THEIRS["contrastive"]
+    texts = wanted["texts"]
+    columns = {
+        "anchor": [encoder.prepare(texts, "query")],
+        "positive": [encoder.prepare([f"{text} now" for text in texts])],
+        "negative": [encoder.prepare(texts[::-1])],
+    }
+    loss = Towers(encoder, LateInteraction())(columns, {})
+    loss.backward()
+    assert loss.item() == pytest.approx(wanted["loss"], rel=1e-5)
+    words = encoder.transformer.embeddings.word_embeddings.weight
+    for weight, name in ((encoder.after[0].linear.weight, "projection"), (words, "words")):
+        assert weight.grad.norm().item() == pytest.approx(wanted[name], rel=1e-4)
+
+
 @pytest.mark.parametrize(
     "options",
     [
