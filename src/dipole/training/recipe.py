@@ -102,7 +102,11 @@ def _kept(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
             if outer := of_around(own.get(options, {})):
                 found[options] = {**outer, **given.get(options, {})}
         elif options in own and options in given:
-            found[options] = {**own[options], **given[options]}
+            before = own[options]
+            if options == "mine" and "source" in given[options].keys() & before.keys():
+                # What another source is told is its own.
+                before = before if before["source"] == given[options]["source"] else {}
+            found[options] = {**before, **given[options]}
     if "temperature" in given and "objective_options" in found:
         found["objective_options"] = {
             key: value
