@@ -23,10 +23,10 @@ Reward = Callable[[Preferences], list[np.ndarray]]
 def reward_of(name: str, examples: Preferences, encoder: Encoder, judge: Encoder) -> Reward:
     """What judges answers.
 
-        bradley-terry  w . h(x, y), h the vectors of `judge`, w fitted to the examples
-        implicit       log pi(y | x) - log ref(y | x), pi the encoder and ref the judge
-        file.py:name   name(prompts, answers), a list of numbers for each prompt; it may also ask
-                       for the `examples` and the `encoder`
+    bradley-terry  w . h(x, y), h the vectors of `judge`, w fitted to the examples
+    implicit       log pi(y | x) - log ref(y | x), pi the encoder and ref the judge
+    file.py:name   name(prompts, answers), a list of numbers for each prompt; it may also ask
+                   for the `examples` and the `encoder`
     """
     if name == "bradley-terry":
         return bradley_terry(examples, judge)
@@ -146,9 +146,7 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else "\n".join(one["content"] for one in value)
 
 
-def vectors_of(
-    answers: Preferences, encode: Callable[[list[str]], Any]
-) -> list[np.ndarray]:
+def vectors_of(answers: Preferences, encode: Callable[[list[str]], Any]) -> list[np.ndarray]:
     """Unit vectors of every answer alone, without its prompt, (k, d) for each prompt."""
     read = answers.read(range(len(answers)))
     texts = [as_text(answer) for one in read for answer in one.answers]

@@ -195,9 +195,7 @@ def _written(
     texts = [made[i : i + samples] for i in range(0, len(made), samples)]
     return [
         [
-            one.text
-            if isinstance(prompt, str)
-            else [{"role": "assistant", "content": one.text}]
+            one.text if isinstance(prompt, str) else [{"role": "assistant", "content": one.text}]
             for one in row
             if one.text.strip()
         ]
@@ -244,16 +242,16 @@ def _chosen(
     some = answers.select(np.array(rows, dtype=np.int64))
     embedded = _embedded(some, encoder, vectors) if choose in OF_VECTORS else None
     columns: dict[str, list[Any]] = {name: [] for name in answers.FIELDS}
-    ids = []
+    taken, ids = some.take(range(len(some))), []
     for number, row in enumerate(rows):
-        worth, texts = rewards[row], list(some.column("answers")[number])
+        worth, texts = rewards[row], list(taken["answers"][number])
         near = np.empty((len(worth), 0)) if embedded is None else embedded[number]
         own = np.random.default_rng([seed, row])
         found = sorted(pick(worth, near, count, own), key=lambda i, r=worth: (-r[i], i))
         if worth[found[0]] == worth[found[-1]]:
             continue
-        ids.append(some.ids[number])
-        columns["prompt"].append(some.column("prompt")[number])
+        ids.append(taken["id"][number])
+        columns["prompt"].append(taken["prompt"][number])
         columns["answers"].append([texts[i] for i in found])
         columns["ratings"].append([float(worth[i]) for i in found])
     if not ids:

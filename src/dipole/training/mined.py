@@ -199,8 +199,9 @@ def _by_function(
     if not isinstance(found, Examples) or not len(found):
         raise InputError(f"mine: {source} gave {found!r:.80}; expected examples")
     with replaced(path) as new, new.open("w", encoding="utf-8") as file:
+        taken = found.take(range(len(found)))
         for row in range(len(found)):
-            values = {name: found.column(name)[row] for name in ("id", *found.FIELDS)}
+            values = {name: taken[name][row] for name in ("id", *found.FIELDS)}
             file.write(json.dumps(values, ensure_ascii=False) + "\n")
     if shown:
         say(f"mined: {len(found):,} {type(found).__name__.lower()} from {source}", error=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dipole.studies.benches.enum_policy import EnumPolicy
+from dipole.studies.benches.enum_policy import EnumPolicy, reward
 from dipole.studies.benches.enum_world import ANSWERS, LENGTH, LETTERS, TOKENS, number_of, place_of
 
 
@@ -23,6 +23,15 @@ class EnumWriter(EnumPolicy):
             numbers = np.searchsorted(own, row * own[-1], side="right").clip(max=len(own) - 1)
             found.append([ANSWERS[int(number)] for number in numbers])
         return found
+
+
+def golden(prompts: Sequence[str], answers: Sequence[Sequence[str]]) -> list[np.ndarray]:
+    """The true rewards of answers to prompts of a world."""
+    found = []
+    for prompt, row in zip(prompts, answers, strict=True):
+        world, place = place_of(str(prompt))
+        found.append(reward(world)[place, [number_of(answer) for answer in row]])
+    return found
 
 
 def letter_vectors(texts: Sequence[str]) -> np.ndarray:

@@ -156,7 +156,7 @@ def harm(model: Trained) -> Measured:
     return {"bad mass": 100 * (np.exp(model.encoder.enumerated()) * is_bad(world)).sum(1)}
 
 
-SAMPLES = 11
+SAMPLES, NOTHING = 11, {"source": "none"}
 SYSTEM = System(
     id="d2o",
     paper=(
@@ -188,13 +188,13 @@ SYSTEM = System(
             "d2o": {},
             "d2o, K=1": {"mine": {"source": "self-samples", "samples": 1, "keep": "worst"}},
             "dpo, noisy positives": {
-                "objective": "dpo", "data": f"{__name__}:noisy_positives", "mine": {},
+                "objective": "dpo", "data": f"{__name__}:noisy_positives", "mine": NOTHING,
             },
             "dpo, clean positives": {
-                "objective": "dpo", "data": f"{__name__}:clean_positives", "mine": {},
+                "objective": "dpo", "data": f"{__name__}:clean_positives", "mine": NOTHING,
             },
-            "npo": {"objective": f"{__name__}:NPO", "mine": {}},
-            "gradient ascent": {"objective": f"{__name__}:Ascent", "mine": {}},
+            "npo": {"objective": f"{__name__}:NPO", "mine": NOTHING},
+            "gradient ascent": {"objective": f"{__name__}:Ascent", "mine": NOTHING},
         },
         measures=[f"{__name__}:harm"],
         primary=AtLeast("d2o", "dpo, noisy positives", on=bench.METRIC),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -14,9 +15,14 @@ from dipole.objectives.maths import reduce
 from dipole.objectives.preferences.answers import Preference, pair
 from dipole.studies.benches import preferences as bench
 from dipole.studies.benches.enum_world import LENGTH, LETTERS, SIDE, TOKENS, number_of, place_of
+from dipole.studies.claim import AtLeast, Claim, Outcome
+from dipole.systems.base import System
+from dipole.training.recipe import Recipe
 
 # The penalty of the proxy reward on EnumWorld, the best of 0.3 to 100 on world 20.
 PENALTY = 10.0
+# Rounds of drawing, rating and learning; the strengths of IPO that both sides have.
+ROUNDS, TAUS = 4, (0.1, 0.03)
 
 
 class BestOfTwo(Preference):
@@ -57,9 +63,93 @@ def features(prompts: Sequence[str], answers: Sequence[Sequence[str]]) -> list[n
 def proxy(
     prompts: Sequence[str], answers: Sequence[Sequence[str]], *, examples: Preferences
 ) -> list[np.ndarray]:
-    """A Bradley-Terry reward of `features`, fitted to the pairs of the examples: all that is known
-    of the reward, errors of the judges included."""
+    """A Bradley-Terry reward of `features`, fitted to the pairs of the examples, errors of the
+    judges included; its mean over their answers is 0."""
     read = examples.read(range(len(examples)))
-    both = features([str(one.prompt) for one in read], [one.answers for one in read])
-    weights = fitted(np.stack([row[0] - row[1] for row in both]), PENALTY)
-    return [row @ weights for row in features(prompts, answers)]
+    both = np.stack(features([str(one.prompt) for one in read], [one.answers for one in read]))
+    weights = fitted(both[:, 0] - both[:, 1], PENALTY)
+    mean = both.mean((0, 1)) @ weights
+    return [row @ weights - mean for row in features(prompts, answers)]
+
+
+def rounds(count: int, **mine: Any) -> list[dict[str, Any]]:
+    """Stages that each begin with two answers of the model as it then is to every prompt."""
+    return [
+        {"mine": {"source": "self-samples", "samples": 2, "draw": number} | mine}
+        for number in range(count)
+    ]
+
+
+def priced(outcome: Outcome) -> dict[str, np.ndarray]:
+    """E[r] - 0.1 KL of each seed, of the tau that is best there: the frontiers of reward and KL at
+    one price of a nat."""
+    found = {}
+    for kind in ("online", "offline"):
+        arms = [outcome[f"{kind}, tau {tau:g}"] for tau in TAUS]
+        values = [arm["reward"].mean(1) - bench.BETA * arm["KL"].mean(1) for arm in arms]
+        found[f"{kind} at its best"] = np.max(values, axis=0)
+    return found
+
+
+PROXY, REFERENCE = f"{__name__}:proxy", {"parts": [{"reference": {"model": "stage:0"}}]}
+ONLINE = {"stages": rounds(ROUNDS, reward=PROXY)}
+OFFLINE = {"stages": [], "parts": [], "epochs": ROUNDS}
+SYSTEM = System(
+    id="online-offline-gap",
+    paper=(
+        "Tang et al. 2024, Understanding the performance gap between online and offline alignment "
+        "algorithms, arXiv 2405.08448"
+    ),
+    # each round: two answers of the model as it is, rated by a reward fitted to the data
+    recipe=Recipe(
+        wants=["preferences"],
+        objective="ipo",
+        objective_options={"tau": 0.1},
+        epochs=1,
+        **REFERENCE,
+        stages=rounds(ROUNDS, reward="bradley-terry", judge="stage:0"),
+    ),
+    claim=Claim(
+        sentence=(
+            "IPO on pairs of the model's own answers, rated by a proxy fitted to the fixed pairs,"
+            " gives a better frontier of reward and KL than IPO on the fixed pairs."
+        ),
+        bench="preferences",
+        settings={"encoder": "dipole.studies.benches.enum_writer:EnumWriter", "epochs": 1},
+        regime=(
+            "the policy is the bench's, and draws answers; four rounds of one epoch are as many"
+            " steps as the bench's four epochs."
+        ),
+        arms={
+            **{
+                f"online, tau {tau:g}": ONLINE | {"objective_options": {"tau": tau}} for tau in TAUS
+            },
+            **{
+                f"offline, tau {tau:g}": OFFLINE | {"objective_options": {"tau": tau}}
+                for tau in TAUS
+            },
+            "proxy, answers of the start": {
+                "stages": rounds(ROUNDS, reward=PROXY, model="stage:0"),
+                "objective_options": {"tau": TAUS[0]},
+            },
+            "best of 2, online": ONLINE | {"objective": f"{__name__}:BestOfTwo", "parts": []},
+            "best of 2, offline": OFFLINE | {"objective": f"{__name__}:BestOfTwo"},
+        },
+        derive=priced,
+        primary=AtLeast("online at its best", "offline at its best"),
+        delta=0.05,
+        reported=(
+            "at every KL up to a peak, online IPO wins more often against the reference than"
+            " offline IPO (figures; no single number is repeated here)"
+        ),
+        secondary=[
+            AtLeast("offline, tau 0.1", "online, tau 0.1", on="preference accuracy"),
+            AtLeast("online, tau 0.1", "proxy, answers of the start", on="reward"),
+            AtLeast("online, tau 0.1", "offline, tau 0.1", on=bench.METRIC),
+            AtLeast("best of 2, online", "best of 2, offline", on=bench.METRIC),
+        ],
+        looks=(5, 10),
+        notes="",
+        lesson="",
+    ),
+)
