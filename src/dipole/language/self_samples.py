@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dipole.data import Examples
-from dipole.data.preferences import Dialogues, Preferences
+from dipole.data.preferences import Answers, Dialogues, Preferences
 from dipole.data.prompts import Prompt
 from dipole.encoders.base import Encoder
 from dipole.errors import InputError
@@ -72,6 +72,8 @@ def self_samples(
     writer = _loaded(model) if model else encoder
     prompts = [one.prompt for one in given.read(range(len(given)))]
     written = _written(writer, prompts, samples, seed, temperature, max_new_tokens, show_progress)
+    if isinstance(encoder, CausalLM):
+        written = _readable(encoder, prompts, written, show_progress)
     answers = _with_given(given, written, keep)
     rewards = [np.array(row) for row in answers.column("ratings")]
     if reward:
@@ -201,6 +203,29 @@ def _written(
         ]
         for prompt, row in zip(prompts, texts, strict=True)
     ]
+
+
+def _readable(
+    encoder: CausalLM, prompts: Sequence[Any], written: list[list[Any]], show_progress: bool
+) -> list[list[Any]]:
+    """The answers that the model in training can read behind their prompts: as a text one may have
+    more tokens than it was written with, or marks that the tokenizer does not know."""
+
+    def fits(prompt: Any, answer: Any) -> bool:
+        try:
+            encoder.tokens(Answers(prompt, [answer]))
+        except InputError:
+            return False
+        return True
+
+    kept = [
+        [answer for answer in row if fits(prompt, answer)]
+        for prompt, row in zip(prompts, written, strict=True)
+    ]
+    lost = sum(map(len, written)) - sum(map(len, kept))
+    if show_progress and lost:
+        say(f"self-samples: {lost:,} answers are left out: the model cannot read them", error=True)
+    return kept
 
 
 def _with_given(given: Preferences, written: list[list[Any]], keep: Keep) -> Preferences:

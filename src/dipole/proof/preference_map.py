@@ -75,21 +75,21 @@ _HEAD = (
     "",
     "<!-- Written by `python -m dipole.proof.preference_map`; do not edit. -->",
     "",
-    "What does an objective of preferences read, and which way does it push? The gradient of each is "
-    "a sum over answers of a coefficient times the gradient of the answer's log-probability "
-    "([Gao et al. 2024](https://arxiv.org/abs/2409.02795)), so objectives that look different can be "
-    "compared by two numbers. How well they align is on [the leaderboard](preference.md).",
+    "What does an objective of preferences read, and which way does it push? The gradient of each "
+    "is a sum over answers of a coefficient times the gradient of the answer's log-probability "
+    "([Gao et al. 2024](https://arxiv.org/abs/2409.02795)), so objectives that look different can "
+    "be compared by two numbers. How well they align is on [the leaderboard](preference.md).",
     "",
 )
 _FOOT = (
     "",
     "- **log-probabilities**: sums over the tokens of an answer, their means, or each token's.",
-    "- **relative**: the loss does not change when both answers become likelier by the same factor, "
-    "and the coefficients of a prompt add up to 0. Such an objective cannot say how likely an answer "
-    "is to be, so the chosen one may lose likelihood as well.",
+    "- **relative**: the loss does not change when both answers become likelier by the same "
+    "factor, and the coefficients of a prompt add up to 0. Such an objective cannot say how likely "
+    "an answer is to be, so the chosen one may lose likelihood as well.",
     "- **chosen**, **rejected**: the coefficients where the policy is the reference, means over 12 "
     "pairs of one length, 2 to 5 tokens, with the settings at their defaults. Above 0 an answer is "
-    "made likelier. `discopop` pushes the chosen answer down there: its loss is not monotone there.",
+    "made likelier. `discopop` pushes the chosen answer down: its loss is not monotone there.",
     "",
     "For your own numbers:",
     "",

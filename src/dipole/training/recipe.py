@@ -82,6 +82,9 @@ def over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     found = {**given, **_kept(recipe, given)}
     if recipe.get("stages") and "stages" not in given:
         found["stages"] = [_in_stage(stage, given) for stage in recipe["stages"]]
+        is_of_stages = "mine" not in recipe and any("mine" in stage for stage in recipe["stages"])
+        if is_of_stages and "source" not in given.get("mine", {"source": ""}):
+            del found["mine"]  # options of what the stages mine, where they belong
     if recipe.get("by_kind") and "by_kind" not in given:
         found["by_kind"] = _by_kind(recipe["by_kind"], given) if "objective" not in given else {}
         options = given.get("objective_options", {})
