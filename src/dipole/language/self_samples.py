@@ -230,11 +230,11 @@ def _readable(
 
 def _with_given(given: Preferences, written: list[list[Any]], keep: Keep) -> Preferences:
     """What was written, each answer once and rated 1, and those of the data that are kept."""
-    as_kept = (
-        (lambda answer: json.dumps(answer, ensure_ascii=False))
-        if isinstance(given, Dialogues)
-        else str
-    )
+    is_dialogue = isinstance(given, Dialogues)
+
+    def as_kept(answer: Any) -> str:
+        return json.dumps(answer, ensure_ascii=False) if is_dialogue else str(answer)
+
     answers, ratings = [], []
     for own, others, rated in zip(
         written, given.column("answers"), given.column("ratings"), strict=True

@@ -91,7 +91,7 @@ def priced(outcome: Outcome) -> dict[str, np.ndarray]:
     return found
 
 
-PROXY, REFERENCE = f"{__name__}:proxy", {"parts": [{"reference": {"model": "stage:0"}}]}
+PROXY = f"{__name__}:proxy"
 ONLINE = {"stages": rounds(ROUNDS, reward=PROXY)}
 OFFLINE = {"stages": [], "parts": [], "epochs": ROUNDS}
 SYSTEM = System(
@@ -106,7 +106,7 @@ SYSTEM = System(
         objective="ipo",
         objective_options={"tau": 0.1},
         epochs=1,
-        **REFERENCE,
+        parts=[{"reference": {"model": "stage:0"}}],
         stages=rounds(ROUNDS, reward="bradley-terry", judge="stage:0"),
     ),
     claim=Claim(
@@ -148,7 +148,7 @@ SYSTEM = System(
             AtLeast("online, tau 0.1", "offline, tau 0.1", on=bench.METRIC),
             AtLeast("best of 2, online", "best of 2, offline", on=bench.METRIC),
         ],
-        looks=(5, 10),
+        looks=(5,),
         notes="",
         lesson="",
     ),
