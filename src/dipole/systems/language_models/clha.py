@@ -96,10 +96,6 @@ SYSTEM = System(
                 "mine": {"reward": PROXY},
                 "objective_options": {"gate": 0.0, "worth": -1e9},
             },
-            "gate of pairs alone": {
-                "mine": {"reward": PROXY},
-                "objective_options": {"worth": -1e9},
-            },
             "dpo": {"mine": {"source": "none"}, "objective": "dpo"},
         },
         primary=AtLeast("clha", "no gates", on=bench.METRIC),
@@ -108,7 +104,6 @@ SYSTEM = System(
             " single number is repeated here)"
         ),
         secondary=[
-            AtLeast("clha", "gate of pairs alone", on=bench.METRIC),
             AtLeast("clha", "no gates", on="reward"),
             AtLeast("clha", "dpo", on=bench.METRIC),
         ],

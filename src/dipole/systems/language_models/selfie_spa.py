@@ -140,7 +140,6 @@ SYSTEM = System(
             "spa": {"stages": [FIRST, *refined(**REFINED)]},
             "no smoothing": {"stages": [FIRST, *refined()]},
             "labelled pairs alone": {"stages": [FIRST | {"max_steps": 4 * STEPS}]},
-            "labelled pairs, first stage": {"stages": [FIRST]},
         },
         primary=AtLeast("spa", "labelled pairs alone", on=bench.METRIC),
         reported=(
@@ -150,7 +149,6 @@ SYSTEM = System(
         secondary=[
             AtLeast("spa", "no smoothing", on=bench.METRIC),
             AtLeast("no smoothing", "labelled pairs alone", on=bench.METRIC),
-            AtLeast("spa", "labelled pairs, first stage", on=bench.METRIC),
             AtLeast("spa", "labelled pairs alone", on="reward"),
         ],
         looks=(5, 10),
