@@ -77,6 +77,22 @@ def test_a_share_of_the_pairs_that_are_least_alike(rows):
     assert sorted(kept) == sorted(alike.values())[:24]
 
 
+def one_vector(texts):
+    return np.ones((len(texts), 2))
+
+
+def test_what_is_equally_near_is_chosen_blindly():
+    """The order of the answers is that of their ratings, which a choice by vectors must not see."""
+    rows = bench.listed(0, 300)
+    found = chosen_answers(rows, EnumWriter(), vectors=f"{__file__}:one_vector")
+    places = [
+        [given.index(answer) for answer in own]
+        for given, own in zip(rows.column("answers"), found.column("answers"), strict=True)
+    ]
+    counts = np.bincount(np.ravel(places), minlength=4)
+    assert (np.abs(counts - 150) < 50).all()  # 600 answers on four places
+
+
 def test_new_ratings_leave_the_order_unless_asked(rows):
     judge = {"reward": f"{WRITER}:golden"}
     assert list(rescored(rows, EnumWriter(), **judge).column("answers")) == list(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dipole.data import Inputs, Pairs, Ranked, Triplets
+from dipole.data import Inputs, Pairs, Ranked, Triplets, load_preferences
 from dipole.errors import InputError
 from dipole.sampling.mining import mine_negatives
 from dipole.training import mined
@@ -125,3 +125,9 @@ def test_what_a_recipe_mines_is_taken_back_or_another_sources(tmp_path):
     staged = {"stages": [{}, {"mine": {"source": "bm25"}}]}
     found = over(staged, {"mine": {"share": 0.9}})
     assert found == {"stages": [{}, {"mine": {"source": "bm25", "share": 0.9}}]}
+
+
+def test_a_source_that_finds_no_answers_is_one_line(tmp_path):
+    rows = load_preferences([{"prompt": "a", "chosen": "b", "rejected": "c"}] * 4)
+    with pytest.raises(InputError, match="found the source 'bm25' for preferences; expected self-"):
+        fit(rows, None, "dpo", out=tmp_path / "run", mine={"source": "bm25"}, **SMALL)

@@ -272,7 +272,10 @@ def _chosen(
         worth, texts = rewards[row], list(taken["answers"][number])
         near = np.empty((len(worth), 0)) if embedded is None else embedded[number]
         own = np.random.default_rng([seed, row])
-        found = sorted(pick(worth, near, count, own), key=lambda i, r=worth: (-r[i], i))
+        # The best stands first, and of two that are equally near the first is taken: so shuffled.
+        order = own.permutation(len(worth))
+        picked = [int(order[i]) for i in pick(worth[order], near[order], count, own)]
+        found = sorted(picked, key=lambda i, r=worth: (-r[i], i))
         if worth[found[0]] == worth[found[-1]]:
             continue
         ids.append(taken["id"][number])

@@ -10,7 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dipole.data import Examples, Pairs, Ranked, Scored, Triplets, load_pairs, load_ranked
+from dipole.data import (
+    Examples,
+    Pairs,
+    Preferences,
+    Ranked,
+    Scored,
+    Triplets,
+    load_pairs,
+    load_ranked,
+)
 from dipole.data.cache import digest
 from dipole.data.fingerprint import fingerprint as contents
 from dipole.data.options import check_names, check_types, keywords
@@ -75,6 +84,11 @@ def check_mine(config: Config, inputs: Mapping[str, bool], examples: Examples) -
         check_names(options, set(keywords(function)) - {"seed", "show_progress"}, "mine option")
         check_types(function, options, "mine option")
         return not isinstance(examples, Triplets | Ranked)
+    if isinstance(examples, Preferences):
+        raise InputError(
+            f"mine: found the source {source!r} for preferences; expected "
+            f"{', '.join(FUNCTIONS)} or file.py:function"
+        )
     options.pop("guide", None)
     make_filters(**options)
     if not OF_NEGATIVES & inputs.keys():
