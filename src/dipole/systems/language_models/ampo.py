@@ -98,7 +98,11 @@ SYSTEM = System(
             AtLeast("clusters", "bottom", on="reward"),
         ],
         looks=(5, 10),
-        notes="",
+        notes=(
+            "Answers are embedded as which letter stands where. The reward is the true one,"
+            " as the paper's is a strong model of its own. Beta and alpha are as published,"
+            " or as our reading has it; the pool is drawn once, from the reference."
+        ),
         lesson="",
     ),
 )

@@ -97,7 +97,15 @@ SYSTEM = System(
             AtMost("random", "alike", on="wrong labels"),
         ],
         looks=(5, 10),
-        notes="",
+        notes=(
+            "Unlike are answers with few letters in common at the same places; ties are"
+            " broken at random. Ratings are rewards with Gumbel noise, so of whichever two"
+            " are compared the better one wins with the probability of Bradley and Terry, as"
+            " with the bench's pairs. `wrong labels`: pairs that were learnt in the wrong"
+            " order. A first run broke ties by the order of the answers, which is that of"
+            " their ratings, and so gave unlike pairs the two best answers: it was thrown"
+            " away."
+        ),
         lesson="",
     ),
 )

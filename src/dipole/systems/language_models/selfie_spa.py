@@ -152,7 +152,14 @@ SYSTEM = System(
             AtLeast("spa", "labelled pairs alone", on="reward"),
         ],
         looks=(5, 10),
-        notes="",
+        notes=(
+            "The 128 steps are those of all arms. The labelled pairs are the first forty of"
+            " the bench's, one in four wrong in the mean; a stage draws two answers to each"
+            " of the bench's 2,048 prompts, and its reference is the model before it. The"
+            " confidence is that of the policy itself (lambda 1, as in the released"
+            " settings): the extrapolated model of the paper is an input, `mix_logps`, that"
+            " no part makes yet."
+        ),
         lesson="",
     ),
 )
