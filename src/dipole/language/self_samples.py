@@ -275,7 +275,7 @@ def _chosen(
         # The best stands first, and of two that are equally near the first is taken: so shuffled.
         order = own.permutation(len(worth))
         picked = [int(order[i]) for i in pick(worth[order], near[order], count, own)]
-        found = sorted(picked, key=lambda i, r=worth: (-r[i], i))
+        found = [i for _, i in sorted((-float(worth[i]), i) for i in picked)]
         if worth[found[0]] == worth[found[-1]]:
             continue
         ids.append(taken["id"][number])
