@@ -106,6 +106,10 @@ SYSTEM = System(
             " their ratings, and so gave unlike pairs the two best answers: it was thrown"
             " away."
         ),
-        lesson="",
+        lesson=(
+            "Two answers that are least alike are labelled wrongly less often, 25 % against 28 %,"
+            " and what is learnt of them is three points ahead of two at random, which ten seeds"
+            " do not tell from none."
+        ),
     ),
 )
