@@ -75,6 +75,7 @@ def complete_tasks(
                 )  # fmt: skip
                 any_kind = task.config.model_copy(update={"wants": []})
                 check_examples(any_kind, task.inputs, task.examples)
+                check_answers(task.objective, task.examples)
                 notes += check_learnable(task.config, task.examples, task.inputs)
             task.examples = own_lists(task.config, task.inputs, task.examples)
     return notes
