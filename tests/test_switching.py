@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dipole.encoders.names import NEW
+from dipole.encoders.names import NEW, PREFIXES
 from dipole.objectives.contract.registry import OBJECTIVES
 from dipole.training.naming import PARTS
 from dipole.training.samplers import SAMPLERS
@@ -73,7 +73,10 @@ BEHIND = {
         "`EmbeddingSimilarityEvaluator`": "evaluation/tasks/test_sts.py::test_evaluate_sts",
         "`BinaryClassificationEvaluator`": "evaluation-best-threshold-f1",
         "`RerankingEvaluator`": "evaluation/tasks/test_reranking.py::test_by_hand",
+        "`TripletEvaluator`": "evaluation/tasks/test_triplets.py::test_that_of_sentence_transformers",
         "`TranslationEvaluator`": "evaluation/tasks/test_bitext.py::test_every_cosine_written_out",
+        "`MultiVectorEncoder(folder)`": "encoders/test_multi_vector_text.py::test_sentence_transformers_reads_ours_and_we_read_its_folder",
+        "`MultiVectorEncoderTrainer`": "encoders/test_multi_vector_text.py::test_it_is_trained_and_saved",
         "`SparseEncoder(folder).encode(texts)`": "encoders/test_sparse_text.py::test_their_folder_is_read_and_ours_by_them",
         "`SparseEncoderTrainer`": "encoders/test_sparse_text.py::test_it_is_trained_and_flops_makes_it_sparser",
         "`SpladeLoss` with `SparseMultipleNegativesRankingLoss`": "objectives/dimensions/test_sparsity.py::test_it_is_the_loss_of_splade_in_sentence_transformers",
@@ -119,7 +122,11 @@ BEHIND = {
         "`hn_mine`": "sampling/test_mining.py::test_equals_a_loop_over_all_texts",
         "`FlagReranker`": "encoders/test_cross_text.py::test_pairs_are_joined_as_the_tokenizer_joins_them",
         "training of a reranker": "encoders/test_cross_text.py::test_it_is_trained",
-        "`colbert_scores`": "late-interaction-colbert",
+        "`models.ColBERT(folder)`": "encoders/test_multi_vector_text.py::test_the_vectors_are_those_of_pylate",
+        "`losses.Contrastive`": "encoders/test_multi_vector_text.py::test_the_loss_and_its_gradient_are_those_of_pylate",
+        "`losses.Distillation`": "encoders/test_multi_vector_text.py::test_logits_of_lists_are_its_scores",
+        "`rank.rerank`": "retrieval/test_token_vectors.py::test_several_queries_at_once_and_reranking",
+        "MaxSim search": "retrieval/test_token_vectors.py::test_searches_are_exact_after_every_change",
     },
     "model2vec": {
         "`distill(model_name, pca_dims=256)`": "encoders/test_distilling.py::test_vectors_are_the_teachers_along_its_principal_directions",
@@ -180,7 +187,7 @@ def test_nothing_stands_behind_a_row_that_is_gone() -> None:
 def test_names_of_ours_are_there() -> None:
     tables = (
         ("objective", OBJECTIVES), ("view", VIEWS), ("sampler", SAMPLERS), ("part", PARTS),
-        ("encoder", NEW),
+        ("encoder", {*NEW, *PREFIXES}),
     )  # fmt: skip
     ours = " ".join(cells[1] for _, cells in rows())
     for option, known in tables:

@@ -36,3 +36,22 @@ def test_what_was_given_is_called_by_its_option():
 @pytest.mark.parametrize("message", ["batch_size: 0", "weights: 0", "text: x", "other: 1", "a, b"])
 def test_what_was_not_given_stays(message):
     assert said(message, "x") == message
+
+
+def test_a_file_that_stands_alone_is_given_its_option():
+    app = typer.Typer()
+
+    @app.command(cls=Command)
+    def train(data: Annotated[str, typer.Option()] = "") -> None:
+        pass
+
+    @app.command(cls=Command)
+    def search(query: str) -> None:
+        pass
+
+    for arguments, message in {
+        ("train", "faq.csv"): "train: found 'faq.csv'; expected --data faq.csv",
+        ("search", "tie", "a"): "search: found 'a'; expected options, or quotes around several",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            CliRunner().invoke(app, list(arguments), catch_exceptions=False)

@@ -14,7 +14,7 @@ TEXT = PAGE.read_text(encoding="utf-8")
 def test_the_examples_of_the_page_run(tiny, capsys):
     names = {}
     blocks = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     for block in blocks:
         exec(block, names)
     said = re.findall(r"print\(.*\)  +# (.*)", TEXT)

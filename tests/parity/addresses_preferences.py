@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from dipole.objectives.contract.registry import objective_class
+from dipole.sampling.answer_choice import alike, centres, unlike
+from dipole.systems.language_models.clha import RankMargin
+from dipole.systems.language_models.selfie_spa import SelfRefined
 
 
 def of_pairs(name: str, **settings: Any) -> Callable[..., Tensor]:
@@ -72,6 +76,45 @@ def two_batches(**inputs: Tensor) -> Tensor:
     return loss("2")
 
 
+def clha(logps_mean: Tensor, logps_sum_best: Tensor, rewards: Tensor) -> Tensor:
+    """CLHA, whose code has one constant as margin and as gate; the sums of the other answers are
+    not read."""
+    sums = torch.stack([logps_sum_best, *2 * [torch.zeros_like(logps_sum_best)]], 1)
+    found: Tensor = RankMargin(margin=3.0, gate=3.0, weight=0.05).double()(
+        logps_mean, sums, rewards
+    )
+    return found
+
+
+def refined(**inputs: Tensor) -> Tensor:
+    """SPA in the middle of a stage, with a threshold of -0.05."""
+    objective = SelfRefined(beta=0.1, smoothing=0.1).double()
+    objective.at(0.5)
+    objective.recent, objective.seen = torch.full_like(objective.recent, -0.05), torch.tensor(50)
+    batch = {
+        of: torch.stack([inputs[f"{of[:-5]}chosen_logps"], inputs[f"{of[:-5]}rejected_logps"]], 1)
+        for of in ("logps", "ref_logps", "mix_logps")
+    }
+    found: Tensor = objective(**batch)
+    return found
+
+
+def threshold(margins: Tensor) -> Tensor:
+    """Its threshold after fifty batches."""
+    objective = SelfRefined().double()
+    for margin in margins:
+        both = torch.stack([margin / objective.beta, torch.zeros_like(margin)])[None]
+        objective(both, torch.zeros_like(both))
+    return objective.threshold()
+
+
+def selection(e: Tensor) -> dict[str, list[int]]:
+    """REAL's pairs."""
+    given = (np.zeros(len(e)), e.numpy(), 1, np.random.default_rng(0))
+    found = {"hard": alike(*given), "easy": unlike(*given), "centroid": centres(*given)}
+    return {name: sorted(pair) for name, pair in found.items()}
+
+
 PREFERENCES: dict[str, Callable[..., Any]] = {
     "alignment-techniques-survey-alphapo": of_pairs("alphapo", beta=2.5, gamma=0.5, alpha=0.25),
     "alignment-techniques-survey-aot": of_pairs("aot", beta=0.1),
@@ -91,11 +134,15 @@ PREFERENCES: dict[str, Callable[..., Any]] = {
     "apo-clair-down": of_pairs("apo-down", beta=0.1),
     "apo-clair-zero": of_pairs("apo-zero", beta=0.1),
     "bco-shift": two_batches,
+    "clha": clha,
     "cpo-translation-study-cpo": of_pairs("cpo", beta=0.1, alpha=1.0),
     "nca-infonca": of_lists("infonca", bonus=0.01, beta=0.1, alpha=2.0),
     "nca-pair": of_pairs("nca", beta=0.1, alpha=0.001),
     "online-offline-gap-ipo-token-mean": of_pairs("ipo", tau=0.1),
     "online-offline-gap-ipo-token-sum": of_pairs("ipo", tau=0.1),
+    "real-pairs-selection": selection,
+    "selfie-spa-threshold": threshold,
+    "selfie-spa": refined,
     "ulma-beta-logloss": of_points(beta=0.1, demonstrations="scaled"),
     "ulma-continuous": of_points(beta=0.1, demonstrations="likelihood", continuous=True),
     "ulma-pointwise-dpo": of_points(beta=0.1, demonstrations="pointwise"),

@@ -18,10 +18,15 @@ TRANSFORMERS = {"matryoshka-2d": ["--matryoshka", "8,16"]}
 # Towers of texts start small.
 SMALL = ["--encoder-option", "dim=8", "--encoder-option", "buckets=64"]
 SMALL_TEXT = ["--encoder-option", "text_options={buckets: 64}"]
+SHORT = ["--mine", "max_new_tokens=4"]
 # Of recipes for more data than the small files have.
 FEWER = {
     "b3": ["--sampler-option", "community=8"],
     "multi-similarity": ["--sampler-option", "per_class=4"],
+    "ampo": ["--mine", "samples=3", "--mine", "count=1", *SHORT],
+    "d2o": ["--mine", "samples=2", *SHORT],
+    "online-offline-gap": SHORT,
+    "selfie-spa": SHORT,
     "dse": ["--encoder-option", "last=2", "--part", "teacher:model=bm25"],
     "proto-triplet-icnn": [
         "--sampler-option", "per_class=4",

@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from dipole.data import Inputs, Pairs, Ranked, Triplets
+from dipole.data import Inputs, Pairs, Ranked, Triplets, load_preferences
 from dipole.errors import InputError
 from dipole.sampling.mining import mine_negatives
 from dipole.training import mined
 from dipole.training.fit import fit
+from dipole.training.recipe import Recipe, over
 from dipole.training.run.origin import read_data
 from support.tiny import word_pairs
 
@@ -111,3 +112,22 @@ def test_texts_have_no_negatives_to_mine(tmp_path):
     texts = Inputs.from_columns({"input": list(word_pairs(20).column("anchor"))})
     with pytest.raises(InputError, match=r"found Inputs .* expected pairs of texts"):
         fit(texts, out=tmp_path / "run", mine={"source": "bm25"}, **SMALL)
+
+
+def test_what_a_recipe_mines_is_taken_back_or_another_sources(tmp_path):
+    recipe = Recipe(objective="infonce", mine={"source": "bm25", "negatives": 2})
+    run = fit(PAIRS, out=tmp_path / "none", recipe=recipe, mine={"source": "none"}, **SMALL)
+    assert not (run.folder / mined.MINED).exists()
+    found = over(recipe.settings, {"mine": {"source": "encoder", "share": 0.9}})["mine"]
+    assert found == {"source": "encoder", "share": 0.9}
+    found = over(recipe.settings, {"mine": {"share": 0.9}})["mine"]
+    assert found == {"source": "bm25", "negatives": 2, "share": 0.9}
+    staged = {"stages": [{}, {"mine": {"source": "bm25"}}]}
+    found = over(staged, {"mine": {"share": 0.9}})
+    assert found == {"stages": [{}, {"mine": {"source": "bm25", "share": 0.9}}]}
+
+
+def test_a_source_that_finds_no_answers_is_one_line(tmp_path):
+    rows = load_preferences([{"prompt": "a", "chosen": "b", "rejected": "c"}] * 4)
+    with pytest.raises(InputError, match="found the source 'bm25' for preferences; expected self-"):
+        fit(rows, None, "dpo", out=tmp_path / "run", mine={"source": "bm25"}, **SMALL)

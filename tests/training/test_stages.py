@@ -162,8 +162,27 @@ def test_a_fresh_stage_begins_as_the_first_and_asks_an_earlier_one(train, kill_a
             [{"sampler_options": {"model": "stage:1"}}],
             "stage 1: model: found 'stage:1'; expected an earlier stage",
         ),
+        (
+            [{}, {"mine": {"source": "self-samples", "judge": "stage:2"}}],
+            "stage 2: model: found 'stage:2'; expected an earlier stage",
+        ),
     ],
 )
 def test_stages_that_cannot_be(stages, message):
     with pytest.raises(InputError, match=message):
         stages_of(make_config(data="x", stages=stages))
+
+
+def test_the_model_before_the_first_stage_is_one_to_ask(train):
+    def stage(model):
+        return {
+            "objective": "siglip", "epochs": 1, "sampler": "clusters",
+            "sampler_options": {"model": model, "clusters": 4},
+        }  # fmt: skip
+
+    run = train("asked", [{"objective": "siglip", "epochs": 1}, stage("stage:0")])
+    before = run.folder / "stages" / "0"
+    assert (before / "model").is_dir()
+    again = train("again", [{"objective": "siglip", "epochs": 1}, stage(str(before))])
+    for key, value in weights(run).items():
+        assert value.equal(weights(again)[key])

@@ -94,6 +94,11 @@ def _first(encoder: Encoder) -> str:
             f"A cross-encoder ({type(encoder).__name__}): it reads two texts together and says how "
             "well they fit, higher is better. Trained with dipole."
         )
+    if hasattr(encoder, "encode_tokens"):
+        return (
+            f"An encoder ({type(encoder).__name__}) of texts: a vector of {encoder.dim} numbers "
+            "for each token, compared by MaxSim. Trained with dipole."
+        )
     return (
         f"An encoder ({type(encoder).__name__}) of {encoder.reads or 'inputs'}: vectors of "
         f"{encoder.dim} numbers, compared by their dot product. Trained with dipole."
@@ -109,13 +114,17 @@ def _use(encoder: Encoder, name: str, theirs: bool, brings_code: bool) -> str:
     encode, theirs_is = ("encode_sparse", "SparseEncoder") if sparse else (
         "encode", "SentenceTransformer",
     )  # fmt: skip
+    if of_tokens := hasattr(encoder, "encode_tokens"):
+        encode, theirs_is = "encode_tokens", "MultiVectorEncoder"
+    scores = "encoder.similarity(queries, documents)" if of_tokens else "queries @ documents.T"
     lines = [
         "```python\nfrom dipole.encoders import load_encoder\n",
         f'encoder = load_encoder("{name}")',
         f'queries = encoder.{encode}({queries}, role="query")',
         f'documents = encoder.{encode}({documents}, role="document")',
-        "scores = queries @ documents.T\n```\n",
-        f"```bash\ndipole encode {name} --data FILE --out vectors.{'npz' if sparse else 'npy'}",
+        f"scores = {scores}\n```\n",
+        f"```bash\ndipole encode {name} --data FILE --out vectors."
+        + ("npz" if sparse or of_tokens else "npy"),
         f"dipole index {name} --corpus FILE --out docs.index\n```",
     ]
     if theirs:

@@ -27,7 +27,7 @@ def encode(
         Path,
         typer.Option(
             help="New file of the vectors: .npy (ids in NAME.txt), .parquet or .jsonl; of a sparse "
-            "encoder also .npz (scipy's CSR, ids in NAME.txt)."
+            "encoder also .npz (scipy's CSR, ids in NAME.txt); of colbert .npz alone."
         ),
     ],
     column: Annotated[
@@ -88,7 +88,7 @@ def encode(
 
     Two GPUs: dipole encode runs/first --data docs.jsonl --device cuda:0,cuda:1 --out v.npy
 
-    Sparse: dipole encode runs/splade --data docs.jsonl --out vectors.npz
+    Sparse, or a vector for each token: dipole encode runs/splade --data docs.jsonl --out v.npz
 
     Small: dipole encode runs/first --data docs.jsonl --truncate 128 --precision int8 --out v.npy
     """
@@ -96,11 +96,13 @@ def encode(
     from dipole.devices import devices, on_device
     from dipole.encoders.encoding import check_new, checked_dim, encode_file, ranges_beside
     from dipole.encoders.quantizing import VectorPrecision, check_precision
+    from dipole.encoders.reading import gives_tokens
     from dipole.encoders.sparse_files import SUFFIX, check_sparse, encode_sparse_file
+    from dipole.encoders.token_files import check_suffix, encode_token_file
     from dipole.encoders.vector_files import check_format, ids_beside
 
     kept = keep or []
-    if not (sparse := out.suffix == SUFFIX):
+    if not (as_npz := out.suffix == SUFFIX):
         check_format(out, kept)
     check_file("--out", out)
     check_new(out)
@@ -110,7 +112,8 @@ def encode(
     workers = devices()
     with on_device(str(workers[0])):
         encoder, chosen = load_named(model, ()), cast(VectorPrecision, precision)
-    if sparse:
+    check_suffix(encoder, out)
+    if as_npz:
         check_sparse(
             encoder, out, keep=kept, truncate=truncate, normalize=normalize,
             precision=precision != "float32",
@@ -121,7 +124,14 @@ def encode(
     inputs = load_kept(data, column, id, kept, split, bad_rows, resize)
     say(f"{counted(len(inputs), 'input')} from {inputs.origin}", error=True)
     say_skipped(inputs.skipped)
-    if sparse:
+    if as_npz and gives_tokens(encoder):
+        count, tokens = encode_token_file(encoder, inputs, out, role=role, show_progress=True)
+        say(
+            f"wrote vectors of {counted(tokens, 'token')} of {counted(count, 'input')} to {out}; "
+            f"ids: {ids_beside(out)}"
+        )
+        return
+    if as_npz:
         count = encode_sparse_file(encoder, inputs, out, role=role, show_progress=True)
         say(f"wrote {counted(count, 'sparse vector')} to {out}; ids: {ids_beside(out)}")
         return

@@ -30,7 +30,7 @@ def evaluate(
         str,
         typer.Option(
             help="retrieval, sts, reranking, pair-classification, knn, probe, few-shot, "
-            "zero-shot, clustering, bitext, duplicates, geometry, or your own "
+            "zero-shot, clustering, triplets, bitext, duplicates, geometry, or your own "
             "(file.py:NAME)."
         ),
     ] = "retrieval",

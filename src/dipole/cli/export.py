@@ -64,6 +64,7 @@ def _sentence_transformers(encoder: Encoder, out: Path, int8: bool) -> None:
     more = ", trust_remote_code=True" if own[0] else ""
     say(f"exported {type(encoder).__name__} to {out}")
     loads = "SparseEncoder" if hasattr(encoder, "encode_sparse") else "SentenceTransformer"
+    loads = "MultiVectorEncoder" if hasattr(encoder, "encode_tokens") else loads
     say(f'use it: {loads}("{out}"{more}).encode_query(["..."])')
     if own[0]:
         say("its words are counted by code in static_words.py, as no module of theirs does")

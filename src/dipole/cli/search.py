@@ -48,7 +48,7 @@ def search(
     rerank: Annotated[
         str | None,
         typer.Option(
-            help="Re-rank the top 100 with this cross-encoder: a run, model, hub id or "
+            help="Re-rank the top 100 with this cross-encoder or ColBERT: a run, model, hub id or "
             "file.py:function."
         ),
     ] = None,
@@ -90,7 +90,8 @@ def _judge(name: str) -> Any:
     if not hasattr(judge, "score"):
         raise InputError(
             f"--rerank {name}: encodes single texts; expected a cross-encoder (dipole train "
-            "--encoder cross), a run with a head for pairs, or file.py:function"
+            "--encoder cross) or ColBERT (--encoder colbert:FOLDER), a run with a head for pairs, "
+            "or file.py:function"
         )
     return judge
 

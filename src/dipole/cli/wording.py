@@ -9,6 +9,9 @@ from typer.core import TyperCommand, TyperGroup
 
 from dipole.errors import DipoleError, InputError
 
+# Options that take the file a command works on.
+_FILES = ("--data", "--corpus")
+
 
 class _Worded:
     """A command whose errors begin with its options: `--batch-size: found 0`.
@@ -27,7 +30,18 @@ class _Worded:
 
 
 class Command(_Worded, TyperCommand):
-    """A command whose errors begin with its options."""
+    """A command whose errors begin with its options, and that says where a file belongs."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.allow_extra_args = True
+        rest = super().parse_args(ctx, args)
+        if ctx.args and not ctx.resilient_parsing:
+            found = ctx.args[0]
+            known = {name for option in self.params for name in option.opts}
+            option = next((name for name in _FILES if name in known), None)
+            expected = f"{option} {found}" if option else "options, or quotes around several words"
+            raise InputError(f"dipole {ctx.info_name}: found {found!r}; expected {expected}")
+        return rest
 
 
 class Group(_Worded, TyperGroup):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dipole.encoders.distilling import distill
     from dipole.encoders.encoding import encode_file
     from dipole.encoders.loading import load_encoder
+    from dipole.encoders.multi_vector_text import MultiVectorText
     from dipole.encoders.named_towers import NamedTowers
     from dipole.encoders.pretrained_image import PretrainedImage
     from dipole.encoders.resnet import ResNetImage
@@ -29,6 +30,7 @@ _NAMES = {
     "Encoder": "dipole.encoders.base",
     "distill": "dipole.encoders.distilling",
     "encode_file": "dipole.encoders.encoding",
+    "MultiVectorText": "dipole.encoders.multi_vector_text",
     "NamedTowers": "dipole.encoders.named_towers",
     "PretrainedImage": "dipole.encoders.pretrained_image",
     "ResNetImage": "dipole.encoders.resnet",
@@ -46,6 +48,7 @@ __all__ = [
     "ConvImage",
     "CrossText",
     "Encoder",
+    "MultiVectorText",
     "NamedTowers",
     "PretrainedImage",
     "ResNetImage",

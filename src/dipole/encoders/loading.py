@@ -13,6 +13,7 @@ from dipole.encoders.names import PREFIXES, SAVED, prefixed, saved_class
 from dipole.encoders.own import CLASS, CONFIG, INSIDE, is_of_a_session
 from dipole.encoders.pair_scorer import is_pair_scorer
 from dipole.encoders.st_folder import MODEL_CONFIG
+from dipole.encoders.st_multi_vector import is_multi_vector
 from dipole.encoders.trust import code_is_trusted, trusting_code
 from dipole.errors import InputError
 from dipole.lookup import find, is_loaded, plugins
@@ -36,8 +37,11 @@ def load_encoder(
     "my_tower.py:MyTower"`), a dipole folder (`config.json` says `"encoder": "ConvImage"`), a
     sentence-transformers folder (`modules.json`; a saved TransformerText is one), a plain Hugging
     Face folder (`config.json`; mean pooling; an image model; CLIP), or a run, whose `model/` is one
-    of these. As `lm:FOLDER` it is a causal language model, as `image:FOLDER` the image tower of a
-    model of images and texts.
+    of these. A folder of PyLate's, of sentence-transformers' `MultiVectorEncoder` or of Stanford's
+    ColBERT has a vector for each token.
+
+    As `lm:FOLDER` it is a causal language model, as `image:FOLDER` the image tower of a model of
+    images and texts, as `colbert:FOLDER` a plain transformer with a new projection of its tokens.
 
     Args:
         trust_code: run the Python code that a folder names: a class of your own, or what a Hugging
@@ -64,6 +68,9 @@ def load_encoder(
 def _load(source: str | Path) -> Encoder:
     if (known := prefixed(str(source))) is not None:
         named, rest = known
+        if Path(rest).exists() and (place := _own(locate(rest))) is not None:
+            named = class_at(place, Path(rest) / CONFIG)  # it says itself what reads it
+            return named.load(locate(rest))
         return named.load(rest)
     folder = locate(source)
     if (place := _own(folder)) is not None:
@@ -137,6 +144,8 @@ def kind_of(folder: Path) -> str | None:
         return "PretrainedImage"
     if is_pair_scorer(folder) and _is_of_one_output(folder, config):
         return "CrossText"
+    if is_multi_vector(folder):
+        return "MultiVectorText"
     if (folder / "modules.json").is_file():
         modules = read_json(folder / "modules.json")
         listed = modules if isinstance(modules, list) else []

@@ -32,6 +32,7 @@ SAVED = {
     "SpanText": "span_text:SpanText",
     "CrossText": "cross_text:CrossText",
     "SparseText": "sparse_text:SparseText",
+    "MultiVectorText": "multi_vector_text:MultiVectorText",
     "ConvImage": "conv:ConvImage",
     "ResNetImage": "resnet:ResNetImage",
     "ViTImage": "vit:ViTImage",
@@ -47,6 +48,7 @@ SAVED = {
 PREFIXES = {
     "lm": "dipole.language.causal:CausalLM",
     "image": "dipole.encoders.pretrained_image:PretrainedImage",
+    "colbert": "dipole.encoders.multi_vector_text:MultiVectorText",
 }
 
 

@@ -182,7 +182,7 @@ class OnnxImage(OnnxEncoder, ImageEncoder):
         self.head = None
 
 
-class OnnxPretrainedImage(OnnxEncoder, PretrainedImage):
+class OnnxPretrainedImage(OnnxEncoder, PretrainedImage):  # type: ignore[misc]
     """A pretrained image tower."""
 
     kind = "pretrained image"

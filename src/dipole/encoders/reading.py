@@ -31,6 +31,12 @@ def check_reads(encoder: Encoder | type[Encoder], inputs: Sequence[Any]) -> None
     )
 
 
+def gives_tokens(encoder: Any) -> bool:
+    """Whether an encoder gives a vector for each token, and none for an input:
+    `encode_tokens(inputs, role)`, and `score(first, second)`."""
+    return hasattr(encoder, "encode_tokens")
+
+
 def readers_of(value: Any) -> list[str]:
     """The encoders of ours that read a value."""
     found = [name for name, cls in new_classes().items() if cls.reads and cls.can_read(value)]

@@ -11,7 +11,7 @@ from dipole.data.options import check_names, check_types, keywords
 from dipole.encoders.base import Encoder
 from dipole.encoders.hub import locate
 from dipole.encoders.loading import CLIP, kind_of, load_encoder
-from dipole.encoders.names import NEW, has_prefix, prefixed, saved_class
+from dipole.encoders.names import NEW, PREFIXES, has_prefix, prefixed, saved_class
 from dipole.encoders.own import arguments
 from dipole.encoders.reading import check_reads
 from dipole.errors import InputError
@@ -23,7 +23,8 @@ def make_encoder(
 ) -> Encoder:
     """A new encoder of this name or class made for these inputs, or the one saved in a folder.
 
-    Errors: an InputError names an unknown encoder or option and what is close to it.
+    Errors: an InputError names an unknown encoder or option and what is close to it; a prefix
+    (`colbert:`) without a folder.
     """
     if is_made(name):
         cls = encoder_class(name)
@@ -34,6 +35,8 @@ def make_encoder(
         cls, source = known
         check_options(cls.load, options)
         return _reading(cls.load(source, **options), queries, documents)
+    if name in PREFIXES and not Path(name).exists():
+        raise InputError(f"encoder: found '{name}'; expected {name}:FOLDER, or a run or hub id")
     close = [] if Path(name).exists() else close_to(name, [*NEW, *plugins("encoder")])
     if close:
         raise InputError(f"encoder: found '{name}'; did you mean {' or '.join(map(repr, close))}?")

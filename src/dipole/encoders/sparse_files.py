@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from dipole.data import Inputs, Labeled
 from dipole.encoders.base import Encoder, Role
 from dipole.encoders.encoding import check_new
+from dipole.encoders.reading import gives_tokens
 from dipole.encoders.vector_files import ids_beside
 from dipole.errors import InputError
 from dipole.files import replaced
@@ -22,14 +23,14 @@ SUFFIX = ".npz"
 def check_sparse(encoder: Encoder, out: Path, **others: Any) -> None:
     """Raise InputError where no such file can be made of an encoder; `others` are options that
     sparse vectors do not have, by name."""
-    if not hasattr(encoder, "encode_sparse"):
+    if not hasattr(encoder, "encode_sparse") and not gives_tokens(encoder):
         raise InputError(
             f"out: found {out} for {type(encoder).__name__}, whose vectors are dense; expected a "
             "name that ends in .npy, .parquet, .jsonl"
         )
     for name, value in others.items():
         if value:
-            raise InputError(f"{name}: not for {SUFFIX}, which keeps sparse vectors as they are; "
+            raise InputError(f"{name}: not for {SUFFIX}, which keeps vectors as they are; "
                              "expected none")  # fmt: skip
 
 

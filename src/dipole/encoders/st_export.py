@@ -8,6 +8,7 @@ from typing import Any
 
 from dipole.encoders.adapters import AdaptedText
 from dipole.encoders.base import Encoder
+from dipole.encoders.multi_vector_text import MultiVectorText
 from dipole.encoders.sparse_text import SparseText
 from dipole.encoders.static_folder import write_modules, write_static
 from dipole.encoders.static_text import StaticText
@@ -22,7 +23,8 @@ CODE = Path(__file__).with_name("st_static_words.py")
 def export_sentence_transformers(encoder: Encoder, folder: str | Path) -> bool:
     """Write a folder for sentence-transformers; returns whether it brings code of its own along.
 
-    A transformer, also a sparse one (`SparseEncoder`), and a bag of pieces that is linear, are made
+    A transformer, also a sparse one (`SparseEncoder`) and one of a vector for each token
+    (`MultiVectorEncoder`), and a bag of pieces that is linear, are made
     of modules of theirs. The words of a default `StaticText` (hashed, counted by logarithms,
     weighted by role and place) no module of theirs computes: the folder has one of its own, which
     they run with `trust_remote_code=True`.
@@ -38,8 +40,8 @@ def export_sentence_transformers(encoder: Encoder, folder: str | Path) -> bool:
     folder = Path(folder)
     if not can_export(encoder):
         raise InputError(
-            f"export: found {type(encoder).__name__}; expected a TransformerText, a StaticText "
-            "or a SparseText, which sentence-transformers can compute"
+            f"export: found {type(encoder).__name__}; expected a TransformerText, a StaticText, "
+            "a SparseText or a MultiVectorText, which sentence-transformers can compute"
         )
     found: Any = encoder.folded() if isinstance(encoder, AdaptedText) else encoder
     if isinstance(found, StaticText):
@@ -58,4 +60,4 @@ def can_export(encoder: Encoder) -> bool:
     """Whether there is such a folder of an encoder."""
     if isinstance(encoder, AdaptedText):
         return encoder.kind == "lora"
-    return type(encoder) in (StaticText, TransformerText, SparseText)
+    return type(encoder) in (StaticText, TransformerText, SparseText, MultiVectorText)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -143,7 +143,9 @@ def write_settings(
     )
 
 
-def read_modules(folder: Path) -> list[tuple[str, Path]]:
+def read_modules(
+    folder: Path, packages: Collection[str] = ("sentence_transformers",)
+) -> list[tuple[str, Path]]:
     """(kind, folder) of the modules in their order; code of the model's own is refused."""
     path = folder / "modules.json"
     try:
@@ -152,10 +154,10 @@ def read_modules(folder: Path) -> list[tuple[str, Path]]:
     except (KeyError, TypeError, AttributeError):
         raise InputError(f"{path}: expected a list of modules with path and type") from None
     for (package, _, kind), _, arguments in found:
-        if package.partition(".")[0] not in ("sentence_transformers", ""):
+        if package.partition(".")[0] not in (*packages, ""):
             raise InputError(
                 f"{path}: module {package}.{kind} is code of its own; expected modules of "
-                "sentence_transformers"
+                + " or ".join(packages)
             )
         if arguments:
             raise InputError(f"{path}: {kind} has kwargs {short(arguments)}; expected none")
@@ -205,8 +207,14 @@ def read_prompts(path: Path, found: Settings) -> None:
              "prompts of their own")  # fmt: skip
 
 
-def read_transformer_config(path: Path, found: Settings, task: str = "feature-extraction") -> None:
-    """The longest text and its case; what no encoder here can do is refused by its name."""
+def read_transformer_config(
+    path: Path,
+    found: Settings,
+    task: str = "feature-extraction",
+    elsewhere: Collection[str] = (),
+) -> None:
+    """The longest text and its case; what no encoder here can do is refused by its name, but for
+    settings that are read `elsewhere`."""
     plain = {"method": "forward", "method_output_name": _TASKS[task]}
     config = read_json(path)
     if not isinstance(config, dict):
@@ -218,7 +226,7 @@ def read_transformer_config(path: Path, found: Settings, task: str = "feature-ex
         raise InputError(f"{path}: do_lower_case is {short(found.lower_case)}; expected true or "
                          "false")  # fmt: skip
     for name, value in config.items():
-        if name in ("max_seq_length", "do_lower_case"):
+        if name in ("max_seq_length", "do_lower_case", *elsewhere):
             continue
         if name.endswith("args") and isinstance(value, dict):
             value = {key: part for key, part in value.items() if key not in _HARMLESS}

@@ -91,8 +91,9 @@ class Normalize(nn.Module):
         return {}
 
 
-def read_module(kind: str, folder: Path) -> nn.Module:
-    """The module of a folder in eval mode, with exactly the weights it has.
+def read_module(kind: str, folder: Path, place: str = _VECTOR) -> nn.Module:
+    """The module of a folder in eval mode, with exactly the weights it has; place: what it reads
+    and writes.
 
     Raises:
         InputError: a kind or a setting of it that is not one of the above, by its name.
@@ -103,7 +104,7 @@ def read_module(kind: str, folder: Path) -> nn.Module:
     config = read_json(path)
     if not isinstance(config, dict):
         raise InputError(f"{path}: found {short(config)}; expected the settings of {kind}")
-    module = _dense(config, path) if kind == "Dense" else _layer_norm(config, path)
+    module = _dense(config, path, place) if kind == "Dense" else _layer_norm(config, path)
     weights = folder / "model.safetensors"
     if not weights.is_file():
         raise InputError(f"{folder}: no model.safetensors; the folder holds {contents(folder)}")
@@ -141,11 +142,11 @@ def check_chain(modules: Sequence[nn.Module], dim: int) -> int:
     return dim
 
 
-def _dense(config: dict[str, Any], path: Path) -> Dense:
-    places = {config.get("module_input_name") or _VECTOR, config.get("module_output_name")}
-    if places - {_VECTOR, None}:
-        named = ", ".join(sorted(str(place) for place in places - {_VECTOR, None}))
-        raise InputError(f"{path}: Dense of {named}; expected {_VECTOR}")
+def _dense(config: dict[str, Any], path: Path, place: str) -> Dense:
+    places = {config.get("module_input_name") or place, config.get("module_output_name")}
+    if places - {place, None}:
+        named = ", ".join(sorted(str(name) for name in places - {place, None}))
+        raise InputError(f"{path}: Dense of {named}; expected {place}")
     known = (*_DENSE, "module_input_name", "module_output_name")
     if unknown := [name for name in config if name not in known]:
         raise InputError(f"{path}: {unknown[0]} is no setting of Dense known here; expected "

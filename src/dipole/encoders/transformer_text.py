@@ -315,7 +315,7 @@ class TransformerText(Encoder):
         for start in range(0, len(by_characters), self.window):
             indices = by_characters[start : start + self.window]
             rows = self._tokenise([inputs[int(i)] for i in indices], role)
-            lengths = np.array([len(ids) for ids, _ in rows])
+            lengths = np.array([len(row[0]) for row in rows])
             order = np.argsort(-lengths, kind="stable")
             for part in pack(lengths[order], token_budget):
                 chosen = order[part]
@@ -346,7 +346,7 @@ class TransformerText(Encoder):
         after = {f"after.{name}": tensor for name, tensor in self.after.state_dict().items()}
         return dict(self.transformer.state_dict()) | after
 
-    def _tokenise(self, inputs: Sequence[str], role: Role) -> list[tuple[list[int], list[int]]]:
+    def _tokenise(self, inputs: Sequence[str], role: Role) -> list[Any]:
         """(token ids, segment ids where the model needs them) of each prompted text."""
         prompt = self.prompts[role]
         rows = self._tokens.encode_batch_fast([prompt + text for text in inputs])
@@ -354,7 +354,7 @@ class TransformerText(Encoder):
         # attention over nothing is NaN.
         return [(row.ids or [self._pad], row.type_ids if self._segments else []) for row in rows]
 
-    def _collate(self, rows: Sequence[tuple[list[int], list[int]]]) -> Features:
+    def _collate(self, rows: Sequence[Any]) -> Features:
         """Padded on the right, where neither positions nor a causal mask feel it."""
         longest_row = max((len(ids) for ids, _ in rows), default=0)
         shape = (len(rows), longest_row)

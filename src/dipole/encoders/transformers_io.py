@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -30,7 +30,11 @@ _COMPUTED = ("position_ids", "inv_freq")
 
 
 def read_transformer(
-    folder: Path, *, whole: bool = False, head: Literal["causal", "masked"] | None = None
+    folder: Path,
+    *,
+    whole: bool = False,
+    head: Literal["causal", "masked"] | None = None,
+    beside: Collection[str] = (),
 ) -> Any:
     """The transformer of a folder in float32 and eval mode; every weight must be in the file.
 
@@ -41,6 +45,7 @@ def read_transformer(
         whole: the folder was saved as this model, so that a tensor without a place in it is an
             error; else (a language model with its head) a note counts them.
         head: with its head, of a causal or of a masked language model.
+        beside: tensors of the file that are somebody else's, who reads them.
 
     Raises:
         InputError: a file missing or broken, weights that do not fit the config, a size in it that
@@ -53,7 +58,8 @@ def read_transformer(
             f"{folder}: the weights lack {len(missing)} tensors of a {type(model).__name__}, "
             f"{missing[0]} for one"
         )
-    _check_unused(model, report["unexpected_keys"], report["missing_keys"], folder, whole)
+    unexpected = set(report["unexpected_keys"]) - set(beside)
+    _check_unused(model, unexpected, report["missing_keys"], folder, whole)
     if getattr(model, "pooler", None) is not None:
         if report["missing_keys"]:
             model.pooler = None

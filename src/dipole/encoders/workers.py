@@ -64,16 +64,18 @@ def encode_batches(
     encoders: Sequence[Encoder],
     inputs: Sequence[Any],
     role: str,
-    put: Callable[[np.ndarray, np.ndarray], None],
+    put: Callable[..., None],
     *,
+    outputs: Sequence[str] = (),
     show_progress: bool = False,
     token_budget: int | None = None,
     dtype: Precision | None = None,
 ) -> None:
-    """`encode_with` that hands every batch on, `put(rows, vectors)`, from several threads."""
+    """`encode_with` that hands every batch on, `put(rows, vectors)`, from several threads; with
+    `outputs` those of the encoder instead, `put(rows, tokens, mask)`."""
     first = encoders[0]
     budget = first.default_budget() if token_budget is None else token_budget
-    workers = [_worker(encoder, dtype or first.dtype, put) for encoder in encoders]
+    workers = [_worker(encoder, dtype or first.dtype, put, outputs) for encoder in encoders]
     batches = evaluating(first).batches(inputs, role, budget)
     if len(encoders) == 1 and first.device.type == "cpu":
         workers *= torch.get_num_threads()
@@ -94,7 +96,7 @@ def encode_batches(
 
 
 def _worker(
-    encoder: Encoder, precision: Precision, put: Callable[[np.ndarray, np.ndarray], None]
+    encoder: Encoder, precision: Precision, put: Callable[..., None], outputs: Sequence[str]
 ) -> Callable[[Batch], int]:
     """What hands on the vectors of a batch, and says how many they are."""
     twin, device = evaluating(encoder), encoder.device  # someone else may be training it
@@ -105,7 +107,11 @@ def _worker(
         rows, features = batch
         with torch.inference_mode(), _current(device), at_precision(device, precision):
             there = {name: x.to(device, non_blocking=True) for name, x in features.items()}
-            put(rows, twin(there).float().cpu().numpy())
+            if outputs:
+                shown = twin.outputs(there, outputs)
+                put(rows, *(shown[name].cpu().numpy() for name in outputs))
+            else:
+                put(rows, twin(there).float().cpu().numpy())
         return len(rows)
 
     return work

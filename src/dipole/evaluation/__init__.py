@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         evaluate_run,
     )
     from dipole.evaluation.tasks.sts import evaluate_sts
+    from dipole.evaluation.tasks.triplets import evaluate_triplets
     from dipole.evaluation.tasks.zero_shot import class_vectors, evaluate_zero_shot
 
 _NAMES = {
@@ -81,9 +82,10 @@ _NAMES = {
     "evaluate_pair_classification": "tasks.pair_classification",
     "evaluate_probe": "tasks.probe",
     "evaluate_reranking": "tasks.reranking",
-    "evaluate_retrieval": "tasks.sparse_search",
+    "evaluate_retrieval": "tasks.token_search",
     "evaluate_run": "tasks.retrieval",
     "evaluate_sts": "tasks.sts",
+    "evaluate_triplets": "tasks.triplets",
     "evaluate_zero_shot": "tasks.zero_shot",
     "few_shot_accuracy": "tasks.few_shot",
     "geometry_json": "geometry.report",
@@ -140,6 +142,7 @@ __all__ = [
     "evaluate_retrieval",
     "evaluate_run",
     "evaluate_sts",
+    "evaluate_triplets",
     "evaluate_zero_shot",
     "few_shot_accuracy",
     "geometry_json",

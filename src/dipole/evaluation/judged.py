@@ -46,7 +46,7 @@ def as_vectors(judge: Any, data: Any, task: str, show_progress: bool = False) ->
     if isinstance(data, Scored):
         return _of_pairs(judge, data, show_progress)
     raise InputError(
-        f"{task}: found a model that reads two texts together, which has no vectors; expected "
+        f"{task}: found a model that scores two texts, which has no vectors; expected "
         "--task reranking, sts or pair-classification, or an encoder"
     )
 

@@ -1,6 +1,7 @@
 """The pair engine: statistics of a score matrix that never has to exist (docs/engine.md)."""
 
 from dipole.kernels.blocks import Score, gram_volume, late_interaction, negative_squared_distance
+from dipole.kernels.maxsim import maxsim, maxsim_pairs
 from dipole.kernels.modifiers import (
     INDEX,
     Mask,
@@ -39,6 +40,8 @@ __all__ = [
     "lse",
     "matrix",
     "maximum",
+    "maxsim",
+    "maxsim_pairs",
     "minimum",
     "negative_squared_distance",
     "negatives",

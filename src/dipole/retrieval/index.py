@@ -11,6 +11,7 @@ import numpy as np
 from dipole.data.inputs import batch_of, check_texts, real_number, whole_number
 from dipole.data.rows import shown
 from dipole.encoders.quantizing import VectorPrecision, ranges_of
+from dipole.encoders.reading import gives_tokens
 from dipole.errors import InputError, note
 from dipole.retrieval import filters, store
 from dipole.retrieval import small_vectors as small
@@ -38,7 +39,8 @@ class Index(Shown):
     A search compares all vectors as long as they fit into 256 MB (260,000 documents of 256 numbers;
     of bits up to 50,000 documents); from there on it asks an approximate index (LanceDB's IVF_SQ,
     candidates compared again exactly), unless `exact=True`. Sparse vectors are always searched
-    exactly, with an inverted index that is made at the first search.
+    exactly, with an inverted index that is made at the first search; a vector for each token always
+    by exact MaxSim.
 
     Example:
         >>> index = Index.create("notes", encoder, [Document("1", "how to tie a knot")])
@@ -69,12 +71,12 @@ class Index(Shown):
         Args:
             precision: what is kept of a vector: "float32", or "int8" (a sign to search by and a
                 byte to rank by, of every number; ranges of the first 8,192 documents), or "ubinary"
-                (a sign). Sparse vectors are kept as they are.
+                (a sign). Sparse vectors, and those of tokens, are kept as they are.
             wait: for another process that is making this index, instead of an error.
 
         Raises:
             InputError: the folder exists; no document, or one with an empty text or an id again;
-                a precision of sparse vectors.
+                a precision of sparse vectors or of those of tokens.
             RunError: the disk is full, or another process is making this index.
         """
         from dipole.encoders import fingerprint
@@ -82,14 +84,16 @@ class Index(Shown):
 
         folder = Path(folder).expanduser()
         small.check_precision(precision)
-        sparse = is_sparse(encoder)
-        if sparse and precision != "float32":
+        kind: lance.VectorKind = "sparse" if is_sparse(encoder) else "dense"
+        kind = "tokens" if gives_tokens(encoder) else kind
+        if kind != "dense" and precision != "float32":
+            what = "sparse" if kind == "sparse" else "of tokens"
             raise InputError(
                 f"precision: found {precision} for {type(encoder).__name__}, whose vectors are "
-                "sparse and kept as they are; expected none"
+                f"{what} and kept as they are; expected none"
             )
         with store.creating(
-            folder, fingerprint(encoder), encoder.dim, precision, sparse=sparse, wait=wait
+            folder, fingerprint(encoder), encoder.dim, precision, kind=kind, wait=wait
         ) as (partial, write):
             save_encoder(encoder, partial / store.MODEL)
             ranges = None
@@ -290,7 +294,9 @@ class Index(Shown):
         where: str | None = None,
     ) -> list[tuple[list[Row], list[Row]]]:
         """Of each query the rows found by meaning and, if hybrid, by words."""
-        vectors = self.encoder.encode(list(texts), role="query")
+        encoder: Any = self.encoder
+        encode = encoder.encode_tokens if gives_tokens(encoder) else encoder.encode
+        vectors = encode(list(texts), role="query")
         for text, vector in zip(texts, vectors, strict=True):
             if not vector.any():
                 note(

@@ -19,6 +19,7 @@ from dipole.retrieval.hits import Row
 from dipole.retrieval.postings import Postings
 from dipole.retrieval.scan import Scan, fits
 from dipole.retrieval.store import State
+from dipole.retrieval.token_vectors import TokenScan, is_of_tokens
 
 
 class Opened:
@@ -31,11 +32,12 @@ class Opened:
         self._asked = 0
         self._scan: Scan | None = None
         self._postings: Postings | None = None
+        self._tokens = TokenScan(self.table)
 
     def rankings(
         self,
         texts: Sequence[Any],
-        vectors: np.ndarray,
+        vectors: Any,
         depth: int,
         *,
         hybrid: bool,
@@ -51,6 +53,8 @@ class Opened:
             exact = exact or filters.check(self.table, where, sql) < lance.ANN_ROWS
         if postings.is_sparse(self.table):
             dense = [self._sparse(vector, depth, sql) for vector in vectors]
+        elif is_of_tokens(self.table):
+            dense = self._tokens.nearest(vectors, depth, lance.SHOWN, sql)
         elif sql is None and (scan := self._in_memory(vectors)) is not None:
             dense = scan.nearest(self.table, vectors, depth, lance.SHOWN)
         else:

@@ -116,7 +116,7 @@ def creating(
     dim: int,
     precision: VectorPrecision = "float32",
     *,
-    sparse: bool = False,
+    kind: lance.VectorKind = "dense",
     wait: bool = False,
 ) -> Iterator[tuple[Path, Write]]:
     """(folder, empty table) of an index in the making; it appears at `out` when the block ends.
@@ -131,7 +131,7 @@ def creating(
             try:
                 check_new(out)  # who was waited for has made it
                 _clear(partial)
-                table = lance.create(partial, dim, precision, sparse=sparse)
+                table = lance.create(partial, dim, precision, kind)
                 publish(partial, State(fingerprint, dim, table.version, 0))
                 with _transaction(partial, table) as write:
                     yield partial, write

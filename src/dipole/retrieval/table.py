@@ -8,17 +8,19 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from dipole.encoders.quantizing import VectorPrecision, quantize
 from dipole.errors import optional
 from dipole.lexical.words import split_words
-from dipole.retrieval import filters, postings
+from dipole.retrieval import filters, postings, token_vectors
 from dipole.retrieval import small_vectors as small
 from dipole.retrieval.scan import fits
 
+# What a document has: a vector, a sparse one, or one for each token.
+VectorKind = Literal["dense", "sparse", "tokens"]
 NAME = "documents"
 FILE = f"{NAME}.lance"
 # From so many rows on an approximate vector index is built, unless the vectors fit into memory
@@ -42,9 +44,10 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def create(
-    folder: Path, dim: int, precision: VectorPrecision = "float32", *, sparse: bool = False
+    folder: Path, dim: int, precision: VectorPrecision = "float32", kind: VectorKind = "dense"
 ) -> Any:
-    """An empty table for vectors of `dim` numbers, kept at a precision, or for sparse ones."""
+    """An empty table for vectors of `dim` numbers, kept at a precision, or for sparse ones, or for
+    a vector of each token."""
     pa = optional("pyarrow", "search")
     schema = pa.schema(
         [
@@ -53,10 +56,16 @@ def create(
             pa.field("words", pa.string(), nullable=False),  # what the full-text index reads
             pa.field("metadata", pa.string(), nullable=False),  # json
             pa.field(filters.MARK, pa.string()),  # see filters.py
-            *(postings.fields() if sparse else small.fields(precision, dim)),
+            *_fields(dim, precision, kind),
         ]
     )
     return _connect(folder).create_table(NAME, schema=schema)
+
+
+def _fields(dim: int, precision: VectorPrecision, kind: VectorKind) -> list[Any]:
+    if kind == "sparse":
+        return postings.fields()
+    return token_vectors.fields(dim) if kind == "tokens" else small.fields(precision, dim)
 
 
 def open_latest(folder: Path) -> Any:
@@ -85,14 +94,17 @@ def rows(
     vectors: Any,
     ranges: np.ndarray | None = None,
 ) -> Any:
-    """An Arrow table of documents and their vectors, an array or CSR; `ranges` are those of a
-    table of int8."""
+    """An Arrow table of documents and their vectors, an array, CSR or a list of arrays; `ranges`
+    are those of a table of int8."""
     import pyarrow as pa
 
-    sparse = postings.is_sparse(table)
-    kept = (
-        postings.columns(vectors) if sparse else small.columns(vectors, table.schema.names, ranges)
-    )
+    if postings.is_sparse(table):
+        kept = postings.columns(vectors)
+    elif token_vectors.is_of_tokens(table):
+        inner = table.schema.field(token_vectors.TOKENS).type.value_type
+        kept = token_vectors.columns(vectors, inner.list_size)
+    else:
+        kept = small.columns(vectors, table.schema.names, ranges)
     return pa.table(
         {
             "id": pa.array(ids, pa.string()),
@@ -232,8 +244,8 @@ def nearest(
 
 
 def searched(table: Any) -> str:
-    """The column that is searched by meaning; "" where vectors are sparse."""
-    if postings.is_sparse(table):
+    """The column that is searched by meaning; "" where vectors are sparse, or of tokens."""
+    if postings.is_sparse(table) or token_vectors.is_of_tokens(table):
         return ""
     return small.BITS if small.BITS in table.schema.names else small.VECTOR
 

@@ -25,7 +25,7 @@ BENCHES = 1
 ROOMS = (
     "objectives", "sampling", "views", "training.parts", "training.samplers", "studies.benches",
     "studies.measures", "studies.data", "systems", "evaluation.tasks", "evaluation.geometry",
-    "evaluation.bounds", "aligning.words",
+    "evaluation.bounds", "aligning.words", "language.self_samples", "language.rewards",
 )  # fmt: skip
 # What these rooms have of their own: how settings are read, and how things are found by name.
 _LEFT_OUT = (
@@ -151,6 +151,7 @@ def _objective_classes() -> dict[str, Place]:
 def _known() -> Mapping[str, tuple[str, ...]]:
     """Name -> the places of all that goes by it."""
     from dipole.studies.measures import MEASURES
+    from dipole.training.mined import FUNCTIONS
     from dipole.training.parts.naming import OTHERWISE, PARTS
     from dipole.training.samplers import SAMPLERS
     from dipole.views import VIEWS
@@ -165,6 +166,8 @@ def _known() -> Mapping[str, tuple[str, ...]]:
     functions = [(name, one) for name, both in SAMPLERS.items() for one in both if one]
     for name, function in [*functions, *MEASURES.items()]:
         found.setdefault(name, []).append(_place(function))
+    for name, function in FUNCTIONS.items():
+        found.setdefault(name, []).append(function)
     for kind in ("objective", "part", "view", "sampler"):
         for name, point in plugins(kind).items():
             found.setdefault(name, []).append(f"{point.module}:{point.attr}")

@@ -153,7 +153,7 @@ class Config(Settings):
         default_factory=dict,
         description="Mine hard negatives for pairs before training, KEY=VALUE: source=bm25, "
         "encoder (the one being trained), a model or file.py:function; guide=MODEL; "
-        "or any setting of dipole mine. Repeatable.",
+        "or any setting of dipole mine. Of a language model: source=self-samples. Repeatable.",
     )
 
     sampler: str = Field(

@@ -360,7 +360,8 @@ def _wants_lists(config: Config, inputs: Mapping[str, bool]) -> bool:
 
 def _makes_lists(config: Config) -> bool:
     """Whether pairs will do: lists are mined, or are of the batch and scored there."""
-    return bool(config.mine) or "teacher_columns" in given_by_parts(config)
+    mines = config.mine.get("source", "encoder") != "none" if config.mine else False
+    return mines or "teacher_columns" in given_by_parts(config)
 
 
 def wants_lists(inputs: Mapping[str, bool]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import shutil
@@ -9,7 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dipole.data import Examples, Pairs, Ranked, Scored, Triplets, load_pairs, load_ranked
+from dipole.data import (
+    Examples,
+    Pairs,
+    Preferences,
+    Ranked,
+    Scored,
+    Triplets,
+    load_pairs,
+    load_ranked,
+)
 from dipole.data.cache import digest
 from dipole.data.fingerprint import fingerprint as contents
 from dipole.data.options import check_names, check_types, keywords
@@ -29,15 +39,33 @@ if TYPE_CHECKING:
 
 # Of a run: what was mined, and what it was made of.
 MINED, MADE_OF = "mined.jsonl", "mined.json"
+# Functions that make examples, by name; they are in a room below, and so named as strings.
+FUNCTIONS = {
+    "self-samples": "dipole.language.self_samples:self_samples",
+    "chosen-answers": "dipole.language.self_samples:chosen_answers",
+    "rescored": "dipole.language.self_samples:rescored",
+}
+# Where a kind of examples is that is not in `data.examples`.
+_KINDS = {"Preferences": "dipole.data.preferences", "Dialogues": "dipole.data.preferences"}
 
 
 def takes_mined(config: Config, inputs: Mapping[str, bool], examples: Examples) -> bool:
     """Whether one of several tasks has a use for what is mined."""
-    if not config.mine or isinstance(examples, Triplets | Ranked):
+    if is_off(config) or isinstance(examples, Triplets | Ranked):
         return False
-    if is_place(str(config.mine.get("source"))):
+    if is_function(str(config.mine.get("source"))):
         return not isinstance(examples, Scored)
     return isinstance(examples, Pairs) and bool(OF_NEGATIVES & inputs.keys())
+
+
+def is_off(config: Config) -> bool:
+    """Whether nothing is to be mined: `source: none` takes back what a recipe mines."""
+    return not config.mine or config.mine.get("source") == "none"
+
+
+def is_function(source: str) -> bool:
+    """Whether a source makes the examples itself: one of those by name, or a function."""
+    return source in FUNCTIONS or is_place(source)
 
 
 def check_mine(config: Config, inputs: Mapping[str, bool], examples: Examples) -> bool:
@@ -45,17 +73,22 @@ def check_mine(config: Config, inputs: Mapping[str, bool], examples: Examples) -
 
     Raises InputError at settings that cannot be, before any work.
     """
-    if not config.mine:
+    if is_off(config):
         return False
     from dipole.sampling.filters import make_filters
 
     options, source = dict(config.mine), str(config.mine.get("source", "encoder"))
     options.pop("source", None)
-    if is_place(source):
-        function = find("mine", source, {})
+    if is_function(source):
+        function = find("mine", source, FUNCTIONS)
         check_names(options, set(keywords(function)) - {"seed", "show_progress"}, "mine option")
         check_types(function, options, "mine option")
         return not isinstance(examples, Triplets | Ranked)
+    if isinstance(examples, Preferences):
+        raise InputError(
+            f"mine: found the source {source!r} for preferences; expected "
+            f"{', '.join(FUNCTIONS)} or file.py:function"
+        )
     options.pop("guide", None)
     make_filters(**options)
     if not OF_NEGATIVES & inputs.keys():
@@ -101,11 +134,13 @@ def mined(
             return
         folder.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        if is_place(source):
+        if is_function(source):
             kind = _by_function(config, source, examples, encoder, path, show_progress)
         else:
             kind = _by_search(config, source, examples, encoder, path, show_progress)
-        write_text(note, json.dumps({"made_of": made_of, "kind": kind}) + "\n")
+        what = {"mine": config.mine, "seed": config.seed, "data": examples.origin}
+        what |= {"model": fingerprint(encoder), "made_of": made_of, "kind": kind}
+        write_text(note, json.dumps(what) + "\n")
 
     together(make)
     kind = json.loads(note.read_text(encoding="utf-8"))["kind"]
@@ -170,7 +205,7 @@ def _by_function(
     config: Config, source: str, examples: Examples, encoder: Encoder, path: Path, shown: bool
 ) -> str:
     """What a function of one's own makes of the examples, written down; the class of these."""
-    function = find("mine", source, {})
+    function = find("mine", source, FUNCTIONS)
     options = {k: v for k, v in config.mine.items() if k != "source"}
     known = inspect.signature(function).parameters
     given = {"seed": config.seed, "show_progress": shown}
@@ -178,8 +213,9 @@ def _by_function(
     if not isinstance(found, Examples) or not len(found):
         raise InputError(f"mine: {source} gave {found!r:.80}; expected examples")
     with replaced(path) as new, new.open("w", encoding="utf-8") as file:
+        taken = found.take(range(len(found)))
         for row in range(len(found)):
-            values = {name: found.column(name)[row] for name in ("id", *found.FIELDS)}
+            values = {name: taken[name][row] for name in ("id", *found.FIELDS)}
             file.write(json.dumps(values, ensure_ascii=False) + "\n")
     if shown:
         say(f"mined: {len(found):,} {type(found).__name__.lower()} from {source}", error=True)
@@ -187,9 +223,8 @@ def _by_function(
 
 
 def _read(kind: str, path: Path, origin: str) -> Examples:
-    from dipole.data import examples
-
-    cls: type[Examples] = getattr(examples, kind)
+    module = importlib.import_module(_KINDS.get(kind, "dipole.data.examples"))
+    cls: type[Examples] = getattr(module, kind)
     with path.open(encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     columns = {name: [row[name] for row in rows] for name in cls.FIELDS}

@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from dipole.encoders.base import OUTPUTS, Encoder, Features
+from dipole.encoders.reading import gives_tokens
 from dipole.errors import InputError
 from dipole.kernels import settings
 from dipole.kernels.collectives import world
-from dipole.objectives.contract.base import Objective, forward_inputs
+from dipole.objectives.contract.base import Objective, Over, forward_inputs
+from dipole.training.examples import objectives_taking
 
 # Columns whose outputs may be asked for.
 COLUMNS = ("anchor", "positive", "negative")
@@ -55,12 +57,26 @@ def check_outputs(asked: Asked, encoder: Encoder, what: str) -> None:
 
 def check_pairs(inputs: Mapping[str, bool], encoder: Encoder, what: str) -> None:
     """Raise InputError where the encoder reads two inputs together, and the objective vectors."""
-    from dipole.training.examples import objectives_taking
-
     if encoder.reads_pairs and "logits" not in inputs:
         raise InputError(
             f"encoder: {type(encoder).__name__} gives logits of pairs, and {what} takes vectors; "
             f"expected one of {objectives_taking('logits', 'relevance', 'teacher_scores')}"
+        )
+
+
+def check_tokens(objective: nn.Module, encoder: Encoder, what: str) -> None:
+    """Raise InputError where the encoder gives a vector for each token, and the objective, or one
+    of those that it is made of, takes vectors of inputs."""
+    if not gives_tokens(encoder):
+        return
+    parts = [part for part in objective.modules() if isinstance(part, Objective)]
+    for part in parts:
+        if isinstance(part, Over) or "logits" in part.inputs() or part.asks():
+            continue
+        raise InputError(
+            f"encoder: {type(encoder).__name__} gives a vector for each token, and {what} takes "
+            "vectors of whole inputs; expected late-interaction, or an objective of logits: "
+            f"{objectives_taking('logits')}"
         )
 
 

@@ -23,7 +23,12 @@ from dipole.training.mined import check_mine, mined, takes_mined
 from dipole.training.own_measure import own_validation
 from dipole.training.run.processes import is_main
 from dipole.training.sources import of_source
-from dipole.training.validation import can_be_measured, judge_validation, make_validation
+from dipole.training.validation import (
+    can_be_measured,
+    is_judged,
+    judge_validation,
+    make_validation,
+)
 
 if TYPE_CHECKING:
     from dipole.encoders.base import Encoder
@@ -70,6 +75,7 @@ def complete_tasks(
                 )  # fmt: skip
                 any_kind = task.config.model_copy(update={"wants": []})
                 check_examples(any_kind, task.inputs, task.examples)
+                check_answers(task.objective, task.examples)
                 notes += check_learnable(task.config, task.examples, task.inputs)
             task.examples = own_lists(task.config, task.inputs, task.examples)
     return notes
@@ -87,7 +93,7 @@ def build_tasks(tasks: Sequence[Task], encoder: Encoder, *, show_progress: bool)
             task.sides = build_side_views(config, task.examples, task.inputs, task.parts)
             if task.held is not None and config.validation_measure is not None:
                 task.validation = own_validation(config.validation_measure, task.held)
-            elif task.held is not None and encoder.reads_pairs:
+            elif task.held is not None and is_judged(encoder, task.held):
                 task.validation = judge_validation(task.held)
             elif task.held is not None:
                 task.validation = make_validation(task.held, task.examples, task.parts)

@@ -82,6 +82,9 @@ def over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     found = {**given, **_kept(recipe, given)}
     if recipe.get("stages") and "stages" not in given:
         found["stages"] = [_in_stage(stage, given) for stage in recipe["stages"]]
+        is_of_stages = "mine" not in recipe and any("mine" in stage for stage in recipe["stages"])
+        if is_of_stages and "source" not in given.get("mine", {"source": ""}):
+            del found["mine"]  # options of what the stages mine, where they belong
     if recipe.get("by_kind") and "by_kind" not in given:
         found["by_kind"] = _by_kind(recipe["by_kind"], given) if "objective" not in given else {}
         options = given.get("objective_options", {})
@@ -102,7 +105,11 @@ def _kept(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
             if outer := of_around(own.get(options, {})):
                 found[options] = {**outer, **given.get(options, {})}
         elif options in own and options in given:
-            found[options] = {**own[options], **given[options]}
+            before = own[options]
+            if options == "mine" and "source" in given[options].keys() & before.keys():
+                # What another source is told is its own.
+                before = before if before["source"] == given[options]["source"] else {}
+            found[options] = {**before, **given[options]}
     if "temperature" in given and "objective_options" in found:
         found["objective_options"] = {
             key: value

@@ -2,8 +2,8 @@
 
 A stage is a run of its own in RUN/stages/1, RUN/stages/2, ..., so whatever a run can do (views,
 queue, validation, checkpoints, resuming) a stage can do. One with `fresh: true` begins with the
-encoder as it was before the first, and where a sampler or a part takes a `model`, `stage:1` is that
-of an earlier stage.
+encoder as it was before the first, and where a sampler, a part or `mine` takes a `model`, `stage:1`
+is that of an earlier stage and `stage:0` the one before the first.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ import torch
 
 from dipole.data.fingerprint import joined_fingerprint
 from dipole.encoders.base import Encoder
+from dipole.encoders.own import save_encoder
 from dipole.errors import InputError
 from dipole.files import replaced, write_text
 from dipole.training.automatic import chosen_encoder
 from dipole.training.build import build_encoder
 from dipole.training.config import Config, make_config
 from dipole.training.config_file import write_config
+from dipole.training.run.checkpoints import write_folder
 from dipole.training.run.folder import (
     CONFIG,
     ENCODER,
@@ -48,7 +50,8 @@ SHARED = ("encoder", "encoder_options", "adapter", "adapter_options", "stages")
 FRESH, START = "fresh", "start.pt"
 _STAGE = re.compile(r"stage:\d+")
 # Where a `model` may be said.
-_NAME_MODELS = ("sampler_options", "parts", "sources", "by_kind")
+_NAME_MODELS = ("sampler_options", "parts", "sources", "by_kind", "mine")
+_MODELS = ("model", "judge")
 
 
 def fit_stages(
@@ -82,6 +85,9 @@ def fit_stages(
         return [(folder / STAGES / str(n) / RESULT).exists() for n in range(1, len(stages) + 1)]
 
     are_done = together(begin)
+    before = folder / STAGES / "0"
+    if any("stage:0" in _named_by(stage) for stage in stages) and not any(are_done):
+        together(lambda: _save_first(encoder, before))
     fresh = [bool(stage.get(FRESH)) for stage in config.stages]
     start = folder / START
     if any(fresh) and not any(are_done):
@@ -136,18 +142,21 @@ def stages_of(config: Config) -> tuple[list[Config], list[Any]]:
                 stage = {"by_kind": {}} | stage
             own = make_config(**(common | stage))
             found.append((own, None) if "data" in stage else of_stage(own, number))
-            for name in _models([getattr(found[-1][0], key) for key in _NAME_MODELS]):
-                if _STAGE.fullmatch(name) and not 1 <= int(name.removeprefix("stage:")) < number:
+            for name in _named_by(found[-1][0]):
+                if _STAGE.fullmatch(name) and not int(name.removeprefix("stage:")) < number:
                     raise InputError(f"model: found {name!r}; expected an earlier stage")
     configs, data = zip(*found, strict=True)
     return list(configs), list(data)
 
 
+def _named_by(stage: Config) -> list[str]:
+    """The models that the samplers, parts and mines of a stage name, those of its sources too."""
+    return list(_models([getattr(stage, key) for key in _NAME_MODELS]))
+
+
 def _models(settings: Any) -> Iterator[str]:
-    """The models that samplers and parts name, those of sources too."""
     if isinstance(settings, dict):
-        if isinstance(model := settings.get("model"), str):
-            yield model
+        yield from (model for key in _MODELS if isinstance(model := settings.get(key), str))
         settings = list(settings.values())
     for inner in settings if isinstance(settings, list) else []:
         yield from _models(inner)
@@ -162,11 +171,18 @@ def _with_models(config: Config, folder: Path) -> Config:
         if not isinstance(settings, dict):
             return settings
         found = {name: of(inner) for name, inner in settings.items()}
-        if isinstance(name := found.get("model"), str) and _STAGE.fullmatch(name):
-            found["model"] = str(folder / STAGES / name.removeprefix("stage:"))
+        for key in _MODELS:
+            if isinstance(name := found.get(key), str) and _STAGE.fullmatch(name):
+                found[key] = str(folder / STAGES / name.removeprefix("stage:"))
         return found
 
     return config.model_copy(update={name: of(getattr(config, name)) for name in _NAME_MODELS})
+
+
+def _save_first(encoder: Encoder, folder: Path) -> None:
+    """The encoder before the first stage, as a run has its model."""
+    if not (folder / MODEL).exists():
+        write_folder(folder / MODEL, lambda new: save_encoder(encoder, new))
 
 
 def _keep(encoder: Encoder, path: Path) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from dipole.data.inputs import described
 from dipole.encoders.base import Encoder, Features
+from dipole.encoders.reading import gives_tokens
 from dipole.errors import InputError
 from dipole.objectives.contract.base import Objective, forward_inputs, tell
 from dipole.training.batches import padded
@@ -19,6 +20,7 @@ from dipole.training.outputs import Asked, asked_of, encode_outputs, no_rows
 from dipole.training.parts import Part
 from dipole.training.parts.names import encoded, passed
 from dipole.training.steps import Given, Step
+from dipole.training.token_logits import token_logits
 
 # Of views of sides that stand beside the data's own columns.
 VIEW_COLUMNS = {"anchor_view", "positive_view"}
@@ -88,6 +90,8 @@ class Towers(nn.Module):
             logits = self.encode(self.encoder.pairs(columns, batch))
             batch["logits"] = padded(logits[:, 0], batch["mask"]) if "mask" in batch else logits
             columns = {}
+        elif "logits" in inputs_of(self.objectives()[task]) and gives_tokens(self.encoder):
+            batch |= token_logits(self.encoder, columns, batch)
         for name, pieces in columns.items():
             if name in asked and name not in batch:
                 batch |= encode_outputs(self.encoder, name, pieces, asked[name])

@@ -28,6 +28,15 @@ def can_be_measured(examples: Examples) -> bool:
     return isinstance(examples, Pairs | Triplets | Scored | Labeled | Preferences)
 
 
+def is_judged(encoder: Encoder, examples: Examples) -> bool:
+    """Whether an encoder is measured by its scores of pairs: it reads them together, or it gives a
+    vector for each token and the examples name no document to find."""
+    from dipole.encoders.reading import gives_tokens
+
+    finds = gives_tokens(encoder) and isinstance(examples, Pairs | Triplets)
+    return encoder.reads_pairs or (gives_tokens(encoder) and not finds)
+
+
 def judge_validation(examples: Examples) -> Validation:
     """The same for an encoder that reads two texts together: of lists nDCG@10, of triplets, whose
     positive and negatives are a list, MRR, of scored pairs Spearman.
@@ -70,7 +79,7 @@ def make_validation(
     """
     if isinstance(examples, Pairs | Triplets):
         from dipole.data.retrieval import retrieval_from_pairs
-        from dipole.evaluation.tasks.sparse_search import evaluate_retrieval
+        from dipole.evaluation.tasks.token_search import evaluate_retrieval
 
         data = retrieval_from_pairs(examples)
         return "MRR@10", lambda encoder: evaluate_retrieval(encoder, data).value("MRR@10")

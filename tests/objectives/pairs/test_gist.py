@@ -36,9 +36,7 @@ def oracle(
 
 
 class TestGIST(Battery):
-    spec = Spec(
-        "gist", oracle, settings=({"temperature": 0.3}, {"temperature": 0.3, "margin": 0.2})
-    )
+    spec = Spec("gist", oracle, settings=({"temperature": 0.3, "margin": 0.2},))
 
 
 def test_a_guide_that_keeps_all_is_three_blocks_of_gte():

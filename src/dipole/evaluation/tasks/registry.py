@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dipole.encoders.reading import gives_tokens
 from dipole.errors import InputError
 from dipole.evaluation.encoding import Encode, encode_function
 from dipole.evaluation.judged import as_vectors, is_judge
@@ -75,7 +76,8 @@ class Task:
 
     def __call__(self, encoder: Any, *data: Any, **settings: Any) -> Any:
         """The result of this task for one encoder, or for what scores pairs of texts."""
-        if is_judge(encoder):
+        of_tokens = gives_tokens(encoder)  # which find documents by their vectors, too
+        if (is_judge(encoder) or of_tokens) and not (of_tokens and self.data == "retrieval"):
             shown = bool(settings.get("show_progress"))
             encode, named = as_vectors(encoder, data[-1], self.about, shown)
             return self(encode, named, **settings)
@@ -173,7 +175,7 @@ TASKS = {
     "retrieval": Task(
         "find the relevant documents of a query",
         "retrieval",
-        "tasks.sparse_search:evaluate_retrieval",
+        "tasks.token_search:evaluate_retrieval",
         ("at", "measures", "ignore_identical_ids"),
     ),
     "sts": Task("cosines follow the scores of pairs", "scored", "tasks.sts:evaluate_sts"),
@@ -208,6 +210,9 @@ TASKS = {
     ),
     "clustering": Task(
         "k-means finds the classes", "labelled", "tasks.clustering:evaluate_clustering"
+    ),
+    "triplets": Task(
+        "the positive is nearer than its negatives", "pairs", "tasks.triplets:evaluate_triplets"
     ),
     "bitext": Task("translations find each other", "pairs", "tasks.bitext:evaluate_bitext"),
     "duplicates": Task(

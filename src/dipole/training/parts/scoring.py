@@ -88,7 +88,7 @@ def words_of(documents: Sequence[str]) -> Score:
 
 @cache
 def reads_pairs(model: str) -> bool:
-    """Whether a name is one of a teacher that reads two texts together, not of an encoder."""
+    """Whether a name is one of a teacher that scores two texts, not of an encoder of vectors."""
     from dipole.encoders.pair_head import has_head
     from dipole.encoders.pair_scorer import is_pair_scorer
 
@@ -96,7 +96,7 @@ def reads_pairs(model: str) -> bool:
         return True
     try:
         there = Path(model).exists() or "/" in model
-        return there and (has_head(model) or is_pair_scorer(model))
+        return there and (has_head(model) or is_pair_scorer(model) or _gives_tokens(model))
     except InputError:  # said where it is loaded
         return False
 
@@ -114,11 +114,26 @@ def _texts(examples: Examples, second: str) -> list[str]:
 
 
 def _loaded(model: str | Path) -> Any:
+    from dipole.encoders import load_encoder
     from dipole.encoders.pair_head import HeadScorer, has_head
     from dipole.encoders.pair_scorer import PairScorer
 
+    if _gives_tokens(model):
+        encoder: Any = load_encoder(model)
+        return SimpleNamespace(
+            score=encoder.score, settings=encoder.settings, weights=encoder.weights
+        )
     found = HeadScorer.load(model) if has_head(model) else PairScorer.load(model)
     return found.to(str(device()))
+
+
+def _gives_tokens(model: str | Path) -> bool:
+    """Whether a name is one of an encoder with a vector for each token, which are compared."""
+    from dipole.encoders.hub import locate
+    from dipole.encoders.names import has_prefix
+    from dipole.encoders.st_multi_vector import is_multi_vector
+
+    return not has_prefix(str(model)) and is_multi_vector(locate(model))
 
 
 def load_judge(model: str) -> Any:

@@ -57,13 +57,14 @@ def train(
 
     from dipole.training.locking import locked
     from dipole.training.loop import Trainer
-    from dipole.training.outputs import asked_of, check_outputs, check_pairs
+    from dipole.training.outputs import asked_of, check_outputs, check_pairs, check_tokens
     from dipole.training.run.sharding import whole
 
     asked = [asked_of(task.objective) for task in tasks]
     for names, task in zip(asked, tasks, strict=True):
         check_outputs(names, encoder, task.config.objective)
         check_pairs(task.inputs, encoder, task.config.objective)
+        check_tokens(task.objective, encoder, task.config.objective)
     made_of = [part.made_of() for task in tasks for part in task.parts]
     teachers = list(dict.fromkeys(filter(None, made_of)))
     origin = together(lambda: check_teachers(folder, origin, teachers, accept=changed_data))
