@@ -103,6 +103,10 @@ SYSTEM = System(
             " as the paper's is a strong model of its own. Beta and alpha are as published,"
             " or as our reading has it; the pool is drawn once, from the reference."
         ),
-        lesson="",
+        lesson=(
+            "Of many own answers hold the best one against several: that is four to six points"
+            " ahead of the best against the worst. Which several matters less: one of each cluster"
+            " is behind the lowest here, those that cover the others are as good as these."
+        ),
     ),
 )

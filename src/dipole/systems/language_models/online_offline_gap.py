@@ -155,6 +155,10 @@ SYSTEM = System(
             " are equal, so online arms have a step or two less. Not shown: best of two, and"
             " the replay of online data."
         ),
-        lesson="",
+        lesson=(
+            "Let the model draw the pairs it learns from: rated by a proxy fitted to the fixed"
+            " pairs, four rounds of its own answers are worth more than four epochs over these"
+            " pairs; answers of the start alone are not enough."
+        ),
     ),
 )

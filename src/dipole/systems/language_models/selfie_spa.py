@@ -153,6 +153,8 @@ SYSTEM = System(
         ],
         looks=(5, 10),
         notes=(
+            "Not decided: in one of ten worlds the third stage found no two answers that differ,"
+            " the policy having come down to one answer for each prompt. "
             "The 128 steps are those of all arms. The labelled pairs are the first forty of"
             " the bench's, one in four wrong in the mean; a stage draws two answers to each"
             " of the bench's 2,048 prompts, and its reference is the model before it. The"
@@ -160,6 +162,5 @@ SYSTEM = System(
             " settings): the extrapolated model of the paper is an input, `mix_logps`, that"
             " no part makes yet."
         ),
-        lesson="",
     ),
 )
