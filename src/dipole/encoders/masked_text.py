@@ -205,9 +205,7 @@ class MaskedText(TransformerText):
 
     def words_of(self, states: Tensor) -> Tensor:
         """Logits of words of the last states of tokens, (..., d) -> (..., v)."""
-        logits: Tensor = self.word_head(
-            states, self.transformer.get_input_embeddings().weight
-        )
+        logits: Tensor = self.word_head(states, self.transformer.get_input_embeddings().weight)
         return logits
 
     def save(self, folder: str | Path) -> None:

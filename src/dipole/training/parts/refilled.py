@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 import torch.nn.functional as F
@@ -15,12 +15,15 @@ from dipole.errors import InputError
 from dipole.lookup import find, is_place
 from dipole.training.parts.masked_columns import masked
 
+if TYPE_CHECKING:
+    from dipole.data import Examples
 
-def generator_of(source: str, encoder: Encoder) -> MaskedText:
-    """The generator of a folder, a run or a hub id, or what `module:function` makes, frozen; it
-    must know the encoder's words."""
+
+def generator_of(source: str, encoder: Encoder, examples: Examples) -> MaskedText:
+    """The generator of a folder, a run or a hub id, or what `module:function` makes of the
+    examples, frozen; it must know the encoder's words."""
     if is_place(source):
-        made = cast(Callable[[], MaskedText], find("generator", source, {}))()
+        made = cast(Callable[[Examples], MaskedText], find("generator", source, {}))(examples)
     else:
         made = MaskedText.from_inputs(model=source)
     own, words = getattr(encoder, "tokenizer", None), made.tokenizer.get_vocab()
@@ -40,7 +43,7 @@ def refilled(
     """Features with what the generator says of every place when `share` of the words are hidden,
     and which tokens are others now, (n, t):
 
-        x'' = argmax G(mask(x)),   the first token as it was, padding 0
+        x'' = argmax G(mask(x)),   the first token and padding as they were
 
     A place that was not hidden may change, too.
     """
@@ -49,10 +52,9 @@ def refilled(
     made, changed = [], []
     for piece, masks in zip(pieces, hidden, strict=True):
         ids = piece["input_ids"]
-        guess = generator.logits(masks).argmax(-1)
-        guess[:, 0] = ids[:, 0]
-        guess = guess * piece["attention_mask"]
-        changed.append((guess != ids) & piece["attention_mask"].bool())
+        free = piece["attention_mask"].bool() & (torch.arange(ids.shape[1], device=ids.device) > 0)
+        guess = torch.where(free, generator.logits(masks).argmax(-1), ids)
+        changed.append(guess != ids)
         made.append(piece | {"input_ids": guess})
     return made, changed
 
