@@ -229,10 +229,10 @@ SYSTEM = System(
         | {
             "data": f"{HERE}:packages",
             "mine": {"source": f"{HERE}:spans", "shortest": SHORTEST, "longest": LONGEST},
-            "batch_size": 24,
+            "batch_size": 16, "max_steps": 30,
         },
         regime=(
-            f"{REGIME[:-1]}; batches of 24 anchors, of documents of 80 words or more, spans of"
+            f"{REGIME[:-1]}; 30 batches of 16 anchors, of documents of 80 words or more, spans of"
             f" {SHORTEST} to {LONGEST} words."
         ),
         arms={
