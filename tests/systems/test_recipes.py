@@ -95,10 +95,13 @@ def _transformer(settings, folder):
     if not is_option and "adapter" not in settings:
         return []
     texts = [text for row in kinds.ROWS for text in row]
-    parts = [name for part in settings.get("parts", []) for name in part]
-    edits = [name for name in parts if name.endswith(":Discriminated")]
+    parts = [
+        part if isinstance(part, str) else next(iter(part)) for part in settings.get("parts", [])
+    ]
+    edits = parts if any(name.endswith(":Discriminated") for name in parts) else []
     place = save_tiny_bert(folder / "bert", texts, masked=kind == "masked" or bool(edits))
-    more = [word for name in edits for word in ("--part", f"{name}:generator={place}")]
+    ends = {name: f":generator={place}" * name.endswith(":Discriminated") for name in edits}
+    more = [word for name, end in ends.items() for word in ("--part", name + end)]
     return ["--encoder-option", f"model={place}", *more] if is_option else ["--encoder", place]
 
 

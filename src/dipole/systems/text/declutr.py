@@ -20,7 +20,7 @@ from dipole.data import Inputs, Pairs, Ranked
 from dipole.errors import InputError
 from dipole.sampling.plans import Plan
 from dipole.showing import say
-from dipole.studies.benches.masked import REGIME, SETTINGS
+from dipole.studies.benches.masked import SETTINGS
 from dipole.studies.benches.texts import debian
 from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
@@ -232,7 +232,9 @@ SYSTEM = System(
             "batch_size": 16, "max_steps": 30,
         },
         regime=(
-            f"{REGIME[:-1]}; 30 batches of 16 anchors, of documents of 80 words or more, spans of"
+            "the paper's encoder is a pretrained masked language model; here it is the first two"
+            " layers of all-MiniLM-L6-v2, mean pooled, with a new head of words, its embeddings"
+            " frozen; 30 batches of 16 anchors of documents of 80 words or more, spans of"
             f" {SHORTEST} to {LONGEST} words."
         ),
         arms={

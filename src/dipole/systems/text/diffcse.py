@@ -1,7 +1,8 @@
 """DiffCSE: a sentence's vector must tell which words of an edited copy are not its own.
 
     dipole train --recipe diffcse --data sentences.csv --encoder-option model=FOLDER \\
-        --part 'dipole.systems.text.diffcse:Discriminated:generator=SMALLER'
+        --part dipole.systems.text.diffcse:TwoViewHead \\
+        --part dipole.systems.text.diffcse:Discriminated:generator=SMALLER --out RUN
 
 FOLDER is a transformer and SMALLER a masked language model of the same words, as bert-base-uncased
 and distilbert-base-uncased. The edit is the generator's most likely word at every place, as in the
@@ -130,7 +131,8 @@ class Discriminated(Part):
         if self.generator is None:
             raise InputError(
                 "discriminated: found no generator; expected a masked language model of the"
-                f" encoder's words (--part {HERE}:Discriminated:generator=FOLDER)"
+                f" encoder's words (--part {HERE}:TwoViewHead --part"
+                f" {HERE}:Discriminated:generator=FOLDER)"
             )
         self._generator = [
             generator_of(self.generator, encoder, setup.examples)
