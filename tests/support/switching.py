@@ -166,7 +166,8 @@ def small(name: str, kind: str) -> Settings:
     if kind == "preferences":
         found |= {"encoder": language_model()}
     elif encoder == "layers":
-        options |= {"model": transformer(), "last": min(options["last"], 2)}
+        edits = any(":Discriminated" in str(part) for part in found.get("parts", []))
+        options |= {"model": transformer(masked=edits), "last": min(options["last"], 2)}
     elif encoder.endswith(":DomainExperts"):
         front = dict.fromkeys(("query", "document"), "[a] ")
         options |= {"base": transformer(), "domains": ["a", "b"]}
@@ -194,7 +195,7 @@ def small(name: str, kind: str) -> Settings:
             if place.endswith(":Rebuilder"):
                 settings |= {"layers": 1}
     if str(found.get("mine", {}).get("source")).endswith("declutr:spans"):
-        found["mine"] |= {"shortest": 1, "longest": 1}
+        found["mine"] |= {"anchors": 1, "shortest": 1, "longest": 2}
     return found | ({"encoder_options": options} if options else {})
 
 
