@@ -15,7 +15,6 @@ SMALL = {
     "b3": {"sampler_options": {"community": 4, "skip": 2, "neighbours": 20}},
     "clusterns": {"parts/0/centroids/count": 4, "parts/0/centroids/start": 1.0},
     "debcse": {"stages/0/epochs": GONE, "stages/1/epochs": GONE},
-    "denosent": {"warmup": 0, "learning_rate": 1e-3},  # at its own rate three steps show little
     "dse": {"parts": [{"teacher": {"model": "bm25"}}]},
     "g-simclr": {"stages/1/sampler_options/clusters": 8},
     "gte": {  # enough to see how often a source comes
@@ -75,8 +74,7 @@ OTHERWISE = {
         "stages/1/parts/0/teacher/model": transformer,
     },
     "declutr": {
-        "objective/0": {"objective/0": GONE, "parts/1": GONE, "parts/0/MaskedColumns/shared": True},
-        "objective/1": {"objective/1": GONE, "parts/0": GONE},
+        "objective/0": {"objective/0": GONE, "parts/1": GONE},
         "encoder_options/pooling": "cls",
         "mine/longest": 1,
     },
