@@ -145,9 +145,10 @@ def _drop_term(settings: Settings, inner: Settings, number: int) -> None:
 
 
 @cache
-def transformer() -> str:
-    """A small one, for all."""
-    return str(save_tiny_bert(Path(mkdtemp()) / "bert", [t for row in kinds.ROWS for t in row]))
+def transformer(masked: bool = False) -> str:
+    """A small one, for all; with the head of a masked language model."""
+    texts = [t for row in kinds.ROWS for t in row]
+    return str(save_tiny_bert(Path(mkdtemp()) / "bert", texts, masked=masked))
 
 
 @cache
@@ -165,7 +166,8 @@ def small(name: str, kind: str) -> Settings:
     if kind == "preferences":
         found |= {"encoder": language_model()}
     elif encoder == "layers":
-        options |= {"model": transformer(), "last": min(options["last"], 2)}
+        edits = any(":Discriminated" in str(part) for part in found.get("parts", []))
+        options |= {"model": transformer(masked=edits), "last": min(options["last"], 2)}
     elif encoder.endswith(":DomainExperts"):
         front = dict.fromkeys(("query", "document"), "[a] ")
         options |= {"base": transformer(), "domains": ["a", "b"]}
@@ -174,6 +176,8 @@ def small(name: str, kind: str) -> Settings:
         found |= {"encoder": transformer()}
     elif encoder == "spans":
         options |= {"model": transformer()}
+    elif encoder == "masked":
+        options |= {"model": transformer(masked=True)} | ({"head": 32} if "head" in options else {})
     elif encoder.endswith(":TwoReaders"):
         options |= {"width": 8, "embedding": 8}
     elif encoder == "conv":
@@ -184,6 +188,14 @@ def small(name: str, kind: str) -> Settings:
             options["image_options"] = {"dim": 8, "depth": 1} | options.get("image_options", {})
     elif not encoder:
         options |= {"buckets": 64, "dim": 8}
+    for part in found.get("parts", []):
+        for place, settings in part.items() if isinstance(part, dict) else ():
+            if place.endswith(":Discriminated"):
+                settings |= {"generator": transformer(masked=True)}
+            if place.endswith(":Rebuilder"):
+                settings |= {"layers": 1}
+    if str(found.get("mine", {}).get("source")).endswith("declutr:spans"):
+        found["mine"] |= {"anchors": 1, "shortest": 1, "longest": 2}
     return found | ({"encoder_options": options} if options else {})
 
 

@@ -73,12 +73,34 @@ OTHERWISE = {
     "dclr": {
         "stages/1/parts/0/teacher/model": transformer,
     },
+    "declutr": {
+        "objective/0": {"objective/0": GONE, "parts/1": GONE},
+        "encoder_options/pooling": "cls",
+        "mine/longest": 1,
+    },
+    "denosent": {
+        "encoder_options/template": "[X] means [MASK] again.",
+        "encoder_options/max_length": 4,
+        "encoder_options/head": {"encoder_options/head": GONE},
+        "view/0": "word-shuffle*1",
+        "view/1": "word-deletion*1",
+        "objective/1": {"objective/1": GONE, "parts/0": GONE},
+        "parts/0/Rebuilder/noise": 0.1,
+    },
     "defsent-plus": {
         "encoder_options/last": 2,
         "encoder_options/pooling": "mean",
         "stages/0/parts/0/Entries/pooling": "mean",
         "stages/1/parts/0/Entries/pooling": "mean",
         "stages/1/parts/0/Entries/model": transformer,
+    },
+    "diffcse": {
+        "encoder_options/last": {"encoder_options/last": 2, "encoder_options/join": "mean"},
+        "encoder_options/pooling": "mean",
+        "encoder_options/max_length": 4,
+        "view/0": "word-deletion",
+        "objective/1": {"objective/1": GONE, "parts/1": GONE},
+        "parts/1/Discriminated/share": 0.9,
     },
     "diht": {"objective_options/alpha": 0.5},
     "dse": {"encoder_options/join": "mean"},
@@ -113,6 +135,12 @@ OTHERWISE = {
     },
     "swav": {
         "view/0": {"view/0": "same", "view_options": GONE}, "objective_options/still": 0.9,
+    },
+    "syncse": {
+        "encoder_options/pooling": "mean",
+        "encoder_options/max_length": 4,
+        "parts/0/MaskedColumns/columns": "anchor",
+        "objective/1": {"objective/1": GONE, "parts/0": GONE},
     },
     "topic-moo": {"encoder_options/vocabulary": 3},
     "whitenedcse": {"objective_options/groups": 4},
@@ -212,7 +240,12 @@ NOTHING = {
     ),
 }
 # Without these a recipe is no training, and that is said.
-NEEDED = {("cadet", "mine"), ("clusterns", "objective/0"), ("curl-theory", "sampler")}
+NEEDED = {
+    ("cadet", "mine"),
+    ("declutr", "mine"),
+    ("clusterns", "objective/0"),
+    ("curl-theory", "sampler"),
+}
 
 
 def longer(first, second):
