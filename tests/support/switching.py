@@ -157,11 +157,28 @@ def language_model() -> str:
     return f"lm:{save_tiny_llama(Path(mkdtemp()) / 'llama')}"
 
 
+def other_stages(recipe: Settings) -> list[Settings]:
+    """The stages of a recipe up to those that repeat the one before with other answers."""
+    stages = list(recipe.get("stages", []))
+    plain = [changed(stage, {"mine/draw": GONE} if "draw" in stage.get("mine", {}) else {})
+             for stage in stages]  # fmt: skip
+    same = (n for n in range(2, len(stages)) if plain[n] == plain[n - 1])
+    return stages[: next(same, len(stages))]
+
+
 def small(name: str, kind: str) -> Settings:
     """A recipe with a small tower, for small data of this kind."""
     found = copy.deepcopy(read_recipe(name)) | {"batch_size": 8, "max_steps": 3}
+    found |= {"stages": other_stages(found)} if "stages" in found else {}
     for stage in found.get("stages", []):
         stage |= {key: 8 for key in ("batch_size", "chunk") if key in stage}
+    for mine in [
+        found.get("mine", {}),
+        *(stage.get("mine", {}) for stage in found.get("stages", [])),
+    ]:
+        if mine.get("source") == "self-samples":
+            mine |= {"samples": min(mine["samples"], 3), "max_new_tokens": 4}
+            mine |= {"count": 1} if "count" in mine else {}
     encoder, options = found.get("encoder", ""), found.get("encoder_options", {})
     if kind == "preferences":
         found |= {"encoder": language_model()}

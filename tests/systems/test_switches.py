@@ -8,7 +8,17 @@ from dipole.errors import InputError
 from dipole.objectives.contract.base import Sum
 from dipole.systems import recipes
 from dipole.training.recipe import read_recipe
-from support.switching import GONE, changed, differ, instead, places, small, trained, transformer
+from support.switching import (
+    GONE,
+    changed,
+    differ,
+    instead,
+    other_stages,
+    places,
+    small,
+    trained,
+    transformer,
+)
 
 # What small data need.
 SMALL = {
@@ -34,6 +44,8 @@ KINDS = {
     ("kalm-embedding-v2", "parts/0/OwnMixtures/pairs"): "negatives",
     ("zerovl", ""): "pairs",
 }
+# A reward of answers, below.
+LENGTHS = f"{__file__}:lengths"
 FIRST = "dipole.systems.vision.g_simclr:Denoise"
 # What stands at a place, where `instead` does not know or a few steps do not notice.
 OTHERWISE = {
@@ -41,6 +53,7 @@ OTHERWISE = {
         "encoder_options/head": 8,
         "objective_options/dim": {"objective_options/dim": 8, "parts/0/Heads/dim": 8},
     },
+    "ampo": {"mine/choose": "bottom", "mine/reward": LENGTHS},
     "b3": {"sampler_options/community": 2},
     "cadet": {"objective_options/doubt": 0.3},
     "clear": {
@@ -49,6 +62,7 @@ OTHERWISE = {
         "objective/1": {"objective/1": GONE, "parts/0": GONE},
         "parts/0/masked-words/share": 0.9,
     },
+    "clha": {"mine/reward": LENGTHS, "objective_options/margin": 1e-6},
     "clusterns": {"parts/0/centroids/start": 0.01},
     "cocosoda": {  # the view of a side that nobody asks for would stand in its place
         "objective/1": {"objective/1": GONE, "view/1": GONE},
@@ -70,6 +84,7 @@ OTHERWISE = {
         "objective_options/block": {"objective_options/block": 1, "sampler_options/block": 1},
         "sampler_options/block": {"objective_options/block": 3, "sampler_options/block": 3},
     },
+    "d2o": {"mine/keep": "all"},
     "dclr": {
         "stages/1/parts/0/teacher/model": transformer,
     },
@@ -121,6 +136,13 @@ OTHERWISE = {
         "objective_options/gml.counts": GONE,
     },
     "isogclr": {"objective_options/gamma": 0.5},
+    "online-offline-gap": {
+        "parts/0/reference/model": GONE,
+        **{f"stages/{stage}/mine/reward": LENGTHS for stage in (0, 1)},
+        "stages/1/mine/judge": GONE,
+    },
+    "real-pairs": {"mine/choose": "alike"},
+    "selfie-spa": {"stages/1/mine/reward": LENGTHS, "stages/1/mine/judge": GONE},
     "metrix": {"objective/1": {"objective/1": GONE, "parts/0": GONE}},
     "multi-similarity": {"sampler_options/per_class": 4},
     "proto-triplet-icnn": {"sampler_options/per_class": 2},
@@ -146,7 +168,12 @@ OTHERWISE = {
     "whitenedcse": {"objective_options/groups": 4},
 }  # fmt: skip
 # An episode is of one view, a definition too: a second costs time and changes nothing.
-ALIKE = {("defsent-plus", "view/0"), ("proto-triplet-icnn", "view/0")}
+# In a first stage the model in training is the one before it.
+ALIKE = {
+    ("defsent-plus", "view/0"),
+    ("proto-triplet-icnn", "view/0"),
+    ("online-offline-gap", "stages/0/mine/judge"),
+}
 PLAIN = {"objective": "infonce", "objective_options": GONE}
 # What a recipe leaves to the defaults of its objective and parts, and objectives that are near.
 BESIDE = {
@@ -243,9 +270,15 @@ NOTHING = {
 NEEDED = {
     ("cadet", "mine"),
     ("declutr", "mine"),
+    ("selfie-spa", "stages/1/mine/judge"),
     ("clusterns", "objective/0"),
     ("curl-theory", "sampler"),
 }
+
+
+def lengths(prompts, answers):
+    """Longer answers are better."""
+    return [[float(len(answer)) for answer in row] for row in answers]
 
 
 def longer(first, second):
@@ -273,7 +306,8 @@ def otherwise(name, path):
 
 def said(name):
     """The places of a recipe itself."""
-    return [path for path, _ in places(changed(read_recipe(name), {}))]
+    recipe = changed(read_recipe(name), {})
+    return [path for path, _ in places(recipe | {"stages": other_stages(recipe)})]
 
 
 CASES = [(name, path) for name in recipes() for path in said(name) if (name, path) not in ALIKE]
