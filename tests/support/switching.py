@@ -177,8 +177,8 @@ def small(name: str, kind: str) -> Settings:
         *(stage.get("mine", {}) for stage in found.get("stages", [])),
     ]:
         if mine.get("source") == "self-samples":
-            mine |= {"samples": min(mine["samples"], 3), "max_new_tokens": 4}
-            mine |= {"count": 1} if "count" in mine else {}
+            mine |= {"samples": min(mine["samples"], 5), "max_new_tokens": 4}
+            mine |= {"count": 2} if "count" in mine else {}
     encoder, options = found.get("encoder", ""), found.get("encoder_options", {})
     if kind == "preferences":
         found |= {"encoder": language_model()}
