@@ -44,6 +44,13 @@ KINDS = {
     ("kalm-embedding-v2", "parts/0/OwnMixtures/pairs"): "negatives",
     ("zerovl", ""): "pairs",
 }
+
+
+def of_more(stage):
+    """Of four answers the best and the worst."""
+    return {f"stages/{stage}/mine/samples": 4, f"stages/{stage}/mine/choose": "ends"}
+
+
 # A reward of answers, below.
 LENGTHS = f"{__file__}:lengths"
 FIRST = "dipole.systems.vision.g_simclr:Denoise"
@@ -139,10 +146,13 @@ OTHERWISE = {
     "online-offline-gap": {
         "parts/0/reference/model": GONE,
         **{f"stages/{stage}/mine/reward": LENGTHS for stage in (0, 1)},
-        "stages/1/mine/judge": GONE,
+        **{f"stages/{stage}/mine/samples": of_more(stage) for stage in (0, 1)},
     },
     "real-pairs": {"mine/choose": "alike"},
-    "selfie-spa": {"stages/1/mine/reward": LENGTHS, "stages/1/mine/judge": GONE},
+    "selfie-spa": {
+        "stages/1/mine/reward": LENGTHS, "stages/1/mine/judge": GONE,
+        "stages/1/mine/samples": of_more(1),
+    },
     "metrix": {"objective/1": {"objective/1": GONE, "parts/0": GONE}},
     "multi-similarity": {"sampler_options/per_class": 4},
     "proto-triplet-icnn": {"sampler_options/per_class": 2},
@@ -168,11 +178,13 @@ OTHERWISE = {
     "whitenedcse": {"objective_options/groups": 4},
 }  # fmt: skip
 # An episode is of one view, a definition too: a second costs time and changes nothing.
-# In a first stage the model in training is the one before it.
+# In a first stage the model in training is the one before it, and three steps later it judges two
+# answers as it did.
 ALIKE = {
     ("defsent-plus", "view/0"),
     ("proto-triplet-icnn", "view/0"),
     ("online-offline-gap", "stages/0/mine/judge"),
+    ("online-offline-gap", "stages/1/mine/judge"),
 }
 PLAIN = {"objective": "infonce", "objective_options": GONE}
 # What a recipe leaves to the defaults of its objective and parts, and objectives that are near.
