@@ -228,7 +228,11 @@ def _readable(
     ]
     lost = sum(map(len, written)) - sum(map(len, kept))
     if show_progress and lost:
-        say(f"self-samples: {lost:,} answers are left out: the model cannot read them", error=True)
+        say(
+            f"self-samples: {lost:,} answers are left out: as texts they are longer than the model "
+            "reads, or have marks that it does not know",
+            error=True,
+        )
     return kept
 
 
