@@ -28,10 +28,12 @@ def generator_of(source: str, encoder: Encoder, examples: Examples) -> MaskedTex
         made = MaskedText.from_inputs(model=source)
     own, words = getattr(encoder, "tokenizer", None), made.tokenizer.get_vocab()
     if own is None or own.get_vocab() != words:
-        found = f"{len(own.get_vocab()):,}" if own is not None else "none"
+        known = {} if own is None else own.get_vocab()
+        other = next(word for word in {**known, **words} if known.get(word) != words.get(word))
         raise InputError(
-            f"generator: {source} has {len(words):,} words and the encoder {found}; expected the "
-            "same words with the same numbers"
+            f"generator: {source}: {other!r} is word {words.get(other, 'none')} there and "
+            f"{known.get(other, 'none')} of the encoder; expected the same words with the same "
+            "numbers"
         )
     return made.requires_grad_(False).eval()
 
