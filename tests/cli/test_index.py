@@ -65,7 +65,7 @@ def test_make_add_replace_delete(dipole: Dipole) -> None:
     Path("gone.txt").write_text("d\nno such\n\n")
     code, out, _ = dipole("index", "--out", "docs.index", "--delete", "a", "--delete", "@gone.txt")
     assert code == 0
-    assert out == "deleted 2 (1 of the ids are not in it); documents in the index: 2\n"
+    assert out == "deleted 2 (1 of the ids is not in it); documents in the index: 2\n"
     assert texts_of("docs.index") == {"b": "three", "c": "five"}
 
 

@@ -12,6 +12,7 @@ import dipole
 from dipole.data import Pairs, Triplets
 from dipole.encoders import MultiVectorText, fingerprint, load_encoder
 from dipole.encoders.folder import read_json, write_json
+from dipole.encoders.registry import make_encoder
 from dipole.errors import InputError
 from dipole.kernels.maxsim import maxsim
 from dipole.objectives import LateInteraction
@@ -244,9 +245,18 @@ def test_a_name_makes_one_and_the_seed_its_projection(tiny, tmp_path):
     assert first == same != other
 
 
-def test_the_prefix_alone_is_no_encoder(tmp_path):
-    with pytest.raises(InputError, match="found 'colbert'; expected colbert:FOLDER"):
-        dipole.fit(PAIRS, "colbert", "late-interaction", out=tmp_path / "run")
+@pytest.mark.parametrize("name", ["colbert", "colbert:"])
+def test_the_prefix_alone_is_no_encoder(tmp_path, name):
+    with pytest.raises(InputError, match=f"found '{name}'; expected colbert:FOLDER"):
+        dipole.fit(PAIRS, name, "late-interaction", out=tmp_path / "run")
+
+
+def test_a_folder_of_one_takes_its_options_without_the_prefix(tiny, tmp_path):
+    MultiVectorText.load(tiny, dim=8).save(tmp_path / "one")
+    again = make_encoder(str(tmp_path / "one"), TEXTS, TEXTS, query_length=16)
+    assert again.encode_tokens(["a"], "query")[0].shape == (16, 8)
+    with pytest.raises(InputError, match="encoder option 'pooling': no such setting"):
+        make_encoder(str(tmp_path / "one"), TEXTS, TEXTS, pooling="cls")
 
 
 @pytest.mark.parametrize("objective", ["infonce", "late-interaction + 0.1 * infonce"])

@@ -66,6 +66,13 @@ def test_the_implicit_reward_is_a_log_ratio(model, tiny):
     np.testing.assert_allclose(found, np.subtract(*sums), atol=1e-4)
 
 
+def test_a_prompt_without_answers_has_no_implicit_rewards(model):
+    rows = {"prompt": ["a", "b", "c"], "answers": [["b", "c"], [], ["d"]]}
+    some = type(ROWS).from_columns({**rows, "ratings": [[1.0, 1.0], [], [1.0]]})
+    assert [len(row) for row in rewards.implicit(some, model, model)] == [2, 0, 1]
+    assert [len(row) for row in rewards.implicit(some.select([1]), model, model)] == [0]
+
+
 def test_a_function_of_ones_own_may_ask_for_the_examples(model):
     found = rewards.reward_of(f"{__file__}:lengths", ROWS, model, model)(ROWS)
     assert found[0].tolist() == [2.0, 2.0]

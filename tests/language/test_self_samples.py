@@ -171,6 +171,19 @@ def test_wrong_options_are_one_line(rows, options, message):
         self_samples(rows, EnumWriter(), **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"choose": "best", "keep": "worst"}, "choose: found 'best'"),
+        ({"reward": "judge"}, "reward: found 'judge'"),
+        ({"reward": "nowhere.py:mine"}, "found 'nowhere.py:mine'"),
+    ],
+)
+def test_wrong_names_are_found_before_anything_is_written(rows, options, message):
+    with pytest.raises(InputError, match=message):
+        self_samples(rows, EnumPolicy(), **options)  # which would be refused as it writes nothing
+
+
 def test_a_policy_that_writes_nothing_is_refused(rows):
     with pytest.raises(InputError, match="found EnumPolicy, which writes no answers"):
         self_samples(rows, EnumPolicy(), keep="worst")

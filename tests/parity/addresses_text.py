@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from dipole.objectives import InfoNCE
+from dipole.objectives import InfoNCE, NTXent
 from dipole.systems.text.claif import Smoothed
 from dipole.systems.text.compcse import Composed
+from dipole.systems.text.declutr import MeanPositive
 from dipole.systems.text.defsent_plus import Entries, EntrySoftmax
 from dipole.systems.text.quick_thoughts import QuickThoughts
 from dipole.systems.text.representation_rank import VonNeumann
@@ -90,13 +91,60 @@ def supcl_seq(views: Tensor, labels: Tensor) -> Tensor:
     return value
 
 
+def recipe_of(name: str) -> Any:
+    """The objective of a recipe."""
+    return build_objective(make_config(data="", **read_recipe(name)))
+
+
+def diffcse(
+    anchor_and_positive: Tensor, discriminator_logits: Tensor, replaced: Tensor,
+    attention_mask: Tensor,
+) -> Tensor:  # fmt: skip
+    """DiffCSE's objective of projected vectors, (n, 2, d), and what its discriminator says."""
+    anchor, positive = anchor_and_positive.unbind(1)
+    value: Tensor = recipe_of("diffcse")(
+        anchor=anchor, positive=positive, replaced_logits=discriminator_logits, replaced=replaced
+    )
+    return value
+
+
+def declutr(anchor: Tensor, positives: Tensor) -> Tensor:
+    """DeCLUTR's contrast of anchors and the vectors of their positives, (n, p, d)."""
+    mask = torch.ones(positives.shape[:2], dtype=torch.bool)
+    batch = MeanPositive().before({"candidates": positives, "mask": mask})
+    value: Tensor = NTXent(0.05)(anchor, batch["positive"])
+    return value
+
+
+def syncse(triplets: Tensor) -> Tensor:
+    """The contrastive term of SynCSE's recipe, of triplets (n, 3, d)."""
+    anchor, positive, negative = triplets.unbind(1)
+    contrast = next(iter(recipe_of("syncse").inner()))
+    value: Tensor = contrast(anchor, positive, negative)
+    return value
+
+
+def denosent(states: Tensor, projector: Tensor, token_logits: Tensor, tokens: Tensor) -> Tensor:
+    """DenoSent's objective of both texts' states (2n, d), through its projection."""
+    anchor, positive = (states @ projector.T).chunk(2)
+    there = tokens != 0
+    value: Tensor = recipe_of("denosent")(
+        anchor=anchor, positive=positive, rebuilt_logits=token_logits[there], rebuilt=tokens[there]
+    )
+    return value
+
+
 TEXT: dict[str, Callable[..., Any]] = {
     "claif-smooth-all": smoothed("all"),
     "claif-smooth-positive": smoothed("positive"),
     "compcse": composed,
+    "declutr": declutr,
     "defsent-plus": defsent,
+    "denosent": denosent,
+    "diffcse": diffcse,
     "quick-thoughts": quick_thoughts,
     "representation-rank-von-neumann": VonNeumann(),
     "sub-sentence-encoder": sub_sentence,
     "supcl-seq": supcl_seq,
+    "syncse": syncse,
 }

@@ -145,9 +145,10 @@ def _drop_term(settings: Settings, inner: Settings, number: int) -> None:
 
 
 @cache
-def transformer() -> str:
-    """A small one, for all."""
-    return str(save_tiny_bert(Path(mkdtemp()) / "bert", [t for row in kinds.ROWS for t in row]))
+def transformer(masked: bool = False) -> str:
+    """A small one, for all; with the head of a masked language model."""
+    texts = [t for row in kinds.ROWS for t in row]
+    return str(save_tiny_bert(Path(mkdtemp()) / "bert", texts, masked=masked))
 
 
 @cache
@@ -156,16 +157,34 @@ def language_model() -> str:
     return f"lm:{save_tiny_llama(Path(mkdtemp()) / 'llama')}"
 
 
+def other_stages(recipe: Settings) -> list[Settings]:
+    """The stages of a recipe up to those that repeat the one before with other answers."""
+    stages = list(recipe.get("stages", []))
+    plain = [changed(stage, {"mine/draw": GONE} if "draw" in stage.get("mine", {}) else {})
+             for stage in stages]  # fmt: skip
+    same = (n for n in range(2, len(stages)) if plain[n] == plain[n - 1])
+    return stages[: next(same, len(stages))]
+
+
 def small(name: str, kind: str) -> Settings:
     """A recipe with a small tower, for small data of this kind."""
     found = copy.deepcopy(read_recipe(name)) | {"batch_size": 8, "max_steps": 3}
+    found |= {"stages": other_stages(found)} if "stages" in found else {}
     for stage in found.get("stages", []):
         stage |= {key: 8 for key in ("batch_size", "chunk") if key in stage}
+    for mine in [
+        found.get("mine", {}),
+        *(stage.get("mine", {}) for stage in found.get("stages", [])),
+    ]:
+        if mine.get("source") == "self-samples":
+            mine |= {"samples": min(mine["samples"], 5), "max_new_tokens": 4}
+            mine |= {"count": 2} if "count" in mine else {}
     encoder, options = found.get("encoder", ""), found.get("encoder_options", {})
     if kind == "preferences":
         found |= {"encoder": language_model()}
     elif encoder == "layers":
-        options |= {"model": transformer(), "last": min(options["last"], 2)}
+        edits = any(":Discriminated" in str(part) for part in found.get("parts", []))
+        options |= {"model": transformer(masked=edits), "last": min(options["last"], 2)}
     elif encoder.endswith(":DomainExperts"):
         front = dict.fromkeys(("query", "document"), "[a] ")
         options |= {"base": transformer(), "domains": ["a", "b"]}
@@ -174,6 +193,8 @@ def small(name: str, kind: str) -> Settings:
         found |= {"encoder": transformer()}
     elif encoder == "spans":
         options |= {"model": transformer()}
+    elif encoder == "masked":
+        options |= {"model": transformer(masked=True)} | ({"head": 32} if "head" in options else {})
     elif encoder.endswith(":TwoReaders"):
         options |= {"width": 8, "embedding": 8}
     elif encoder == "conv":
@@ -184,6 +205,14 @@ def small(name: str, kind: str) -> Settings:
             options["image_options"] = {"dim": 8, "depth": 1} | options.get("image_options", {})
     elif not encoder:
         options |= {"buckets": 64, "dim": 8}
+    for part in found.get("parts", []):
+        for place, settings in part.items() if isinstance(part, dict) else ():
+            if place.endswith(":Discriminated"):
+                settings |= {"generator": transformer(masked=True)}
+            if place.endswith(":Rebuilder"):
+                settings |= {"layers": 1}
+    if str(found.get("mine", {}).get("source")).endswith("declutr:spans"):
+        found["mine"] |= {"anchors": 1, "shortest": 1, "longest": 2}
     return found | ({"encoder_options": options} if options else {})
 
 

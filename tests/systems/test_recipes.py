@@ -27,6 +27,10 @@ FEWER = {
     "d2o": ["--mine", "samples=2", *SHORT],
     "online-offline-gap": SHORT,
     "selfie-spa": SHORT,
+    "declutr": ["--mine", "longest=1", "--mine", "shortest=1"],
+    "denosent": [
+        "--encoder-option", "head=32", "--part", "dipole.systems.text.denosent:Rebuilder:layers=1",
+    ],
     "dse": ["--encoder-option", "last=2", "--part", "teacher:model=bm25"],
     "proto-triplet-icnn": [
         "--sampler-option", "per_class=4",
@@ -91,12 +95,19 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
 
 def _transformer(settings, folder):
     """The options that name a small one, of a recipe that is for a transformer."""
-    is_layers = settings.get("encoder") in ("layers", "spans")
-    if not is_layers and "adapter" not in settings:
+    kind = settings.get("encoder")
+    is_option = kind in ("layers", "spans", "masked")
+    if not is_option and "adapter" not in settings:
         return []
     texts = [text for row in kinds.ROWS for text in row]
-    place = save_tiny_bert(folder / "bert", texts)
-    return ["--encoder-option", f"model={place}"] if is_layers else ["--encoder", place]
+    parts = [
+        part if isinstance(part, str) else next(iter(part)) for part in settings.get("parts", [])
+    ]
+    edits = parts if any(name.endswith(":Discriminated") for name in parts) else []
+    place = save_tiny_bert(folder / "bert", texts, masked=kind == "masked" or bool(edits))
+    ends = {name: f":generator={place}" * name.endswith(":Discriminated") for name in edits}
+    more = [word for name, end in ends.items() for word in ("--part", name + end)]
+    return ["--encoder-option", f"model={place}", *more] if is_option else ["--encoder", place]
 
 
 def test_a_path_is_a_recipe(tmp_path):

@@ -8,7 +8,17 @@ from dipole.errors import InputError
 from dipole.objectives.contract.base import Sum
 from dipole.systems import recipes
 from dipole.training.recipe import read_recipe
-from support.switching import GONE, changed, differ, instead, places, small, trained, transformer
+from support.switching import (
+    GONE,
+    changed,
+    differ,
+    instead,
+    other_stages,
+    places,
+    small,
+    trained,
+    transformer,
+)
 
 # What small data need.
 SMALL = {
@@ -34,6 +44,15 @@ KINDS = {
     ("kalm-embedding-v2", "parts/0/OwnMixtures/pairs"): "negatives",
     ("zerovl", ""): "pairs",
 }
+
+
+def of_more(stage):
+    """Of four answers the best and the worst."""
+    return {f"stages/{stage}/mine/samples": 4, f"stages/{stage}/mine/choose": "ends"}
+
+
+# A reward of answers, below.
+LENGTHS = f"{__file__}:lengths"
 FIRST = "dipole.systems.vision.g_simclr:Denoise"
 # What stands at a place, where `instead` does not know or a few steps do not notice.
 OTHERWISE = {
@@ -41,6 +60,7 @@ OTHERWISE = {
         "encoder_options/head": 8,
         "objective_options/dim": {"objective_options/dim": 8, "parts/0/Heads/dim": 8},
     },
+    "ampo": {"mine/choose": "bottom", "mine/reward": LENGTHS},
     "b3": {"sampler_options/community": 2},
     "cadet": {"objective_options/doubt": 0.3},
     "clear": {
@@ -49,6 +69,7 @@ OTHERWISE = {
         "objective/1": {"objective/1": GONE, "parts/0": GONE},
         "parts/0/masked-words/share": 0.9,
     },
+    "clha": {"mine/reward": LENGTHS, "objective_options/margin": 1e-6},
     "clusterns": {"parts/0/centroids/start": 0.01},
     "cocosoda": {  # the view of a side that nobody asks for would stand in its place
         "objective/1": {"objective/1": GONE, "view/1": GONE},
@@ -70,8 +91,23 @@ OTHERWISE = {
         "objective_options/block": {"objective_options/block": 1, "sampler_options/block": 1},
         "sampler_options/block": {"objective_options/block": 3, "sampler_options/block": 3},
     },
+    "d2o": {"mine/keep": "all"},
     "dclr": {
         "stages/1/parts/0/teacher/model": transformer,
+    },
+    "declutr": {
+        "objective/0": {"objective/0": GONE, "parts/1": GONE},
+        "encoder_options/pooling": "cls",
+        "mine/longest": 1,
+    },
+    "denosent": {
+        "encoder_options/template": "[X] means [MASK] again.",
+        "encoder_options/max_length": 4,
+        "encoder_options/head": {"encoder_options/head": GONE},
+        "view/0": "word-shuffle*1",
+        "view/1": "word-deletion*1",
+        "objective/1": {"objective/1": GONE, "parts/0": GONE},
+        "parts/0/Rebuilder/noise": 0.1,
     },
     "defsent-plus": {
         "encoder_options/last": 2,
@@ -79,6 +115,14 @@ OTHERWISE = {
         "stages/0/parts/0/Entries/pooling": "mean",
         "stages/1/parts/0/Entries/pooling": "mean",
         "stages/1/parts/0/Entries/model": transformer,
+    },
+    "diffcse": {
+        "encoder_options/last": {"encoder_options/last": 2, "encoder_options/join": "mean"},
+        "encoder_options/pooling": "mean",
+        "encoder_options/max_length": 4,
+        "view/0": "word-deletion",
+        "objective/1": {"objective/1": GONE, "parts/1": GONE},
+        "parts/1/Discriminated/share": 0.9,
     },
     "diht": {"objective_options/alpha": 0.5},
     "dse": {"encoder_options/join": "mean"},
@@ -99,6 +143,16 @@ OTHERWISE = {
         "objective_options/gml.counts": GONE,
     },
     "isogclr": {"objective_options/gamma": 0.5},
+    "online-offline-gap": {
+        "parts/0/reference/model": GONE,
+        **{f"stages/{stage}/mine/reward": LENGTHS for stage in (0, 1)},
+        **{f"stages/{stage}/mine/samples": of_more(stage) for stage in (0, 1)},
+    },
+    "real-pairs": {"mine/choose": "alike"},
+    "selfie-spa": {
+        "stages/1/mine/reward": LENGTHS, "stages/1/mine/judge": GONE,
+        "stages/1/mine/samples": of_more(1),
+    },
     "metrix": {"objective/1": {"objective/1": GONE, "parts/0": GONE}},
     "multi-similarity": {"sampler_options/per_class": 4},
     "proto-triplet-icnn": {"sampler_options/per_class": 2},
@@ -114,11 +168,24 @@ OTHERWISE = {
     "swav": {
         "view/0": {"view/0": "same", "view_options": GONE}, "objective_options/still": 0.9,
     },
+    "syncse": {
+        "encoder_options/pooling": "mean",
+        "encoder_options/max_length": 4,
+        "parts/0/MaskedColumns/columns": "anchor",
+        "objective/1": {"objective/1": GONE, "parts/0": GONE},
+    },
     "topic-moo": {"encoder_options/vocabulary": 3},
     "whitenedcse": {"objective_options/groups": 4},
 }  # fmt: skip
 # An episode is of one view, a definition too: a second costs time and changes nothing.
-ALIKE = {("defsent-plus", "view/0"), ("proto-triplet-icnn", "view/0")}
+# In a first stage the model in training is the one before it, and three steps later it judges two
+# answers as it did.
+ALIKE = {
+    ("defsent-plus", "view/0"),
+    ("proto-triplet-icnn", "view/0"),
+    ("online-offline-gap", "stages/0/mine/judge"),
+    ("online-offline-gap", "stages/1/mine/judge"),
+}
 PLAIN = {"objective": "infonce", "objective_options": GONE}
 # What a recipe leaves to the defaults of its objective and parts, and objectives that are near.
 BESIDE = {
@@ -212,7 +279,18 @@ NOTHING = {
     ),
 }
 # Without these a recipe is no training, and that is said.
-NEEDED = {("cadet", "mine"), ("clusterns", "objective/0"), ("curl-theory", "sampler")}
+NEEDED = {
+    ("cadet", "mine"),
+    ("declutr", "mine"),
+    ("selfie-spa", "stages/1/mine/judge"),
+    ("clusterns", "objective/0"),
+    ("curl-theory", "sampler"),
+}
+
+
+def lengths(prompts, answers):
+    """Longer answers are better."""
+    return [[float(len(answer)) for answer in row] for row in answers]
 
 
 def longer(first, second):
@@ -240,7 +318,8 @@ def otherwise(name, path):
 
 def said(name):
     """The places of a recipe itself."""
-    return [path for path, _ in places(changed(read_recipe(name), {}))]
+    recipe = changed(read_recipe(name), {})
+    return [path for path, _ in places(recipe | {"stages": other_stages(recipe)})]
 
 
 CASES = [(name, path) for name in recipes() for path in said(name) if (name, path) not in ALIKE]

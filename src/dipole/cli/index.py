@@ -167,7 +167,8 @@ def _delete(found: Index, given: list[str], wait: bool) -> None:
         ids += _lines(Path(item[1:])) if item.startswith("@") else [item]
     ids = list(dict.fromkeys(ids))
     count = found.delete(ids, wait=wait)
-    missing = f" ({len(ids) - count:,} of the ids are not in it)" if count < len(ids) else ""
+    lost = len(ids) - count
+    missing = f" ({lost:,} of the ids {'is' if lost == 1 else 'are'} not in it)" if lost else ""
     say(f"deleted {count:,}{missing}; documents in the index: {len(found):,}")
 
 

@@ -20,6 +20,7 @@ NEW = {
     "towers": "named_towers:NamedTowers",
     "layers": "layers_text:LayersText",
     "spans": "span_text:SpanText",
+    "masked": "masked_text:MaskedText",
     "cross": "cross_text:CrossText",
     "sparse": "sparse_text:SparseText",
 }
@@ -30,6 +31,7 @@ SAVED = {
     "AdaptedText": "adapters:AdaptedText",
     "LayersText": "layers_text:LayersText",
     "SpanText": "span_text:SpanText",
+    "MaskedText": "masked_text:MaskedText",
     "CrossText": "cross_text:CrossText",
     "SparseText": "sparse_text:SparseText",
     "MultiVectorText": "multi_vector_text:MultiVectorText",

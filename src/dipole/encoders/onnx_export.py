@@ -61,7 +61,7 @@ def export_onnx(encoder: Encoder, folder: str | Path, *, int8: bool = False) -> 
     Loaded again it encodes, is indexed and searched as any encoder; it cannot be trained.
 
     Args:
-        encoder: a `TransformerText` (LoRA is folded), `StaticText` or an image tower of dipole's.
+        encoder: a `TransformerText` (LoRA is folded), `StaticText` or an image encoder.
         int8: weights of a byte each (onnxruntime's dynamic quantisation; of a bag its table).
 
     Returns:
@@ -108,7 +108,7 @@ def _graph(encoder: Encoder) -> _Graph:
         return _image(encoder)
     raise InputError(
         f"export: found {type(encoder).__name__}; expected a TransformerText, a StaticText or an "
-        "image tower of dipole's (of several towers, one)"
+        "image encoder (of several towers, one)"
     )
 
 

@@ -40,7 +40,10 @@ def gives_tokens(encoder: Any) -> bool:
 def readers_of(value: Any) -> list[str]:
     """The encoders of ours that read a value."""
     found = [name for name, cls in new_classes().items() if cls.reads and cls.can_read(value)]
-    return [*found, "a transformer (a folder or hub id)"] if isinstance(value, str) else found
+    if isinstance(value, str):
+        return [*found, "a transformer (a folder or hub id)"]
+    pretrained = ["an image model (a folder or hub id)"] if "vit" in found else []
+    return [*found, *pretrained]
 
 
 def _or(names: list[str]) -> str:

@@ -35,8 +35,8 @@ def make_encoder(
         cls, source = known
         check_options(cls.load, options)
         return _reading(cls.load(source, **options), queries, documents)
-    if name in PREFIXES and not Path(name).exists():
-        raise InputError(f"encoder: found '{name}'; expected {name}:FOLDER, or a run or hub id")
+    if (bare := name.removesuffix(":")) in PREFIXES and not Path(name).exists():
+        raise InputError(f"encoder: found '{name}'; expected {bare}:FOLDER, or a run or hub id")
     close = [] if Path(name).exists() else close_to(name, [*NEW, *plugins("encoder")])
     if close:
         raise InputError(f"encoder: found '{name}'; did you mean {' or '.join(map(repr, close))}?")
@@ -51,10 +51,10 @@ def make_encoder(
             f"encoder option '{next(iter(options))}': {name} holds two towers, which take none; "
             f"expected --encoder towers --encoder-option image=image:{name}"
         )
-    if kind == "PretrainedImage":
-        load = saved_class(kind).load  # type: ignore[union-attr]
-        check_options(load, options)
-        return _reading(load(name, **options), queries, documents)
+    cls = saved_class(kind) if kind else None
+    if cls is not None and cls is not TransformerText:
+        check_options(cls.load, options)
+        return _reading(cls.load(locate(name), **options), queries, documents)
     head = options.pop("head", None)
     check_options(TransformerText.load, options)
     encoder = TransformerText.load(name, **options)

@@ -88,10 +88,12 @@ def fitted(gaps: np.ndarray, penalty: float) -> np.ndarray:
 
 
 def implicit(answers: Preferences, policy: Encoder, reference: Encoder) -> list[np.ndarray]:
-    """log pi(y | x) - log ref(y | x) of every answer, sums over its tokens."""
+    """log pi(y | x) - log ref(y | x) of every answer, sums over its tokens; of a prompt without
+    answers none."""
     counts = [len(row) for row in answers.column("answers")]
+    some = answers.select(np.flatnonzero(counts))
     sums = [
-        np.array([part.sum(dtype=np.float64) for part in log_probs_of(model, answers)])
+        np.array([part.sum(dtype=np.float64) for part in log_probs_of(model, some)])
         for model in (policy, reference)
     ]
     return np.split(sums[0] - sums[1], np.cumsum(counts)[:-1])

@@ -20,7 +20,7 @@ from dipole.errors import InputError
 from dipole.language.causal import CausalLM
 from dipole.language.rewards import reward_of, vectors_of
 from dipole.lookup import find, is_place
-from dipole.sampling.answer_choice import OF_VECTORS, choice
+from dipole.sampling.answer_choice import OF_VECTORS, Choice, choice
 from dipole.showing import say
 
 Keep = Literal["none", "worst", "all"]
@@ -69,6 +69,10 @@ def self_samples(
         raise InputError(f"samples: found {samples}; expected 1 or more")
     if not reward and keep == "none":
         raise InputError("reward: found none; expected bradley-terry, implicit or file.py:function")
+    _check_choice(choose, count)  # before hours of writing, as the reward is
+    rate = None
+    if reward:
+        rate = reward_of(reward, given, encoder, _loaded(judge) if judge else encoder)
     writer = _loaded(model) if model else encoder
     prompts = [one.prompt for one in given.read(range(len(given)))]
     written = _written(writer, prompts, samples, seed, temperature, max_new_tokens, show_progress)
@@ -76,8 +80,8 @@ def self_samples(
         written = _readable(encoder, prompts, written, show_progress)
     answers = _with_given(given, written, keep)
     rewards = [np.array(row) for row in answers.column("ratings")]
-    if reward:
-        rewards = reward_of(reward, given, encoder, _loaded(judge) if judge else encoder)(answers)
+    if rate is not None:
+        rewards = rate(answers)
     chosen = _chosen(answers, rewards, encoder, choose, count, vectors, seed)
     if show_progress:
         say(f"self-samples: {len(chosen):,} of {len(given):,} prompts are learnt from", error=True)
@@ -224,7 +228,11 @@ def _readable(
     ]
     lost = sum(map(len, written)) - sum(map(len, kept))
     if show_progress and lost:
-        say(f"self-samples: {lost:,} answers are left out: the model cannot read them", error=True)
+        say(
+            f"self-samples: {lost:,} answers are left out: as texts they are longer than the model "
+            "reads, or have marks that it does not know",
+            error=True,
+        )
     return kept
 
 
@@ -250,6 +258,12 @@ def _with_given(given: Preferences, written: list[list[Any]], keep: Keep) -> Pre
     return type(given).from_columns(columns, ids=list(given.ids), origin=origin)
 
 
+def _check_choice(choose: str, count: int) -> Choice:
+    if count < 1:
+        raise InputError(f"count: found {count}; expected 1 or more")
+    return choice(choose)
+
+
 def _chosen(
     answers: Preferences,
     rewards: Sequence[np.ndarray],
@@ -260,9 +274,7 @@ def _chosen(
     seed: int,
 ) -> Preferences:
     """The answers that are chosen, the best first; without prompts that have nothing to compare."""
-    pick = choice(choose)
-    if count < 1:
-        raise InputError(f"count: found {count}; expected 1 or more")
+    pick = _check_choice(choose, count)
     rows = [row for row, worth in enumerate(rewards) if len(set(worth.tolist())) > 1]
     some = answers.select(np.array(rows, dtype=np.int64))
     embedded = _embedded(some, encoder, vectors) if choose in OF_VECTORS else None

@@ -43,6 +43,8 @@ def check_learnable(config: Config, examples: Examples, inputs: Mapping[str, boo
     """
     made = given_by_parts(config)
     if isinstance(examples, Ranked):
+        if "positive" in made and "candidates" not in inputs:
+            return []  # a part makes the positive of them: their order is not what is learnt
         return _lists(examples, given=not made & {"teacher_anchor", "teacher_columns"})
     if isinstance(examples, Scored) and "scores" in inputs:
         if _is_one(examples.column("score")):

@@ -79,7 +79,8 @@ class Task:
         of_tokens = gives_tokens(encoder)  # which find documents by their vectors, too
         if (is_judge(encoder) or of_tokens) and not (of_tokens and self.data == "retrieval"):
             shown = bool(settings.get("show_progress"))
-            encode, named = as_vectors(encoder, data[-1], self.about, shown)
+            own = next((name for name, task in TASKS.items() if task is self), self.about)
+            encode, named = as_vectors(encoder, data[-1], own, shown)
             return self(encode, named, **settings)
         if callable(self.measure):
             return self.measure(encoder, *data, **settings)

@@ -64,11 +64,13 @@ def _block(encode: Encode, rows: Any, part: range, system: str) -> np.ndarray:
         "query": taken["anchor"],
         "document": [*taken["positive"], *(text for own in negatives for text in own)],
     }
-    a, other = (
-        unit(finite(encode(texts, role), range(len(texts)), role, system).astype(np.float64))
-        for role, texts in sides.items()
-    )
+    a, other = (_vectors(encode, texts, role, system) for role, texts in sides.items())
     p, x = other[: len(part)], other[len(part) :]
     near = np.einsum("nd,nd->n", a, p)
     right = np.einsum("md,md->m", a[owner], x) < near[owner]
     return np.bincount(owner, right) / np.bincount(owner)
+
+
+def _vectors(encode: Encode, texts: list[str], role: str, system: str) -> np.ndarray:
+    names = [f"{role} {place + 1}" for place in range(len(texts))]
+    return unit(finite(encode(texts, role), names, role, system).astype(np.float64))
