@@ -12,6 +12,7 @@ PACKAGE = Path(dipole.__file__).parent
 UP = {
     "encoders/names.py": "dipole.language.causal:CausalLM",
     "objectives/contract/registry.py": "dipole.systems",
+    "studies/benches/masked.py": "dipole.systems.text.clear:Masked",  # the loss of a generator
     "training/recipe.py": "dipole.systems",
 }
 # A group of entry points is called as the room is.
