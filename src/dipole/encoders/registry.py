@@ -51,10 +51,10 @@ def make_encoder(
             f"encoder option '{next(iter(options))}': {name} holds two towers, which take none; "
             f"expected --encoder towers --encoder-option image=image:{name}"
         )
-    cls = saved_class(kind) if kind else None
-    if cls is not None and cls is not TransformerText:
-        check_options(cls.load, options)
-        return _reading(cls.load(locate(name), **options), queries, documents)
+    saved = saved_class(kind) if kind else None
+    if saved is not None and saved is not TransformerText:
+        check_options(saved.load, options)
+        return _reading(saved.load(locate(name), **options), queries, documents)
     head = options.pop("head", None)
     check_options(TransformerText.load, options)
     encoder = TransformerText.load(name, **options)
