@@ -68,9 +68,10 @@ def load_encoder(
 def _load(source: str | Path) -> Encoder:
     if (known := prefixed(str(source))) is not None:
         named, rest = known
-        if Path(rest).exists() and (place := _own(locate(rest))) is not None:
-            named = class_at(place, Path(rest) / CONFIG)  # it says itself what reads it
-            return named.load(locate(rest))
+        if str(source).startswith("lm:") and Path(rest).exists():
+            folder = locate(rest)  # a policy of your own, which says what reads it
+            if (place := _own(folder)) is not None:
+                return class_at(place, folder / CONFIG).load(folder)
         return named.load(rest)
     folder = locate(source)
     if (place := _own(folder)) is not None:

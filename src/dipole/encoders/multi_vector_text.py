@@ -15,6 +15,12 @@ from dipole.encoders.base import Encoder, Features, Role
 from dipole.encoders.batching import pack
 from dipole.encoders.hub import locate
 from dipole.encoders.precision import Precision
+from dipole.encoders.prefix_tokens import (
+    add_tokens,
+    prompts_to_prefixes,
+    text_length,
+    token_id,
+)
 from dipole.encoders.st_modules import Dense
 from dipole.encoders.st_multi_vector import (
     DOCUMENT_LENGTH,
@@ -22,7 +28,6 @@ from dipole.encoders.st_multi_vector import (
     PREFIXES,
     PUNCTUATION,
     QUERY_LENGTH,
-    MultiVectorSettings,
     read_multi_vector,
     write_multi_vector,
 )
@@ -91,29 +96,28 @@ class MultiVectorText(TransformerText):
         attend_to_expansion: bool = False,
         prompts: dict[str, str] | None = None,
     ) -> None:
-        _add_tokens(transformer, tokenizer, [query_prefix, document_prefix])
+        add_tokens(transformer, tokenizer, [query_prefix, document_prefix])
         super().__init__(
             transformer, tokenizer, prompts=prompts, after=after,
-            max_length=_length(transformer, tokenizer, document_length, "document_length"),
+            max_length=text_length(transformer, tokenizer, document_length, "document_length"),
         )  # fmt: skip
         self.query_prefix, self.document_prefix = query_prefix, document_prefix
         self.document_length = self.max_length
-        self.query_length = _length(transformer, tokenizer, query_length, "query_length")
+        self.query_length = text_length(transformer, tokenizer, query_length, "query_length")
         self.skiplist_words = list(skiplist_words)
         self.query_expansion = query_expansion
         self.attend_to_expansion = attend_to_expansion and query_expansion
-        self._prefixes = {
-            "query": _id(tokenizer, query_prefix), "document": _id(tokenizer, document_prefix)
-        }  # fmt: skip
+        prefixes = {"query": query_prefix, "document": document_prefix}
+        self._prefixes = {role: token_id(tokenizer, word) for role, word in prefixes.items()}
         lengths = {"query": self.query_length, "document": self.document_length}
         self._cut: dict[str, Any] = {
             role: cutting(tokenizer, length - (self._prefixes[role] is not None))
             for role, length in lengths.items()
         }
-        ids = (_id(tokenizer, word) for word in self.skiplist_words)
+        ids = (token_id(tokenizer, word) for word in self.skiplist_words)
         self._skipped = {found for found in ids if found is not None}
         names = (tokenizer.mask_token, tokenizer.eos_token, tokenizer.pad_token)
-        self._expansion = _id(tokenizer, next((name for name in names if name), ""))
+        self._expansion = token_id(tokenizer, next((name for name in names if name), ""))
         if query_expansion and self._expansion is None:
             raise InputError(
                 "query_expansion: the tokenizer has no mask token to fill queries with; expected "
@@ -152,7 +156,7 @@ class MultiVectorText(TransformerText):
             out = whole_number(128 if dim is None else dim, "dim", 1)
             saved.after = [Dense(size, out, bias=False, activation_function=nn.Identity())]
             saved.document_length = min(DOCUMENT_LENGTH, longest(transformer, tokenizer, None))
-        _prompts_to_prefixes(saved, tokenizer)
+        prompts_to_prefixes(saved, tokenizer)
         given: dict[str, Any] = {
             "query_prefix": query_prefix, "document_prefix": document_prefix,
             "query_length": query_length, "document_length": document_length,
@@ -372,47 +376,3 @@ def _refuse() -> NoReturn:
         "encode_tokens(texts, role) or score(first, second), as dipole index, search --rerank and "
         "evaluate (retrieval, reranking) do"
     )
-
-
-def _id(tokenizer: Any, word: str) -> int | None:
-    """The number of a token; None of "" and of a word that is none."""
-    found = tokenizer.convert_tokens_to_ids(word) if word else None
-    if found is None or (found == tokenizer.unk_token_id and word != tokenizer.unk_token):
-        return None
-    return int(found)
-
-
-def _add_tokens(transformer: Any, tokenizer: Any, words: Sequence[str]) -> None:
-    """Tokens that the tokenizer lacks, with embeddings drawn as transformers does."""
-    missing = [word for word in dict.fromkeys(words) if word and _id(tokenizer, word) is None]
-    if not missing:
-        return
-    tokenizer.add_tokens(missing)
-    if len(tokenizer) > transformer.get_input_embeddings().num_embeddings:
-        with quiet():
-            transformer.resize_token_embeddings(len(tokenizer))
-
-
-def _length(transformer: Any, tokenizer: Any, wanted: int | None, name: str) -> int:
-    """The most tokens of a text with its prefix: at most so many, and what the positions allow."""
-    least = tokenizer.num_special_tokens_to_add(pair=False) + 2
-    if wanted is not None and whole_number(wanted, name, 0) < least:
-        raise InputError(f"{name} is {wanted}; expected at least {least} (special tokens, prefix "
-                         "and one of the text)")  # fmt: skip
-    return longest(transformer, tokenizer, wanted)
-
-
-def _prompts_to_prefixes(saved: MultiVectorSettings, tokenizer: Any) -> None:
-    """A prompt of one token, as sentence-transformers keeps a prefix, as that prefix: PyLate reads
-    it too. Only where the token comes to stand behind the first."""
-    places = list(saved.prefixes)
-    for i, role in enumerate(("query", "document")):
-        prompt = saved.prompts.get(role, "")
-        if places[i] or not prompt:
-            continue
-        number = _id(tokenizer, prompt)
-        plain, whole = tokenizer("a")["input_ids"], tokenizer(prompt + "a")["input_ids"]
-        if number is not None and whole == [*plain[:1], number, *plain[1:]]:
-            places[i] = prompt
-            saved.prompts = saved.prompts | {role: ""}
-    saved.prefixes = (places[0], places[1])

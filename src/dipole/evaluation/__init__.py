@@ -82,7 +82,7 @@ _NAMES = {
     "evaluate_pair_classification": "tasks.pair_classification",
     "evaluate_probe": "tasks.probe",
     "evaluate_reranking": "tasks.reranking",
-    "evaluate_retrieval": "tasks.token_search",
+    "evaluate_retrieval": "tasks.searching",
     "evaluate_run": "tasks.retrieval",
     "evaluate_sts": "tasks.sts",
     "evaluate_triplets": "tasks.triplets",

@@ -79,7 +79,7 @@ def make_validation(
     """
     if isinstance(examples, Pairs | Triplets):
         from dipole.data.retrieval import retrieval_from_pairs
-        from dipole.evaluation.tasks.token_search import evaluate_retrieval
+        from dipole.evaluation.tasks.searching import evaluate_retrieval
 
         data = retrieval_from_pairs(examples)
         return "MRR@10", lambda encoder: evaluate_retrieval(encoder, data).value("MRR@10")

@@ -6,7 +6,7 @@ from scipy.sparse import csr_matrix
 
 from dipole.data import RetrievalData
 from dipole.errors import InputError
-from dipole.evaluation.tasks.sparse_search import evaluate_retrieval
+from dipole.evaluation.tasks.searching import evaluate_retrieval
 
 WORDS = ["open", "close", "read", "write", "file", "line", "disk", "socket", "list", "name", "key"]
 

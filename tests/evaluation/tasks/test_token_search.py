@@ -7,7 +7,7 @@ from dipole.data import Ranked, RetrievalData
 from dipole.errors import InputError
 from dipole.evaluation.tasks import token_search
 from dipole.evaluation.tasks.registry import TASKS
-from dipole.evaluation.tasks.token_search import evaluate_retrieval
+from dipole.evaluation.tasks.searching import evaluate_retrieval
 
 WORDS = ["open", "close", "read", "write", "file", "line", "disk", "socket", "list", "name", "key"]
 VECTORS = np.eye(len(WORDS), dtype="f4")

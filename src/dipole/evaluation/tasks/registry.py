@@ -176,7 +176,7 @@ TASKS = {
     "retrieval": Task(
         "find the relevant documents of a query",
         "retrieval",
-        "tasks.token_search:evaluate_retrieval",
+        "tasks.searching:evaluate_retrieval",
         ("at", "measures", "ignore_identical_ids"),
     ),
     "sts": Task("cosines follow the scores of pairs", "scored", "tasks.sts:evaluate_sts"),

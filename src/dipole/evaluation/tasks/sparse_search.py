@@ -1,53 +1,19 @@
-"""Retrieval with an encoder of sparse vectors, by exact products of sparse matrices."""
+"""Search with an encoder of sparse vectors, by exact products of sparse matrices."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dipole.errors import InputError
-from dipole.evaluation.encoding import ENCODE_ROWS, is_sparse
-from dipole.evaluation.result import Result
-from dipole.evaluation.tasks import retrieval
-from dipole.evaluation.tasks.own_documents import queries_that_are_documents
+from dipole.evaluation.encoding import ENCODE_ROWS
 from dipole.kernels.topk_sparse import top_k_sparse
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
-
-    from dipole.data import RetrievalData
-    from dipole.data.memory import Table
-
-
-def evaluate_retrieval(
-    encoder: Any, data: RetrievalData | Table, k: int | None = None, *,
-    at: Sequence[int] | None = None, measures: Sequence[str] | None = None,
-    ignore_identical_ids: bool | None = None, system: str = "encoder", seed: int = 0,
-    show_progress: bool = False,
-) -> Result:  # fmt: skip
-    """`retrieval.evaluate_retrieval`; an encoder with `encode_sparse` is searched by sparse
-    products, which give the same scores."""
-    if not is_sparse(encoder):
-        return retrieval.evaluate_retrieval(
-            encoder, data, k, at=at, measures=measures, ignore_identical_ids=ignore_identical_ids,
-            system=system, seed=seed, show_progress=show_progress,
-        )  # fmt: skip
-    known = retrieval._given(data)
-    wanted, depth = retrieval._planned(known, k, at, measures)
-    asked = retrieval.answerable(known)
-    same = queries_that_are_documents(known, ignore_identical_ids)
-    doc_ids = list(known.corpus)
-    scores, indices = search_sparse(
-        encoder, asked, known.corpus, depth + bool(same), system, show_progress
-    )
-    run = {
-        q: {doc_ids[j]: s for j, s in zip(found, values, strict=True)}
-        for q, found, values in zip(asked, indices.tolist(), scores.tolist(), strict=True)
-    }
-    return retrieval._result(run, known, wanted, depth, same, system, seed)
 
 
 def search_sparse(

@@ -1,53 +1,17 @@
-"""Retrieval with an encoder that gives a vector for each token, by exact MaxSim."""
+"""Search with an encoder that gives a vector for each token, by exact MaxSim."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
-from dipole.encoders.reading import gives_tokens
 from dipole.errors import InputError
-from dipole.evaluation.result import Result
-from dipole.evaluation.tasks import retrieval, sparse_search
-from dipole.evaluation.tasks.own_documents import queries_that_are_documents
 from dipole.kernels.topk_maxsim import top_k_maxsim
-
-if TYPE_CHECKING:
-    from dipole.data import RetrievalData
-    from dipole.data.memory import Table
 
 # Documents that are encoded at a time: of 180 tokens and 128 numbers 190 MB.
 ROWS = 2048
-
-
-def evaluate_retrieval(
-    encoder: Any, data: RetrievalData | Table, k: int | None = None, *,
-    at: Sequence[int] | None = None, measures: Sequence[str] | None = None,
-    ignore_identical_ids: bool | None = None, system: str = "encoder", seed: int = 0,
-    show_progress: bool = False,
-) -> Result:  # fmt: skip
-    """`retrieval.evaluate_retrieval`; an encoder with `encode_tokens` is searched by MaxSim, one
-    with `encode_sparse` by sparse products."""
-    if not gives_tokens(encoder):
-        return sparse_search.evaluate_retrieval(
-            encoder, data, k, at=at, measures=measures, ignore_identical_ids=ignore_identical_ids,
-            system=system, seed=seed, show_progress=show_progress,
-        )  # fmt: skip
-    known = retrieval._given(data)
-    wanted, depth = retrieval._planned(known, k, at, measures)
-    asked = retrieval.answerable(known)
-    same = queries_that_are_documents(known, ignore_identical_ids)
-    doc_ids = list(known.corpus)
-    scores, indices = search_tokens(
-        encoder, asked, known.corpus, depth + bool(same), system, show_progress
-    )
-    run = {
-        q: {doc_ids[j]: s for j, s in zip(found, values, strict=True)}
-        for q, found, values in zip(asked, indices.tolist(), scores.tolist(), strict=True)
-    }
-    return retrieval._result(run, known, wanted, depth, same, system, seed)
 
 
 def search_tokens(

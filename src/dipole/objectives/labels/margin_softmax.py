@@ -15,24 +15,40 @@ from dipole.objectives.contract.registry import register
 from dipole.objectives.maths import one_against, reduce, unit
 
 
-class _MarginSoftmax(Objective):
-    """What both are: a cosine classifier, whose vectors w_c are learnt; `harder` is the margin."""
+class ClassVectors(Objective):
+    """A learnt vector w_c for each class, of which objectives of labels are made."""
 
     classes: Count
     dim: Count
     temperature: Positive = 1 / 64
-    margin: NotNegative = 0.0
     seed: int = 0
 
     def make(self) -> None:
         generator = torch.Generator().manual_seed(self.seed)
         self.weights = nn.Parameter(unit(torch.randn(self.classes, self.dim, generator=generator)))
 
-    def forward(self, anchor: Tensor, labels: Tensor) -> Tensor:
+    def cosines(self, anchor: Tensor, labels: Tensor) -> Tensor:
+        """cos(a_i, w_c), (n, C).
+
+        Raises InputError where labels are not 0 to C - 1, as the part `classes` makes them.
+        """
         check(weights=self.weights, anchor=anchor, shapes={"weights": "c d"})
-        numbered(labels, self.classes)
+        if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < self.classes:
+            raise InputError(
+                f"labels: found {int(labels.min())} to {int(labels.max())}, expected 0 to "
+                f"{self.classes - 1} (--part classes numbers the classes of your data)"
+            )
         a = unit(anchor)
-        cosines = a @ unit(self.weights).to(a.dtype).T
+        return a @ unit(self.weights).to(a.dtype).T
+
+
+class _MarginSoftmax(ClassVectors):
+    """A softmax over classes; `harder` is the margin."""
+
+    margin: NotNegative = 0.0
+
+    def forward(self, anchor: Tensor, labels: Tensor) -> Tensor:
+        cosines = self.cosines(anchor, labels)
         own = cosines.gather(1, labels[:, None])[:, 0]
         rest = cosines.scatter(1, labels[:, None], -torch.inf) / self.temperature
         return reduce(
@@ -112,12 +128,3 @@ class CosFace(_MarginSoftmax):
     def harder(self, cosine: Tensor) -> Tensor:
         """cos(theta) - margin."""
         return cosine - self.margin
-
-
-def numbered(labels: Tensor, classes: int) -> None:
-    """Labels are 0 to classes - 1, as the part `classes` makes them."""
-    if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
-        raise InputError(
-            f"labels: found {int(labels.min())} to {int(labels.max())}, expected 0 to {classes - 1}"
-            " (--part classes numbers the classes of your data)"
-        )

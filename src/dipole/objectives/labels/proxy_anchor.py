@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from dipole.declared import Count, Positive
-from dipole.objectives.contract.base import Objective
-from dipole.objectives.contract.checks import check
+from dipole.declared import Positive
 from dipole.objectives.contract.registry import register
-from dipole.objectives.labels.margin_softmax import numbered
-from dipole.objectives.maths import unit
+from dipole.objectives.labels.margin_softmax import ClassVectors
 from dipole.objectives.whole_batch import whole_batch
 
 
@@ -24,7 +21,7 @@ from dipole.objectives.whole_batch import whole_batch
     rows=False,
     executors=(),
 )
-class ProxyAnchor(Objective):
+class ProxyAnchor(ClassVectors):
     """With s_ic = cos(a_i, w_c), w_c the learnt vector of class c and C+ the classes in the batch,
 
         L = 1/|C+| sum_{c in C+} log(1 + sum_{i: y_i = c}  exp((margin - s_ic) / temperature))
@@ -40,21 +37,11 @@ class ProxyAnchor(Objective):
         torch.Size([])
     """
 
-    classes: Count
-    dim: Count
     temperature: Positive = 1 / 32
     margin: float = 0.1
-    seed: int = 0
-
-    def make(self) -> None:
-        generator = torch.Generator().manual_seed(self.seed)
-        self.weights = nn.Parameter(unit(torch.randn(self.classes, self.dim, generator=generator)))
 
     def forward(self, anchor: Tensor, labels: Tensor) -> Tensor:
-        check(weights=self.weights, anchor=anchor, shapes={"weights": "c d"})
-        numbered(labels, self.classes)
-        a, labels = whole_batch(unit(anchor)), whole_batch(labels)
-        cosines = a @ unit(self.weights).to(a.dtype).T
+        cosines, labels = whole_batch(self.cosines(anchor, labels)), whole_batch(labels)
         own = F.one_hot(labels, self.classes).bool()
         pull = ((self.margin - cosines) / self.temperature).masked_fill(~own, -torch.inf)
         push = ((self.margin + cosines) / self.temperature).masked_fill(own, -torch.inf)

@@ -106,7 +106,7 @@ SYSTEM = System(
         lesson=(
             "Of many own answers hold the best one against several: that is four to six points"
             " ahead of the best against the worst. Which several matters less: one of each cluster"
-            " is behind the lowest here, those that cover the others are as good as these."
+            " is behind the lowest here, those that cover the others cannot be told from these."
         ),
     ),
 )

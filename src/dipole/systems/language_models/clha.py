@@ -116,7 +116,7 @@ SYSTEM = System(
         ),
         lesson=(
             "Gates by rewards let the model move further and reach more reward, but at an equal KL"
-            " they cost some two points, and DPO is three ahead of both."
+            " they cost some two points, and DPO is three ahead of them."
         ),
     ),
 )

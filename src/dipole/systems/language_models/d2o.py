@@ -21,7 +21,7 @@ from dipole.systems.base import System
 from dipole.training.recipe import Recipe
 
 # The share of the reference's answers that is bad, and of human positives that are.
-BAD, NOISE = 0.2, 0.6
+BAD, NOISE = 0.2, 0.3
 
 
 class D2O(Preference):
@@ -119,7 +119,7 @@ def bad_alone(split: str, quick: bool = False, fold: int = 0) -> Preferences:
 
 
 def noisy_positives(split: str, quick: bool = False, fold: int = 0) -> Preferences:
-    """The same bad answers, each with a positive, of which 60 % are bad, too."""
+    """The same bad answers, each with a positive, of which 30 % are bad, too."""
     return _held_against(split, quick, fold, NOISE)
 
 
@@ -173,7 +173,7 @@ SYSTEM = System(
     claim=Claim(
         sentence=(
             "Bad answers held against the mean of eleven answers of the model itself align better"
-            " than DPO against human positives most of which are bad, too."
+            " than DPO against human positives of which 30 % are bad, too."
         ),
         bench="preferences",
         settings={
@@ -214,17 +214,12 @@ SYSTEM = System(
         notes=(
             "Bad are the answers of the lowest reward with a fifth of the reference's mass,"
             " so a fifth of the model's own answers is bad, too. The positives of DPO are"
-            " answers of the reference; that 60 % of them are bad was chosen because in a"
-            " small run before this one 30 % did not hurt DPO. `bad mass` is what a policy"
+            " answers of the reference, 30 % of them bad. The claim was first run with 60 %, which"
+            " had been chosen because 30 % did not hurt DPO in a small run: +5.35 [+1.32, +9.38] in"
+            " 10 seeds, a baseline made weak. `bad mass` is what a policy"
             " puts on bad answers, in percent, exact. `chosen` and `rejected` are of each"
             " arm's own data; in those of bad answers alone they are the same. Our reading:"
             " both references of the paper are the model at the start; no code is published."
-        ),
-        lesson=(
-            "If you know only what is bad, hold it against answers of the model itself:"
-            " that is as good here as DPO with clean positives, five points ahead of"
-            " positives that are mostly bad, and leaves 0.7 % on bad answers; one own answer"
-            " does nearly as well as eleven. To unlearn bad answers alone ruins the model."
         ),
     ),
 )  # fmt: skip
