@@ -258,5 +258,9 @@ SYSTEM = System(
             " of words begins with nothing, and so words are hardly learnt in 30 batches. Nothing"
             " was tuned; batches and steps were chosen for time, before any result."
         ),
+        lesson=(
+            "Hidden words alone leave a small tower behind an untrained one, so nothing is decided;"
+            " spans of one document beside them gain four points."
+        ),
     ),
 )  # fmt: skip
