@@ -221,5 +221,10 @@ SYSTEM = System(
             " arm's own data; in those of bad answers alone they are the same. Our reading:"
             " both references of the paper are the model at the start; no code is published."
         ),
+        lesson=(
+            "If you know only what is bad, hold it against answers of the model itself: ten seeds"
+            " do not tell that from DPO with positives, clean ones or of which 30 % are bad; one own"
+            " answer does nearly as well as eleven. To unlearn bad answers alone ruins the model."
+        ),
     ),
 )  # fmt: skip
