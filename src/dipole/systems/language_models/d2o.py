@@ -223,8 +223,9 @@ SYSTEM = System(
         ),
         lesson=(
             "If you know only what is bad, hold it against answers of the model itself: ten seeds"
-            " do not tell that from DPO with positives, clean ones or of which 30 % are bad; one own"
-            " answer does nearly as well as eleven. To unlearn bad answers alone ruins the model."
+            " do not tell that from DPO with positives, clean ones or of which 30 % are bad; one"
+            " own answer does nearly as well as eleven. To unlearn bad answers alone ruins the"
+            " model."
         ),
     ),
 )  # fmt: skip
