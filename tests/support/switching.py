@@ -145,10 +145,10 @@ def _drop_term(settings: Settings, inner: Settings, number: int) -> None:
 
 
 @cache
-def transformer(masked: bool = False) -> str:
+def transformer(masked: bool = False, dropout: float = 0.1) -> str:
     """A small one, for all; with the head of a masked language model."""
     texts = [t for row in kinds.ROWS for t in row]
-    return str(save_tiny_bert(Path(mkdtemp()) / "bert", texts, masked=masked))
+    return str(save_tiny_bert(Path(mkdtemp()) / "bert", texts, masked=masked, dropout=dropout))
 
 
 @cache

@@ -19,7 +19,9 @@ def word_pieces(texts: Sequence[str]) -> Any:
     return tokenizer
 
 
-def save_tiny_bert(folder: Path, texts: Sequence[str], *, masked: bool = False) -> Path:
+def save_tiny_bert(
+    folder: Path, texts: Sequence[str], *, masked: bool = False, dropout: float = 0.1
+) -> Path:
     """With a tokeniser of its own, made of `texts`; dropout 0.1, as BERT has it.
 
     masked: with the head of a masked language model.
@@ -36,6 +38,8 @@ def save_tiny_bert(folder: Path, texts: Sequence[str], *, masked: bool = False) 
         intermediate_size=64,
         max_position_embeddings=64,
         initializer_range=0.3,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
     )
     model = BertForMaskedLM(config) if masked else BertModel(config, add_pooling_layer=False)
     model.save_pretrained(folder)

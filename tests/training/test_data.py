@@ -187,7 +187,7 @@ def test_a_tower_that_reads_something_else_is_named() -> None:
         dipole.fit(columns, out="a", **QUIET)
     images = {"image": np.zeros((4, 8, 8), np.uint8), "label": [0, 1, 0, 1]}
     with pytest.raises(
-        InputError, match="is read by conv, resnet, vit, perceptron or an encoder of your own"
+        InputError, match="is read by conv, resnet, vit, perceptron, an image model "
     ):
         dipole.fit(images, "static", "supcon", out="b", anchor="image", label="label", **QUIET)
     with pytest.raises(InputError, match=r"ConvImage reads images .*found text, .* by static, "):

@@ -21,8 +21,9 @@ from dipole.lookup import find, is_loaded, plugins
 if TYPE_CHECKING:
     import torch
 
-# The kind of a folder that holds two towers.
+# The kind of a folder that holds two towers, and what reads it: by a string, as it is above here.
 CLIP = "CLIP"
+READERS = {CLIP: "clip_folder:read_clip"}
 
 
 def load_encoder(
@@ -78,9 +79,8 @@ def _load(source: str | Path) -> Encoder:
         return class_at(place, folder / CONFIG).load(folder)
     kind = kind_of(folder)
     if kind == CLIP:
-        from dipole.encoders.clip_folder import read_clip
-
-        return read_clip(_clip_folder(folder))
+        towers: Encoder = find("encoder", CLIP, READERS, package=__package__)(_clip_folder(folder))
+        return towers
     cls = saved_class(kind) if kind else None
     if cls is not None:
         return cls.load(folder)

@@ -10,8 +10,8 @@ from dipole.objectives.contract.registry import OBJECTIVES, build_objective
 from dipole.objectives.labels.pair_weighting import pair_weights
 from support.spec import Spec
 
-# Each feature counts by itself.
-WITHOUT_PAIRS = ("barlow-twins", "vicreg", "w-mse")
+# Each feature, or pair of features, counts by itself.
+WITHOUT_PAIRS = ("angle", "barlow-twins", "vicreg", "w-mse")
 
 
 @pytest.fixture(scope="module")
