@@ -22,7 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import lancedb
+import lance as _lance
 import torch
 from words import Words, numbered
 
@@ -35,7 +35,7 @@ warnings.filterwarnings("ignore", message="lancedb fork support", category=Runti
 torch.set_num_threads(1)
 loading.load_encoder = Words.load  # type: ignore[assignment]
 documents._DOCUMENTS = 16  # several batches, so several commits, in every operation
-assert lancedb.__name__
+assert _lance.__name__
 
 
 def add_a_little(folder: Path) -> None:

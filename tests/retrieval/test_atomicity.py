@@ -26,7 +26,7 @@ def content(documents: list[Any]) -> Content:
 def read(index: Index) -> Content:
     """Every row of the published version, read without any search."""
     rows = index._read(
-        lambda opened: opened.table.search().select(["id", "text", "metadata"]).to_list()
+        lambda opened: opened.table.to_table(columns=["id", "text", "metadata"]).to_pylist()
     )
     assert len(rows) == len({row["id"] for row in rows}) == len(index)
     return {row["id"]: (row["text"], json.loads(row["metadata"])) for row in rows}

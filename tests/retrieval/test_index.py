@@ -132,12 +132,12 @@ def test_small_changes_wait_for_the_search_indexes_and_are_found_all_the_same(
     index: Index, words: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "_SHARE", 2.0)  # 120 rows, and a write counts for 20
-    indexed = lance.open_latest(index.folder).list_indices()[0].index_uuid
+    indexed = lance.open_latest(index.folder).describe_indices()[0].segments[0].uuid
     index.add(words.numbered(60, 70))
     index.replace(words.numbered(50, 55, "new"))
     index.delete(["1", "61"])
     assert store.read_state(index.folder).changed == 60
-    assert lance.open_latest(index.folder).list_indices()[0].index_uuid == indexed
+    assert lance.open_latest(index.folder).describe_indices()[0].segments[0].uuid == indexed
     for _ in range(2):
         everything = {str(i) for i in range(70)} - {"1", "61"}
         assert {h.id for h in index.search("one", k=100)} == everything
@@ -153,7 +153,7 @@ def test_small_changes_wait_for_the_search_indexes_and_are_found_all_the_same(
         monkeypatch.setattr(store, "_SHARE", 0.0)
         index.delete([])
         assert store.read_state(index.folder).changed == 0
-        assert lance.open_latest(index.folder).list_indices()[0].index_uuid != indexed
+        assert lance.open_latest(index.folder).describe_indices()[0].segments[0].uuid != indexed
 
 
 def test_an_index_can_be_emptied_and_filled(index: Index, words: ModuleType) -> None:

@@ -34,7 +34,7 @@ def test_the_best_are_those_of_numpy(tmp_path: Path) -> None:
     for start in (0, 200):
         part = slice(start, start + 200)
         meta = [{} for _ in ids[part]]
-        table.add(lance.rows(table, ids[part], ids[part], meta, vectors[part]))
+        table.insert(lance.rows(table, ids[part], ids[part], meta, vectors[part]))
     lance.delete(table, [str(i) for i in range(0, 300, 7)])
     found = Scan.of(table, "vector").nearest(table, queries, 10, lance.SHOWN)
     scores = queries @ vectors.T

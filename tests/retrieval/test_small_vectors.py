@@ -97,7 +97,8 @@ def test_an_approximate_index_of_bits(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(lance, "ANN_ROWS", 300)
     index = Index.create(tmp_path / "i", Stored(), documents(0, 500), precision="ubinary")
     table = lance.open_latest(tmp_path / "i")
-    assert {i.index_type for i in table.list_indices() if i.columns == ["bits"]} == {"IvfFlat"}
+    kinds = {index.field_names[0]: index.index_type for index in table.describe_indices()}
+    assert kinds["bits"] == "IVF_FLAT"
     near = [hit.id for hit in index.search("7", k=5, rescore=100)]  # all: ties cut no one off
     assert near == [hit.id for hit in index.search("7", k=5, rescore=100, exact=True)]
 

@@ -131,7 +131,7 @@ def test_what_a_killed_writer_left_is_stepped_over(folder: Path, words: ModuleTy
     table = lance.open_latest(folder)
     lance.delete(table, ["1"])
     before = store._files(folder)
-    table.add(table.search().limit(3).to_arrow())
+    table.insert(table.to_table(limit=3))
     for path in store._files(folder) - before:
         path.unlink()
     assert len(Index.open(folder).search("one", k=100)) == 60

@@ -16,7 +16,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 def filled(folder: Path, vectors: np.ndarray, texts: list[str] | None = None) -> Any:
     table = lance.create(folder, vectors.shape[1])
-    table.add(rows(table, vectors, texts))
+    table.insert(rows(table, vectors, texts))
     return table
 
 
@@ -34,7 +34,7 @@ def test_small_tables_are_searched_exactly(tmp_path: Path) -> None:
     vectors, queries = (unit(rng.normal(size=(n, 24))) for n in (500, 10))
     table = filled(tmp_path, vectors)
     lance.update_indexes(table)
-    assert [index.columns for index in table.list_indices()] == [["words"]]
+    assert [index.field_names for index in table.describe_indices()] == [["words"]]
     for query in queries:
         scores = vectors @ query
         hits = lance.nearest(table, query, 7, exact=False)
@@ -64,10 +64,10 @@ def test_large_tables_get_an_approximate_index_of_good_recall(
     vectors, late, queries = np.split(unit(near), [20_000, 20_300])
     table = filled(tmp_path, vectors[:-1])
     lance.update_indexes(table)
-    assert len(table.list_indices()) == 1
-    table.add(rows(table, vectors[-1:], start=len(vectors) - 1))
+    assert len(table.describe_indices()) == 1
+    table.insert(rows(table, vectors[-1:], start=len(vectors) - 1))
     lance.update_indexes(table)
-    assert {c for index in table.list_indices() for c in index.columns} == {"words", "vector"}
+    assert {index.field_names[0] for index in table.describe_indices()} == {"words", "vector"}
 
     def recall(known: np.ndarray, gone: range = range(0)) -> float:
         scores = queries @ known.T
@@ -80,7 +80,7 @@ def test_large_tables_get_an_approximate_index_of_good_recall(
 
     assert recall(vectors) > 0.95
     # Rows that came later and rows that went are no exception.
-    table.add(rows(table, late, start=20_000))
+    table.insert(rows(table, late, start=20_000))
     lance.delete(table, [str(i) for i in range(3000)])
     assert recall(np.concatenate((vectors, late)), range(3000)) > 0.95
     lance.update_indexes(table)
@@ -162,26 +162,26 @@ def test_a_version_opened_does_not_move(tmp_path: Path) -> None:
 def test_all_versions_but_the_published_one_are_cleared(tmp_path: Path) -> None:
     table = filled(tmp_path, np.eye(3, dtype=np.float32))
     lance.update_indexes(table)
-    assert len(table.list_versions()) > 1
+    assert len(table.versions()) > 1
     for i in range(3):
         lance.delete(table, [str(i)])
         lance.update_indexes(table)
         published = table.version
         lance.prune(table)
-        assert [v["version"] for v in table.list_versions()] == [published]
+        assert [v["version"] for v in table.versions()] == [published]
         assert lance.open_version(tmp_path, published).count_rows() == 2 - i
 
 
 def test_the_published_version_is_never_cleared(tmp_path: Path) -> None:
-    """Even where LanceDB, asked to clear, makes a newer one by itself."""
+    """It has a tag, and Lance refuses."""
     table = filled(tmp_path, np.eye(3, dtype=np.float32))
     lance.update_indexes(table)
     lance.prune(table)
     published = table.version
     lance.delete(table, ["1"])
     table.tags.update("published", published)
-    with pytest.raises(RuntimeError, match="tagged version"):
-        table.optimize(cleanup_older_than=lance._NOW, delete_unverified=True)
+    with pytest.raises((ValueError, RuntimeError, OSError), match="tagged"):
+        table.cleanup_old_versions(older_than=lance._NOW, delete_unverified=True)
     assert lance.open_version(tmp_path, published).count_rows() == 3
 
 
@@ -191,6 +191,6 @@ def test_metadata_of_numpy_and_dates(tmp_path: Path) -> None:
 
     table = lance.create(tmp_path, 1)
     metadata = {"n": np.int64(3), "x": np.float32(0.5), "day": datetime.date(2026, 11, 22)}
-    table.add(lance.rows(table, ["1"], ["x"], [metadata], np.ones((1, 1))))
+    table.insert(lance.rows(table, ["1"], ["x"], [metadata], np.ones((1, 1))))
     found = lance.nearest(table, np.ones(1, dtype=np.float32), 1, exact=True)[0]["metadata"]
     assert json.loads(found) == {"n": 3, "x": 0.5, "day": "2026-11-22"}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from dipole.errors import InputError
 from dipole.files import write_text
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def contents(folder: Path, limit: int = 8) -> str:

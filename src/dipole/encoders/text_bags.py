@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 
-from dipole.encoders.base import Features
+if TYPE_CHECKING:
+    from dipole.encoders.base import Features
 
 # The first position of each place: early words have a place each, later ones share.
 PLACES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512)
@@ -35,6 +35,8 @@ def bag_of(tokens: np.ndarray, positions: np.ndarray, *, by_place: bool) -> Bag:
 
 def join(bags: Sequence[Bag]) -> Features:
     """Bags as flat tensors, (t,) each, and where every bag begins, `offsets` (n,)."""
+    import torch
+
     lengths = np.array([0, *(len(bag.tokens) for bag in bags)], dtype=np.int64)
     empty = Bag(np.zeros(0, np.int64), np.zeros(0, np.int8), np.zeros(0, np.float32))
     tokens, places, counts = (np.concatenate(part) for part in zip(empty, *bags, strict=True))

@@ -1,4 +1,4 @@
-"""Filters on metadata: columns of the table that hold it, and a condition as LanceDB reads it.
+"""Filters on metadata: columns of the table that hold it, and a condition as Lance reads it.
 
 Every scalar of a document's metadata is kept twice: as text (`s_lang`) and, where it is a number or
 reads as one (a csv has only texts), as a number (`n_year`). A condition takes the numbers where it
@@ -118,7 +118,7 @@ def check(table: Any, where: str, sql: str) -> int:
     """How many rows a condition holds for.
 
     Raises:
-        InputError: LanceDB cannot read it; numbers are compared with texts, which holds for no row
+        InputError: Lance cannot read it; numbers are compared with texts, which holds for no row
             or, of the order of texts ('10' < '9'), for the wrong ones.
     """
     try:
@@ -156,7 +156,7 @@ def _numbers(table: Any, name: str) -> int:
 
 
 def _reason(error: str) -> str:
-    """What LanceDB says, in the user's names and without its own places."""
+    """What Lance says, in the user's names and without its own places."""
     said = error.partition("Invalid user input: ")[2] or error.removeprefix("Invalid input, ")
     said = (said.partition("SELECT 1 FROM t WHERE")[2] or said).splitlines()[0]
     said = re.sub(rf"`?\b[{_TEXT}{_NUMBER}]_(\w+)`?", r"\1", said)
@@ -188,7 +188,7 @@ def _check_parentheses(tokens: Sequence[Token]) -> None:
 
 
 def _check_joints(where: str, tokens: Sequence[Token]) -> None:
-    """Two values without an operator between, or a comma outside of parentheses: LanceDB would
+    """Two values without an operator between, or a comma outside of parentheses: Lance would
     read the condition up to there, and leave out the rest without a word."""
     depth = 0
     for (kind, text), (next_kind, next_text) in pairwise([*tokens, ("", "")]):

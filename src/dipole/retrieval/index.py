@@ -12,6 +12,7 @@ from dipole.data.inputs import batch_of, check_texts, real_number, whole_number
 from dipole.data.rows import shown
 from dipole.encoders.quantizing import VectorPrecision, ranges_of
 from dipole.encoders.reading import gives_tokens
+from dipole.encoders.static_reader import StaticReader
 from dipole.errors import InputError, note
 from dipole.retrieval import filters, store
 from dipole.retrieval import small_vectors as small
@@ -37,7 +38,7 @@ class Index(Shown):
     meanwhile, each search on one state of the documents, the newest.
 
     A search compares all vectors as long as they fit into 256 MB (260,000 documents of 256 numbers;
-    of bits up to 50,000 documents); from there on it asks an approximate index (LanceDB's IVF_SQ,
+    of bits up to 50,000 documents); from there on it asks an approximate index (Lance's IVF_SQ,
     candidates compared again exactly), unless `exact=True`. Sparse vectors are always searched
     exactly, with an inverted index that is made at the first search; a vector for each token always
     by exact MaxSim.
@@ -52,6 +53,7 @@ class Index(Shown):
         self.folder = folder
         self.fingerprint = state.fingerprint
         self._encoder = encoder
+        self._reader: StaticReader | None = None
         self._ranges = small.read_ranges(folder)
         self._opened: Opened | None = None
 
@@ -101,7 +103,7 @@ class Index(Shown):
                 if precision == "int8" and ranges is None:
                     ranges = ranges_of(batch.vectors)
                     np.save(partial / small.RANGES, ranges)
-                write.table.add(_rows(write.table, batch, ranges))
+                write.table.insert(_rows(write.table, batch, ranges))
                 write.changed += len(batch.documents)
             if write.changed == 0:
                 raise InputError(f"{folder}: found no documents; expected at least one")
@@ -119,7 +121,9 @@ class Index(Shown):
         folder = Path(folder).expanduser()
         state = store.read_state(folder)
         if encoder is not None:
-            _same_model(folder, state.fingerprint, encoder)
+            from dipole.encoders import fingerprint
+
+            _same_model(folder, state.fingerprint, fingerprint(encoder))
         return cls(folder, state, encoder)
 
     def __len__(self) -> int:
@@ -138,10 +142,10 @@ class Index(Shown):
     def encoder(self) -> Encoder:
         """The model of the index."""
         if self._encoder is None:
-            from dipole.encoders import load_encoder
+            from dipole.encoders import fingerprint, load_encoder
 
             encoder = load_encoder(self.folder / store.MODEL)
-            _same_model(self.folder, self.fingerprint, encoder)
+            _same_model(self.folder, self.fingerprint, fingerprint(encoder))
             self._encoder = encoder
         return self._encoder
 
@@ -164,7 +168,7 @@ class Index(Shown):
                     )
 
             for batch in encoded(documents, encoder, check, show_progress=show_progress):
-                write.table.add(_rows(write.table, batch, self._ranges))
+                write.table.insert(_rows(write.table, batch, self._ranges))
                 write.changed += len(batch.documents)
         return write.changed
 
@@ -283,6 +287,14 @@ class Index(Shown):
         found = self._rankings(texts, depth, True)
         return [(scores_of(dense), scores_of(lexical)) for dense, lexical in found]
 
+    def _query_encoder(self) -> Any:
+        """The model, or the same read without torch, which is ready two seconds sooner."""
+        if self._encoder is None and self._reader is None:
+            self._reader = StaticReader.of(self.folder / store.MODEL)
+            if self._reader is not None:
+                _same_model(self.folder, self.fingerprint, self._reader.fingerprint())
+        return self._reader or self.encoder
+
     def _rankings(
         self,
         texts: Sequence[Any],
@@ -294,7 +306,7 @@ class Index(Shown):
         where: str | None = None,
     ) -> list[tuple[list[Row], list[Row]]]:
         """Of each query the rows found by meaning and, if hybrid, by words."""
-        encoder: Any = self.encoder
+        encoder = self._query_encoder()
         encode = encoder.encode_tokens if gives_tokens(encoder) else encoder.encode
         vectors = encode(list(texts), role="query")
         for text, vector in zip(texts, vectors, strict=True):
@@ -344,10 +356,7 @@ def _rows(table: Any, batch: Batch, ranges: np.ndarray | None) -> Any:
     return lance.rows(table, ids, texts, metadata, batch.vectors, ranges)
 
 
-def _same_model(folder: Path, expected: str, encoder: Encoder) -> None:
-    from dipole.encoders import fingerprint
-
-    found = fingerprint(encoder)
+def _same_model(folder: Path, expected: str, found: str) -> None:
     if found != expected:
         raise InputError(
             f"{folder}: made by another model (fingerprint {expected[:12]}, this model has "

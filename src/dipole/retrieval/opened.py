@@ -52,9 +52,9 @@ class Opened:
             # Of few rows the cells of an approximate index would hold too few.
             exact = exact or filters.check(self.table, where, sql) < lance.ANN_ROWS
         if postings.is_sparse(self.table):
-            dense = [self._sparse(vector, depth, sql) for vector in vectors]
+            dense = self._rows([self._sparse(vector, depth, sql) for vector in vectors])
         elif is_of_tokens(self.table):
-            dense = self._tokens.nearest(vectors, depth, lance.SHOWN, sql)
+            dense = self._rows(self._tokens.nearest(vectors, depth, sql))
         elif sql is None and (scan := self._in_memory(vectors)) is not None:
             dense = scan.nearest(self.table, vectors, depth, lance.SHOWN)
         else:
@@ -77,10 +77,13 @@ class Opened:
                 self._scan = Scan.of(self.table, column)
         return self._scan
 
-    def _sparse(self, vector: np.ndarray, k: int, where: str | None) -> list[Row]:
+    def _sparse(self, vector: np.ndarray, k: int, where: str | None) -> dict[str, float]:
         if self._postings is None:
             self._postings = Postings(self.table, len(vector))
         among = None if where is None else lance.ids_where(self.table, where)
-        scores = self._postings.nearest(vector, k, among)
-        rows = lance.take(self.table, list(scores))
-        return [{**rows[i], "score": score} for i, score in scores.items()]
+        return self._postings.nearest(vector, k, among)
+
+    def _rows(self, found: Sequence[dict[str, float]]) -> list[list[Row]]:
+        """What the table has of the documents that each query found."""
+        rows = lance.take(self.table, list({i for scores in found for i in scores}))
+        return [[{**rows[i], "score": score} for i, score in own.items()] for own in found]

@@ -54,7 +54,7 @@ class Postings:
 
         ids: list[Any] = []
         sizes, terms, weights = [np.zeros(1, np.int64)], [], []
-        for batch in table.search().select(["id", TERMS, WEIGHTS]).to_batches():
+        for batch in table.to_batches(columns=["id", TERMS, WEIGHTS]):
             ids += batch.column("id").to_pylist()
             sizes.append(np.diff(batch.column(TERMS).offsets.to_numpy()))
             terms.append(batch.column(TERMS).flatten().to_numpy())

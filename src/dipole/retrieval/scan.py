@@ -1,6 +1,6 @@
 """All vectors of an index in memory: a query is one product with a matrix.
 
-LanceDB reads its vectors from the disk for every query. That is right for one query, and many times
+Lance reads its vectors from the disk for every query. That is right for one query, and many times
 slower than this for the next.
 """
 
@@ -17,19 +17,17 @@ _BLOCK = 2**24
 
 
 class Scan(NamedTuple):
-    """Vectors (n, d), and the numbers by which the table finds their rows (n,)."""
+    """Vectors (n, d) of the rows of a table, in their order."""
 
     vectors: np.ndarray
-    rows: np.ndarray
 
     @classmethod
     def of(cls, table: Any, column: str) -> Scan:
         """The vectors of a column of a table."""
-        query = table.search().select([column]).with_row_id(True).limit(table.count_rows())
-        found = query.to_arrow().combine_chunks()
+        found = table.to_table(columns=[column], scan_in_order=True).combine_chunks()
         flat = found[column].chunk(0).flatten() if len(found) else found[column].combine_chunks()
         width = found.schema.field(column).type.list_size
-        return cls(flat.to_numpy().reshape(-1, width), found["_rowid"].to_numpy())
+        return cls(flat.to_numpy().reshape(-1, width))
 
     def nearest(
         self, table: Any, queries: np.ndarray, k: int, columns: list[str]
@@ -41,15 +39,12 @@ class Scan(NamedTuple):
         step = max(1, _BLOCK // len(self.vectors))
         parts = [self._best(queries[i : i + step], k) for i in range(0, len(queries), step)]
         best, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
-        wanted = self.rows[np.unique(best)]
-        taken = table.take_row_ids(wanted.tolist()).with_row_id().select(columns).to_list()
-        known = {row.pop("_rowid"): row for row in taken}
+        wanted = np.unique(best)
+        taken = table.take(wanted, columns=columns).to_pylist()
+        known = dict(zip(wanted.tolist(), taken, strict=True))
         return [
-            [
-                {**known[self.rows[i]], "score": float(score)}
-                for i, score in zip(*found, strict=True)
-            ]
-            for found in zip(best, scores, strict=True)
+            [{**known[i], "score": score} for i, score in zip(*found, strict=True)]
+            for found in zip(best.tolist(), scores.tolist(), strict=True)
         ]
 
     def _best(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@
     int8      `bits`, a sign of each number, to search by; `codes`, a byte each, to rank by
     ubinary   `bits` alone
 
-LanceDB compares floats, and bits by their Hamming distance; it has no distance for bytes.
+Lance compares floats, and bits by their Hamming distance; it has no distance for bytes.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     INDEX/index.json        the published version of the table, and the model's fingerprint
     INDEX/model/            a copy of the model
-    INDEX/documents.lance/  the LanceDB table, which keeps its versions
+    INDEX/documents.lance/  the Lance table, which keeps its versions
     INDEX/ranges.npy        of an index of int8 vectors: what its bytes mean
 
-A write is many steps for LanceDB (rows, full-text index, vector index, compaction), each a new
+A write is many steps for Lance (rows, full-text index, vector index, compaction), each a new
 version of the table. Readers open the version that `index.json` names, and a write ends by
 replacing that one file: killed before, it was nothing; killed after, it was everything. Versions
 that do not count any more are cleared by the next larger write.
@@ -153,8 +153,8 @@ def writing(folder: Path, *, wait: bool = False) -> Iterator[Write]:
         table = lance.open_latest(folder)
         state = read_state(folder)
         if table.version != state.version:  # what a killed process left
-            table.checkout(state.version)
-            table.restore()
+            lance.open_version(folder, state.version).restore()
+            table = lance.open_latest(folder)
         with _transaction(folder, table) as write:
             yield write
         if read_state(folder).changed == 0:
@@ -178,7 +178,7 @@ def _transaction(folder: Path, table: Any) -> Iterator[Write]:
         publish(folder, replace(state, version=table.version, documents=documents, changed=changed))
     except BaseException:
         if read_state(folder) == state:
-            # Give the space back at once: the disk may be full. Manifests stay, for LanceDB must
+            # Give the space back at once: the disk may be full. Manifests stay, for Lance must
             # not meet one version number with two contents; the next writer steps over them.
             for path in _files(folder) - before:
                 path.unlink(missing_ok=True)

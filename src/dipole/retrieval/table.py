@@ -1,9 +1,8 @@
-"""The LanceDB table of an index: its columns, its two search indexes, its two searches."""
+"""The Lance table of an index: its columns, its two search indexes, its two searches."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -34,9 +33,14 @@ REFINE = 4
 PROBES = 64
 # How many candidates by their signs are ranked again, as a multiple of k, in an index of bits.
 RESCORE = 4
-_NOW, _FOREVER = timedelta(milliseconds=1), timedelta(days=36_500)
-# The tag of the version that is published; LanceDB refuses to clear a version that has a tag.
+_NOW = timedelta(milliseconds=1)
+# The tag of the version that is published; Lance refuses to clear a version that has a tag.
 _TAG = "published"
+# How the index of words reads them: see `words`, which separates them by blanks.
+_BY_BLANKS = {
+    "base_tokenizer": "whitespace", "max_token_length": 255, "with_position": False,
+    "lower_case": True, "stem": True, "remove_stop_words": True, "ascii_folding": True,
+}  # fmt: skip
 # Ids in one condition of a delete.
 _AT_ONCE = 1000
 # Between getFile|Name and between HTTP|Server.
@@ -59,7 +63,8 @@ def create(
             *_fields(dim, precision, kind),
         ]
     )
-    return _connect(folder).create_table(NAME, schema=schema)
+    folder.mkdir(parents=True, exist_ok=True)
+    return _lance().write_dataset(schema.empty_table(), str(folder.absolute() / FILE))
 
 
 def _fields(dim: int, precision: VectorPrecision, kind: VectorKind) -> list[Any]:
@@ -70,20 +75,16 @@ def _fields(dim: int, precision: VectorPrecision, kind: VectorKind) -> list[Any]
 
 def open_latest(folder: Path) -> Any:
     """The newest version of the table, published or not; for a writer."""
-    return _connect(folder).open_table(NAME)
+    return _lance().dataset(str(folder.absolute() / FILE))
 
 
 def open_version(folder: Path, version: int) -> Any:
     """One version of the table, which no later write changes; for a reader."""
-    table = open_latest(folder)
-    table.checkout(version)
-    return table
+    return _lance().dataset(str(folder.absolute() / FILE), version=version)
 
 
-def _connect(folder: Path) -> Any:
-    # Its warnings speak to its developers ("partition 21 is empty"), in the middle of our bar.
-    os.environ.setdefault("LANCEDB_LOG", "error")
-    return optional("lancedb", "search").connect(str(folder.absolute()))
+def _lance() -> Any:
+    return optional("lance", "search")
 
 
 def rows(
@@ -151,14 +152,13 @@ def take(table: Any, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for start in range(0, len(ids), _AT_ONCE):
         part = ids[start : start + _AT_ONCE]
-        found += table.search().where(_among(part)).select(SHOWN).limit(len(part)).to_list()
+        found += table.to_table(columns=SHOWN, filter=_among(part)).to_pylist()
     return {row["id"]: row for row in found}
 
 
 def ids_where(table: Any, where: str) -> set[str]:
     """The ids of the rows that a condition holds for."""
-    query = table.search().where(where).select(["id"]).limit(max(table.count_rows(), 1))
-    return set(query.to_arrow()["id"].to_pylist())
+    return set(table.to_table(columns=["id"], filter=where)["id"].to_pylist())
 
 
 def _among(ids: Sequence[str]) -> str:
@@ -173,27 +173,26 @@ def known(table: Any, ids: Sequence[str]) -> list[str]:
 
     wanted = pa.array(ids, pa.string())
     found: list[str] = []
-    for batch in table.search().select(["id"]).to_batches():
+    for batch in table.to_batches(columns=["id"]):
         found += batch.column("id").filter(pc.is_in(batch.column("id"), wanted)).to_pylist()
     return found
 
 
 def update_indexes(table: Any) -> None:
     """Bring both search indexes up to the rows; compact; throw no version away."""
-    from lancedb.index import FTS, IvfFlat, IvfSq
-
-    indexed = {column for index in table.list_indices() for column in index.columns}
+    indexed = {name for index in table.describe_indices() for name in index.field_names}
     if "words" not in indexed:
-        table.create_index("words", config=FTS(base_tokenizer="whitespace", max_token_length=255))
+        table.create_scalar_index("words", "INVERTED", **_BY_BLANKS)
     column, rows = searched(table), table.count_rows()
     of_bits = column == small.BITS
     dim = table.schema.field(column).type.list_size if column == small.VECTOR else 0
     if column and column not in indexed and rows >= ANN_ROWS and not (dim and fits(rows, dim)):
-        config = IvfFlat(distance_type="hamming") if of_bits else IvfSq(distance_type="dot")
-        table.create_index(column, config=config)
-    for _ in range(3):  # until it says there is nothing left to do
+        kind, metric = ("IVF_FLAT", "hamming") if of_bits else ("IVF_SQ", "dot")
+        table.create_index(column, kind, metric=metric)
+    for _ in range(3):  # until there is nothing left to do
         before = table.version
-        table.optimize(cleanup_older_than=_FOREVER)
+        table.optimize.compact_files()
+        table.optimize.optimize_indices()
         if table.version == before:
             break
 
@@ -206,8 +205,8 @@ def prune(table: Any) -> None:
         else:
             table.tags.create(_TAG, table.version)
         # Being the only writer, no unfinished transaction can own a file nothing refers to.
-        table.optimize(cleanup_older_than=_NOW, delete_unverified=True)
-    except (RuntimeError, OSError):
+        table.cleanup_old_versions(older_than=_NOW, delete_unverified=True)
+    except (ValueError, RuntimeError, OSError):
         return
 
 
@@ -229,18 +228,23 @@ def nearest(
     if searched(table) == small.BITS:
         kept = [n for n in (small.CODES, small.BITS) if n in table.schema.names][:1]
         signs = quantize(vector[None], "ubinary")[0]
-        query = table.search(signs, vector_column_name=small.BITS, query_type="vector")
-        query = query.distance_type("hamming").limit(rescore * k)
-        query = query.bypass_vector_index() if exact else query.nprobes(PROBES)
-        query = query if where is None else query.where(where, prefilter=True)
-        found = query.select(["id", "text", "metadata", *kept]).to_list()
+        near = {"column": small.BITS, "q": signs, "k": rescore * k, "metric": "hamming"}
+        near |= {"use_index": False} if exact else {"nprobes": PROBES}
+        found = _found(table, [*SHOWN, *kept], where, nearest=near)
         return small.rescored(found, vector, ranges, k)
-    query = table.search(vector, vector_column_name=small.VECTOR, query_type="vector")
-    query = query.distance_type("dot").limit(k).select(["id", "text", "metadata", "_distance"])
-    query = query.bypass_vector_index() if exact else query.nprobes(PROBES).refine_factor(REFINE)
-    query = query if where is None else query.where(where, prefilter=True)
-    # LanceDB's dot distance is 1 - dot.
-    return [{**row, "score": 1.0 - row["_distance"]} for row in query.to_list()]
+    near = {"column": small.VECTOR, "q": np.asarray(vector, np.float32), "k": k, "metric": "dot"}
+    near |= {"use_index": False} if exact else {"nprobes": PROBES, "refine_factor": REFINE}
+    # Lance's dot distance is 1 - dot.
+    return [
+        {**row, "score": 1.0 - row["_distance"]}
+        for row in _found(table, [*SHOWN, "_distance"], where, nearest=near)
+    ]
+
+
+def _found(table: Any, shown: list[str], where: str | None, **query: Any) -> list[dict[str, Any]]:
+    scanner = table.scanner(columns=shown, filter=where, prefilter=where is not None, **query)
+    rows: list[dict[str, Any]] = scanner.to_table().to_pylist()
+    return rows
 
 
 def searched(table: Any) -> str:
@@ -252,9 +256,8 @@ def searched(table: Any) -> str:
 
 def matching(table: Any, text: str, k: int, where: str | None = None) -> list[dict[str, Any]]:
     """The k rows that match the words of `text` best, BM25 as `score`; no more than do match."""
-    from lancedb.query import MatchQuery
+    from lance.query import MatchQuery
 
-    query = table.search(MatchQuery(words(text), "words"), query_type="fts")
-    query = query.limit(k).select(["id", "text", "metadata", "_score"])
-    query = query if where is None else query.where(where, prefilter=True)
-    return [{**row, "score": row["_score"]} for row in query.to_list()]
+    query = MatchQuery(words(text), "words")
+    found = _found(table, [*SHOWN, "_score"], where, full_text_query=query, limit=k)
+    return [{**row, "score": row["_score"]} for row in found]

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 
 from dipole.errors import optional
-from dipole.kernels.topk_maxsim import top_k_maxsim
 from dipole.retrieval.scan import MOST
 
 TOKENS = "tokens"
 # Documents that are read at a time.
 _ROWS = 1024
-# Vectors (t, d) of the tokens of some documents, where each begins and the last ends, their rows.
-_Block = tuple[np.ndarray, np.ndarray, np.ndarray]
+# Vectors (t, d) of the tokens of some documents, where each begins and the last ends, their ids.
+_Block = tuple[np.ndarray, np.ndarray, list[str]]
 
 
 def is_of_tokens(table: Any) -> bool:
@@ -51,26 +50,22 @@ class TokenScan:
         self._kept: list[_Block] | None = None
 
     def nearest(
-        self, queries: Sequence[np.ndarray], k: int, shown: list[str], where: str | None = None
-    ) -> list[list[dict[str, Any]]]:
-        """For each query (t, d) the k rows of the largest MaxSim, as `score`; where: of those that
-        a condition holds for."""
-        rows: list[np.ndarray] = [np.empty(0, np.uint64)]
+        self, queries: Sequence[np.ndarray], k: int, where: str | None = None
+    ) -> list[dict[str, float]]:
+        """For each query (t, d) the k documents of the largest MaxSim, id -> score, the best first;
+        where: of those that a condition holds for."""
+        ids: list[str] = []
 
         def blocks() -> Iterator[tuple[np.ndarray, np.ndarray]]:
             for tokens, starts, own in self._blocks(where):
-                rows.append(own)
+                ids.extend(own)
                 yield tokens, starts
 
+        from dipole.kernels.topk_maxsim import top_k_maxsim  # and torch
+
         scores, places = top_k_maxsim(queries, blocks(), k)
-        numbers = np.concatenate(rows)
-        wanted = numbers[np.unique(places)]
-        if not len(wanted):
-            return [[] for _ in queries]
-        taken = self.table.take_row_ids(wanted.tolist()).with_row_id().select(shown).to_list()
-        known = {row.pop("_rowid"): row for row in taken}
         return [
-            [{**known[numbers[i]], "score": float(s)} for i, s in zip(*found, strict=True)]
+            {ids[i]: float(score) for i, score in zip(*found, strict=True)}
             for found in zip(places, scores, strict=True)
         ]
 
@@ -89,14 +84,14 @@ class TokenScan:
         self._kept = self._kept or kept
 
     def _read(self, where: str | None) -> Iterator[_Block]:
-        query = self.table.search().select([TOKENS]).with_row_id(True)
-        query = query if where is None else query.where(where)
-        query = query.limit(max(self.table.count_rows(), 1))
-        for batch in query.to_batches(batch_size=_ROWS):
+        query = self.table.scanner(
+            columns=["id", TOKENS], filter=where, batch_size=_ROWS, scan_in_order=True
+        )
+        for batch in query.to_batches():
             if not len(batch):
                 continue
             column = batch.column(TOKENS)
             starts = column.offsets.to_numpy()
             inner = column.flatten()
             tokens = inner.flatten().to_numpy().reshape(-1, inner.type.list_size)
-            yield tokens, starts - starts[0], batch.column("_rowid").to_numpy()
+            yield tokens, starts - starts[0], batch.column("id").to_pylist()
