@@ -7,9 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from dipole.encoders.bottleneck import Bottleneck
 from dipole.objectives import InfoNCE, NTXent
 from dipole.systems.text.claif import Smoothed
 from dipole.systems.text.compcse import Composed
@@ -134,6 +136,17 @@ def denosent(states: Tensor, projector: Tensor, token_logits: Tensor, tokens: Te
     return value
 
 
+def bottleneck(hidden: Tensor, residual: Tensor, probe: Tensor, **weights: Tensor) -> Tensor:
+    """A bottleneck beside the identity, then the residual sum and its normalisation."""
+    width, dim = weights["down_weight"].shape
+    inner = {f"{part}.{kind}": weights[f"{part}_{kind}"]
+             for part in ("down", "up") for kind in ("weight", "bias")}  # fmt: skip
+    module = Bottleneck(nn.Identity(), dim, dim // width)
+    out: Tensor = functional_call(module, inner, (hidden,)) + residual
+    normed = F.layer_norm(out, (dim,), weights["norm_weight"], weights["norm_bias"], 1e-12)
+    return (normed * probe).sum()
+
+
 TEXT: dict[str, Callable[..., Any]] = {
     "claif-smooth-all": smoothed("all"),
     "claif-smooth-positive": smoothed("positive"),
@@ -142,6 +155,7 @@ TEXT: dict[str, Callable[..., Any]] = {
     "defsent-plus": defsent,
     "denosent": denosent,
     "diffcse": diffcse,
+    "embedding-adapters-domain": bottleneck,
     "quick-thoughts": quick_thoughts,
     "representation-rank-von-neumann": VonNeumann(),
     "sub-sentence-encoder": sub_sentence,
