@@ -93,6 +93,8 @@ BEHIND = {
         "`VICRegLoss`": "vicreg",
         "`ArcFaceLoss`": "arcface-pml",
         "`ProxyAnchorLoss`": "proxy-anchor-pml",
+        "`SmoothAPLoss`": "smooth-ap-pml",
+        "`FastAPLoss`": "fast-ap-pml",
         "`MPerClassSampler`": "training/test_samplers.py::test_classes",
         "`DistributedLossWrapper`": "training/test_distributed.py::test_several_processes_end_as_one",
         "`AccuracyCalculator`": "evaluation/tasks/test_neighbours.py::test_scikit_learn_agrees_where_no_vote_is_tied",

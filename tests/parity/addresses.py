@@ -270,6 +270,8 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = (
         "angle-st": loss("angle"),
         "arcface-pml": given("weights", objective=ArcFace(4, 5, margin=math.radians(28.6))),
         "cosface-pml": given("weights", objective=CosFace(4, 5)),
+        "fast-ap-pml": loss("fast-ap", bins=5),
+        "smooth-ap-pml": loss("smooth-ap", temperature=0.1),
         "proxy-anchor-pml": given("weights", objective=ProxyAnchor(4, 5)),
         "cosine-similarity-st": loss("cosine-regression"),
         "gist-st": loss("gist", temperature=0.05),
