@@ -49,11 +49,6 @@ DIFFERENCES = {
     "contrastive-st": Difference(
         "rounding", "contrastive", "a Euclidean D adds 1e-6 to all differences"
     ),
-    "dclr": Difference(
-        "the paper, not the code",
-        "dclr",
-        "Its code is another loss: it multiplies the logits by the 0/1 weights",
-    ),
     "contrastive-search-isotropy-diversity": Difference(
         "their bug",
         repetition,
