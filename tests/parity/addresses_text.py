@@ -15,6 +15,7 @@ from dipole.systems.text.claif import Smoothed
 from dipole.systems.text.compcse import Composed
 from dipole.systems.text.declutr import MeanPositive
 from dipole.systems.text.defsent_plus import Entries, EntrySoftmax
+from dipole.systems.text.micse import AttentionMI
 from dipole.systems.text.quick_thoughts import QuickThoughts
 from dipole.systems.text.representation_rank import VonNeumann
 from dipole.training.build import build_objective
@@ -134,6 +135,14 @@ def denosent(states: Tensor, projector: Tensor, token_logits: Tensor, tokens: Te
     return value
 
 
+def micse(views: Tensor, attention_logits: Tensor) -> Tensor:
+    """miCSE's objective of sentences' views (n, 2, d) and what these attend to, at a weight of 0.5."""
+    anchor, positive = views.unbind(1)
+    attention = attention_logits.softmax(-1).unflatten(0, (-1, 2)).unbind(1)
+    value: Tensor = InfoNCE(0.05, symmetric=False)(anchor, positive)
+    return value + 0.5 * AttentionMI(first=1, last=4)(*attention)
+
+
 TEXT: dict[str, Callable[..., Any]] = {
     "claif-smooth-all": smoothed("all"),
     "claif-smooth-positive": smoothed("positive"),
@@ -142,6 +151,7 @@ TEXT: dict[str, Callable[..., Any]] = {
     "defsent-plus": defsent,
     "denosent": denosent,
     "diffcse": diffcse,
+    "micse": micse,
     "quick-thoughts": quick_thoughts,
     "representation-rank-von-neumann": VonNeumann(),
     "sub-sentence-encoder": sub_sentence,
