@@ -18,6 +18,7 @@ from dipole.systems.text.defsent_plus import Entries, EntrySoftmax
 from dipole.systems.text.micse import AttentionMI
 from dipole.systems.text.quick_thoughts import QuickThoughts
 from dipole.systems.text.representation_rank import VonNeumann
+from dipole.systems.text.sg_opt import SGOpt
 from dipole.training.build import build_objective
 from dipole.training.config import make_config
 from dipole.training.recipe import read_recipe
@@ -143,6 +144,12 @@ def micse(views: Tensor, attention_logits: Tensor) -> Tensor:
     return value + 0.5 * AttentionMI(first=1, last=4)(*attention)
 
 
+def sg_opt(anchor: Tensor, candidates: Tensor) -> Tensor:
+    """SG-OPT's contrast of projected vectors and those of the frozen layers, (n, layers, d)."""
+    value: Tensor = SGOpt()(anchor, candidates)
+    return value
+
+
 TEXT: dict[str, Callable[..., Any]] = {
     "claif-smooth-all": smoothed("all"),
     "claif-smooth-positive": smoothed("positive"),
@@ -154,6 +161,7 @@ TEXT: dict[str, Callable[..., Any]] = {
     "micse": micse,
     "quick-thoughts": quick_thoughts,
     "representation-rank-von-neumann": VonNeumann(),
+    "sg-opt": sg_opt,
     "sub-sentence-encoder": sub_sentence,
     "supcl-seq": supcl_seq,
     "syncse": syncse,
