@@ -150,6 +150,18 @@ def sg_opt(anchor: Tensor, candidates: Tensor) -> Tensor:
     return value
 
 
+def prompteol(states: Tensor) -> Tensor:
+    """PromptEOL's objective of the states of anchors, positives and hard negatives, (3n, d)."""
+    value: Tensor = recipe_of("prompteol")(*states.chunk(3))
+    return value
+
+
+def slm_contrastive(anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+    """The objective of the recipe for small language models."""
+    value: Tensor = recipe_of("slm-contrastive-ft")(anchor, positive, negative)
+    return value
+
+
 TEXT: dict[str, Callable[..., Any]] = {
     "claif-smooth-all": smoothed("all"),
     "claif-smooth-positive": smoothed("positive"),
@@ -159,9 +171,11 @@ TEXT: dict[str, Callable[..., Any]] = {
     "denosent": denosent,
     "diffcse": diffcse,
     "micse": micse,
+    "prompteol": prompteol,
     "quick-thoughts": quick_thoughts,
     "representation-rank-von-neumann": VonNeumann(),
     "sg-opt": sg_opt,
+    "slm-contrastive-ft": slm_contrastive,
     "sub-sentence-encoder": sub_sentence,
     "supcl-seq": supcl_seq,
     "syncse": syncse,
