@@ -137,7 +137,7 @@ def denosent(states: Tensor, projector: Tensor, token_logits: Tensor, tokens: Te
 
 
 def micse(views: Tensor, attention_logits: Tensor) -> Tensor:
-    """miCSE's objective of sentences' views (n, 2, d) and what these attend to, at a weight of 0.5."""
+    """miCSE's objective of views (n, 2, d) and what these attend to, at a weight of 0.5."""
     anchor, positive = views.unbind(1)
     attention = attention_logits.softmax(-1).unflatten(0, (-1, 2)).unbind(1)
     value: Tensor = InfoNCE(0.05, symmetric=False)(anchor, positive)

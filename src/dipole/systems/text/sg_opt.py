@@ -114,12 +114,11 @@ class SelfGuide(Part):
         dim = encoder.dim
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(setup.seed)
-            self.head = nn.Sequential(
-                nn.Linear(dim, self.width), nn.GELU(), nn.Linear(self.width, self.width), nn.GELU()
-            )
-            for layer in (self.head[0], self.head[2]):
+            first, second = nn.Linear(dim, self.width), nn.Linear(self.width, self.width)
+            for layer in (first, second):
                 nn.init.normal_(layer.weight, std=0.02)
                 nn.init.zeros_(layer.bias)
+            self.head = nn.Sequential(first, nn.GELU(), second, nn.GELU())
 
     def train(self, mode: bool = True) -> SelfGuide:
         """The copy stays as it is: without dropout."""
