@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -162,6 +163,17 @@ def slm_contrastive(anchor: Tensor, positive: Tensor, negative: Tensor) -> Tenso
     return value
 
 
+def multicsr(triplets: Tensor, teacher_triplets: Tensor) -> Tensor:
+    """MultiCSR's masked contrast of triplets, by the cosines of a frozen encoder's, (n, 3, e)."""
+    anchor, positive, negative = triplets.unbind(1)
+    theirs = teacher_triplets.unbind(1)
+    scores = F.normalize(theirs[0], dim=1) @ F.normalize(theirs[1], dim=1).T
+    value: Tensor = recipe_of("multicsr")(
+        anchor, positive, scores, negative, teacher_anchor=theirs[0], teacher_negative=theirs[2]
+    )
+    return value
+
+
 TEXT: dict[str, Callable[..., Any]] = {
     "claif-smooth-all": smoothed("all"),
     "claif-smooth-positive": smoothed("positive"),
@@ -171,6 +183,7 @@ TEXT: dict[str, Callable[..., Any]] = {
     "denosent": denosent,
     "diffcse": diffcse,
     "micse": micse,
+    "multicsr-code": multicsr,
     "prompteol": prompteol,
     "quick-thoughts": quick_thoughts,
     "representation-rank-von-neumann": VonNeumann(),

@@ -33,6 +33,7 @@ FEWER = {
     ],
     "dse": ["--encoder-option", "last=2", "--part", "teacher:model=bm25"],
     "micse": ["--objective-option", "first=0", "--objective-option", "last=1"],
+    "multicsr": ["--mine", "least=-5", "--mine", "most=5"],
     "sg-opt": ["--part", "dipole.systems.text.sg_opt:SelfGuide:width=8"],
     "proto-triplet-icnn": [
         "--sampler-option", "per_class=4",

@@ -36,6 +36,7 @@ SMALL = {
     "matryoshka-2d": {"matryoshka": [8, 16]},
     "micse": {"objective_options/first": 0, "objective_options/last": 1},
     "multi-similarity": {"sampler_options/per_class": 2},
+    "multicsr": {"mine/least": -5.0, "mine/most": 5.0, "objective_options/threshold": 0.3},
     "proto-triplet-icnn": {
         "batch_size": 16, "sampler_options/per_class": 4, "parts/0/Episode/shots": 1,
     },
@@ -158,6 +159,12 @@ OTHERWISE = {
     },
     "metrix": {"objective/1": {"objective/1": GONE, "parts/0": GONE}},
     "multi-similarity": {"sampler_options/per_class": 4},
+    "multicsr": {
+        "mine/least": 2.0, "mine/most": 1.0, "objective_options/threshold": 0.95,
+        "parts/0/teacher/kind": {
+            "parts/0/teacher/kind": GONE, "parts/0/teacher/model": transformer,
+        },
+    },
     "proto-triplet-icnn": {"sampler_options/per_class": 2},
     "micse": {
         "encoder_options/last": {"encoder_options/last": 2, "encoder_options/join": "mean"},
