@@ -2,12 +2,10 @@
 
     dipole train --recipe prompteol --data triplets.csv --encoder-option model=FOLDER --out RUN
 
-FOLDER is a causal language model. Without any training it is an encoder already, and a template may
-begin with a sentence and its word as an example, by which the authors gain most:
-
-    dipole train --encoder template --encoder-option model=FOLDER --encoder-option \\
-        'template=This sentence : "A jockey rides." means in one word:"Equestrian".This sentence \\
-        : "[X]" means in one word:"' --data pairs.csv --max-steps 1 --learning-rate 1e-9 --out RUN
+FOLDER is a causal language model. It is an encoder without any training already (docs/encoders.md),
+and the template may begin with an example, a sentence and its word, by which the authors gain:
+`This sentence : "A jockey rides." means in one word:"Equestrian".` before the recipe's own. They
+look for the best of several hundred on STS-B's development set; that search is not here.
 
 The recipe is their contrast with contradictions as hard negatives, by LoRA. Which maps have one
 (all linear ones here) and the warm-up are our reading; their base has weights of four bits, here of
