@@ -89,6 +89,10 @@ def test_an_adapter_is_saved_beside_the_name_of_its_base(folder, tmp_path):
     loaded = load_encoder(tmp_path / "run")
     assert loaded.tower.base == folder
     np.testing.assert_allclose(loaded.encode(TEXTS), encoder.encode(TEXTS), rtol=1e-6)
+    whole = loaded.folded()
+    assert (loaded.kind, whole.kind) == ("lora", "whole")
+    both = [one.encode(TEXTS, dtype="float32") for one in (whole, encoder)]
+    np.testing.assert_allclose(*both, atol=1e-5)
     assert np.abs(loaded.encode(TEXTS) - made(folder).encode(TEXTS)).max() > 1e-3
 
 
@@ -115,5 +119,5 @@ def test_what_does_not_fit_is_refused(folder, tmp_path):
     with pytest.raises(InputError, match=r"found \[EOS\], and the tokenizer has no token"):
         made(str(bert), "[X][EOS]")
     made(folder).save(tmp_path / "saved")
-    with pytest.raises(InputError, match="holds TemplateText; expected a transformer"):
+    with pytest.raises(InputError, match="holds TemplateText; expected a transformer alone"):
         made(str(tmp_path / "saved"))

@@ -107,7 +107,7 @@ class TemplateText(Encoder):
         if type(tower) is not TransformerText:
             raise InputError(
                 f"encoder option 'model': {model} holds {type(tower).__name__}; expected a"
-                " transformer and its tokenizer, as transformers saves them"
+                " transformer alone, by its folder or hub id"
             )
         place = str(Path(model).resolve()) if Path(model).exists() else model
         return cls(tower, template, max_length=max_length, source=place)
@@ -137,6 +137,17 @@ class TemplateText(Encoder):
         """The same template around the tower with an addition that is trained."""
         tower = self.tower.adapted(kind, self.source, options)
         return TemplateText(tower, self.template, max_length=self.max_length, source=self.source)
+
+    @property
+    def kind(self) -> str:
+        """Which addition the tower has; whole without one."""
+        return str(getattr(self.tower, "kind", "whole"))
+
+    def folded(self) -> TemplateText:
+        """The same template around a whole tower of the same vectors: LoRA added to the weights."""
+        tower: Any = self.tower
+        whole = tower if self.kind == "whole" else tower.folded()
+        return TemplateText(whole, self.template, max_length=self.max_length).eval()
 
     def save(self, folder: str | Path) -> None:
         """Write the tower's folder, and beside it the template."""
