@@ -6,7 +6,7 @@
 FOLDER is a causal language model; the data are sentences with one that each entails and one that it
 contradicts. The vector is the state of the token that ends texts, as in the paper; the authors'
 preprocessing adds none, so that theirs is the last token of the text
-(`--encoder-option 'template=[X]'`). LoRA starts as peft starts it, by a uniform draw where they
+(`--encoder-option "template='[X]'"`). LoRA starts as peft starts it, by a uniform draw where they
 have a normal one.
 """
 
