@@ -186,5 +186,5 @@ def test_what_is_wrong_is_said(tiny, tmp_path):
 
 
 def test_maps_that_are_not_there_are_refused_in_a_line(tiny):
-    with pytest.raises(InputError, match="adapter option 'targets': .*nope.* not found"):
+    with pytest.raises(InputError, match=r"adapter option 'targets': .*nope.* not found"):
         AdaptedText.add(TransformerText.load(tiny), tiny, "lora", targets=["nope"])
