@@ -25,15 +25,15 @@ class FitSettings(TypedDict, total=False):
     negative: list[str] | None
     score: str | None
     label: str | None
-    on_bad_row: Literal['error', 'skip']
+    on_bad_row: Literal["error", "skip"]
     wants: list[Kind]
-    prompts: dict[Literal['query', 'document'], str]
+    prompts: dict[Literal["query", "document"], str]
     encoder_options: dict[str, Any]
-    adapter: Literal['lora', 'prefix', 'prompt', 'bottleneck'] | None
+    adapter: Literal["lora", "prefix", "prompt", "bottleneck"] | None
     adapter_options: dict[str, Any]
     step: str | Any | None
     by_kind: dict[str, Any]
-    combine: Literal['weights', 'uncertainty', 'mgda']
+    combine: Literal["weights", "uncertainty", "mgda"]
     temperature: str | float | None
     objective_options: dict[str, Any]
     matryoshka: list[int]
@@ -58,7 +58,7 @@ class FitSettings(TypedDict, total=False):
     weight_decay: str | float | None
     clip_norm: float | None
     sharded: bool
-    precision: Literal['fp32', 'bf16'] | None
+    precision: Literal["fp32", "bf16"] | None
     seed: int
     validation_measure: str | Callable[..., Any] | None
     validate_every: int | None
