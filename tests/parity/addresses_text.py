@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from dipole.objectives import InfoNCE, NTXent
+from dipole.objectives import Classify, InfoNCE, NTXent
 from dipole.systems.text.claif import Smoothed
 from dipole.systems.text.compcse import Composed
 from dipole.systems.text.declutr import MeanPositive
@@ -134,6 +134,21 @@ def denosent(states: Tensor, projector: Tensor, token_logits: Tensor, tokens: Te
     return value
 
 
+def pearl(
+    anchor: Tensor, positive: Tensor, type_weight: Tensor, type_bias: Tensor, types: Tensor
+) -> Tensor:
+    """PEARL's recipe of phrases and their edits, with the weights of its classifier given."""
+    objective = recipe_of("pearl").double()
+    (place,) = (name for name, one in objective.named_modules() if isinstance(one, Classify))
+    one = objective.get_submodule(place)
+    one.linear = nn.Linear(type_weight.shape[1], len(type_weight)).double()
+    one.dim, one.classes = type_weight.shape[1], len(type_weight)
+    state = {f"{place}.linear.weight": type_weight, f"{place}.linear.bias": type_bias}
+    batch = {"anchor": anchor, "positive": positive, "views": torch.stack([anchor, positive])}
+    value: Tensor = functional_call(objective, state, kwargs=batch | {"labels": types})
+    return value
+
+
 TEXT: dict[str, Callable[..., Any]] = {
     "claif-smooth-all": smoothed("all"),
     "claif-smooth-positive": smoothed("positive"),
@@ -142,6 +157,7 @@ TEXT: dict[str, Callable[..., Any]] = {
     "defsent-plus": defsent,
     "denosent": denosent,
     "diffcse": diffcse,
+    "pearl": pearl,
     "quick-thoughts": quick_thoughts,
     "representation-rank-von-neumann": VonNeumann(),
     "sub-sentence-encoder": sub_sentence,
