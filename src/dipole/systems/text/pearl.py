@@ -219,7 +219,10 @@ SYSTEM = System(
             " vectors by which a misspelt phrase is found."
         ),
         bench="classes",
-        settings=HALF | {"sampler": f"{HERE}:with_neighbours", "sampler_options": {"draw": 2}},
+        settings=HALF
+        | {
+            "view": VIEWS, "sampler": f"{HERE}:with_neighbours", "sampler_options": {"draw": 2},
+        },
         regime=f"{REGIME[:-1]}; the phrases are short questions.",
         arms={
             "pearl": {},
