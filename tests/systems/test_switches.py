@@ -159,6 +159,7 @@ OTHERWISE = {
     "multi-similarity": {"sampler_options/per_class": 4},
     "proto-triplet-icnn": {"sampler_options/per_class": 2},
     "pearl": {"objective/1": {"objective/1": GONE, "parts/0": GONE}},
+    "pet-augmentation": {"view/1": {"view/1": "same*1", "view_options": GONE}},
     "promcse": {"objective_options/energy-hinge.margin": 1e-6},
     "quick-thoughts": {"mine/source": "dipole.systems.text.quick_thoughts:apart"},
     "ranking-sentence-gen": {
