@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 # Name -> module:class; `from_inputs(queries, documents, **options)` makes a new one.
 NEW = {
     "static": "static_text:StaticText",
+    "dan": "dan_text:DanText",
     "conv": "conv:ConvImage",
     "resnet": "resnet:ResNetImage",
     "vit": "vit:ViTImage",
@@ -27,6 +28,7 @@ NEW = {
 # The class that a saved folder's config.json names -> module:class; it has `load(folder)`.
 SAVED = {
     "StaticText": "static_text:StaticText",
+    "DanText": "dan_text:DanText",
     "TransformerText": "transformer_text:TransformerText",
     "AdaptedText": "adapters:AdaptedText",
     "LayersText": "layers_text:LayersText",

@@ -1,4 +1,6 @@
-"""The classifier of pairs by hand; a class is a whole number that it has."""
+"""The classifier of pairs by hand; a score is one of its classes, or between two."""
+
+import math
 
 import numpy as np
 import pytest
@@ -19,7 +21,9 @@ def oracle(anchor, positive, scores, *, dim, outputs, hidden, seed):
     for u, v, y in zip(anchor, positive, scores, strict=True):
         pair = np.concatenate([u, v, u * v, abs(u - v)])
         logits = w2 @ np.maximum(0, w1 @ pair + b1) + b2
-        rows.append(lse(logits) - logits[int(y)])
+        low, high = math.floor(y), math.ceil(y)  # Tai et al.: targets of both neighbours
+        target = {low: 1.0} if low == high else {low: high - y, high: y - low}
+        rows.append(lse(logits) - sum(share * logits[k] for k, share in target.items()))
     return rows
 
 
@@ -31,7 +35,8 @@ class AtDim(Spec):
 
 
 def three(sizes, generator):
-    return {"scores": torch.randint(0, 3, (sizes.n,), generator=generator).double()}
+    """Half of the scores are classes."""
+    return {"scores": torch.randint(0, 5, (sizes.n,), generator=generator).double() / 2}
 
 
 class TestClassifyPair(Battery):
@@ -41,8 +46,8 @@ class TestClassifyPair(Battery):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("score", "found"), [(0.5, "0.5"), (3.0, "3"), (-1.0, "-1")])
+@pytest.mark.parametrize(("score", "found"), [(2.5, "2.5"), (-1.0, "-1")])
 def test_a_score_that_is_no_class(score, found):
     objective = ClassifyPair(dim=2)
-    with pytest.raises(InputError, match=f"scores: found {found}, expected the class of the pair"):
+    with pytest.raises(InputError, match=f"scores: found {found}, expected a class, 0 to 2"):
         objective(torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([score]))
