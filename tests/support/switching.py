@@ -195,6 +195,8 @@ def small(name: str, kind: str) -> Settings:
         options |= {"model": transformer()}
     elif encoder == "masked":
         options |= {"model": transformer(masked=True)} | ({"head": 32} if "head" in options else {})
+    elif encoder == "dan":
+        options |= {"dim": 8, "width": 8, "buckets": 64}
     elif encoder.endswith(":TwoReaders"):
         options |= {"width": 8, "embedding": 8}
     elif encoder == "conv":

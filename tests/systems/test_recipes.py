@@ -32,6 +32,7 @@ FEWER = {
         "--encoder-option", "head=32", "--part", "dipole.systems.text.denosent:Rebuilder:layers=1",
     ],
     "dse": ["--encoder-option", "last=2", "--part", "teacher:model=bm25"],
+    "universal-sentence-encoder": [*SMALL, "--encoder-option", "width=8"],
     "proto-triplet-icnn": [
         "--sampler-option", "per_class=4",
         "--part", "dipole.systems.vision.proto_triplet_icnn:Episode:shots=1",

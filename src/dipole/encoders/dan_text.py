@@ -55,7 +55,7 @@ class DanText(Encoder):
         dim: int = 512,
         width: int = 256,
         layers: int = 2,
-        buckets: int = 2**18,
+        buckets: int = 2**16,
     ) -> None:
         super().__init__()
         sizes = {"dim": dim, "width": width, "buckets": buckets}
@@ -87,7 +87,7 @@ class DanText(Encoder):
         width: int = 256,
         layers: int = 2,
         words: int = 65_536,
-        buckets: int = 2**18,
+        buckets: int = 2**16,
     ) -> Self:
         """An encoder with a vector for each of the most frequent `words` of the inputs."""
         whole_number(words, "DanText: words")
