@@ -112,8 +112,8 @@ def evaluate_association(
     others = sorted(set(labels.tolist()) - set(SETS), key=str)
     missing = [name for name in SETS if name not in labels]
     if others or missing:
-        found = f"the set {others[0]!r}" if others else f"no row of the set {missing[0]}"
-        raise InputError(f"weat: found {found}; expected labels X, Y (groups), A, B (attributes)")
+        what = f"the set {others[0]!r}" if others else f"no row of the set {missing[0]}"
+        raise InputError(f"weat: found {what}; expected labels X, Y (groups), A, B (attributes)")
     sides = [_checked(name, vectors[labels == name]) for name in SETS]
     x, y = _scores(*sides)
     found = of_scores(x, y, seed=seed)
