@@ -134,6 +134,13 @@ def denosent(states: Tensor, projector: Tensor, token_logits: Tensor, tokens: Te
     return value
 
 
+def lm_supcon(views: Tensor, labels: Tensor) -> Tensor:
+    """The contrastive term of LM-SupCon's recipe, of both prompts of every text, (n, 2, d)."""
+    contrast = next(iter(recipe_of("lm-supcon").inner()))
+    value: Tensor = contrast(projected=views.transpose(0, 1), labels=labels)
+    return value
+
+
 def pearl(
     anchor: Tensor, positive: Tensor, type_weight: Tensor, type_bias: Tensor, types: Tensor
 ) -> Tensor:
@@ -157,6 +164,7 @@ TEXT: dict[str, Callable[..., Any]] = {
     "defsent-plus": defsent,
     "denosent": denosent,
     "diffcse": diffcse,
+    "lm-supcon": lm_supcon,
     "pearl": pearl,
     "quick-thoughts": quick_thoughts,
     "representation-rank-von-neumann": VonNeumann(),

@@ -193,7 +193,7 @@ def small(name: str, kind: str) -> Settings:
         found |= {"encoder": transformer()}
     elif encoder == "spans":
         options |= {"model": transformer()}
-    elif encoder == "masked":
+    elif encoder in ("masked", "prompted"):
         options |= {"model": transformer(masked=True)} | ({"head": 32} if "head" in options else {})
     elif encoder == "dan":
         options |= {"dim": 8, "width": 8, "buckets": 64}

@@ -97,7 +97,7 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
 def _transformer(settings, folder):
     """The options that name a small one, of a recipe that is for a transformer."""
     kind = settings.get("encoder")
-    is_option = kind in ("layers", "spans", "masked")
+    is_option = kind in ("layers", "spans", "masked", "prompted")
     if not is_option and "adapter" not in settings:
         return []
     texts = [text for row in kinds.ROWS for text in row]
@@ -105,7 +105,9 @@ def _transformer(settings, folder):
         part if isinstance(part, str) else next(iter(part)) for part in settings.get("parts", [])
     ]
     edits = parts if any(name.endswith(":Discriminated") for name in parts) else []
-    place = save_tiny_bert(folder / "bert", texts, masked=kind == "masked" or bool(edits))
+    place = save_tiny_bert(
+        folder / "bert", texts, masked=kind in ("masked", "prompted") or bool(edits)
+    )
     ends = {name: f":generator={place}" * name.endswith(":Discriminated") for name in edits}
     more = [word for name, end in ends.items() for word in ("--part", name + end)]
     return ["--encoder-option", f"model={place}", *more] if is_option else ["--encoder", place]

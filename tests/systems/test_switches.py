@@ -145,6 +145,14 @@ OTHERWISE = {
         "objective_options/gml.counts": GONE,
     },
     "isogclr": {"objective_options/gamma": 0.5},
+    "lm-supcon": {
+        # Without demonstrations the first prompt is the encoder's own.
+        "encoder_options/template": {
+            "encoder_options/template": "[X] means [MASK].", "view/0": "same*1",
+        },
+        "view/0": "word-shuffle*1",
+        "objective/0": {"objective/0": GONE, "parts/1": GONE},
+    },
     "online-offline-gap": {
         "parts/0/reference/model": GONE,
         **{f"stages/{stage}/mine/reward": LENGTHS for stage in (0, 1)},
@@ -288,6 +296,7 @@ NOTHING = {
 NEEDED = {
     ("cadet", "mine"),
     ("declutr", "mine"),
+    ("lm-supcon", "encoder_options/normalize"),
     ("selfie-spa", "stages/1/mine/judge"),
     ("clusterns", "objective/0"),
     ("curl-theory", "sampler"),

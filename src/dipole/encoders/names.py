@@ -22,6 +22,7 @@ NEW = {
     "layers": "layers_text:LayersText",
     "spans": "span_text:SpanText",
     "masked": "masked_text:MaskedText",
+    "prompted": "prompted_text:PromptedText",
     "cross": "cross_text:CrossText",
     "sparse": "sparse_text:SparseText",
 }
@@ -34,6 +35,7 @@ SAVED = {
     "LayersText": "layers_text:LayersText",
     "SpanText": "span_text:SpanText",
     "MaskedText": "masked_text:MaskedText",
+    "PromptedText": "prompted_text:PromptedText",
     "CrossText": "cross_text:CrossText",
     "SparseText": "sparse_text:SparseText",
     "MultiVectorText": "multi_vector_text:MultiVectorText",
