@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from dipole.objectives import Classify, InfoNCE, NTXent
+from dipole.objectives import Classify, CosineRegression, InfoNCE, NTXent
 from dipole.systems.text.claif import Smoothed
 from dipole.systems.text.compcse import Composed
 from dipole.systems.text.declutr import MeanPositive
 from dipole.systems.text.defsent_plus import Entries, EntrySoftmax
 from dipole.systems.text.quick_thoughts import QuickThoughts
 from dipole.systems.text.representation_rank import VonNeumann
+from dipole.systems.text.triple_encoders import Mixed, targets
 from dipole.training.build import build_objective
 from dipole.training.config import make_config
 from dipole.training.recipe import read_recipe
@@ -156,6 +157,20 @@ def pearl(
     return value
 
 
+def triple(first: Tensor, second: Tensor, candidate: Tensor, scores: Tensor) -> Tensor:
+    """The loss of Triple-Encoders of raw vectors of both turns and of the one after."""
+    lists = {"candidates": torch.stack([first, second], 1), "relevance": scores[:, None]}
+    batch = Mixed().before(lists)
+    value: Tensor = CosineRegression()(candidate, batch["positive"], batch["scores"])
+    return value
+
+
+def triple_targets(pairs: Tensor) -> Tensor:
+    """The sum of the cosines of these pairs of turns in a window of five."""
+    wanted = targets(5)
+    return torch.tensor(sum(wanted[min(k, m), max(k, m)] for k, m in pairs.long().tolist()))
+
+
 TEXT: dict[str, Callable[..., Any]] = {
     "claif-smooth-all": smoothed("all"),
     "claif-smooth-positive": smoothed("positive"),
@@ -171,4 +186,6 @@ TEXT: dict[str, Callable[..., Any]] = {
     "sub-sentence-encoder": sub_sentence,
     "supcl-seq": supcl_seq,
     "syncse": syncse,
+    "triple-encoders": triple,
+    "triple-encoders-targets": triple_targets,
 }

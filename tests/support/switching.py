@@ -191,7 +191,7 @@ def small(name: str, kind: str) -> Settings:
         found |= {"prompts": front}
     elif "adapter" in found or "matryoshka" in found:
         found |= {"encoder": transformer()}
-    elif encoder == "spans":
+    elif encoder == "spans" or encoder.endswith(":Marked"):
         options |= {"model": transformer()}
     elif encoder in ("masked", "prompted"):
         options |= {"model": transformer(masked=True)} | ({"head": 32} if "head" in options else {})

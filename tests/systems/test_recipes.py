@@ -97,7 +97,7 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
 def _transformer(settings, folder):
     """The options that name a small one, of a recipe that is for a transformer."""
     kind = settings.get("encoder")
-    is_option = kind in ("layers", "spans", "masked", "prompted")
+    is_option = kind in ("layers", "spans", "masked", "prompted") or str(kind).endswith(":Marked")
     if not is_option and "adapter" not in settings:
         return []
     texts = [text for row in kinds.ROWS for text in row]

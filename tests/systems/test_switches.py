@@ -186,6 +186,7 @@ OTHERWISE = {
         "parts/0/MaskedColumns/columns": "anchor",
         "objective/1": {"objective/1": GONE, "parts/0": GONE},
     },
+    "triple-encoders": {"by_kind/graded/objective_options/distance": "euclidean"},
     "topic-moo": {"encoder_options/vocabulary": 3},
     "whitenedcse": {"objective_options/groups": 4},
 }  # fmt: skip
@@ -297,6 +298,7 @@ NEEDED = {
     ("cadet", "mine"),
     ("declutr", "mine"),
     ("lm-supcon", "encoder_options/normalize"),
+    ("triple-encoders", "mine"),
     ("selfie-spa", "stages/1/mine/judge"),
     ("clusterns", "objective/0"),
     ("curl-theory", "sampler"),
