@@ -131,7 +131,7 @@ class Marked(Encoder):
     def from_inputs(
         cls, *inputs: Any, model: str, max_length: int | None = None, normalize: bool = False
     ) -> TransformerText:
-        """Mean pooled, as saved otherwise; those of new tokens begin as the mean of all."""
+        """Mean pooled, otherwise as saved; the vectors of new tokens begin as the mean of all."""
         base = TransformerText.load(
             model, pooling="mean", max_length=max_length, normalize=normalize
         )
