@@ -69,7 +69,7 @@ def test_eda_takes_one_of_four(thesaurus):
         new = any(word not in WORDS for word in words)
         kinds.add((new, len(words) - 20 if new else sorted(words) == sorted(WORDS)))
     assert {(True, 0), (True, 1), (False, True)} <= kinds
-    (view,) = build_views(["eda*1"], thesaurus=thesaurus)
+    (view,) = build_views(["dipole.views.synonyms:EDA*1"], thesaurus=thesaurus)
     whole = view([TEXT] * 4, RowGenerator((3,)))
     assert view([TEXT] * 2, RowGenerator((3,), start=2)) == whole[2:]
 

@@ -49,7 +49,7 @@ def test_how_many_words_and_which():
 def test_a_row_draws_its_own():
     from dipole.kernels.draws import RowGenerator
 
-    (view,) = build_views(["typo*1"])
+    (view,) = build_views(["dipole.views.typos:Typo*1"])
     whole = view(["one phrase"] * 4, RowGenerator((3,)))
     assert view(["one phrase"] * 2, RowGenerator((3,), start=2)) == whole[2:]
 
@@ -57,5 +57,5 @@ def test_a_row_draws_its_own():
 def test_what_is_wrong_is_said():
     with pytest.raises(InputError, match="kinds: found 'swop'; expected of keyboard, swap"):
         Typo(kinds=["swop"])
-    with pytest.raises(InputError, match="view typo: found a int; expected a text"):
+    with pytest.raises(InputError, match="view Typo: found a int; expected a text"):
         Typo()([3], np.random.default_rng(0))

@@ -144,7 +144,7 @@ class WordSwap(TextView):
 class EDA(View):
     """Easy data augmentation: each text is edited by one of four operations, drawn uniformly.
 
-    `synonym`, `synonym-insertion`, `word-swap` and `word-deletion`, all at `rate`; thesaurus: see
+    Synonyms replaced or put in, words swapped or left out, all at `rate`; thesaurus: see
     `read_thesaurus`. Texts of fewer than two words stay as they are.
     Source: Wei and Zou 2019, EDA: Easy Data Augmentation Techniques for Boosting Performance on
     Text Classification Tasks, arXiv 1901.11196; rate 0.1.

@@ -131,7 +131,7 @@ class Typo(View):
     def mistyped(self, text: str, generator: np.random.Generator) -> str:
         """One text with typos."""
         if not isinstance(text, str):
-            raise InputError(f"view typo: found a {type(text).__name__}; expected a text")
+            raise InputError(f"view Typo: found a {type(text).__name__}; expected a text")
         edit = EDITS[self.kinds[int(generator.integers(len(self.kinds)))]]
         words = text.split(" ")
         long = [i for i, word in enumerate(words) if len(word) >= self.shortest]

@@ -305,7 +305,7 @@ SYSTEM = System(
                 "objective": f"{HERE}:Named", "objective_options": {}, "parts": PARTS[:1],
                 "view": [f"{HERE}:FirstPrompt*1"],
             },
-            "edited copies": {"view": [f"{HERE}:FirstPrompt*1", "eda*1"]},
+            "edited copies": {"view": [f"{HERE}:FirstPrompt*1", "dipole.views.synonyms:EDA*1"]},
         },
         measures=[f"{HERE}:named_right"],
         primary=AtLeast("lm-supcon", "words alone", on="accuracy"),

@@ -25,6 +25,7 @@ from dipole.training.recipe import Recipe
 from dipole.views.synonyms import EDA
 
 HERE = "dipole.systems.text.pet_augmentation"
+VIEWS = ["same*1", "dipole.views.synonyms:EDA*1"]
 
 
 def separation(vectors: np.ndarray, labels: np.ndarray) -> float:
@@ -70,7 +71,7 @@ SYSTEM = System(
         wants=["labelled"],
         adapter="prefix",
         adapter_options={"length": 10},
-        view=["same*1", "eda*1"],
+        view=VIEWS,
         view_options={"rate": 0.1},
         objective="classify + 0.1 * supcon",
         objective_options={"supcon.temperature": 0.1},
@@ -87,7 +88,7 @@ SYSTEM = System(
         settings=HALF
         | {
             "data": "dipole.systems.text.supcl_seq:few", "sampler": "unique", "sampler_options": {},
-            "view": ["same*1", "eda*1"], "learning_rate": 1e-2,
+            "view": VIEWS, "learning_rate": 1e-2,
         },
         regime=f"{REGIME[:-1]}, frozen, with a prefix; ten questions for each of 75 intents.",
         arms={
