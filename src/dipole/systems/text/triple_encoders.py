@@ -174,7 +174,11 @@ class Context:
 
     def add(self, turn: str) -> None:
         """One more turn."""
-        first, second = self.encoder.encode([FIRST + turn, SECOND + turn]).astype(np.float64)
+        self.take(*self.encoder.encode([FIRST + turn, SECOND + turn]))
+
+    def take(self, first: np.ndarray, second: np.ndarray) -> None:
+        """One more turn by its vectors, as the first and as the second of two, (d,)."""
+        first, second = first.astype(np.float64), second.astype(np.float64)
         mixed = (np.stack(self.firsts) + second) / 2 if self.firsts else np.zeros((0, len(second)))
         self.pairs.append(_unit(mixed).sum(0))
         self.firsts.append(first)
@@ -258,18 +262,24 @@ def next_turn(model: Trained) -> Measured:
     """Reciprocal rank of the fifth sentence among those of all, in points: by pairs of the four
     before it, or, where each was trained for itself, by their mean."""
     contexts = [str(text).splitlines() for text in model.test.column("anchor")]
-    candidates = model.encoder.encode([AFTER + str(t) for t in model.test.column("positive")])
+    turns = [turn for context in contexts for turn in context]
+    candidates, firsts, seconds = (
+        np.asarray(model.encoder.encode([token + str(text) for text in texts]), dtype=np.float64)
+        for token, texts in
+        ((AFTER, model.test.column("positive")), (FIRST, turns), (SECOND, turns))
+    )  # fmt: skip
     by_mean = str(model.config.mine["source"]).endswith(":singles")
-    found = []
-    for number, turns in enumerate(contexts):
+    found, end = [], 0
+    for number, context in enumerate(contexts):
+        rows = slice(end, end + len(context))
+        end = rows.stop
         if by_mean:
-            mean = model.encoder.encode([FIRST + turn for turn in turns]).mean(0)
-            scores = _unit(candidates.astype(np.float64)) @ mean
+            scores = _unit(candidates) @ firsts[rows].mean(0)
         else:
-            context = Context(model.encoder)
-            for turn in turns:
-                context.add(turn)
-            scores = context.of(candidates)
+            known = Context(model.encoder)
+            for first, second in zip(firsts[rows], seconds[rows], strict=True):
+                known.take(first, second)
+            scores = known.of(candidates)
         found.append(100.0 / (1 + (scores > scores[number]).sum()))
     return {"MRR": np.array(found)}
 
