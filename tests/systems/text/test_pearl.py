@@ -1,14 +1,16 @@
 """PEARL's edits, its batches and the weights it ends with."""
 
+import itertools
 from collections import Counter
 
 import numpy as np
 import pytest
 import torch
 
+import dipole
 from dipole.data import Labeled
 from dipole.encoders import StaticText
-from dipole.errors import InputError
+from dipole.errors import InputError, RunError
 from dipole.systems.text.pearl import (
     SHARES,
     Halfway,
@@ -17,6 +19,7 @@ from dipole.systems.text.pearl import (
     nearest_by_letters,
     with_neighbours,
 )
+from dipole.training.loop import Trainer
 from dipole.training.material import Material
 from dipole.training.parts import Setup
 
@@ -108,3 +111,30 @@ def test_the_weights_end_halfway():
         part.after_step()
     torch.testing.assert_close(encoder.weight.detach(), start + 1.5)
     assert not any(weight.requires_grad for weight in part.parameters())
+
+
+def test_a_run_that_was_stopped_goes_on_the_same(tmp_path, monkeypatch):
+    rows = [(f"{a} {b}", a) for a in ("new", "old", "red") for b in ("city", "town", "car", "bus")]
+    data = Labeled.from_columns({"input": [t for t, _ in rows], "label": [c for _, c in rows]})
+
+    def train(name, **more):
+        run = dipole.fit(
+            data, recipe="pearl", out=tmp_path / name, batch_size=6, max_steps=6,
+            checkpoint_every=2, encoder_options={"dim": 4, "buckets": 8}, learning_rate=0.1,
+            show_progress=False, **more,
+        )  # fmt: skip
+        return dict(run.encoder.state_dict())
+
+    whole, step, count = train("whole"), Trainer._step, itertools.count(1)
+
+    def breaks(self, batch):
+        if next(count) == 4:
+            raise RunError("the power is gone")
+        return step(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_step", breaks)
+        with pytest.raises(RunError, match="power"):
+            train("stopped")
+    resumed = train("stopped", resume=True)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)

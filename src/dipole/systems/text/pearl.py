@@ -6,11 +6,11 @@
 A row is a phrase and its type (a person, a place; the authors have 95). A batch is made of phrases
 with two neighbours each, drawn from the 12 nearest, which are phrases of their own there. FILE has
 a group of phrases that mean the same on each line, separated by commas, and `thesaurus` the same
-for synonyms; without paraphrases half of the draws leave the phrase as it is, as for a phrase that
-theirs do not know. Theirs are of a model. Neighbours come with their data; here they are those
-nearest by letters: our reading. At the end the weights are halfway between the model's and those it
-began with. The type is told from vectors as they are: with `normalize=false` their lengths count,
-as in the paper.
+for synonyms. Without paraphrases half of the draws leave the phrase as it is; so does the released
+code with a phrase it has none for. The authors' paraphrases come from a model and their neighbours
+with the data; here neighbours are those nearest by letters: our reading. At the end the weights are
+halfway between the model's and those it began with. The type is told from vectors as they are: with
+`normalize=false` their lengths count, as in the paper.
 """
 
 from __future__ import annotations

@@ -8,9 +8,10 @@ What a source is decides what is learnt from it: of documents (texts) a sentence
 behind it among those of the batch; of pairs an input finds its response, which goes through two
 layers of its own; of graded pairs the class is told (`--objective-option outputs=C`): 0, 1 and 2
 for entailment, neutral and contradiction. A batch is of one of them; any one will do. The encoder
-is a deep averaging network of words and bigrams (`--encoder dan`); the paper's larger one is
-`--encoder FOLDER`, a transformer, here with its own pooling. `dipole.evaluation.geometry.angular`
-has the paper's similarity, `dipole.evaluation.association` its test for bias (WEAT).
+is a deep averaging network of words and bigrams (`--encoder dan`). The paper's larger one is a
+transformer: `--encoder FOLDER --encoder-option normalize=false`, here with its own pooling, as dot
+products of vectors of length 1 tell little apart. `dipole.evaluation.geometry.angular` has the
+paper's similarity, `dipole.evaluation.association` its test for bias (WEAT).
 
 The paper gives neither sizes nor shares nor code: all of these, and dot products without a
 temperature, are our reading. Its neighbours are those before and behind a sentence; here behind.
