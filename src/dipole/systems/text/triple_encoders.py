@@ -66,6 +66,16 @@ def targets(window: int) -> dict[tuple[int, int], float]:
     }
 
 
+def dialogues_of(examples: Inputs) -> list[list[str]]:
+    """The turns of each text, a line each; of all texts together, where each has one line."""
+    found = [
+        [line.strip() for line in str(text).splitlines() if line.strip()]
+        for text in examples.column("input")
+    ]
+    alone = all(len(dialogue) < 2 for dialogue in found)
+    return [[turn for dialogue in found for turn in dialogue]] if alone else found
+
+
 def windows(
     examples: Examples, encoder: Any, *, seed: int, window: int = 5, decay: bool = True
 ) -> Examples:
@@ -77,10 +87,7 @@ def windows(
     """
     if not isinstance(examples, Inputs):
         return examples
-    dialogues = [[line.strip() for line in str(text).splitlines() if line.strip()]
-                 for text in examples.column("input")]  # fmt: skip
-    if all(len(dialogue) < 2 for dialogue in dialogues):
-        dialogues = [[turn for dialogue in dialogues for turn in dialogue]]
+    dialogues = dialogues_of(examples)
     turns = [turn for dialogue in dialogues for turn in dialogue]
     wanted = targets(window)
     rng = np.random.default_rng(seed)
