@@ -49,6 +49,15 @@ def test_no_words_and_no_layers():
     assert encoder.encode([]).shape == (0, 3)
 
 
+def test_texts_are_apart_before_any_training():
+    """Biases that outweigh the words make one vector of all texts."""
+    words = [f"word{i}" for i in range(60)]
+    encoder = DanText.from_inputs(words, words, dim=64, width=64, buckets=16)
+    found = encoder.encode(words)
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    assert (found @ found.T)[~np.eye(60, dtype=bool)].mean() < 0.7
+
+
 def test_a_batch_changes_no_vector_and_gradients_reach_all():
     encoder = made()
     together = encoder.encode(TEXTS)

@@ -71,6 +71,11 @@ class DanText(Encoder):
         self.vectors = nn.Parameter(torch.randn(size, width) / width**0.5)
         hidden = [part for _ in range(layers) for part in (nn.Linear(width, width), nn.ReLU())]
         self.network = nn.Sequential(*hidden, nn.Linear(width, dim))
+        # As long behind a layer as before it: else the biases outweigh the words.
+        for part in self.network:
+            if isinstance(part, nn.Linear):
+                nn.init.normal_(part.weight, std=(2 / width) ** 0.5)
+                nn.init.zeros_(part.bias)
 
     @classmethod
     def beside(cls, dim: int | None) -> dict[str, Any]:
