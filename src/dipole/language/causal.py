@@ -54,7 +54,7 @@ class CausalLM(Encoder):
 
     dtype: Precision = "auto"
     reads: ClassVar[str] = "texts"
-    shows = ("tokens", "mask", "hidden")
+    shows = ("tokens", "mask", "hidden", "logps")
     training_defaults: ClassVar[dict[str, Any]] = Encoder.training_defaults | {
         "batch_size": 8,
         "learning_rate": 1e-6,
@@ -250,10 +250,7 @@ class CausalLM(Encoder):
         its end; t: the most tokens of an answer."""
         ids, targets = features["input_ids"], features["targets"]
         states = last_states(self.model, ids, features["attention_mask"])
-        # The state of a token predicts the next one.
-        own = targets[:, 1:]
-        head, size = self.model.get_output_embeddings(), int(self.model.config.vocab_size)
-        found = picked(states[:, :-1][own], head, ids[:, 1:][own], size)
+        found = self._next(states, ids, targets)
         there = self.answer_mask(features)
         out = found.new_zeros(there.shape)
         out[there] = found
@@ -272,20 +269,33 @@ class CausalLM(Encoder):
         return F.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
 
     def outputs(self, features: Features, names: Sequence[str]) -> dict[str, Tensor]:
-        """Vectors, and of the same pass the last states of tokens and those of every layer."""
-        mask = features["attention_mask"]
+        """Vectors, and of the same pass the last states of tokens, those of every layer, and the
+        log-probabilities of tokens."""
+        ids, mask = features["input_ids"], features["attention_mask"]
         found = self.model.base_model(
-            input_ids=features["input_ids"],
+            input_ids=ids,
             attention_mask=mask,
             use_cache=False,
-            output_hidden_states=True,
+            output_hidden_states="hidden" in names,
         )
         states = found.last_hidden_state.float()
         mean = (states * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
         shown = {"vectors": F.normalize(mean, dim=-1), "tokens": states, "mask": mask.bool()}
         if "hidden" in names:
             shown["hidden"] = torch.stack(found.hidden_states, 1)
+        if "logps" in names:
+            logps = self._next(found.last_hidden_state, ids, mask.bool())
+            shown["logps"] = logps.new_zeros(ids.shape)
+            shown["logps"][:, 1:][mask[:, 1:].bool()] = logps
         return shown
+
+    def _next(self, states: Tensor, ids: Tensor, which: Tensor) -> Tensor:
+        """log pi(token | all before it) of those tokens (n, t) but the first of a row, one after
+        the other."""
+        head, size = self.model.get_output_embeddings(), int(self.model.config.vocab_size)
+        # The state of a token predicts the next one.
+        own = which[:, 1:]
+        return picked(states[:, :-1][own], head, ids[:, 1:][own], size)
 
     def _states(self, features: Features) -> Tensor:
         return last_states(self.model, features["input_ids"], features["attention_mask"]).float()

@@ -46,6 +46,8 @@ SHAPES = {
     "negative_mask": "m w",
     "teacher_scores": "n c",
     "logits": "n k",
+    "anchor_logps": "n t",
+    "positive_logps": "n u",
     # Of the k answers of a prompt: log-probabilities under policy and reference.
     "logps": "n k",
     "mean_logps": "n k",
