@@ -9,6 +9,7 @@ from dipole.systems.catalogue import entry_of
 from dipole.training.recipe import Recipe, read_recipe
 from support import kinds
 from support.tiny_bert import save_tiny_bert
+from support.switching import is_of_language_models
 from support.tiny_llama import save_tiny_llama
 
 # Recipe and kind of data, of all that a recipe says it wants.
@@ -73,7 +74,7 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
         command += ["--encoder", "conv"]
     elif kind in ("image-text", "modalities"):
         command += SMALL_TEXT
-    elif kind == "preferences":
+    elif kind == "preferences" or is_of_language_models(settings):
         command += ["--encoder", f"lm:{save_tiny_llama(tmp_path / 'llama')}"]
     elif transformer := _transformer(settings, tmp_path):
         command += transformer

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dipole.data.examples import Inputs
 from dipole.data.inputs import check_texts
 from dipole.data.options import check_names
 from dipole.data.preferences import Answers, Preferences
@@ -200,10 +201,15 @@ class CausalLM(Encoder):
                 [(one.prompt + answer, len(answer)) for one in read for answer in one.answers]
             )
         check_texts(inputs, "prepare: inputs")
-        rows = [self.tokenizer(text)["input_ids"][: self.max_length] for text in inputs]
+        rows = [self._ids(text)[: self.max_length] for text in inputs]
         features = self._padded([(list(row) or [self._pad], 0) for row in rows])
         features.pop("targets")
         return features
+
+    def _ids(self, text: str) -> list[int]:
+        # Not verbose: of a long text it would say that the model cannot read it, and it is cut.
+        found: list[int] = self.tokenizer(text, verbose=False)["input_ids"]
+        return found
 
     def tokens(self, one: Answers) -> Tokens:
         """The tokens of a prompt and its answers (`language.templates.tokens_of`)."""
@@ -213,10 +219,12 @@ class CausalLM(Encoder):
             raise InputError(f"{self.source or 'encoder'}: {error}") from None
 
     def notes_on(self, examples: Examples) -> list[str]:
-        """Which prompts are cut, and how answers end, a line each; every row is looked at.
+        """Which prompts or texts are cut, and how answers end, a line each; every row is looked at.
 
         Raises InputError at the first row that cannot be read, by its id.
         """
+        if isinstance(examples, Inputs):
+            return self._notes_on_texts(examples)
         if not isinstance(examples, Preferences):
             return []
         cut, ended, first = 0, 0, ""
@@ -244,6 +252,18 @@ class CausalLM(Encoder):
                 "added"
             )
         return notes
+
+    def _notes_on_texts(self, examples: Inputs) -> list[str]:
+        lengths = [len(self._ids(str(text))) for text in examples.column("input")]
+        cut = [(id, n) for id, n in zip(examples.ids, lengths, strict=True) if n > self.max_length]
+        if not cut:
+            return []
+        (id, count), *_ = cut
+        return [
+            f"warning: {len(cut):,} of {len(lengths):,} texts lose their end, row {id} "
+            f"{count - self.max_length:,} of {count:,} tokens: the model reads "
+            f"{self.max_length:,}; expected shorter texts, if all is to be learnt"
+        ]
 
     def log_probs(self, features: Features) -> Tensor:
         """log pi(token | all before it) of the tokens of every answer, (rows, t) float32, 0 behind

@@ -23,9 +23,11 @@ from dipole.training.examples import objectives_taking
 COLUMNS = ("anchor", "positive", "negative")
 # Who gives what, for a message.
 _GIVERS = (
-    "a language model, lm:FOLDER (tokens, hidden, logps), a transformer, vit (all but logps), conv, "
-    "static (tokens)"
+    "a language model, lm:FOLDER (tokens, hidden, logps), a transformer, vit (all but logps), "
+    "conv, static (tokens)"
 )
+# The dimensions of an output that are of tokens.
+_OF_TOKENS = {"tokens": [1], "mask": [1], "hidden": [2], "attention": [3, 4], "logps": [1]}
 # Column -> the outputs that are asked for.
 Asked = dict[str, tuple[str, ...]]
 
@@ -119,8 +121,7 @@ def no_rows(column: str, like: Mapping[str, Tensor], names: tuple[str, ...]) -> 
 
 def _padded(x: Tensor, name: str, longest: int) -> Tensor:
     """With `longest` places in every dimension of tokens."""
-    axes = {"tokens": [1], "mask": [1], "hidden": [2], "attention": [3, 4], "logps": [1]}.get(name, [])
-    for axis in axes:
+    for axis in _OF_TOKENS.get(name, []):
         after = [0, 0] * (x.dim() - 1 - axis) + [0, longest - x.shape[axis]]
         x = F.pad(x, after)
     return x

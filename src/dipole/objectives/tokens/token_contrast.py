@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
@@ -41,7 +41,7 @@ class TokenContrast(Objective):
         (0.5, 0.0)
     """
 
-    shapes = {"anchor": "n t d", "anchor_mask": "n t"}
+    shapes: ClassVar[dict[str, str]] = {"anchor": "n t d", "anchor_mask": "n t"}
 
     margin: Annotated[float, Range(0, 2)] = 0.5
 
