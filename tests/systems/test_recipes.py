@@ -8,8 +8,8 @@ from dipole.systems import recipes
 from dipole.systems.catalogue import entry_of
 from dipole.training.recipe import Recipe, read_recipe
 from support import kinds
-from support.tiny_bert import save_tiny_bert
 from support.switching import is_of_language_models
+from support.tiny_bert import save_tiny_bert
 from support.tiny_llama import save_tiny_llama
 
 # Recipe and kind of data, of all that a recipe says it wants.
