@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from dipole.data.examples import Inputs
 from dipole.data.inputs import check_texts
@@ -268,13 +268,24 @@ class CausalLM(Encoder):
     def log_probs(self, features: Features) -> Tensor:
         """log pi(token | all before it) of the tokens of every answer, (rows, t) float32, 0 behind
         its end; t: the most tokens of an answer."""
-        ids, targets = features["input_ids"], features["targets"]
-        states = last_states(self.model, ids, features["attention_mask"])
-        found = self._next(states, ids, targets)
+        found = picked(*self.answer_states(features), self.vocabulary)
         there = self.answer_mask(features)
         out = found.new_zeros(there.shape)
         out[there] = found
         return out
+
+    def answer_states(self, features: Features) -> tuple[Tensor, nn.Module, Tensor]:
+        """What the log-probabilities of answers are made of, of all their tokens one after the
+        other: the states before them (tokens, dim), the head that makes logits of states, and the
+        tokens (tokens,)."""
+        ids, targets = features["input_ids"], features["targets"]
+        states = last_states(self.model, ids, features["attention_mask"])
+        return self._before(states, ids, targets)
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens there are."""
+        return int(self.model.config.vocab_size)
 
     @staticmethod
     def answer_mask(features: Features) -> Tensor:
@@ -304,18 +315,18 @@ class CausalLM(Encoder):
         if "hidden" in names:
             shown["hidden"] = torch.stack(found.hidden_states, 1)
         if "logps" in names:
-            logps = self._next(found.last_hidden_state, ids, mask.bool())
+            given = self._before(found.last_hidden_state, ids, mask.bool())
+            logps = picked(*given, self.vocabulary)
             shown["logps"] = logps.new_zeros(ids.shape)
             shown["logps"][:, 1:][mask[:, 1:].bool()] = logps
         return shown
 
-    def _next(self, states: Tensor, ids: Tensor, which: Tensor) -> Tensor:
-        """log pi(token | all before it) of those tokens (n, t) but the first of a row, one after
-        the other."""
-        head, size = self.model.get_output_embeddings(), int(self.model.config.vocab_size)
-        # The state of a token predicts the next one.
-        own = which[:, 1:]
-        return picked(states[:, :-1][own], head, ids[:, 1:][own], size)
+    def _before(
+        self, states: Tensor, ids: Tensor, which: Tensor
+    ) -> tuple[Tensor, nn.Module, Tensor]:
+        """`answer_states` of these tokens (n, t), but for the first of a row."""
+        own = which[:, 1:]  # the state of a token predicts the next one
+        return states[:, :-1][own], self.model.get_output_embeddings(), ids[:, 1:][own]
 
     def _states(self, features: Features) -> Tensor:
         return last_states(self.model, features["input_ids"], features["attention_mask"]).float()
