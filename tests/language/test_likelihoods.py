@@ -22,7 +22,7 @@ def test_they_are_those_of_transformers(tiny):
     model, texts = CausalLM.load(tiny), ["abc", "a longer text", "x"]
     model.dtype = "float32"
     plain = AutoModelForCausalLM.from_pretrained(tiny).eval()
-    shown = model.outputs(model.prepare(texts), ("tokens", "mask", "logps"))
+    shown = model.outputs(model.prepare(texts), ("tokens", "mask", "logps", "foreseen"))
     sums, counts = log_likelihoods(model, texts)
     for row, text in enumerate(texts):
         ids = model.tokenizer(text, return_tensors="pt")["input_ids"]
@@ -71,7 +71,7 @@ def test_what_is_cut_and_what_cannot_be_is_said(tiny, tmp_path, monkeypatch):
     command = ["train", "--objective", "next-token", "--data", "texts.csv", "--max-steps", "1"]
     said = CliRunner().invoke(app, [*command, "--encoder", f"lm:{tiny}", "--out", "run"])
     assert said.exit_code == 0
-    assert "1 of 2 texts lose their end, row 2 144 of 240 tokens" in said.output
+    assert "1 of 2 texts lose their end, row 2 144 tokens" in said.output
     other = CliRunner().invoke(app, [*command, "--encoder", "static", "--out", "other"])
     assert "next-token takes the logps of anchor, and" in str(other.exception)
 

@@ -11,13 +11,16 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from dipole.objectives import InfoNCE, NTXent
+from dipole.objectives.contract.base import Objective
 from dipole.systems.text.claif import Smoothed
+from dipole.systems.text.coin import LastTokens
 from dipole.systems.text.compcse import Composed
 from dipole.systems.text.declutr import MeanPositive
 from dipole.systems.text.defsent_plus import Entries, EntrySoftmax
 from dipole.systems.text.quick_thoughts import QuickThoughts
 from dipole.systems.text.representation_rank import VonNeumann
 from dipole.training.build import build_objective
+from dipole.training.combining import Capped
 from dipole.training.config import make_config
 from dipole.training.recipe import read_recipe
 
@@ -32,6 +35,21 @@ def composed(cls: Tensor, head_weight: Tensor, head_bias: Tensor) -> Tensor:
     found = functional_call(Before(part), {f"part.{k}": w for k, w in weights.items()}, (batch,))
     value: Tensor = InfoNCE(0.05, symmetric=False)(found["anchor"], found["positive"])
     return value
+
+
+class Given(Objective):
+    """A loss that is an input."""
+
+    def forward(self, generation_loss: Tensor) -> Tensor:
+        return generation_loss
+
+
+def coin(rho: float) -> Callable[..., Tensor]:
+    """CoIN of states, each of a text of one token, and of a likelihood that is given."""
+    capped = Capped([(1.0, Given()), (rho, LastTokens(0.05).double())])
+    return lambda anchor, positive, generation_loss: capped(
+        anchor=anchor[:, None], positive=positive[:, None], generation_loss=generation_loss
+    )
 
 
 class Before(nn.Module):
@@ -137,6 +155,8 @@ def denosent(states: Tensor, projector: Tensor, token_logits: Tensor, tokens: Te
 TEXT: dict[str, Callable[..., Any]] = {
     "claif-smooth-all": smoothed("all"),
     "claif-smooth-positive": smoothed("positive"),
+    "coin-rho-small": coin(0.1),
+    "coin-rho1000": coin(1000.0),
     "compcse": composed,
     "declutr": declutr,
     "defsent-plus": defsent,

@@ -176,6 +176,7 @@ def draw(name: str, s: Sizes, generator: torch.Generator) -> Tensor:
         "negative_mask": lambda: normal(s.m, s.k) < 0.5,
         "teacher_scores": lambda: normal(s.n, s.n),
         "anchor_logps": lambda: -normal(s.n, s.k).abs() - 0.1,
+        "anchor_foreseen": lambda: normal(s.n, s.k) < 0.8,
         "token_logps": lambda: -normal(s.n, s.k, 5).abs() - 0.1,
         "ref_token_logps": lambda: -normal(s.n, s.k, 5).abs() - 0.1,
         "lengths": lambda: 1 + integers(5, s.n, s.k),

@@ -23,7 +23,8 @@ def foresees(encoder: Encoder) -> bool:
 
 
 def log_likelihoods(encoder: Encoder, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Of every text sum_{t > 1} log p(x_t | x_1 ... x_t-1), and how many tokens that is.
+    """Of every text sum_{t > 1} log p(x_t | x_1 ... x_t-1), of one with `answer_after` over its
+    answer, and how many tokens that is.
 
     Both (n,). In eval mode, without gradient; texts of similar length are read together.
     """
@@ -32,9 +33,9 @@ def log_likelihoods(encoder: Encoder, texts: Sequence[str]) -> tuple[np.ndarray,
     for rows, features in model.batches(texts, "document", encoder.default_budget()):
         with torch.no_grad(), at_precision(device, encoder.dtype):
             on_device = {name: x.to(device) for name, x in features.items()}
-            found: Any = model.outputs(on_device, ("mask", "logps"))
+            found: Any = model.outputs(on_device, ("logps", "foreseen"))
         sums[rows] = found["logps"].double().sum(1).cpu().numpy()
-        counts[rows] = found["mask"][:, 1:].sum(1).cpu().numpy()
+        counts[rows] = found["foreseen"].sum(1).cpu().numpy()
     return sums, counts
 
 

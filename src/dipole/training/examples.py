@@ -358,7 +358,7 @@ def takes_answers(inputs: Mapping[str, bool]) -> bool:
 def takes_anchors_alone(inputs: Mapping[str, bool]) -> bool:
     """Whether an objective compares an input with nothing beside it, as `next-token` does.
 
-    >>> takes_anchors_alone({"anchor_logps": True, "anchor_mask": True})
+    >>> takes_anchors_alone({"anchor_logps": True, "anchor_foreseen": True})
     True
     """
     return bool(inputs) and all(name.partition("_")[0] == "anchor" for name in inputs)

@@ -16,18 +16,17 @@ from dipole.encoders.reading import gives_tokens
 from dipole.errors import InputError
 from dipole.kernels import settings
 from dipole.kernels.collectives import world
-from dipole.objectives.contract.base import Objective, Over, forward_inputs
+from dipole.objectives.contract.base import COLUMNS, Objective, Over, forward_inputs
 from dipole.training.examples import objectives_taking
 
-# Columns whose outputs may be asked for.
-COLUMNS = ("anchor", "positive", "negative")
 # Who gives what, for a message.
 _GIVERS = (
-    "a language model, lm:FOLDER (tokens, hidden, logps), a transformer, vit (all but logps), "
-    "conv, static (tokens)"
+    "a language model, lm:FOLDER (all but attention), a transformer, vit (tokens, hidden, "
+    "attention), conv, static (tokens)"
 )
 # The dimensions of an output that are of tokens.
-_OF_TOKENS = {"tokens": [1], "mask": [1], "hidden": [2], "attention": [3, 4], "logps": [1]}
+_OF_TOKENS = {"tokens": [1], "mask": [1], "hidden": [2], "attention": [3, 4]}
+_OF_TOKENS |= {"logps": [1], "foreseen": [1]}
 # Column -> the outputs that are asked for.
 Asked = dict[str, tuple[str, ...]]
 

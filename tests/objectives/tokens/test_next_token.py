@@ -15,16 +15,19 @@ def tokens(sizes, generator):
     mask[:, :2] = True
     logps = -torch.rand(sizes.n, 4, generator=generator, dtype=torch.float64) - 0.1
     states = torch.randn(sizes.n, 4, max(sizes.d, 2), generator=generator, dtype=torch.float64)
-    return {"anchor_logps": logps, "anchor_mask": mask, "anchor": states}
+    foreseen = mask.clone()
+    foreseen[:, 0] = False
+    found = {"anchor_logps": logps, "anchor_foreseen": foreseen}
+    return found | {"anchor_mask": mask, "anchor": states}
 
 
 def of(*names):
     return lambda sizes, generator: {name: tokens(sizes, generator)[name] for name in names}
 
 
-def foreseen(anchor_logps, anchor_mask):
-    rows = zip(anchor_logps, anchor_mask, strict=True)
-    found = [logp for row, mask in rows for logp in row[1:][mask[1:]]]
+def foreseen(anchor_logps, anchor_foreseen):
+    rows = zip(anchor_logps, anchor_foreseen, strict=True)
+    found = [logp for row, which in rows for logp in row[which]]
     return -sum(found) / len(found) if found else 0.0
 
 
@@ -52,7 +55,7 @@ def answered(logps, lengths, ratings=None, answer_mask=None):
 
 class TestNextToken(Battery):
     spec = Spec(
-        "next-token", foreseen, draw=of("anchor_logps", "anchor_mask"), rotation=False,
+        "next-token", foreseen, draw=of("anchor_logps", "anchor_foreseen"), rotation=False,
     )  # fmt: skip
 
 
@@ -75,7 +78,6 @@ class TestSFT(Battery):
 
 def test_a_perplexity_is_that_of_a_fair_die():
     logps = torch.full((2, 5), -torch.tensor(6.0).log().item())
-    logps[:, 0] = 0
     loss = NextToken()(logps, torch.ones(2, 5, dtype=torch.bool))
     assert loss.exp().item() == pytest.approx(6.0)
 

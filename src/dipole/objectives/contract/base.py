@@ -94,7 +94,8 @@ class Objective(Declared):
         ends = ("_tokens", "_mask", "_hidden", "_attention")
         found = {name for name in names if name.endswith(ends)}
         # Those of answers, as ref_logps, are a part's.
-        found |= {f"{column}_logps" for column in COLUMNS} & names.keys()
+        own = {f"{column}_{output}" for column in COLUMNS for output in ("logps", "foreseen")}
+        found |= own & names.keys()
         return found | {tokens for name in names if (tokens := self._tokens(name))}
 
     def _tokens(self, name: str) -> str:

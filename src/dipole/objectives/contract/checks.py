@@ -48,6 +48,8 @@ SHAPES = {
     "logits": "n k",
     "anchor_logps": "n t",
     "positive_logps": "n u",
+    "anchor_foreseen": "n t",
+    "positive_foreseen": "n u",
     # Of the k answers of a prompt: log-probabilities under policy and reference.
     "logps": "n k",
     "mean_logps": "n k",
@@ -65,6 +67,7 @@ INTEGER = {"labels", "positive_labels", "support_labels", "rows"}
 INTEGER |= {"ids", "negative_ids", "negative_rows", "candidate_ids", "support_ids", "token_ids"}
 INTEGER |= {"lengths"}
 BOOLEAN = {"mask", "anchor_mask", "positive_mask", "negative_mask", "answer_mask"}
+BOOLEAN |= {"anchor_foreseen", "positive_foreseen"}
 
 
 def check(

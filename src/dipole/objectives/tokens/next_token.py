@@ -20,24 +20,24 @@ from dipole.objectives.preferences.answers import token_mean
     executors=(),
 )
 class NextToken(Objective):
-    """Over all tokens x_it of the texts of a batch but the first of each,
+    """Over the tokens x_it of the texts of a batch that are foreseen, all but the first of each, or
+    with a prompt those of the answer,
 
-        L = - sum_i sum_{t > 1} log p(x_it | x_i1 ... x_i,t-1) / sum_i (n_i - 1):
+        L = - sum_i sum_t log p(x_it | x_i1 ... x_i,t-1) / how many:
 
-    one mean over the tokens of all texts, so a long text counts more. A text of a single token does
-    not count. Its exponential is the perplexity.
-    Shapes: anchor_logps (n, t), log p of each token, the first and padding 0; anchor_mask (n, t),
-    which tokens are there. A language model gives both (`lm:FOLDER`).
+    one mean over the tokens of all texts, so a long text counts more; its exponential is the
+    perplexity. 0 where no token is foreseen.
+    Shapes: anchor_logps (n, t), log p of each token; anchor_foreseen (n, t), which tokens count. A
+    language model gives both (`lm:FOLDER`).
 
     Example:
         >>> import torch
         >>> logps = torch.tensor([[0.0, -1.0, -3.0], [0.0, -2.0, 0.0]])
-        >>> there = torch.tensor([[True, True, True], [True, True, False]])
-        >>> NextToken()(logps, there).item()
+        >>> foreseen = torch.tensor([[False, True, True], [False, True, False]])
+        >>> NextToken()(logps, foreseen).item()
         2.0
     """
 
-    def forward(self, anchor_logps: Tensor, anchor_mask: Tensor) -> Tensor:
-        own = anchor_mask[:, 1:]
-        sums = wide(anchor_logps[:, 1:]).masked_fill(~own, 0).sum(1)
-        return -token_mean(sums, own.sum(1))
+    def forward(self, anchor_logps: Tensor, anchor_foreseen: Tensor) -> Tensor:
+        sums = wide(anchor_logps).masked_fill(~anchor_foreseen, 0).sum(1)
+        return -token_mean(sums, anchor_foreseen.sum(1))

@@ -38,9 +38,14 @@ class TinyLM(CausalLM):
 
     @classmethod
     def from_inputs(
-        cls, *inputs: Sequence[str], dim: int = 64, layers: int = 2, vocabulary: int = 1024
+        cls,
+        *inputs: Sequence[str],
+        dim: int = 64,
+        layers: int = 2,
+        vocabulary: int = 1024,
+        answer_after: str | None = None,
     ) -> Encoder:
-        """A new one, of about 0.15 million weights."""
+        """A new one, of about 0.15 million weights; answer_after: as `CausalLM.load` has it."""
         transformers = optional("transformers", "text")
         tokenizer = byte_pairs([str(text) for text in inputs[0]], vocabulary)
         config = transformers.LlamaConfig(
@@ -55,7 +60,9 @@ class TinyLM(CausalLM):
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.eos_token_id,
         )
-        return cls(transformers.LlamaForCausalLM(config), tokenizer)
+        made = cls(transformers.LlamaForCausalLM(config), tokenizer)
+        made.answer_after = answer_after
+        return made
 
 
 def byte_pairs(texts: Sequence[str], size: int) -> Any:
