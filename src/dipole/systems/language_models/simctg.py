@@ -6,7 +6,6 @@ dipole generate runs/simctg --prompt "The sea" --method contrastive-search
 
 from __future__ import annotations
 
-from dipole.studies.benches import tiny_lm as bench
 from dipole.studies.claim import AtLeast, AtMost, Claim
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
@@ -27,7 +26,7 @@ SYSTEM = System(
             "A language model that also tells the tokens of a text from each other repeats itself"
             " less with greedy search than one that only foresees the next token."
         ),
-        bench=f"{bench.__name__}:BENCH",
+        bench="writing",
         arms={
             "simctg": {},
             "next token alone": {"objective": "next-token", "objective_options": {}},
@@ -43,6 +42,8 @@ SYSTEM = System(
             AtLeast("simctg", "next token alone", on="log-likelihood", by=-0.05),
             AtLeast("simctg", "next token alone", on="contrastive diversity"),
         ],
+        looks=(5, 10),
+        delta=1.0,
         notes=(
             "Not run yet. The model is small and learns from nothing, where the paper fine-tunes"
             " GPT-2; margin and weight of the contrast are the paper's, 0.5 and 1. The likelihood"

@@ -11,7 +11,7 @@ the instruction puts rows of one instruction into a batch, as hard negatives of 
 from __future__ import annotations
 
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -24,7 +24,6 @@ from dipole.language.causal import CausalLM
 from dipole.language.decoding import generate
 from dipole.objectives.contract.base import Objective, Temperature
 from dipole.objectives.pairs.infonce import infonce
-from dipole.studies.benches import tiny_lm as bench
 from dipole.studies.claim import AtLeast, Claim
 from dipole.studies.data import QUICK_TEST, QUICK_TRAIN
 from dipole.studies.measures import Measured, Trained
@@ -40,7 +39,7 @@ TASKS = {
     "last": (("give", "say", "name"), ("the last one", "the closing sign", "where it ends")),
 }
 LETTERS, LENGTH = "abcdefgh", 3
-TRAIN, TEST = 3000, 300
+TRAIN, TEST, STEPS = 400, 300, 100
 
 
 class LastTokens(Objective):
@@ -145,7 +144,14 @@ def followed(model: Trained) -> Measured:
     return {"followed": 100.0 * np.array(right)}
 
 
+def then(weight: int) -> list[dict[str, Any]]:
+    """A stage without the contrast, and one with it at a lower rate."""
+    own = {"objective": f"{BOTH} + {weight} * {__name__}:LastTokens", "combine": "cap"}
+    return [FIRST, LOWER | own | {"temperature": 0.05}]
+
+
 BOTH = "next-token + next-token(anchor_logps=positive_logps, anchor_foreseen=positive_foreseen)"
+FIRST, LOWER = {"objective": BOTH}, {"learning_rate": 1e-3}
 SYSTEM = System(
     id="coin",
     paper="Yan et al. 2024, Contrastive Instruction Tuning, arXiv 2402.11138",
@@ -166,24 +172,38 @@ SYSTEM = System(
             "A language model whose states of a prompt and of its paraphrase are pulled together"
             " follows instructions in new words more often than one that is only tuned on both."
         ),
-        bench=f"{bench.__name__}:BENCH",
+        bench="writing",
         settings={
             "data": f"{__name__}:instructions",
             "encoder_options": {"answer_after": MARK, "vocabulary": 320},
-            "sampler": "unique", "sampler_options": {},
+            "sampler": "unique", "sampler_options": {}, "max_steps": STEPS,
+            "combine": "weights", "temperature": None,
         },
         regime=(
             "four tasks on three letters with six wordings each to learn from; tested on three"
-            " others, whose words are known and not together; batches of any rows."
+            " others, whose words are known and not together; batches of any rows. As in the paper"
+            " a model that was tuned goes on: 100 steps without the contrast, and 100 with it."
         ),
         arms={
-            "coin": {},
-            "no contrast": {"objective": BOTH, "combine": "weights", "temperature": None},
+            "coin": {"stages": then(1000)},
+            "no contrast": {"stages": [FIRST, FIRST | LOWER]},
+            "weight 1": {"stages": then(1)},
         },
         measures=[f"{__name__}:followed"],
         primary=AtLeast("coin", "no contrast", on="followed"),
         reported="+2.5 points of accuracy on average on PromptBench, LLaMA-7B (abstract)",
-        secondary=[AtLeast("coin", "no contrast", on="log-likelihood")],
-        notes="Not run yet. The diversity that the bench measures says nothing here.",
+        secondary=[
+            AtLeast("weight 1", "no contrast", on="followed"),
+            AtLeast("coin", "weight 1", on="followed"),
+        ],
+        looks=(5, 10),
+        delta=1.0,
+        notes=(
+            "Not run yet. *To be distrusted*: the size of the data was chosen after pilots at seed"
+            " 0, so that instructions in new words are followed neither always nor never: with"
+            " 3,000 rows and 300 steps 99 % were, without the contrast; and there a training with"
+            " the contrast from the first step followed 8 %. What the bench itself measures,"
+            " diversity and likelihood of whole texts, says nothing here."
+        ),
     ),
 )  # fmt: skip

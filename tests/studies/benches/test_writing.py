@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from dipole.encoders import load_encoder
-from dipole.studies.benches.tiny_lm import TinyLM, rows, writing
+from dipole.studies.benches.writing import TinyLM, rows, writing
 from dipole.studies.measures import Trained
 from dipole.training.config import make_config
 
