@@ -63,7 +63,7 @@ class CausalLM(Encoder):
     }
 
     # What stands before the answer in a text; then its tokens alone are foreseen.
-    answer_after: str | None = None
+    answer_after: str = ""
 
     def __init__(self, model: Any, tokenizer: Any, *, max_length: int | None = None) -> None:
         super().__init__()
@@ -82,12 +82,12 @@ class CausalLM(Encoder):
         source: str | Path,
         *,
         max_length: int | None = None,
-        answer_after: str | None = None,
+        answer_after: str = "",
     ) -> CausalLM:
         """A model from a folder, a run or a hub id: a whole one, or an adapter with its base.
 
         max_length: the most tokens of a prompt with an answer; not given: what the model reads.
-        answer_after: what stands before the answer in every text of a training, as "### Answer:":
+        answer_after: what stands before the answer in every text of a training, as '### Answer:':
             what is before it is read as a prompt, and only the answer is learnt (`next-token`); not
             given: all of it.
 
@@ -101,8 +101,6 @@ class CausalLM(Encoder):
             model = cls(read_causal(folder), read_tokenizer(folder), max_length=max_length)
             # A place that holds from elsewhere too; a hub id as it is.
             model.source = str(folder.resolve()) if Path(source).exists() else str(source)
-        if answer_after is not None and not answer_after.strip():
-            raise InputError(f"answer_after: found {answer_after!r}; expected some text")
         model.answer_after = answer_after
         return model.eval()
 
@@ -218,7 +216,7 @@ class CausalLM(Encoder):
             )
         check_texts(inputs, "prepare: inputs")
         features = self._padded([self._row(text) for text in inputs])
-        if self.answer_after is None:
+        if not self.answer_after:
             features.pop("targets")
         return features
 
@@ -231,7 +229,7 @@ class CausalLM(Encoder):
 
     def split(self, text: str) -> Answers | None:
         """A text as a prompt and its answer, of one that has `answer_after`."""
-        if self.answer_after is None or self.answer_after not in text:
+        if not self.answer_after or self.answer_after not in text:
             return None
         before, mark, answer = text.partition(self.answer_after)
         return Answers(before + mark, [answer])

@@ -22,7 +22,7 @@ def notes_on(model: CausalLM, examples: Examples) -> list[str]:
         return _on_preferences(model, examples)
     if isinstance(examples, Inputs):
         return _on_texts(model, examples, ["input"])
-    if isinstance(examples, Pairs) and model.answer_after is not None:
+    if isinstance(examples, Pairs) and model.answer_after:
         return _on_texts(model, examples, ["anchor", "positive"])
     return []
 
@@ -72,7 +72,7 @@ def _on_texts(model: CausalLM, examples: Examples, fields: list[str]) -> list[st
 
 def _lost(model: CausalLM, text: str, where: str) -> tuple[int, str]:
     """How many tokens of a text are not read, and at which end."""
-    if model.answer_after is None:
+    if not model.answer_after:
         return max(len(model.ids(text)) - model.max_length, 0), "end"
     one = model.split(text)
     if one is None or not one.answers[0].strip():

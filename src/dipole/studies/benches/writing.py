@@ -43,7 +43,7 @@ class TinyLM(CausalLM):
         dim: int = 64,
         layers: int = 2,
         vocabulary: int = VOCABULARY,
-        answer_after: str | None = None,
+        answer_after: str = "",
     ) -> Encoder:
         """A new one, of about 0.15 million weights; answer_after: as `CausalLM.load` has it."""
         transformers = optional("transformers", "text")

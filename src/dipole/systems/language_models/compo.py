@@ -115,7 +115,8 @@ class ComparisonStep(Step):
         given = [self._states(piece) for piece in batch.columns["answers"]]
         states, tokens, counts = (torch.cat(parts) for parts in zip(*given, strict=True))
         weight = self._head.weight
-        found, successes = self._asked(states, tokens, counts, weight.detach())
+        with torch.autocast(states.device.type, enabled=False):  # a move is smaller than bfloat16
+            found, successes = self._asked(states, tokens, counts, weight.detach())
         share = successes / self.perturbations
         self.beside = {"successes": found.new_tensor(share)}
         if share < self.least or not found.any():
@@ -192,7 +193,6 @@ NOISY: dict[str, Any] = {
     "schedule": "constant",
     "warmup": 0,
     "weight_decay": 0.0,
-    "precision": "fp32",
 }
 
 

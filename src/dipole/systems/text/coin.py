@@ -1,6 +1,6 @@
 """CoIN: a prompt and its paraphrase end in one state of a language model, other inputs in others.
 
-    dipole train --recipe coin --encoder lm:FOLDER --encoder-option "answer_after=### Answer:" \\
+    dipole train --recipe coin --encoder lm:FOLDER --encoder-option "answer_after='### Answer:'" \\
         --data instructions.csv --out runs/coin
 
 A row of `instructions.csv` is a pair: `anchor` an instruction with its input, "### Answer:" and the
