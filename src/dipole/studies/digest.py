@@ -37,8 +37,8 @@ _LEFT_OUT = (
 _NAMING = ("dipole.systems.", "dipole.studies.benches.")
 _PLACE = re.compile(r"(?<![\w./])[A-Za-z_][\w.]*:[A-Za-z_]\w*(?![\w=])")
 _FILE = re.compile(r"([^\s*+]+\.py):([A-Za-z_]\w*)")
-# Systems whose ids are words that other claims have too (a coin is tossed); none compares with their
-# recipes.
+# Systems whose ids are words that other claims have too (a coin is tossed); no claim compares with
+# their recipes.
 _WORDS = {"coin"}
 _WORD = re.compile(r"[A-Za-z][\w-]*")
 
