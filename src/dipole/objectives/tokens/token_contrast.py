@@ -36,7 +36,7 @@ class TokenContrast(Objective):
 
     Example:
         >>> import torch
-        >>> same, apart = torch.ones(1, 3, 2), torch.eye(3)[None]
+        >>> same, apart = torch.ones(1, 3, 1), torch.eye(3)[None]
         >>> TokenContrast()(same).item(), TokenContrast()(apart).item()
         (0.5, 0.0)
     """
