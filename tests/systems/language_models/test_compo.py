@@ -82,5 +82,6 @@ def test_the_next_step_draws_others(pairs):
     weight = step.encoder.head.weight.detach()
     first, again = (step._asked(*states, weight)[0] for _ in range(2))
     step.after_step()
+    assert "_head" not in " ".join(step.state_dict())
     assert torch.equal(first, again)
     assert not torch.equal(first, step._asked(*states, weight)[0])

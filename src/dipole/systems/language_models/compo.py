@@ -114,7 +114,7 @@ class ComparisonStep(Step):
         """The loss whose gradient is the step."""
         given = [self._states(piece) for piece in batch.columns["answers"]]
         states, tokens, counts = (torch.cat(parts) for parts in zip(*given, strict=True))
-        weight = self._head.weight
+        weight = self._head[0].weight
         with torch.autocast(states.device.type, enabled=False):  # a move is smaller than bfloat16
             found, successes = self._asked(states, tokens, counts, weight.detach())
         share = successes / self.perturbations
@@ -134,7 +134,7 @@ class ComparisonStep(Step):
     def _states(self, features: Features) -> tuple[Tensor, Tensor, Tensor]:
         encoder: Any = self.encoder
         states, head, tokens = encoder.answer_states(features)
-        self._head: nn.Linear = head
+        self._head = [head]  # in a list: its weights are the encoder's
         return states.float(), tokens, features["targets"].sum(1)
 
     @torch.no_grad()
@@ -144,7 +144,7 @@ class ComparisonStep(Step):
         """sum_i s_i z_i, and how many s_i are -1; the draws are those of (seed, step)."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + int(self.steps))
         owner = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
-        bias = getattr(self._head, "bias", None)
+        bias = getattr(self._head[0], "bias", None)
         logits = nn.functional.linear(states, weight.float(), bias)
         before, normed = _own(logits, tokens), logits.logsumexp(-1)
         total, successes = torch.zeros_like(weight, dtype=torch.float32), 0
