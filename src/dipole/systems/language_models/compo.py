@@ -239,10 +239,16 @@ SYSTEM = System(
         ],
         looks=(5,),
         notes=(
-            "Not run yet. Noisy pairs are those within 1 nat, where the paper has 3 for answers of"
+            "Noisy pairs are those within 1 nat, where the paper has 3 for answers of"
             " hundreds of tokens. The second stage is 100 pairs, one at a time, with 400"
             " perturbations each of which a tenth has to succeed, a tenth of the entries and a rate"
-            " of 0.5; `chosen` is of each arm's own pairs."
+            " of 0.5; `chosen` is of each arm's own pairs. Rate and share were chosen before any"
+            " run, and looked at once, on the world to tune on."
+        ),
+        lesson=(
+            "A hundred steps without a gradient on the pairs that a model hardly tells apart add"
+            " nothing that five seeds can see; DPO on all pairs, those included, has a fifth of a"
+            " standard deviation more reward than DPO on the clear ones and these steps."
         ),
     ),
 )  # fmt: skip
