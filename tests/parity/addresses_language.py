@@ -11,6 +11,7 @@ from torch import Tensor
 from dipole.evaluation.generation import diversity, isotropy, repetition
 from dipole.language.decoding import Rule, Stream
 from dipole.language.decoding.early import farthest
+from dipole.objectives.tokens.token_contrast import TokenContrast
 
 
 def repeated(texts: list[str]) -> Tensor:
@@ -33,6 +34,12 @@ def dola(**logits: Tensor) -> dict[str, Tensor]:
     return chosen | _step(rule, logits["last"], early[int(place)])
 
 
+def told_apart(hidden: Tensor, input_ids: Tensor) -> Tensor:
+    """SimCTG's contrast; 0 is padding."""
+    found: Tensor = TokenContrast(margin=0.5).double()(hidden, input_ids != 0)
+    return found
+
+
 def _step(rule: Rule, *logits: Tensor) -> dict[str, Tensor]:
     """The plausible tokens of the one row, and their scores."""
     scores = rule.scores([x.log_softmax(-1) for x in logits])[0]
@@ -45,4 +52,5 @@ LANGUAGE: dict[str, Callable[..., Any]] = {
     "contrastive-search-isotropy-isotropy": lambda h1, h2: isotropy([h1.numpy(), h2.numpy()]),
     "lol-decoding-contrastive-decoding": against_the_amateur,
     "lol-decoding-dola": dola,
+    "simctg": told_apart,
 }

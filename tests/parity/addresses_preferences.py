@@ -12,6 +12,7 @@ from torch import Tensor
 from dipole.objectives.contract.registry import objective_class
 from dipole.sampling.answer_choice import alike, centres, unlike
 from dipole.systems.language_models.clha import RankMargin
+from dipole.systems.language_models.compo import direction
 from dipole.systems.language_models.selfie_spa import SelfRefined
 
 
@@ -108,6 +109,11 @@ def threshold(margins: Tensor) -> Tensor:
     return objective.threshold()
 
 
+def compared(z: Tensor, signs: Tensor) -> Tensor:
+    """ComPO's direction."""
+    return direction(signs @ z, 0.3)
+
+
 def selection(e: Tensor) -> dict[str, list[int]]:
     """REAL's pairs."""
     given = (np.zeros(len(e)), e.numpy(), 1, np.random.default_rng(0))
@@ -135,6 +141,7 @@ PREFERENCES: dict[str, Callable[..., Any]] = {
     "apo-clair-zero": of_pairs("apo-zero", beta=0.1),
     "bco-shift": two_batches,
     "clha": clha,
+    "compo-direction": compared,
     "cpo-translation-study-cpo": of_pairs("cpo", beta=0.1, alpha=1.0),
     "nca-infonca": of_lists("infonca", bonus=0.01, beta=0.1, alpha=2.0),
     "nca-pair": of_pairs("nca", beta=0.1, alpha=0.001),

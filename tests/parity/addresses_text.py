@@ -13,7 +13,9 @@ from torch.func import functional_call
 
 from dipole.encoders.bottleneck import Bottleneck
 from dipole.objectives import Classify, CosineRegression, InfoNCE, NTXent
+from dipole.objectives.contract.base import Objective
 from dipole.systems.text.claif import Smoothed
+from dipole.systems.text.coin import LastTokens
 from dipole.systems.text.compcse import Composed
 from dipole.systems.text.declutr import MeanPositive
 from dipole.systems.text.defsent_plus import Entries, EntrySoftmax
@@ -23,6 +25,7 @@ from dipole.systems.text.representation_rank import VonNeumann
 from dipole.systems.text.sg_opt import SGOpt
 from dipole.systems.text.triple_encoders import Mixed, targets
 from dipole.training.build import build_objective
+from dipole.training.combining import Capped
 from dipole.training.config import make_config
 from dipole.training.recipe import read_recipe
 
@@ -37,6 +40,21 @@ def composed(cls: Tensor, head_weight: Tensor, head_bias: Tensor) -> Tensor:
     found = functional_call(Before(part), {f"part.{k}": w for k, w in weights.items()}, (batch,))
     value: Tensor = InfoNCE(0.05, symmetric=False)(found["anchor"], found["positive"])
     return value
+
+
+class Given(Objective):
+    """A loss that is an input."""
+
+    def forward(self, generation_loss: Tensor) -> Tensor:
+        return generation_loss
+
+
+def coin(rho: float) -> Callable[..., Tensor]:
+    """CoIN of states, each of a text of one token, and of a likelihood that is given."""
+    capped = Capped([(1.0, Given()), (rho, LastTokens(0.05).double())])
+    return lambda anchor, positive, generation_loss: capped(
+        anchor=anchor[:, None], positive=positive[:, None], generation_loss=generation_loss
+    )
 
 
 class Before(nn.Module):
@@ -226,6 +244,8 @@ def triple_targets(pairs: Tensor) -> Tensor:
 TEXT: dict[str, Callable[..., Any]] = {
     "claif-smooth-all": smoothed("all"),
     "claif-smooth-positive": smoothed("positive"),
+    "coin-rho-small": coin(0.1),
+    "coin-rho1000": coin(1000.0),
     "compcse": composed,
     "declutr": declutr,
     "defsent-plus": defsent,

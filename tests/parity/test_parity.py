@@ -66,7 +66,7 @@ def test_parity(name: str):
 
 def ours(address: Any, given: dict[str, Any], wanted: list[str]) -> tuple[Any, list[Any]]:
     """dipole's value, and its gradient for every name wanted: an input or a learnt parameter."""
-    inputs = {k: torch.tensor(v) if is_array(v) else v for k, v in given.items()}
+    inputs = {k: torch.tensor(v) if is_array(v) or k in wanted else v for k, v in given.items()}
     made = address.built() if isinstance(address, Loss) else []
     leaves = [inputs[n] if n in inputs else made[0][1].get_parameter(n) for n in wanted]
     for leaf in leaves:

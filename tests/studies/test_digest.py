@@ -163,3 +163,13 @@ def test_every_system_has_one_and_it_reaches_its_own_file(id):
     rooms = {re.match(r"dipole\.(\w+)", module)[1] for module, _ in found}
     assert not rooms & {"kernels", "encoders", "data", "cli"}
     assert all(Path(dipole.__file__).parent in syntax._path(m).parents for m, _ in found)
+
+
+def test_no_claim_compares_with_a_recipe_whose_name_is_a_word():
+    from dipole.studies.digest import _WORDS
+    from dipole.systems import claimed, system
+
+    for id in claimed():
+        claim = system(id).claim
+        named = {str(own.get("recipe", "")) for own in [claim.settings, *claim.arms.values()]}
+        assert not named & _WORDS

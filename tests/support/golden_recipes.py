@@ -57,6 +57,7 @@ def _is_plain(settings: Any) -> bool:
     is_pretrained = encoder in ("layers", "spans", "masked", "prompted")
     is_pretrained |= encoder.endswith((":DomainExperts", ":Marked"))
     is_pretrained |= settings["wants"] == ["preferences"]
+    is_pretrained |= "next-token" in settings.get("objective", "")
     is_made = not is_pretrained and "adapter" not in settings
     is_of_layers = "matryoshka.layers" in settings.get("objective_options", {})
     return is_made and "stages" not in settings and not is_of_layers

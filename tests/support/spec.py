@@ -34,7 +34,7 @@ VECTORS += (
 )
 # Log-probabilities have a gradient too.
 VECTORS += ("logps", "mean_logps", "token_logps", "ref_logps", "ref_mean_logps", "ref_token_logps")
-VECTORS += ("mismatched_logps", "ref_mismatched_logps")
+VECTORS += ("mismatched_logps", "ref_mismatched_logps", "anchor_logps")
 
 
 @dataclass(frozen=True)
@@ -175,6 +175,8 @@ def draw(name: str, s: Sizes, generator: torch.Generator) -> Tensor:
         "positive_mask": lambda: normal(s.n, s.k) < 0.5,
         "negative_mask": lambda: normal(s.m, s.k) < 0.5,
         "teacher_scores": lambda: normal(s.n, s.n),
+        "anchor_logps": lambda: -normal(s.n, s.k).abs() - 0.1,
+        "anchor_foreseen": lambda: normal(s.n, s.k) < 0.8,
         "token_logps": lambda: -normal(s.n, s.k, 5).abs() - 0.1,
         "ref_token_logps": lambda: -normal(s.n, s.k, 5).abs() - 0.1,
         "lengths": lambda: 1 + integers(5, s.n, s.k),

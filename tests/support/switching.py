@@ -157,6 +157,11 @@ def language_model() -> str:
     return f"lm:{save_tiny_llama(Path(mkdtemp()) / 'llama')}"
 
 
+def is_of_language_models(recipe: Settings) -> bool:
+    """Whether a recipe of texts or pairs asks what a language model foresees."""
+    return "next-token" in str(recipe.get("objective"))
+
+
 def other_stages(recipe: Settings) -> list[Settings]:
     """The stages of a recipe up to those that repeat the one before with other answers."""
     stages = list(recipe.get("stages", []))
@@ -180,7 +185,7 @@ def small(name: str, kind: str) -> Settings:
             mine |= {"samples": min(mine["samples"], 5), "max_new_tokens": 4}
             mine |= {"count": 2} if "count" in mine else {}
     encoder, options = found.get("encoder", ""), found.get("encoder_options", {})
-    if kind == "preferences":
+    if kind == "preferences" or is_of_language_models(found):
         found |= {"encoder": language_model()}
     elif encoder == "layers":
         edits = any(":Discriminated" in str(part) for part in found.get("parts", []))

@@ -8,6 +8,7 @@ from dipole.systems import recipes
 from dipole.systems.catalogue import entry_of
 from dipole.training.recipe import Recipe, read_recipe
 from support import kinds
+from support.switching import is_of_language_models
 from support.tiny_bert import save_tiny_bert
 from support.tiny_llama import save_tiny_llama
 
@@ -78,7 +79,7 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
         command += ["--encoder", "conv"]
     elif kind in ("image-text", "modalities"):
         command += SMALL_TEXT
-    elif kind == "preferences":
+    elif kind == "preferences" or is_of_language_models(settings):
         command += ["--encoder", f"lm:{save_tiny_llama(tmp_path / 'llama')}"]
     elif transformer := _transformer(settings, tmp_path):
         command += transformer

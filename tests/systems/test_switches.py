@@ -86,6 +86,12 @@ OTHERWISE = {
         "view/2": "word-deletion",
         "parts/0/Composed/dims": 4,
     },
+    "coin": {
+        "objective/2": {"objective/2": GONE, "combine": "weights", "temperature": GONE},
+        "combine": "weights",
+    },
+    "compo": {"stages/0/mine/keep": "noisy", "stages/1/mine/keep": "clean"},
+    "cpo-translation-study": {"mine/choose": "random", "mine/reward": LENGTHS},
     "nca": {"objective_options/alpha": 0.5},
     "consert": {
         "encoder_options/join": "concat",
@@ -228,7 +234,9 @@ OTHERWISE = {
 # An episode is of one view, a definition too: a second costs time and changes nothing.
 # In a first stage the model in training is the one before it, and three steps later it judges two
 # answers as it did.
+# Small pairs have no column that names an instruction.
 ALIKE = {
+    ("coin", "sampler_options/key"),
     ("defsent-plus", "view/0"),
     ("proto-triplet-icnn", "view/0"),
     ("online-offline-gap", "stages/0/mine/judge"),

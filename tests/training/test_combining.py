@@ -6,7 +6,15 @@ import torch
 
 from dipole.errors import InputError
 from dipole.objectives import AlignmentUniformity, InfoNCE, Sum, VICReg
-from dipole.training.combining import MinNorm, Uncertainty, build_sum, min_norm, read_sum
+from dipole.objectives.contract.base import Objective
+from dipole.training.combining import (
+    Capped,
+    MinNorm,
+    Uncertainty,
+    build_sum,
+    min_norm,
+    read_sum,
+)
 from support import distributed
 
 
@@ -121,3 +129,36 @@ def test_min_norm_of_two_processes_is_that_of_one():
         assert found == pytest.approx(shares, abs=1e-5)
     # Each process's loss is averaged with the others': half of the sum.
     torch.testing.assert_close(torch.cat([g for g, _ in parts]) / 2, whole, rtol=1e-4, atol=1e-6)
+
+
+class Fixed(Objective):
+    """A loss that is an input."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.called = name
+
+    def inputs(self):
+        return {self.called: True}
+
+    def forward(self, **given):
+        return given[self.called]
+
+
+@pytest.mark.parametrize(("last", "share"), [(0.5, 1.0), (8.0, 3 / 8)])
+def test_the_last_counts_no_more_than_the_others(last, share):
+    """By hand: 1 + 2 x 1 = 3 beside `last`, whose gradient is a share of it."""
+    capped = Capped([(1.0, Fixed("a")), (2.0, Fixed("b")), (1.0, Fixed("c"))])
+    given = {
+        k: torch.tensor(v, requires_grad=True) for k, v in zip("abc", (1.0, 1.0, last), strict=True)
+    }
+    loss = capped(**given)
+    assert loss.item() == pytest.approx(3 + min(last, 3))
+    loss.backward()
+    assert [given[name].grad.item() for name in "abc"] == pytest.approx([1.0, 2.0, share])
+
+
+def test_a_cap_needs_losses_above_0():
+    capped = Capped([(1.0, Fixed("a")), (1.0, Fixed("b"))])
+    with pytest.raises(InputError, match="cap: found Fixed at -1; expected losses above 0"):
+        capped(a=torch.tensor(-1.0), b=torch.tensor(1.0))

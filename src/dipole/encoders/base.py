@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 Role = str
 SIDES: tuple[Role, Role] = ("query", "document")
 # What an encoder may give beside its vectors: tokens (n, t, d), which of them are there (n, t),
-# the tokens of every layer (n, layers + 1, t, d), what they attend to (n, layers, heads, t, t).
-OUTPUTS = ("tokens", "mask", "hidden", "attention")
+# the tokens of every layer (n, layers + 1, t, d), what they attend to (n, layers, heads, t, t); and
+# of a language model the log-probability of each token given those before it (n, t), and of which
+# tokens that is, 0 and False at the first, at padding and in a prompt.
+STATES = ("tokens", "mask", "hidden", "attention")
+OUTPUTS = (*STATES, "logps", "foreseen")
 Features = dict[str, Tensor]
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from dipole.data.inputs import check_texts, whole_number
-from dipole.encoders.base import OUTPUTS, Encoder, Features, Role
+from dipole.encoders.base import STATES, Encoder, Features, Role
 from dipole.encoders.batching import pack
 from dipole.encoders.dropout import CheapDropout, rate_of
 from dipole.encoders.embedding_cuts import as_cut
@@ -58,7 +58,7 @@ class TransformerText(Encoder):
     dtype: Precision = "auto"
     reads: ClassVar[str] = "texts"
     training_defaults: ClassVar[dict[str, Any]] = Encoder.training_defaults | {"precision": "auto"}
-    shows = OUTPUTS
+    shows = STATES
     # Whether `_read` looks at more than the last states.
     reads_layers: ClassVar[bool] = False
     # Texts tokenised at once by `encode`, so that their exact lengths are known.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from dipole.data.inputs import whole_number
 from dipole.data.options import check_memory
-from dipole.encoders.base import OUTPUTS, Features
+from dipole.encoders.base import STATES, Features
 from dipole.encoders.image import ImageEncoder, image_shape
 from dipole.errors import InputError
 from dipole.kernels.draws import DRAWS, uniform
@@ -44,7 +44,7 @@ class ViTImage(ImageEncoder):
         (torch.Size([1, 16, 64]), 3)
     """
 
-    shows = OUTPUTS
+    shows = STATES
 
     def __init__(
         self,

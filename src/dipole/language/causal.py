@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from dipole.data.inputs import check_texts
 from dipole.data.options import check_names
-from dipole.data.preferences import Answers, Preferences
+from dipole.data.preferences import Answers
 from dipole.encoders.base import Encoder, Features, Role
 from dipole.encoders.folder import read_json, write_json
 from dipole.encoders.hub import locate
@@ -24,6 +24,7 @@ from dipole.encoders.transformers_io import quiet, read_tokenizer
 from dipole.errors import InputError
 from dipole.language import lora
 from dipole.language.loading import last_states, read_causal
+from dipole.language.notes import notes_on
 from dipole.language.picking import picked
 from dipole.language.templates import Tokens, tokens_of
 
@@ -54,12 +55,15 @@ class CausalLM(Encoder):
 
     dtype: Precision = "auto"
     reads: ClassVar[str] = "texts"
-    shows = ("tokens", "mask", "hidden")
+    shows = ("tokens", "mask", "hidden", "logps", "foreseen")
     training_defaults: ClassVar[dict[str, Any]] = Encoder.training_defaults | {
         "batch_size": 8,
         "learning_rate": 1e-6,
         "precision": "auto",
     }
+
+    # What stands before the answer in a text; then its tokens alone are foreseen.
+    answer_after: str = ""
 
     def __init__(self, model: Any, tokenizer: Any, *, max_length: int | None = None) -> None:
         super().__init__()
@@ -73,20 +77,31 @@ class CausalLM(Encoder):
         )
 
     @classmethod
-    def load(cls, source: str | Path, *, max_length: int | None = None) -> CausalLM:
+    def load(
+        cls,
+        source: str | Path,
+        *,
+        max_length: int | None = None,
+        answer_after: str = "",
+    ) -> CausalLM:
         """A model from a folder, a run or a hub id: a whole one, or an adapter with its base.
 
         max_length: the most tokens of a prompt with an answer; not given: what the model reads.
+        answer_after: what stands before the answer in every text of a training, as '### Answer:':
+            what is before it is read as a prompt, and only the answer is learnt (`next-token`); not
+            given: all of it.
 
         Raises:
             InputError: a file missing or broken; no causal language model; no LoRA.
         """
         folder = locate(source)
         if (folder / lora.CONFIG).is_file():
-            return cls._with_adapter(folder, max_length)
-        model = cls(read_causal(folder), read_tokenizer(folder), max_length=max_length)
-        # A place that holds from elsewhere too; a hub id as it is.
-        model.source = str(folder.resolve()) if Path(source).exists() else str(source)
+            model = cls._with_adapter(folder, max_length)
+        else:
+            model = cls(read_causal(folder), read_tokenizer(folder), max_length=max_length)
+            # A place that holds from elsewhere too; a hub id as it is.
+            model.source = str(folder.resolve()) if Path(source).exists() else str(source)
+        model.answer_after = answer_after
         return model.eval()
 
     # Where it was loaded from: what an adapter names as its base.
@@ -193,17 +208,37 @@ class CausalLM(Encoder):
 
     def prepare(self, inputs: Sequence[Any], role: Role = "document") -> Features:
         """Token ids, padded on the right; of `Answers` a row for each answer behind its prompt,
-        with `targets` (rows, t), the tokens of the answer."""
+        with `targets` (rows, t), the tokens of the answer; so of texts with `answer_after`."""
         if inputs and isinstance(inputs[0], Answers):
             read = [self.tokens(one) for one in inputs]
             return self._padded(
                 [(one.prompt + answer, len(answer)) for one in read for answer in one.answers]
             )
         check_texts(inputs, "prepare: inputs")
-        rows = [self.tokenizer(text)["input_ids"][: self.max_length] for text in inputs]
-        features = self._padded([(list(row) or [self._pad], 0) for row in rows])
-        features.pop("targets")
+        features = self._padded([self._row(text) for text in inputs])
+        if not self.answer_after:
+            features.pop("targets")
         return features
+
+    def _row(self, text: str) -> tuple[list[int], int]:
+        """The tokens of a text, and how many at its end are an answer."""
+        if (one := self.split(text)) is not None:
+            prompt, (answer,), *_ = self.tokens(one)
+            return prompt + answer, len(answer)
+        return self.ids(text)[: self.max_length] or [self._pad], 0
+
+    def split(self, text: str) -> Answers | None:
+        """A text as a prompt and its answer, of one that has `answer_after`."""
+        if not self.answer_after or self.answer_after not in text:
+            return None
+        before, mark, answer = text.partition(self.answer_after)
+        return Answers(before + mark, [answer])
+
+    def ids(self, text: str) -> list[int]:
+        """All tokens of a text."""
+        # Not verbose: of a long text it would say that the model cannot read it, and it is cut.
+        found: list[int] = self.tokenizer(text, verbose=False)["input_ids"]
+        return found
 
     def tokens(self, one: Answers) -> Tokens:
         """The tokens of a prompt and its answers (`language.templates.tokens_of`)."""
@@ -213,51 +248,33 @@ class CausalLM(Encoder):
             raise InputError(f"{self.source or 'encoder'}: {error}") from None
 
     def notes_on(self, examples: Examples) -> list[str]:
-        """Which prompts are cut, and how answers end, a line each; every row is looked at.
+        """Which prompts or texts are cut, and how answers end, a line each; every row is looked at.
 
         Raises InputError at the first row that cannot be read, by its id.
         """
-        if not isinstance(examples, Preferences):
-            return []
-        cut, ended, first = 0, 0, ""
-        for start in range(0, len(examples), 1024):
-            rows = range(start, min(start + 1024, len(examples)))
-            ids = examples.take(rows)["id"]
-            for id, one in zip(ids, examples.read(rows), strict=True):
-                try:
-                    found = tokens_of(self.tokenizer, one, self.max_length)
-                except InputError as error:
-                    where = self.source or "encoder"
-                    raise InputError(f"{where}: row {id} of the preferences: {error}") from None
-                first = first or (f"row {id} by {found.cut:,}" if found.cut else "")
-                cut, ended = cut + bool(found.cut), ended + found.ended
-        notes = []
-        if cut:
-            notes.append(
-                f"warning: {cut:,} of {len(examples):,} prompts lose their beginning, {first} "
-                f"tokens: the model reads {self.max_length:,} with the answer, and no answer is cut"
-            )
-        if ended:
-            notes.append(
-                f"warning: the chat template of {self.source or 'the model'} does not end an "
-                f"answer with {self.tokenizer.eos_token!r}, the tokenizer's end of text: it is "
-                "added"
-            )
-        return notes
+        return notes_on(self, examples)
 
     def log_probs(self, features: Features) -> Tensor:
         """log pi(token | all before it) of the tokens of every answer, (rows, t) float32, 0 behind
         its end; t: the most tokens of an answer."""
-        ids, targets = features["input_ids"], features["targets"]
-        states = last_states(self.model, ids, features["attention_mask"])
-        # The state of a token predicts the next one.
-        own = targets[:, 1:]
-        head, size = self.model.get_output_embeddings(), int(self.model.config.vocab_size)
-        found = picked(states[:, :-1][own], head, ids[:, 1:][own], size)
+        found = picked(*self.answer_states(features), self.vocabulary)
         there = self.answer_mask(features)
         out = found.new_zeros(there.shape)
         out[there] = found
         return out
+
+    def answer_states(self, features: Features) -> tuple[Tensor, nn.Module, Tensor]:
+        """What the log-probabilities of answers are made of, of all their tokens one after the
+        other: the states before them (tokens, dim), the head that makes logits of states, and the
+        tokens (tokens,)."""
+        ids, targets = features["input_ids"], features["targets"]
+        states = last_states(self.model, ids, features["attention_mask"])
+        return self._before(states, ids, targets)
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens there are."""
+        return int(self.model.config.vocab_size)
 
     @staticmethod
     def answer_mask(features: Features) -> Tensor:
@@ -272,20 +289,33 @@ class CausalLM(Encoder):
         return F.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
 
     def outputs(self, features: Features, names: Sequence[str]) -> dict[str, Tensor]:
-        """Vectors, and of the same pass the last states of tokens and those of every layer."""
-        mask = features["attention_mask"]
+        """Vectors, and of the same pass the last states of tokens, those of every layer, and the
+        log-probabilities of tokens."""
+        ids, mask = features["input_ids"], features["attention_mask"]
         found = self.model.base_model(
-            input_ids=features["input_ids"],
+            input_ids=ids,
             attention_mask=mask,
             use_cache=False,
-            output_hidden_states=True,
+            output_hidden_states="hidden" in names,
         )
         states = found.last_hidden_state.float()
         mean = (states * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
         shown = {"vectors": F.normalize(mean, dim=-1), "tokens": states, "mask": mask.bool()}
         if "hidden" in names:
             shown["hidden"] = torch.stack(found.hidden_states, 1)
+        if {"logps", "foreseen"} & {*names}:
+            which = features.get("targets", mask).bool().index_fill(1, mask.new_zeros(1), False)
+            logps = picked(*self._before(found.last_hidden_state, ids, which), self.vocabulary)
+            shown |= {"logps": logps.new_zeros(ids.shape), "foreseen": which}
+            shown["logps"][which] = logps
         return shown
+
+    def _before(
+        self, states: Tensor, ids: Tensor, which: Tensor
+    ) -> tuple[Tensor, nn.Module, Tensor]:
+        """`answer_states` of these tokens (n, t), but for the first of a row."""
+        own = which[:, 1:]  # the state of a token predicts the next one
+        return states[:, :-1][own], self.model.get_output_embeddings(), ids[:, 1:][own]
 
     def _states(self, features: Features) -> Tensor:
         return last_states(self.model, features["input_ids"], features["attention_mask"]).float()

@@ -109,7 +109,10 @@ from dipole.objectives.sets.prototypical import ProtoTriplet as ProtoTriplet
 from dipole.objectives.sets.prototypical import Prototypical as Prototypical
 from dipole.objectives.tokens.late_interaction import LateInteraction as LateInteraction
 from dipole.objectives.tokens.late_interaction import RelaxedMover as RelaxedMover
+from dipole.objectives.tokens.next_token import NextToken as NextToken
+from dipole.objectives.tokens.sft import SFT as SFT
 from dipole.objectives.tokens.sparc import SPARC as SPARC
+from dipole.objectives.tokens.token_contrast import TokenContrast as TokenContrast
 from dipole.objectives.views.cacr import CACR as CACR
 from dipole.objectives.views.clip_rocket import CLIPRocket as CLIPRocket
 from dipole.objectives.views.clip_rocket import SwALIP as SwALIP

@@ -18,7 +18,7 @@ from dipole.training.recipe import over
 ROOM = "dipole.studies.benches"
 NAMES = (
     "pairs", "classes", "views", "sentences", "graded", "graphs", "captions", "scenes", "finetune",
-    "preferences",
+    "preferences", "writing",
 )  # fmt: skip
 NUMBERS = "numbers.json"
 # A bench is admitted where training gains this many standard deviations of a seed.

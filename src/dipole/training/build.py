@@ -17,7 +17,13 @@ from dipole.errors import InputError
 from dipole.training.around import around, of_objective
 from dipole.training.batches import ENCODED, LISTS, UNIQUE, VIEWED, encoded_fields
 from dipole.training.config import Config
-from dipole.training.examples import are_one_thing, load_examples, of_sides, view_columns
+from dipole.training.examples import (
+    are_one_thing,
+    load_examples,
+    of_sides,
+    takes_anchors_alone,
+    view_columns,
+)
 from dipole.training.known import completed
 from dipole.training.run.seeding import seed_step
 
@@ -34,7 +40,8 @@ if TYPE_CHECKING:
 def build_views(
     config: Config, examples: Examples, inputs: Mapping[str, bool], parts: Sequence[Part] = ()
 ) -> list[View]:
-    """The views of examples without a partner: those named, or the inputs as they are, twice."""
+    """The views of examples without a partner: those named, or the inputs as they are, twice, or
+    once where nothing is compared with them."""
     from dipole.training.rendering import view_name
     from dipole.views import build_views
 
@@ -54,9 +61,10 @@ def build_views(
             f"view: found {next(iter(sides))}={next(iter(sides.values()))} for "
             f"{type(examples).__name__}, which have no sides; expected pairs, or the name alone"
         )
-    views = build_views(config.view or ["same"], **config.view_options)
-    count = sum(view.count for view in views)
     taken = set(inputs).union(*(part.taken() for part in parts))
+    default = ["same*1"] if takes_anchors_alone(dict.fromkeys(taken, True)) else ["same"]
+    views = build_views(config.view or default, **config.view_options)
+    count = sum(view.count for view in views)
     if count > 2 and not {"views", view_name(count - 1)} & taken:
         raise InputError(
             f"view: found {count} views, and the objective takes two; expected one that takes "

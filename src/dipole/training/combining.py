@@ -1,4 +1,5 @@
-"""Several objectives as one: by weights, by learnt uncertainty, by the common descent direction."""
+"""Several objectives as one: by weights, by learnt uncertainty, by the common descent direction, or
+with a cap on the last."""
 
 from __future__ import annotations
 
@@ -97,7 +98,8 @@ def build_sum(text: str, combine: str, settings: dict[str, Any]) -> Objective:
         for name in takes:
             own[name][key.removeprefix(f"{name}.") if named else key] = value
     parts = [(weight, built(name, inputs, **own[name])) for weight, name, inputs in read]
-    return {"weights": Sum, "uncertainty": Uncertainty, "mgda": MinNorm}[combine](parts)
+    kinds = {"weights": Sum, "uncertainty": Uncertainty, "mgda": MinNorm, "cap": Capped}
+    return kinds[combine](parts)
 
 
 class Uncertainty(Sum):
@@ -124,6 +126,31 @@ class Uncertainty(Sum):
                 )
         losses = torch.stack(values) * values[0].new_tensor(self.weights)
         return (losses * (-self.log_variance).exp() + self.log_variance / 2).sum()
+
+
+class Capped(Sum):
+    """G + C min(1, G / C) with the quotient held constant: C = w_k L_k, the last objective, counts
+    no more than G = w_1 L_1 + ... + w_k-1 L_k-1, the others together.
+
+    Where C is the larger, the value is 2 G, and the gradient that of G and G / C times that of C:
+    so a weight of 1000 asks for as much of C as of G. G of all processes decides; only for losses
+    above 0. The published code has min(w_k, G / C), which is another quotient for weights below 1.
+    Source: Yan et al. 2024, Contrastive Instruction Tuning, arXiv 2402.11138.
+    """
+
+    def forward(self, *args: Tensor, **inputs: Tensor | None) -> Tensor:
+        """The sum of a batch."""
+        values = self.values(*args, **inputs)
+        *others, last = (w * value for w, value in zip(self.weights, values, strict=True))
+        main = torch.stack(others).sum()
+        known, capped = everywhere(torch.stack([main, last])[None]).mean(0)
+        if known < 0:
+            raise InputError(
+                f"cap: found {' + '.join(self.names()[:-1])} at {known:.4g}; expected losses above "
+                "0, or --combine weights"
+            )
+        ratio = known / capped if capped > known else torch.ones_like(known)
+        return main + ratio * last
 
 
 class MinNorm(Sum):

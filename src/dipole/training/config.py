@@ -110,11 +110,11 @@ class Config(Settings):
         "not name its own: graded=cosent or, with settings, 'graded={objective: "
         "cosent, temperature: 0.05}'. Repeatable.",
     )
-    combine: Literal["weights", "uncertainty", "mgda"] = Field(
+    combine: Literal["weights", "uncertainty", "mgda", "cap"] = Field(
         "weights",
         description="How to combine several objectives (infonce + 0.1 * vicreg): weights (as "
-        "given), uncertainty (learnt weights), or mgda (common descent direction of "
-        "their gradients).",
+        "given), uncertainty (learnt weights), mgda (common descent direction of "
+        "their gradients), or cap (as given, the last never more than the others together).",
     )
     temperature: str | float | None = Field(
         None,

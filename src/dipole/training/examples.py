@@ -81,8 +81,8 @@ def load_examples(
     """The kind of examples that the settings speak of, or that the objective (its `inputs`) takes.
 
     Graded pairs or labelled inputs if such a column is named, or if the data are such and the
-    objective takes scores or classes; inputs without a partner if there are views; lists if the
-    objective needs them; otherwise pairs or triplets.
+    objective takes scores or classes; inputs without a partner if there are views, or if the
+    objective takes nothing beside them; lists if it needs them; otherwise pairs or triplets.
 
     Raises:
         InputError: columns that the objective does not take, or that have to be named.
@@ -151,7 +151,8 @@ def _load(config: Config, source: Any, split: str, inputs: Mapping[str, bool]) -
         others = [name.strip() for name in (config.positive or "").split(",") if name.strip()]
         return load_bundles(source, first=config.anchor, others=others, **sized)
     _, views = of_sides(config.view, several=are_one_thing(config.view, inputs))
-    is_one_sided = config.positive is None and bool(views or _is_labelled(source))
+    is_alone = bool(views) or takes_anchors_alone(inputs) or _is_labelled(source)
+    is_one_sided = config.positive is None and is_alone
     if only in ("texts", "images") or (only is None and is_one_sided):
         return load_inputs(source, input=config.anchor, **inputs_too)
     if only == "lists" or (only is None and _wants_lists(config, inputs)):
@@ -352,6 +353,15 @@ def objectives_taking(name: str, *more: str) -> str:
 def takes_answers(inputs: Mapping[str, bool]) -> bool:
     """Whether an objective is given log-probabilities of answers."""
     return not {"logps", "mean_logps", "token_logps"}.isdisjoint(inputs)
+
+
+def takes_anchors_alone(inputs: Mapping[str, bool]) -> bool:
+    """Whether an objective compares an input with nothing beside it, as `next-token` does.
+
+    >>> takes_anchors_alone({"anchor_logps": True, "anchor_foreseen": True})
+    True
+    """
+    return bool(inputs) and all(name.partition("_")[0] == "anchor" for name in inputs)
 
 
 def _wants_lists(config: Config, inputs: Mapping[str, bool]) -> bool:

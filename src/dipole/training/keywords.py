@@ -33,7 +33,7 @@ class FitSettings(TypedDict, total=False):
     adapter_options: dict[str, Any]
     step: str | Any | None
     by_kind: dict[str, Any]
-    combine: Literal["weights", "uncertainty", "mgda"]
+    combine: Literal["weights", "uncertainty", "mgda", "cap"]
     temperature: str | float | None
     objective_options: dict[str, Any]
     matryoshka: list[int]

@@ -15,7 +15,7 @@ from dipole.data.same import content_key
 from dipole.encoders.base import SIDES
 from dipole.errors import InputError
 from dipole.training.batches import LISTS, encoded_fields
-from dipole.training.examples import given_by_parts
+from dipole.training.examples import given_by_parts, takes_anchors_alone
 
 if TYPE_CHECKING:
     from dipole.encoders.base import Encoder, Role
@@ -134,6 +134,8 @@ def check_partners(
     has_class = "label" in examples.FIELDS and "labels" in inputs
     is_apart = not _APART.isdisjoint(given_by_parts(config))
     if "input" not in examples.FIELDS or has_class or is_apart or set(config.view) - {"same"}:
+        return []
+    if takes_anchors_alone(inputs):
         return []
     if any(getattr(m, name, 0) for m in encoder.modules() for name in ("p", "dropout")):
         return []

@@ -16,11 +16,17 @@ from dipole.encoders.reading import gives_tokens
 from dipole.errors import InputError
 from dipole.kernels import settings
 from dipole.kernels.collectives import world
-from dipole.objectives.contract.base import Objective, Over, forward_inputs
+from dipole.objectives.contract.base import COLUMNS, Objective, Over, forward_inputs
 from dipole.training.examples import objectives_taking
 
-# Columns whose outputs may be asked for.
-COLUMNS = ("anchor", "positive", "negative")
+# Who gives what, for a message.
+_GIVERS = (
+    "a language model, lm:FOLDER (all but attention), a transformer, vit (tokens, hidden, "
+    "attention), conv, static (tokens)"
+)
+# The dimensions of an output that are of tokens.
+_OF_TOKENS = {"tokens": [1], "mask": [1], "hidden": [2], "attention": [3, 4]}
+_OF_TOKENS |= {"logps": [1], "foreseen": [1]}
 # Column -> the outputs that are asked for.
 Asked = dict[str, tuple[str, ...]]
 
@@ -50,8 +56,7 @@ def check_outputs(asked: Asked, encoder: Encoder, what: str) -> None:
         gives = ", ".join(encoder.shows) or "vectors alone"
         raise InputError(
             f"encoder: {what} takes the {missing[0]} of {', '.join(asked)}, and "
-            f"{type(encoder).__name__} gives {gives}; expected an encoder that does: a "
-            "transformer, vit (all), conv, static (tokens)"
+            f"{type(encoder).__name__} gives {gives}; expected an encoder that does: {_GIVERS}"
         )
 
 
@@ -115,8 +120,7 @@ def no_rows(column: str, like: Mapping[str, Tensor], names: tuple[str, ...]) -> 
 
 def _padded(x: Tensor, name: str, longest: int) -> Tensor:
     """With `longest` places in every dimension of tokens."""
-    axes = {"tokens": [1], "mask": [1], "hidden": [2], "attention": [3, 4]}.get(name, [])
-    for axis in axes:
+    for axis in _OF_TOKENS.get(name, []):
         after = [0, 0] * (x.dim() - 1 - axis) + [0, longest - x.shape[axis]]
         x = F.pad(x, after)
     return x

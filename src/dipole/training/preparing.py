@@ -25,6 +25,8 @@ from dipole.training.run.processes import is_main
 from dipole.training.sources import of_source
 from dipole.training.validation import (
     can_be_measured,
+    foreseen_validation,
+    is_foreseen,
     is_judged,
     judge_validation,
     make_validation,
@@ -93,6 +95,8 @@ def build_tasks(tasks: Sequence[Task], encoder: Encoder, *, show_progress: bool)
             task.sides = build_side_views(config, task.examples, task.inputs, task.parts)
             if task.held is not None and config.validation_measure is not None:
                 task.validation = own_validation(config.validation_measure, task.held)
+            elif task.held is not None and is_foreseen(encoder, task.held):
+                task.validation = foreseen_validation(task.held)
             elif task.held is not None and is_judged(encoder, task.held):
                 task.validation = judge_validation(task.held)
             elif task.held is not None:

@@ -37,6 +37,23 @@ def is_judged(encoder: Encoder, examples: Examples) -> bool:
     return encoder.reads_pairs or (gives_tokens(encoder) and not finds)
 
 
+def is_foreseen(encoder: Encoder, examples: Examples) -> bool:
+    """Whether an encoder is measured by how well it foresees: a language model of texts alone."""
+    from dipole.data.examples import Inputs
+    from dipole.language.likelihoods import foresees
+
+    is_text = isinstance(examples, Inputs) and not isinstance(examples, Labeled)
+    return is_text and foresees(encoder)
+
+
+def foreseen_validation(examples: Examples) -> Validation:
+    """The mean log-probability of a token of held-out texts, and the perplexity."""
+    from dipole.language.likelihoods import LIKELIHOOD, likelihood_measure
+
+    texts = [str(text) for text in examples.column("input")]
+    return LIKELIHOOD, likelihood_measure(texts, examples.origin)
+
+
 def judge_validation(examples: Examples) -> Validation:
     """The same for an encoder that reads two texts together: of lists nDCG@10, of triplets, whose
     positive and negatives are a list, MRR, of scored pairs Spearman.
@@ -95,6 +112,7 @@ def make_validation(
         return "kNN accuracy", lambda encoder: _neighbours(examples, training, encoder)
     raise InputError(
         f"validation: {type(examples).__name__}; expected pairs, scored pairs or labelled inputs"
+        " (or a language model, lm:FOLDER, for texts)"
     )
 
 

@@ -23,6 +23,9 @@ from dipole.kernels import using
 from dipole.kernels.settings import EXECUTORS, Executor
 from dipole.objectives.contract.checks import SHAPES, check
 
+# Those of which an encoder may be asked for more than vectors.
+COLUMNS = ("anchor", "positive", "negative")
+
 Reduction = Literal["mean", "sum", "none"]
 
 
@@ -90,11 +93,14 @@ class Objective(Declared):
         names = self.inputs()
         ends = ("_tokens", "_mask", "_hidden", "_attention")
         found = {name for name in names if name.endswith(ends)}
+        # Those of answers, as ref_logps, are a part's.
+        own = {f"{column}_{output}" for column in COLUMNS for output in ("logps", "foreseen")}
+        found |= own & names.keys()
         return found | {tokens for name in names if (tokens := self._tokens(name))}
 
     def _tokens(self, name: str) -> str:
         """The name of the tokens that a column is given, where its shape says that it has some."""
-        is_column = name in ("anchor", "positive", "negative")
+        is_column = name in COLUMNS
         is_of_tokens = is_column and len(self.shapes.get(name, "").split()) == 3
         return f"{name}_tokens" if is_of_tokens else ""
 

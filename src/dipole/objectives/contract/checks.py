@@ -46,6 +46,10 @@ SHAPES = {
     "negative_mask": "m w",
     "teacher_scores": "n c",
     "logits": "n k",
+    "anchor_logps": "n t",
+    "positive_logps": "n u",
+    "anchor_foreseen": "n t",
+    "positive_foreseen": "n u",
     # Of the k answers of a prompt: log-probabilities under policy and reference.
     "logps": "n k",
     "mean_logps": "n k",
@@ -63,6 +67,7 @@ INTEGER = {"labels", "positive_labels", "support_labels", "rows"}
 INTEGER |= {"ids", "negative_ids", "negative_rows", "candidate_ids", "support_ids", "token_ids"}
 INTEGER |= {"lengths"}
 BOOLEAN = {"mask", "anchor_mask", "positive_mask", "negative_mask", "answer_mask"}
+BOOLEAN |= {"anchor_foreseen", "positive_foreseen"}
 
 
 def check(

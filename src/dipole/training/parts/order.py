@@ -6,7 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dipole.encoders.base import OUTPUTS
 from dipole.errors import InputError
+from dipole.objectives.contract.base import COLUMNS
 from dipole.training.batches import tensor_names
 from dipole.training.parts.base import Part, Setup
 from dipole.training.parts.layers import Layers
@@ -46,13 +48,19 @@ def bound(parts: Sequence[Part], setup: Setup) -> list[Part]:
         part.bind(shown(part, setup))
         _check(part, [other for other in ordered if other is not part], setup.inputs, data)
     for tensor, role in setup.roles.items():
-        if tensor not in data | given(ordered):
+        if tensor not in data | given(ordered) and not _is_output(tensor, data):
             raise InputError(
                 f"objective: found {role}={tensor}, which neither the data nor a part gives; "
                 f"expected one of {', '.join(sorted(data | given(ordered)))}, or a part of "
                 f"name={tensor}"
             )
     return ordered
+
+
+def _is_output(tensor: str, data: Collection[str]) -> bool:
+    """Whether an encoder may give a tensor of a column beside its vectors, as `positive_logps`."""
+    column, _, output = tensor.rpartition("_")
+    return column in COLUMNS and column in data and output in OUTPUTS
 
 
 def useful(
