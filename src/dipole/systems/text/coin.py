@@ -202,8 +202,8 @@ SYSTEM = System(
             "Not run yet. *To be distrusted*: the size of the data was chosen after pilots at seed"
             " 0, so that instructions in new words are followed neither always nor never: with"
             " 3,000 rows and 300 steps 99 % were, without the contrast; and there a training with"
-            " the contrast from the first step followed 8 %. At this size pilots with and without the"
-            " contrast followed 63 % and 78 %. What the bench itself measures,"
+            " the contrast from the first step followed 8 %. At this size pilots with and without"
+            " the contrast followed 63 % and 78 %. What the bench itself measures,"
             " diversity and likelihood of whole texts, says nothing here."
         ),
     ),
