@@ -243,7 +243,8 @@ SYSTEM = System(
             " hundreds of tokens. The second stage is 100 pairs, one at a time, with 400"
             " perturbations each of which a tenth has to succeed, a tenth of the entries and a rate"
             " of 0.5; `chosen` is of each arm's own pairs. Rate and share were chosen before any"
-            " run, and looked at once, on the world to tune on."
+            " run, and looked at once, on the world to tune on; that a tenth has to succeed, where"
+            " the authors have a fifth, after a fifth moved nothing on the first pair of world 0."
         ),
         lesson=(
             "A hundred steps without a gradient on the pairs that a model hardly tells apart add"
