@@ -74,6 +74,7 @@ BEHIND = {
         "`BinaryClassificationEvaluator`": "evaluation-best-threshold-f1",
         "`RerankingEvaluator`": "evaluation/tasks/test_reranking.py::test_by_hand",
         "`TripletEvaluator`": "evaluation/tasks/test_triplets.py::test_that_of_sentence_transformers",
+        "`ParaphraseMiningEvaluator`": "evaluation/tasks/test_duplicates.py::test_average_precision_is_that_of_sentence_transformers",
         "`TranslationEvaluator`": "evaluation/tasks/test_bitext.py::test_every_cosine_written_out",
         "`MultiVectorEncoder(folder)`": "encoders/test_multi_vector_text.py::test_sentence_transformers_reads_ours_and_we_read_its_folder",
         "`MultiVectorEncoderTrainer`": "encoders/test_multi_vector_text.py::test_it_is_trained_and_saved",

@@ -2,6 +2,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import average_precision_score
 
 from dipole.data import Labeled
@@ -127,3 +128,34 @@ def test_all_cosines_never_exist_together(monkeypatch):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 6e6
+
+
+def test_average_precision_is_that_of_sentence_transformers():
+    """Of its evaluator of mined paraphrases, where no pair is cut off."""
+    from sentence_transformers.sentence_transformer.evaluation import ParaphraseMiningEvaluator
+
+    rng = np.random.default_rng(0)
+    groups = np.arange(30) // 3
+    vectors = rng.normal(size=(10, 8))[groups] + 1.2 * rng.normal(size=(30, 8))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+    class Model:
+        similarity_fn_name = "cosine"
+
+        class model_card_data:  # noqa: N801
+            @staticmethod
+            def set_evaluation_metrics(*_, **__):
+                pass
+
+        def encode(self, texts, **_):
+            return torch.tensor(vectors[[int(text) for text in texts]])
+
+    ids = [str(i) for i in range(30)]
+    pairs = [(i, j) for i in ids for j in ids if i < j and int(i) // 3 == int(j) // 3]
+    theirs = ParaphraseMiningEvaluator(
+        {i: i for i in ids}, pairs, max_pairs=10**6, top_k=30, show_progress_bar=False,
+        write_csv=False,
+    )(Model())  # fmt: skip
+    found = duplicate_precision(vectors, groups)
+    ours = found.precision.sum() / found.duplicates.sum()
+    assert ours == pytest.approx(theirs["average_precision"], rel=1e-6)
