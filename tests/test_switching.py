@@ -96,6 +96,7 @@ BEHIND = {
         "`ProxyAnchorLoss`": "proxy-anchor-pml",
         "`SmoothAPLoss`": "smooth-ap-pml",
         "`FastAPLoss`": "fast-ap-pml",
+        "`MarginLoss`": "margin-pml",
         "`MPerClassSampler`": "training/test_samplers.py::test_classes",
         "`DistributedLossWrapper`": "training/test_distributed.py::test_several_processes_end_as_one",
         "`AccuracyCalculator`": "evaluation/tasks/test_neighbours.py::test_scikit_learn_agrees_where_no_vote_is_tied",
