@@ -39,7 +39,7 @@ class Margin(Objective):
         >>> import torch
         >>> z = torch.eye(2).repeat_interleave(2, 0)  # 0 and 1.41 apart
         >>> round(Margin()(z[None], labels=torch.tensor([0, 1, 0, 1])).item(), 4)
-        0.9071
+        0.7428
     """
 
     margin: Positive = 0.2
