@@ -197,6 +197,8 @@ def small(name: str, kind: str) -> Settings:
         options |= {"model": transformer()}
     elif encoder == "masked":
         options |= {"model": transformer(masked=True)} | ({"head": 32} if "head" in options else {})
+    elif encoder == "inner":
+        options |= {"model": transformer(masked=True), "layer": 1}
     elif encoder.endswith(":TwoReaders"):
         options |= {"width": 8, "embedding": 8}
     elif encoder == "conv":
