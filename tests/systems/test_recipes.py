@@ -15,6 +15,8 @@ from support.tiny_llama import save_tiny_llama
 CASES = [(name, kind) for name, found in recipes().items() for kind in found.settings["wants"]]
 # Those for a transformer, with what suits a small one.
 TRANSFORMERS = {"matryoshka-2d": ["--matryoshka", "8,16"]}
+# Those for a language model whose data are no preferences.
+LANGUAGE = {"afp", "shifcon"}
 # Towers of texts start small.
 SMALL = ["--encoder-option", "dim=8", "--encoder-option", "buckets=64"]
 SMALL_TEXT = ["--encoder-option", "text_options={buckets: 64}"]
@@ -32,9 +34,20 @@ FEWER = {
         "--encoder-option", "head=32", "--part", "dipole.systems.text.denosent:Rebuilder:layers=1",
     ],
     "dse": ["--encoder-option", "last=2", "--part", "teacher:model=bm25"],
+    "awesome-align": [
+        word
+        for name, settings in (
+            ("dipole.training.parts.masked_columns:MaskedColumns", "columns=anchor+positive"),
+            ("dipole.training.parts.joined_pairs:MaskedPairs", "both=true"),
+            ("dipole.training.parts.word_states:WordStates", "layer=1"),
+            ("dipole.systems.language_models.awesome_align:PairCheck", "layer=2"),
+        )
+        for word in ("--part", f"{name}:{settings}")
+    ],
     "infoxlm": ["--encoder-option", "layer=1"],
     "micse": ["--objective-option", "first=0", "--objective-option", "last=1"],
     "multicsr": ["--mine", "least=-5", "--mine", "most=5"],
+    "transliteration-alignment-study": ["--encoder-option", "layer=1"],
     "sg-opt": ["--part", "dipole.systems.text.sg_opt:SelfGuide:width=8"],
     "proto-triplet-icnn": [
         "--sampler-option", "per_class=4",
@@ -78,7 +91,7 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
         command += ["--encoder", "conv"]
     elif kind in ("image-text", "modalities"):
         command += SMALL_TEXT
-    elif kind == "preferences":
+    elif kind == "preferences" or name in LANGUAGE:
         command += ["--encoder", f"lm:{save_tiny_llama(tmp_path / 'llama')}"]
     elif transformer := _transformer(settings, tmp_path):
         command += transformer

@@ -24,6 +24,7 @@ VIEWS = {
     "token-cutoff": "tokens:TokenCutoff",
     "feature-cutoff": "tokens:FeatureCutoff",
     "position-shuffle": "tokens:PositionShuffle",
+    "romanise": "romanising:Romanise",
     "soft-code": "code:SoftCode",
 }
 

@@ -84,7 +84,7 @@ def in_greek(split: str, quick: bool = False, fold: int = 0) -> Pairs | Inputs:
     greek = [greek_letters(str(text)) for text in found.column("positive")]
     if split == "test":
         return Pairs.from_columns({"anchor": english, "positive": greek})
-    return Inputs.from_columns({"input": [text for pair in zip(english, greek) for text in pair]})
+    return Inputs.from_columns({"input": [*english, *greek]})
 
 
 def greek_letters(text: str) -> str:
