@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dipole.systems.language_models.awesome_align import Consistency, SelfTraining
 from dipole.systems.language_models.infoxlm import XLCo
+from dipole.systems.language_models.shifcon import ShiftedContrast
 from dipole.systems.language_models.transliteration_alignment_study import TransliterationContrast
 from dipole.training.build import build_objective
 from dipole.training.config import make_config
@@ -57,11 +58,21 @@ def links(
     return value
 
 
+def shifcon(mask_en: Tensor, mask_other: Tensor, **states: Tensor) -> Tensor:
+    """The contrast of two layers of three."""
+    english, other = (
+        torch.stack([states[f"{side}{layer}"] for layer in range(3)], 1) for side in ("en", "other")
+    )
+    value: Tensor = ShiftedContrast(first=0, last=2)(english, other, mask_en > 0, mask_other > 0)
+    return value
+
+
 LANGUAGES: dict[str, Callable[..., Any]] = {
     "afp-contrast": afp,
     "awesome-align-co": partial(links, Consistency()),
     "awesome-align-so": partial(links, SelfTraining()),
     "infoxlm-xlco": xlco,
+    "shifcon-contrast": shifcon,
     "transliteration-alignment-study-tcm": partial(tcm, cosine=False),
     "transliteration-alignment-study-tcm-cosine": partial(tcm, cosine=True),
 }

@@ -23,6 +23,10 @@ SMALL_TEXT = ["--encoder-option", "text_options={buckets: 64}"]
 SHORT = ["--mine", "max_new_tokens=4"]
 # Of recipes for more data than the small files have.
 FEWER = {
+    "shifcon": [
+        "--objective-option", "dipole.systems.language_models.shifcon:ShiftedContrast.first=1",
+        "--objective-option", "dipole.systems.language_models.shifcon:ShiftedContrast.last=3",
+    ],
     "b3": ["--sampler-option", "community=8"],
     "multi-similarity": ["--sampler-option", "per_class=4"],
     "ampo": ["--mine", "samples=3", "--mine", "count=1", *SHORT],

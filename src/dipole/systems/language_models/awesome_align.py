@@ -38,6 +38,7 @@ from dipole.errors import InputError
 from dipole.objectives.contract.base import Objective
 from dipole.objectives.maths import reduce
 from dipole.objectives.tokens.word_shares import both_shares
+from dipole.studies.claim import AtMost, Claim
 from dipole.systems.base import System
 from dipole.training.outputs import encode_outputs
 from dipole.training.parts import Part, Setup
@@ -51,6 +52,12 @@ MASKED = "dipole.systems.text.clear:Masked"
 JOINED = f"{MASKED}(masked_losses=translation_losses)"
 
 _STATES = {"anchor_states": "n s d", "positive_states": "n t d"}
+
+BENCH = "dipole.studies.benches.bilingual"
+MLM: list[dict[str, Any]] = [
+    {f"{PARTS}.masked_columns:MaskedColumns": {"columns": "anchor+positive"}},
+    {f"{PARTS}.joined_pairs:MaskedPairs": {"both": True}},
+]
 
 
 class SelfTraining(Objective):
@@ -185,8 +192,7 @@ SYSTEM = System(
         encoder="masked",
         objective=f"{MASKED} + {JOINED} + {HERE}:SelfTraining + {HERE}:Parallel",
         parts=[
-            {f"{PARTS}.masked_columns:MaskedColumns": {"columns": "anchor+positive"}},
-            {f"{PARTS}.joined_pairs:MaskedPairs": {"both": True}},
+            *MLM,
             {f"{PARTS}.word_states:WordStates": {"layer": 8}},
             {f"{HERE}:PairCheck": {"layer": 9}},
         ],
@@ -194,4 +200,35 @@ SYSTEM = System(
         batch_size=8,
         max_steps=20_000,
     ),
-)
+    claim=Claim(
+        sentence=(
+            "An encoder that makes its own links more probable, beside the hidden words of joined"
+            " translations, aligns words better than one of hidden words alone."
+        ),
+        bench="pairs",
+        settings={
+            "data": f"{BENCH}:rows", "encoder": f"{BENCH}:Bilingual", "encoder_options": {},
+            "learning_rate": 1e-3, "batch_size": 32, "max_steps": 300, "precision": "fp32",
+            "parts": [*MLM, {f"{PARTS}.word_states:WordStates": {"layer": 2}},
+                      {f"{HERE}:PairCheck": {"layer": 2}}],
+        },
+        regime=(
+            "the paper tunes multilingual BERT on hundreds of thousands of sentences; here a"
+            " transformer of two layers learns two made-up languages from nothing, in 300 batches"
+            " of 32 of 4,000 pairs of 5 to 9 words; links by both softmaxes of its last layer."
+        ),
+        measures=[f"{BENCH}:error_rate"],
+        arms={
+            "awesome-align": {},
+            "joined words": {"objective": f"{MASKED} + {JOINED}", "parts": MLM},
+            "words": {"objective": MASKED, "parts": MLM[:1]},
+        },
+        primary=AtMost("awesome-align", "joined words", on="AER"),
+        secondary=[AtMost("joined words", "words", by=10.0, on="AER")],
+        reported=(
+            "AER of German and English 17.4 without tuning, 15.2 with these losses, 15.1 with"
+            " consistency too; of French 5.6, 4.1 and 4.5"
+        ),
+        notes="Not run yet. AER in points on 200 pairs that are trained on, whose links are known.",
+    ),
+)  # fmt: skip
