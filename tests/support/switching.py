@@ -37,6 +37,8 @@ INSTEAD = {
     "size": 8, "decay": 0.5, "starts": "empty", "sampler": "unique", "locked": [], "last": 1,
     "adapter": "lora", "matryoshka": [8], "hardest": 4, "after": 0.9, "clusters": 16,
 }  # fmt: skip
+# Recipes for a language model whose data are no preferences.
+LANGUAGE = {"afp", "shifcon"}
 # What does nothing without a setting, or is refused, goes with it.
 WITH = {"sampler": ["sampler_options"], "adapter": ["adapter_options"]}
 _OTHER_SIDE = {"anchor": "positive", "positive": "anchor"}
@@ -180,7 +182,7 @@ def small(name: str, kind: str) -> Settings:
             mine |= {"samples": min(mine["samples"], 5), "max_new_tokens": 4}
             mine |= {"count": 2} if "count" in mine else {}
     encoder, options = found.get("encoder", ""), found.get("encoder_options", {})
-    if kind == "preferences":
+    if kind == "preferences" or name in LANGUAGE:
         found |= {"encoder": language_model()}
     elif encoder == "layers":
         edits = any(":Discriminated" in str(part) for part in found.get("parts", []))

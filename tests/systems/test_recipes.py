@@ -8,6 +8,7 @@ from dipole.systems import recipes
 from dipole.systems.catalogue import entry_of
 from dipole.training.recipe import Recipe, read_recipe
 from support import kinds
+from support.switching import LANGUAGE
 from support.tiny_bert import save_tiny_bert
 from support.tiny_llama import save_tiny_llama
 
@@ -15,8 +16,6 @@ from support.tiny_llama import save_tiny_llama
 CASES = [(name, kind) for name, found in recipes().items() for kind in found.settings["wants"]]
 # Those for a transformer, with what suits a small one.
 TRANSFORMERS = {"matryoshka-2d": ["--matryoshka", "8,16"]}
-# Those for a language model whose data are no preferences.
-LANGUAGE = {"afp", "shifcon"}
 # Towers of texts start small.
 SMALL = ["--encoder-option", "dim=8", "--encoder-option", "buckets=64"]
 SMALL_TEXT = ["--encoder-option", "text_options={buckets: 64}"]
