@@ -254,10 +254,8 @@ ALIKE = {
     ("online-offline-gap", "stages/1/mine/judge"),
 }
 # A term's part that reads the texts before the tower does moves the draws of its dropout.
-STILL = dict.fromkeys(
-    ("awesome-align", "syncse"),
-    {"encoder_options/model": partial(transformer, masked=True, dropout=0.0)},
-)
+_STILL = {"encoder_options/model": partial(transformer, masked=True, dropout=0.0)}
+STILL = {"awesome-align": _STILL, "syncse": _STILL}
 PLAIN = {"objective": "infonce", "objective_options": GONE}
 # What a recipe leaves to the defaults of its objective and parts, and objectives that are near.
 BESIDE = {
