@@ -30,5 +30,5 @@ def test_latin_texts_stay_and_what_was_romanised_does():
 
 
 def test_it_is_a_view_by_name():
-    (view,) = build_views(["romanise*1"])
+    (view,) = build_views(["dipole.views.romanising:Romanise*1"])
     assert view(["мир"], None) == ["mir"]

@@ -24,7 +24,6 @@ VIEWS = {
     "token-cutoff": "tokens:TokenCutoff",
     "feature-cutoff": "tokens:FeatureCutoff",
     "position-shuffle": "tokens:PositionShuffle",
-    "romanise": "romanising:Romanise",
     "soft-code": "code:SoftCode",
 }
 

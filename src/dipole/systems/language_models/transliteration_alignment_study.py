@@ -5,7 +5,7 @@ apart.
         --encoder-option model=FOLDER --out RUN
 
 FOLDER is a multilingual masked language model of 12 layers, as xlm-roberta-base; the data are texts
-in any languages, without partners. The view `romanise` writes them in Latin letters. Hidden words
+in any languages, without partners. The view `Romanise` writes them in Latin letters. Hidden words
 of both copies and of the two joined are told, and their means after layer 8 are contrasted, by dot
 products at temperature 1.
 
@@ -70,7 +70,7 @@ SYSTEM = System(
         wants=["texts"],
         encoder="inner",
         encoder_options={"layer": 8, "pooling": "mean", "normalize": False},
-        view=["same*1", "romanise*1"],
+        view=["same*1", "dipole.views.romanising:Romanise*1"],
         objective=f"0.5 * {HERE}:TransliterationContrast + 2 * {MASKED} + {JOINED}",
         parts=[
             {f"{PARTS}.masked_columns:MaskedColumns": {
