@@ -12,6 +12,7 @@ from dipole.declared import Share
 from dipole.encoders.base import Features
 from dipole.encoders.masked_text import MaskedText
 from dipole.encoders.text_limits import longest
+from dipole.kernels.draws import apart
 from dipole.training.outputs import encode_outputs
 from dipole.training.parts.base import Part, Setup
 from dipole.training.parts.masked_columns import masked, masked_tower, places
@@ -46,10 +47,13 @@ class MaskedPairs(Part):
     def encode(self, columns: Mapping[str, list[Features]]) -> dict[str, Tensor]:
         (encoder,) = self._encoder
         orders = [("anchor", "positive"), ("positive", "anchor")][: 1 + self.both]
-        losses = [
-            word_losses(encoder, joined_pairs(encoder, columns[one], columns[other]), self.share)
-            for one, other in orders
-        ]
+        with apart("joined pairs"):  # so that it hides the same words whatever stands beside it
+            losses = [
+                word_losses(
+                    encoder, joined_pairs(encoder, columns[one], columns[other]), self.share
+                )
+                for one, other in orders
+            ]
         return {"translation_losses": torch.cat(losses)}
 
 
