@@ -5,6 +5,8 @@ import math
 import pytest
 import torch
 
+from dipole.data import Pairs
+from dipole.encoders.inner_text import InnerText
 from dipole.errors import InputError
 from dipole.studies.benches.tiny_lm import TinyLM
 from dipole.studies.benches.translations import greek_letters
@@ -13,7 +15,15 @@ from dipole.systems.language_models.awesome_align import Consistency, SelfTraini
 from dipole.systems.language_models.infoxlm import Words, XLCo
 from dipole.systems.language_models.shifcon import ShiftedContrast
 from dipole.systems.language_models.transliteration_alignment_study import TransliterationContrast
+from dipole.training.build import build_objective
+from dipole.training.config import make_config
+from dipole.training.parts import Setup
+from dipole.training.parts.naming import made as parts
+from dipole.training.parts.order import bound
+from dipole.training.recipe import read_recipe
+from dipole.training.towers import Towers
 from dipole.views.romanising import romanised
+from support.tiny_bert import save_tiny_bert
 
 
 @pytest.fixture(autouse=True)
@@ -102,3 +112,21 @@ def test_the_benches_are_what_they_say():
     assert romanised(greek_letters("werkzeug")) == "werkzeyg"
     model = TinyLM.from_inputs(["a b c"], ["d e f"], dim=32, layers=2)
     assert model.outputs(model.prepare(["a b"]), ["hidden"])["hidden"].shape[1] == 3
+
+
+def test_the_translation_is_the_slow_copys(tmp_path):
+    """Hidden words are read on both sides, and the key is none of these vectors."""
+    texts = ["open the file", "close it"]
+    folder = save_tiny_bert(tmp_path / "bert", texts, masked=True)
+    encoder = InnerText.from_inputs(model=str(folder), layer=1, normalize=False)
+    config = make_config(data="", **read_recipe("infoxlm"))
+    objective = build_objective(config)
+    examples = Pairs.from_columns({"anchor": texts, "positive": texts[::-1]})
+    setup = Setup(encoder, examples, objective.inputs(), objective=objective)
+    towers = Towers(encoder, objective, bound(parts(config.parts), setup))
+    columns = {"anchor": [encoder.prepare(texts)], "positive": [encoder.prepare(texts[::-1])]}
+    found = towers.vectors(columns, {})
+    assert found["anchor"].requires_grad
+    assert not found["positive"].requires_grad
+    assert found["masked_losses"].requires_grad
+    assert found["translation_losses"].requires_grad

@@ -38,7 +38,7 @@ class Answered(Objective):
     """The mean over all tokens of a batch's answers of - log p(token | prompt, tokens before).
 
     Shapes: logps (n, k), sums over an answer's tokens; lengths (n, k) in tokens.
-    Source: Li et al. 2024, AFP, arXiv 2311.08089: one mean over the batch.
+    Source: Li et al. 2023, AFP, arXiv 2311.08089: one mean over the batch.
 
     Example:
         >>> Answered()(torch.tensor([[-2.0], [-4.0]]), torch.tensor([[1], [3]])).item()
@@ -58,8 +58,8 @@ class Answered(Objective):
 SYSTEM = System(
     id="afp",
     paper=(
-        "Li et al. 2024, Improving In-context Learning of Multilingual Generative Language Models"
-        " with Cross-lingual Alignment, arXiv 2311.08089"
+        "Li et al. 2023, Align after Pre-train: Improving Multilingual Generative Models with"
+        " Cross-lingual Alignment, arXiv 2311.08089"
     ),
     recipe=Recipe(
         wants=["pairs"],

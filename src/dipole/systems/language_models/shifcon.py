@@ -50,7 +50,7 @@ class ShiftedContrast(Objective):
     w is not made of length 1 again, and the means have a gradient. k counts from 0, the embeddings.
     Shapes: anchor_hidden (n, layers, t, d), positive_hidden (n, layers, u, d); masks (n, t) and
     (n, u), False for padding.
-    Source: Zhang et al. 2025, ShifCon, arXiv 2410.19453, and its code before it was taken back.
+    Source: Zhang et al. 2024, ShifCon, arXiv 2410.19453, and its code before it was taken back.
 
     Example:
         >>> x, there = torch.eye(2)[:, None, None], torch.ones(2, 1, dtype=torch.bool)
@@ -110,8 +110,8 @@ def _vectors(states: Tensor, there: Tensor) -> Tensor:
 SYSTEM = System(
     id="shifcon",
     paper=(
-        "Zhang et al. 2025, ShifCon: Enhancing Non-Dominant Language Capabilities with a"
-        " Shift-based Multilingual Contrastive Framework, arXiv 2410.19453"
+        "Zhang et al. 2024, ShifCon: Enhancing Non-Dominant Language Capabilities with a"
+        " Shift-based Contrastive Framework, arXiv 2410.19453"
     ),
     recipe=Recipe(
         wants=["pairs"],
