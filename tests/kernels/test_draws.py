@@ -10,6 +10,7 @@ from dipole.kernels.draws import (
     RowGenerator,
     Rows,
     again,
+    apart,
     drawing,
     for_rows,
     kept,
@@ -131,3 +132,20 @@ def test_mixtures_of_labels_belong_to_their_rows(most):
     for cuts in ([0, 6, 12], [0, 5, 6, 9, 12]):
         for found, expected in zip(parts_of(draw, 12, cuts), whole, strict=True):
             torch.testing.assert_close(found, expected)
+
+
+def test_a_stream_apart_moves_no_draw_and_is_moved_by_none():
+    def draw(n):
+        return {"x": torch.rand(n)}
+
+    def drawn(before, after):
+        with drawing(Rows((1, 2), 0, 4, 4)):
+            first = [for_rows(draw, 4)["x"] for _ in range(before)]
+            with apart("words"):
+                own = for_rows(draw, 4)["x"]
+            return own, first + [for_rows(draw, 4)["x"] for _ in range(after)]
+
+    (own, plain), (same, others) = drawn(0, 2), drawn(1, 1)
+    assert torch.equal(own, same)
+    assert all(torch.equal(a, b) for a, b in zip(plain, others, strict=True))
+    assert not any(torch.equal(own, x) for x in plain)

@@ -43,6 +43,7 @@ from dipole.training.config import make_config
 from dipole.training.parts import Queue, Setup, Teacher
 from dipole.training.recipe import read_recipe
 from parity.addresses_language import LANGUAGE
+from parity.addresses_languages import LANGUAGES
 from parity.addresses_preferences import PREFERENCES
 from parity.addresses_text import TEXT
 from parity.addresses_words import WORDS
@@ -446,5 +447,6 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = (
     | PREFERENCES
     | TEXT
     | LANGUAGE
+    | LANGUAGES
     | WORDS
 )

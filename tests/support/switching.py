@@ -159,7 +159,7 @@ def language_model() -> str:
 
 def is_of_language_models(recipe: Settings) -> bool:
     """Whether a recipe of texts or pairs asks what a language model foresees."""
-    return "next-token" in str(recipe.get("objective"))
+    return "next-token" in str(recipe.get("objective")) or "NextWords" in str(recipe)
 
 
 def other_stages(recipe: Settings) -> list[Settings]:
@@ -204,6 +204,8 @@ def small(name: str, kind: str) -> Settings:
         options |= {"model": transformer(masked=True)} | ({"head": 32} if "head" in options else {})
     elif encoder == "dan":
         options |= {"dim": 8, "width": 8, "buckets": 64}
+    elif encoder == "inner":
+        options |= {"model": transformer(masked=True), "layer": 1}
     elif encoder.endswith(":TwoReaders"):
         options |= {"width": 8, "embedding": 8}
     elif encoder == "conv":

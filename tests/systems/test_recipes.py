@@ -22,6 +22,10 @@ SMALL_TEXT = ["--encoder-option", "text_options={buckets: 64}"]
 SHORT = ["--mine", "max_new_tokens=4"]
 # Of recipes for more data than the small files have.
 FEWER = {
+    "shifcon": [
+        "--objective-option", "dipole.systems.language_models.shifcon:ShiftedContrast.first=1",
+        "--objective-option", "dipole.systems.language_models.shifcon:ShiftedContrast.last=3",
+    ],
     "b3": ["--sampler-option", "community=8"],
     "multi-similarity": ["--sampler-option", "per_class=4"],
     "ampo": ["--mine", "samples=3", "--mine", "count=1", *SHORT],
@@ -33,8 +37,20 @@ FEWER = {
         "--encoder-option", "head=32", "--part", "dipole.systems.text.denosent:Rebuilder:layers=1",
     ],
     "dse": ["--encoder-option", "last=2", "--part", "teacher:model=bm25"],
+    "awesome-align": [
+        word
+        for name, settings in (
+            ("dipole.training.parts.masked_columns:MaskedColumns", "columns=anchor+positive"),
+            ("dipole.training.parts.joined_pairs:MaskedPairs", "both=true"),
+            ("dipole.training.parts.word_states:WordStates", "layer=1"),
+            ("dipole.systems.language_models.awesome_align:PairCheck", "layer=2"),
+        )
+        for word in ("--part", f"{name}:{settings}")
+    ],
+    "infoxlm": ["--encoder-option", "layer=1"],
     "micse": ["--objective-option", "first=0", "--objective-option", "last=1"],
     "multicsr": ["--mine", "least=-5", "--mine", "most=5"],
+    "transliteration-alignment-study": ["--encoder-option", "layer=1"],
     "sg-opt": ["--part", "dipole.systems.text.sg_opt:SelfGuide:width=8"],
     "universal-sentence-encoder": [*SMALL, "--encoder-option", "width=8"],
     "proto-triplet-icnn": [
@@ -104,7 +120,8 @@ def _transformer(settings, folder):
     kind = settings.get("encoder")
     if kind == "template":
         return ["--encoder-option", f"model={save_tiny_llama(folder / 'llama')}"]
-    is_option = kind in ("layers", "spans", "masked", "prompted") or str(kind).endswith(":Marked")
+    is_option = kind in ("layers", "spans", "masked", "prompted", "inner")
+    is_option |= str(kind).endswith(":Marked")
     if not is_option and "adapter" not in settings:
         return []
     texts = [text for row in kinds.ROWS for text in row]
@@ -113,7 +130,7 @@ def _transformer(settings, folder):
     ]
     edits = parts if any(name.endswith(":Discriminated") for name in parts) else []
     place = save_tiny_bert(
-        folder / "bert", texts, masked=kind in ("masked", "prompted") or bool(edits)
+        folder / "bert", texts, masked=kind in ("masked", "prompted", "inner") or bool(edits)
     )
     ends = {name: f":generator={place}" * name.endswith(":Discriminated") for name in edits}
     more = [word for name, end in ends.items() for word in ("--part", name + end)]

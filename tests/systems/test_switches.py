@@ -24,6 +24,10 @@ from support.switching import (
 
 # What small data need.
 SMALL = {
+    "awesome-align": {"parts/2/WordStates/layer": 1, "parts/3/PairCheck/layer": 1},
+    "shifcon": {
+        "objective_options/ShiftedContrast.first": 1, "objective_options/ShiftedContrast.last": 3,
+    },
     "b3": {"sampler_options": {"community": 4, "skip": 2, "neighbours": 20}},
     "clusterns": {"parts/0/centroids/count": 4, "parts/0/centroids/start": 1.0},
     "debcse": {"stages/0/epochs": GONE, "stages/1/epochs": GONE},
@@ -60,6 +64,32 @@ LENGTHS = f"{__file__}:lengths"
 FIRST = "dipole.systems.vision.g_simclr:Denoise"
 # What stands at a place, where `instead` does not know or a few steps do not notice.
 OTHERWISE = {
+    "afp": {
+        "objective/0": {"objective/0": GONE, "parts/0": GONE},
+        "objective/1": {"objective/1": GONE, "parts/1": GONE},
+        "parts/0/LayerVectors/pooling": "mean",
+        "parts/1/NextWords/columns": "anchor",
+    },
+    "awesome-align": {
+        **{f"objective/{n}": {f"objective/{n}": GONE, f"parts/{n}": GONE} for n in range(4)},
+        "parts/0/MaskedColumns/columns": "anchor",
+    },
+    "infoxlm": {
+        "encoder_options/pooling": "mean",
+        "parts/0/MaskedColumns/columns": "anchor",
+    },
+    "shifcon": {
+        "objective/1": {"objective/1": GONE, "parts/0": GONE},
+        "objective_options/ShiftedContrast.last": 2,
+        "parts/0/NextWords/columns": "anchor",
+    },
+    "transliteration-alignment-study": {
+        "encoder_options/pooling": "cls",
+        "view/0": "word-deletion*1",
+        "view/1": "word-deletion*1",
+        "objective/2": {"objective/2": GONE, "parts/1": GONE},
+        "parts/0/MaskedColumns/columns": "anchor",
+    },
     "amcl": {
         "encoder_options/head": 8,
         "objective_options/dim": {"objective_options/dim": 8, "parts/0/Heads/dim": 8},
@@ -243,7 +273,8 @@ ALIKE = {
     ("online-offline-gap", "stages/1/mine/judge"),
 }
 # A term's part that reads the texts before the tower does moves the draws of its dropout.
-STILL = {"syncse": {"encoder_options/model": partial(transformer, masked=True, dropout=0.0)}}
+_STILL = {"encoder_options/model": partial(transformer, masked=True, dropout=0.0)}
+STILL = {"awesome-align": _STILL, "syncse": _STILL}
 PLAIN = {"objective": "infonce", "objective_options": GONE}
 # What a recipe leaves to the defaults of its objective and parts, and objectives that are near.
 BESIDE = {

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -138,6 +139,21 @@ def drawing(rows: Rows) -> Iterator[None]:
         yield
     finally:
         _rows.reset(token)
+
+
+@contextmanager
+def apart(stream: str) -> Iterator[None]:
+    """Inside, `for_rows` draws from a stream of its own: what else a step draws, or does not, moves
+    none of its numbers, and they move no others. Once a step for each name."""
+    rows = _rows.get()
+    if rows is None:
+        yield
+        return
+    calls, rows.calls = rows.calls, 2**32 + crc32(stream.encode())
+    try:
+        yield
+    finally:
+        rows.calls = calls
 
 
 def for_rows(draw: Callable[[int], dict[str, Tensor]], n: int) -> dict[str, Tensor]:
