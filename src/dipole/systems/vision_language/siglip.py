@@ -47,8 +47,8 @@ SYSTEM = System(
         ),
         lesson=(
             "If you take the sigmoid loss, start its bias at -10: from 0 it ends below an untrained"
-            " tower. Beside softmax at batches of 16 it may be half a point ahead, which 20 folds do"
-            " not tell from none."
+            " tower. Beside softmax at batches of 16 it may be half a point ahead, which 20 folds"
+            " do not tell from none."
         ),
     ),
 )
