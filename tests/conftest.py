@@ -16,6 +16,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["DIPOLE_PRETRAINED"] = "none"
 os.environ["DIPOLE_CACHE"] = tempfile.mkdtemp(prefix="dipole-cache-")
 atexit.register(shutil.rmtree, os.environ["DIPOLE_CACHE"], ignore_errors=True)
+# A killed process loses nothing that it wrote; a disk that loses its power is no part of any test,
+# and some take longer over each of these calls than a test takes.
+os.fsync = lambda fd: None
 # On a shared machine one slow example says nothing.
 hypothesis.settings.register_profile("dipole", deadline=None)
 hypothesis.settings.load_profile("dipole")

@@ -93,6 +93,8 @@ BEHIND = {
         "`VICRegLoss`": "vicreg",
         "`ArcFaceLoss`": "arcface-pml",
         "`ProxyAnchorLoss`": "proxy-anchor-pml",
+        "`SmoothAPLoss`": "smooth-ap-pml",
+        "`FastAPLoss`": "fast-ap-pml",
         "`MPerClassSampler`": "training/test_samplers.py::test_classes",
         "`DistributedLossWrapper`": "training/test_distributed.py::test_several_processes_end_as_one",
         "`AccuracyCalculator`": "evaluation/tasks/test_neighbours.py::test_scikit_learn_agrees_where_no_vote_is_tied",
@@ -115,6 +117,7 @@ BEHIND = {
         "`--lock-image`": "training/test_locking.py::test_a_locked_tower_is_encoded_once_and_stays",
         "two towers of two kinds": "encoders/test_named_towers.py::test_a_column_goes_to_the_tower_of_its_modality",
         "`--accum-freq`": "training/test_gradient_cache.py::test_two_views_with_dropout_give_the_gradient_of_the_whole_graph",
+        "webdataset shards": "data/test_shards.py::test_images_with_texts_and_with_classes",
         "zero-shot classifiers with templates": "evaluation/tasks/test_zero_shot.py::test_the_ensemble_by_hand",
     },
     "FlagEmbedding and PyLate": {

@@ -183,3 +183,8 @@ def test_what_is_wrong_is_said(tiny, tmp_path):
     (tmp_path / "a" / "config.json").write_text(json.dumps(note | {"base": str(tmp_path / "b")}))
     with pytest.raises(InputError):
         load_encoder(tmp_path / "a")
+
+
+def test_maps_that_are_not_there_are_refused_in_a_line(tiny):
+    with pytest.raises(InputError, match=r"adapter option 'targets': .*nope.* not found"):
+        AdaptedText.add(TransformerText.load(tiny), tiny, "lora", targets=["nope"])

@@ -180,6 +180,7 @@ def test_scores_are_maxsim(encoder):
 
     (q, q_mask), (d, d_mask) = padded(EMPTY, "query"), padded(EMPTY, "document")
     wanted = maxsim(q, d, q_mask, d_mask).numpy()
+    encoder.dtype = "float32"
     np.testing.assert_allclose(encoder.score(EMPTY, EMPTY), wanted.diagonal(), atol=1e-4)
     queries, documents = encoder.encode_tokens(EMPTY, "query"), encoder.encode_tokens(EMPTY)
     np.testing.assert_allclose(encoder.similarity(queries, documents), wanted, atol=1e-4)
@@ -274,6 +275,7 @@ def test_logits_of_lists_are_its_scores(tiny, tmp_path):
         triplets, without_dropout(tiny), "list-softmax", out=tmp_path / "run", max_steps=1,
         batch_size=4, learning_rate=1e-12, precision="fp32", show_progress=False,
     )  # fmt: skip
+    run.encoder.dtype = "float32"
     for row in range(4):
         texts = [columns["positive"][row], *columns["negatives"][row]]
         scores = run.encoder.score([TEXTS[row]] * len(texts), texts).astype(np.float64)

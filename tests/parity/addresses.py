@@ -35,6 +35,7 @@ from dipole.objectives.pairs.siamese import Siamese
 from dipole.objectives.views.multi_view import EveryPair
 from dipole.sampling.choosing import allowed
 from dipole.sampling.filters import Filters
+from dipole.systems.text.dclr import Released
 from dipole.systems.text.moe_sentence_similarity import _ROUTES, Routed
 from dipole.systems.vision_language.zerovl import CoinMixup
 from dipole.training.build import build_objective
@@ -270,6 +271,8 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = (
         "angle-st": loss("angle"),
         "arcface-pml": given("weights", objective=ArcFace(4, 5, margin=math.radians(28.6))),
         "cosface-pml": given("weights", objective=CosFace(4, 5)),
+        "fast-ap-pml": loss("fast-ap", bins=5),
+        "smooth-ap-pml": loss("smooth-ap", temperature=0.1),
         "proxy-anchor-pml": given("weights", objective=ProxyAnchor(4, 5)),
         "cosine-similarity-st": loss("cosine-regression"),
         "gist-st": loss("gist", temperature=0.05),
@@ -282,7 +285,7 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = (
         "dcl-dclw-lightly": loss("dclw", temperature=0.1, sigma=0.5, detach=True),
         "dcl-dclw": loss("dclw", temperature=0.1, sigma=0.5),
         "dcl": loss("dcl", temperature=0.1),
-        "dclr": loss("dclr", temperature=0.05, threshold=0.5),
+        "dclr": Released(temperature=0.05, threshold=0.5).double(),
         "degla-anchor-major": loss("degla", local=0.1, distil=0.03),
         "degla-no-local": loss("degla", local=0.0, distil=0.03),
         "degla-slot-major": loss("degla", local=0.1, distil=0.03),

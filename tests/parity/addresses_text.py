@@ -17,8 +17,10 @@ from dipole.systems.text.claif import Smoothed
 from dipole.systems.text.compcse import Composed
 from dipole.systems.text.declutr import MeanPositive
 from dipole.systems.text.defsent_plus import Entries, EntrySoftmax
+from dipole.systems.text.micse import AttentionMI
 from dipole.systems.text.quick_thoughts import QuickThoughts
 from dipole.systems.text.representation_rank import VonNeumann
+from dipole.systems.text.sg_opt import SGOpt
 from dipole.training.build import build_objective
 from dipole.training.config import make_config
 from dipole.training.recipe import read_recipe
@@ -147,6 +149,43 @@ def bottleneck(hidden: Tensor, residual: Tensor, probe: Tensor, **weights: Tenso
     return (normed * probe).sum()
 
 
+def micse(views: Tensor, attention_logits: Tensor) -> Tensor:
+    """miCSE's objective of views (n, 2, d) and what these attend to, at a weight of 0.5."""
+    anchor, positive = views.unbind(1)
+    attention = attention_logits.softmax(-1).unflatten(0, (-1, 2)).unbind(1)
+    value: Tensor = InfoNCE(0.05, symmetric=False)(anchor, positive)
+    return value + 0.5 * AttentionMI(first=1, last=4)(*attention)
+
+
+def sg_opt(anchor: Tensor, candidates: Tensor) -> Tensor:
+    """SG-OPT's contrast of projected vectors and those of the frozen layers, (n, layers, d)."""
+    value: Tensor = SGOpt()(anchor, candidates)
+    return value
+
+
+def prompteol(states: Tensor) -> Tensor:
+    """PromptEOL's objective of the states of anchors, positives and hard negatives, (3n, d)."""
+    value: Tensor = recipe_of("prompteol")(*states.chunk(3))
+    return value
+
+
+def slm_contrastive(anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+    """The objective of the recipe for small language models."""
+    value: Tensor = recipe_of("slm-contrastive-ft")(anchor, positive, negative)
+    return value
+
+
+def multicsr(triplets: Tensor, teacher_triplets: Tensor) -> Tensor:
+    """MultiCSR's masked contrast of triplets, by the cosines of a frozen encoder's, (n, 3, e)."""
+    anchor, positive, negative = triplets.unbind(1)
+    theirs = teacher_triplets.unbind(1)
+    scores = F.normalize(theirs[0], dim=1) @ F.normalize(theirs[1], dim=1).T
+    value: Tensor = recipe_of("multicsr")(
+        anchor, positive, scores, negative, teacher_anchor=theirs[0], teacher_negative=theirs[2]
+    )
+    return value
+
+
 TEXT: dict[str, Callable[..., Any]] = {
     "claif-smooth-all": smoothed("all"),
     "claif-smooth-positive": smoothed("positive"),
@@ -156,8 +195,13 @@ TEXT: dict[str, Callable[..., Any]] = {
     "denosent": denosent,
     "diffcse": diffcse,
     "embedding-adapters-domain": bottleneck,
+    "micse": micse,
+    "multicsr-code": multicsr,
+    "prompteol": prompteol,
     "quick-thoughts": quick_thoughts,
     "representation-rank-von-neumann": VonNeumann(),
+    "sg-opt": sg_opt,
+    "slm-contrastive-ft": slm_contrastive,
     "sub-sentence-encoder": sub_sentence,
     "supcl-seq": supcl_seq,
     "syncse": syncse,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dipole.evaluation.generation import repetition
+from dipole.systems.text.multicsr import Refined
 from parity.addresses import BM25, Matryoshka, Routed, knn_labels, order_refined
 
 Kind = Literal[
@@ -29,6 +30,11 @@ DEGLA = Difference("their bug", "degla", "IGC and TGC assume unlike orders of th
 SYCL = Difference("rounding", "sycl", "the authors add 1e-15 under its square roots")
 
 DIFFERENCES = {
+    "multicsr-code": Difference(
+        "the paper, not the code",
+        Refined,
+        "Its code is another loss: it multiplies the logits by the 0/1 weights",
+    ),
     "amcl": Difference("the paper, not the code", "amcl", "The published code has no negatives"),
     "barlow-twins": Difference(
         "rounding", "barlow-twins", "authors' batch norm adds 1e-5 to the variance"
@@ -48,11 +54,6 @@ DIFFERENCES = {
     ),
     "contrastive-st": Difference(
         "rounding", "contrastive", "a Euclidean D adds 1e-6 to all differences"
-    ),
-    "dclr": Difference(
-        "the paper, not the code",
-        "dclr",
-        "Its code is another loss: it multiplies the logits by the 0/1 weights",
     ),
     "contrastive-search-isotropy-diversity": Difference(
         "their bug",

@@ -189,6 +189,8 @@ def small(name: str, kind: str) -> Settings:
         front = dict.fromkeys(("query", "document"), "[a] ")
         options |= {"base": transformer(), "domains": ["a", "b"]}
         found |= {"prompts": front}
+    elif encoder == "template":
+        options |= {"model": language_model().removeprefix("lm:")}
     elif "adapter" in found or "matryoshka" in found:
         found |= {"encoder": transformer()}
     elif encoder == "spans":
@@ -209,6 +211,8 @@ def small(name: str, kind: str) -> Settings:
         for place, settings in part.items() if isinstance(part, dict) else ():
             if place.endswith(":Discriminated"):
                 settings |= {"generator": transformer(masked=True)}
+            if place.endswith(":SelfGuide"):
+                settings |= {"width": 8}
             if place.endswith(":Rebuilder"):
                 settings |= {"layers": 1}
     if str(found.get("mine", {}).get("source")).endswith("declutr:spans"):

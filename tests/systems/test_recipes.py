@@ -32,6 +32,9 @@ FEWER = {
         "--encoder-option", "head=32", "--part", "dipole.systems.text.denosent:Rebuilder:layers=1",
     ],
     "dse": ["--encoder-option", "last=2", "--part", "teacher:model=bm25"],
+    "micse": ["--objective-option", "first=0", "--objective-option", "last=1"],
+    "multicsr": ["--mine", "least=-5", "--mine", "most=5"],
+    "sg-opt": ["--part", "dipole.systems.text.sg_opt:SelfGuide:width=8"],
     "proto-triplet-icnn": [
         "--sampler-option", "per_class=4",
         "--part", "dipole.systems.vision.proto_triplet_icnn:Episode:shots=1",
@@ -50,7 +53,8 @@ def beside(settings, folder):
     """What a user of a recipe has to say beside the data: a transformer to adapt, its domains."""
     words, front = [], ""
     encoder = settings.get("encoder", "")
-    if "adapter" in settings or encoder.endswith(":DomainExperts"):
+    is_put_on = "adapter" in settings and encoder != "template"
+    if is_put_on or encoder.endswith(":DomainExperts"):
         bert = save_tiny_bert(folder / "bert", [text for row in kinds.ROWS for text in row])
         words = ["--encoder", bert]
     if encoder.endswith(":DomainExperts"):
@@ -96,6 +100,8 @@ def test_a_recipe_trains_by_one_command(name, kind, tmp_path):
 def _transformer(settings, folder):
     """The options that name a small one, of a recipe that is for a transformer."""
     kind = settings.get("encoder")
+    if kind == "template":
+        return ["--encoder-option", f"model={save_tiny_llama(folder / 'llama')}"]
     is_option = kind in ("layers", "spans", "masked")
     if not is_option and "adapter" not in settings:
         return []

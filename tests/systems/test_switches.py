@@ -34,7 +34,9 @@ SMALL = {
     },
     "isogclr": {"max_steps": 6},  # it remembers every example
     "matryoshka-2d": {"matryoshka": [8, 16]},
+    "micse": {"objective_options/first": 0, "objective_options/last": 1},
     "multi-similarity": {"sampler_options/per_class": 2},
+    "multicsr": {"mine/least": -5.0, "mine/most": 5.0, "objective_options/threshold": 0.3},
     "proto-triplet-icnn": {
         "batch_size": 16, "sampler_options/per_class": 4, "parts/0/Episode/shots": 1,
     },
@@ -157,11 +159,44 @@ OTHERWISE = {
     },
     "metrix": {"objective/1": {"objective/1": GONE, "parts/0": GONE}},
     "multi-similarity": {"sampler_options/per_class": 4},
+    "multicsr": {
+        "mine/least": 2.0, "mine/most": 1.0, "objective_options/threshold": 0.95,
+        "parts/0/teacher/kind": {
+            "parts/0/teacher/kind": GONE, "parts/0/teacher/model": transformer,
+        },
+    },
     "proto-triplet-icnn": {"sampler_options/per_class": 2},
+    "micse": {
+        "encoder_options/last": {"encoder_options/last": 2, "encoder_options/join": "mean"},
+        "encoder_options/pooling": "mean",
+        "encoder_options/max_length": 4,
+        "view/0": "word-deletion",
+        "objective/0": {"objective/0": GONE, "parts/0": GONE},
+        "objective/1": {
+            "objective/1": GONE, "objective_options/first": GONE, "objective_options/last": GONE,
+        },
+    },
+    "prompteol": {
+        "encoder_options/template": "[X]",
+        "encoder_options/max_length": 4,
+        "adapter": GONE,
+    },
     "promcse": {"objective_options/energy-hinge.margin": 1e-6},
     "quick-thoughts": {"mine/source": "dipole.systems.text.quick_thoughts:apart"},
     "ranking-sentence-gen": {
         "parts/0/teacher/kind": {"parts/0/teacher/kind": GONE, "parts/0/teacher/decay": 0.0},
+    },
+    "sg-opt": {
+        "encoder_options/last": {"encoder_options/last": 2, "encoder_options/join": "mean"},
+        "encoder_options/pooling": "mean",
+        "view/0": "word-deletion*1",
+    },
+    "slm-contrastive-ft": {
+        "encoder_options/template": "[X]",
+        "encoder_options/max_length": 4,
+        "adapter": GONE,
+        "adapter_options/targets/0": "k_proj",
+        "adapter_options/targets/1": "o_proj",
     },
     "sub-sentence-encoder": {"sampler_options/per_class": 4},
     "supcl-seq": {

@@ -131,3 +131,30 @@ def test_a_source_that_finds_no_answers_is_one_line(tmp_path):
     rows = load_preferences([{"prompt": "a", "chosen": "b", "rejected": "c"}] * 4)
     with pytest.raises(InputError, match="found the source 'bm25' for preferences; expected self-"):
         fit(rows, None, "dpo", out=tmp_path / "run", mine={"source": "bm25"}, **SMALL)
+
+
+TRIPLETS = Triplets.from_columns(
+    {"anchor": ["a", "b"], "positive": ["c", "d"], "negatives": [["e"], ["f"]]}
+)
+
+
+def first_of(examples: Triplets, encoder):
+    """One triplet less."""
+    return examples.select([0])
+
+
+def of_texts(examples: Inputs, encoder):
+    raise AssertionError("these are triplets")
+
+
+@pytest.mark.parametrize(("name", "kept"), [("first_of", 1), ("of_texts", 2), ("nothing", 2)])
+def test_a_function_is_given_triplets_if_it_says_so(name, kept, tmp_path, monkeypatch):
+    """Of others the triplets of the data are left alone."""
+    seen = []
+    monkeypatch.setattr(
+        "dipole.training.one.train", lambda *given, **_: seen.append(given[2][0].examples) or None
+    )
+    mine = {"source": f"{__file__}:{name}"}
+    fit(TRIPLETS, out=tmp_path / "run", mine=mine, **SMALL | {"batch_size": 2})
+    (found,) = seen
+    assert len(found) == kept

@@ -93,7 +93,8 @@ def merge(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: exists; expected a new folder")
     check_place("--out", out)
-    adapters = ("adapter.safetensors", "adapter_model.safetensors")  # of texts, of language models
+    # Of texts, of texts in a template, of language models.
+    adapters = ("adapter.safetensors", "tower/adapter.safetensors", "adapter_model.safetensors")
     if len(runs) < 2 and not any((Path(runs[0]) / "model" / name).exists() for name in adapters):
         raise InputError(f"found one model, {runs[0]}; expected two or more to merge")
     if method == "greedy" and validation is None:

@@ -37,6 +37,7 @@ from dipole.data.refusals import check_given, no_columns, no_resize, one_size_al
 from dipole.data.retrieval import RetrievalData, retrieval_from_pairs
 from dipole.data.rows import Source
 from dipole.data.sample import Sample
+from dipole.data.shards import is_shards
 from dipole.data.splits import WHOLE, check_whole
 from dipole.errors import InputError
 
@@ -59,10 +60,10 @@ def load_pairs(
     """Pairs, or Triplets where there are negatives.
 
     Args:
-        source: a file (jsonl, csv, tsv, parquet, npz), a folder (BEIR, `datasets` on disk), a name
-            (`stdlib-code`), the id of a data set on the Hugging Face hub, a table in memory (a
-            DataFrame, a list of dicts or tuples, a dict of columns, a `datasets.Dataset`), or a
-            function of yours that gives one of these, as `file.py:function`.
+        source: a file (jsonl, csv, tsv, parquet, npz, tar), a folder (BEIR, `datasets` on disk,
+            shards of webdataset), a name (`stdlib-code`), the id of a data set on the Hugging Face
+            hub, a table in memory (a DataFrame, a list of dicts or tuples, a dict of columns, a
+            `datasets.Dataset`), or a function of yours that gives one, as `file.py:function`.
         anchor, positive, negative: column names (numbers from 1 for a table without a header
             line); not given: those that names settle (`anchor` and `positive`, `query` and `pos`,
             `question` and `answer`, ...), or the only two columns of text, with `negative`,
@@ -226,7 +227,7 @@ def _load_inputs(
     if place in NAMED:
         no_columns(place, columns)
         return labeled_by_name(str(place), split, seed, on_bad_row, resize)
-    if isinstance(place, str) or (place.is_dir() and is_datasets_folder(place)):
+    if isinstance(place, str) or is_shards(place) or (place.is_dir() and is_datasets_folder(place)):
         pass  # tables, read as such
     elif place.is_dir() and is_idx_folder(place):
         no_columns(place, columns)
@@ -388,7 +389,7 @@ def _load(
 ) -> Examples:
     if isinstance(place, Path) and is_captioned(place):
         return convert(captioned_source(place, split, whole), plan, on_bad_row)
-    if isinstance(place, str) or place.is_dir():
+    if isinstance(place, str) or (place.is_dir() and not is_shards(place)):
         if isinstance(place, Path) and not is_datasets_folder(place):
             raise InputError(
                 f"{place}: found a folder with neither corpus.jsonl nor data that `datasets` "

@@ -11,6 +11,7 @@ from dipole.data.hub import is_datasets_folder
 from dipole.data.image_files import class_folders
 from dipole.data.images import is_idx_folder
 from dipole.data.named import locate
+from dipole.data.shards import is_shards
 
 
 def has_splits(source: Any) -> bool:
@@ -23,7 +24,7 @@ def has_splits(source: Any) -> bool:
     place = locate(source)
     if isinstance(place, str):
         return True
-    if place.is_file() and place.suffix.lower() != ".zip":
+    if is_shards(place) or (place.is_file() and place.suffix.lower() != ".zip"):
         return False
     if place.is_dir():
         if is_beir(place) or is_cranfield(place) or is_idx_folder(place):

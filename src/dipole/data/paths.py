@@ -10,7 +10,7 @@ from dipole.lookup import close_to
 _SUFFIXES = {
     ".json", ".jsonl", ".csv", ".tsv", ".txt", ".parquet", ".arrow", ".yaml", ".yml", ".npy",
     ".npz", ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".onnx", ".zip", ".gz", ".zst",
-    ".bz2", ".xz", ".index", ".png", ".jpg",
+    ".bz2", ".xz", ".index", ".png", ".jpg", ".tar", ".tgz",
 }  # fmt: skip
 
 

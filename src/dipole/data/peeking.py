@@ -35,7 +35,7 @@ def columns_among(source: Any, split: str, names: Collection[str]) -> list[str]:
         return []
     if isinstance(place, str):
         found = _features(parts_from_hub(place, split))
-    elif place.is_file():
+    elif place.is_file() or file_format(place) is not None:
         if file_format(place) is None:
             return []
         try:
@@ -64,7 +64,7 @@ def sample_of(source: Any, split: str, columns: Sequence[str] = ()) -> Sample | 
         return None
     if isinstance(place, str):
         found = rows_source(place, parts_from_hub(place, split))
-    elif place.is_file() and file_format(place) is not None:
+    elif file_format(place) is not None:
         found = file_source(place, columns)
     elif place.is_dir() and not is_beir(place) and is_datasets_folder(place):
         found = folder_source(place, split, columns)

@@ -1,4 +1,4 @@
-"""Files as rows, by their endings: jsonl, json, csv, tsv, parquet and npz, each with its number."""
+"""Files as rows, by their endings: jsonl, json, csv, tsv, parquet, npz and tar, each numbered."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from dipole.data.arrow_rows import arrow_rows
 from dipole.data.json_rows import read_json, read_jsonl
 from dipole.data.rows import Row, Source
+from dipole.data.shards import is_shards, shards_source
 from dipole.data.tables import read_header, read_table
 from dipole.errors import InputError, optional
 
@@ -26,6 +27,8 @@ TEXT_SUFFIXES = {
 
 def file_format(path: Path) -> str | None:
     """The format that a file's name promises, or None."""
+    if is_shards(path):
+        return "tar"
     name = path.name.lower().removesuffix(".gz")
     if path.suffix.lower() in (".parquet", ".pq"):
         return "parquet"
@@ -35,7 +38,7 @@ def file_format(path: Path) -> str | None:
 
 
 def file_source(path: Path, columns: Sequence[str | None] = ()) -> Source:
-    """The rows of a file.
+    """The rows of a file, or of a folder of shards.
 
     `columns` are those a user named: numbers that are no names mean a table without a header line.
     """
@@ -44,8 +47,10 @@ def file_source(path: Path, columns: Sequence[str | None] = ()) -> Source:
         ending = f"ending in '{path.suffix}'" if path.suffix else "without an ending"
         raise InputError(
             f"{path}: found a file {ending}; expected .jsonl, .json, .csv, .tsv or .txt (with "
-            "tabs), each also .gz, .parquet or .npz"
+            "tabs), each also .gz, .parquet, .npz or .tar (webdataset)"
         )
+    if kind == "tar":
+        return shards_source(path)
     if path.stat().st_size == 0:
         raise InputError(f"{path}: found an empty file; expected rows")
 

@@ -218,7 +218,11 @@ def _with_addition(transformer: Any, kind: Kind, options: dict[str, Any]) -> Any
                 lora_dropout=options["dropout"],
                 target_modules=options["targets"],
             )
-            return peft.inject_adapter_in_model(config, transformer)
+            try:
+                return peft.inject_adapter_in_model(config, transformer)
+            except ValueError as error:
+                line = str(error).strip().splitlines()[0]
+                raise InputError(f"adapter option 'targets': {line}") from None
         make = peft.PrefixTuningConfig if kind == "prefix" else peft.PromptTuningConfig
         config = make(task_type="FEATURE_EXTRACTION", num_virtual_tokens=options["length"])
         made = peft.get_peft_model(transformer, config)

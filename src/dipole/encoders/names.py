@@ -21,6 +21,7 @@ NEW = {
     "layers": "layers_text:LayersText",
     "spans": "span_text:SpanText",
     "masked": "masked_text:MaskedText",
+    "template": "template_text:TemplateText",
     "cross": "cross_text:CrossText",
     "sparse": "sparse_text:SparseText",
 }
@@ -32,6 +33,7 @@ SAVED = {
     "LayersText": "layers_text:LayersText",
     "SpanText": "span_text:SpanText",
     "MaskedText": "masked_text:MaskedText",
+    "TemplateText": "template_text:TemplateText",
     "CrossText": "cross_text:CrossText",
     "SparseText": "sparse_text:SparseText",
     "MultiVectorText": "multi_vector_text:MultiVectorText",

@@ -20,6 +20,8 @@ from dipole.objectives.graded.dse import DSE as DSE
 from dipole.objectives.graded.online_contrastive import OnlineContrastive as OnlineContrastive
 from dipole.objectives.graded.team_up import TeamUp as TeamUp
 from dipole.objectives.graded.weighted_infonce import WeightedInfoNCE as WeightedInfoNCE
+from dipole.objectives.labels.average_precision import FastAP as FastAP
+from dipole.objectives.labels.average_precision import SmoothAP as SmoothAP
 from dipole.objectives.labels.bidirectional_margin import BidirectionalMargin as BidirectionalMargin
 from dipole.objectives.labels.binomial_deviance import BinomialDeviance as BinomialDeviance
 from dipole.objectives.labels.circle import Circle as Circle

