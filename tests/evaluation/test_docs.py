@@ -18,7 +18,7 @@ DOCS = Path(__file__).parents[2] / "docs"
                          "spectrum"]),
         ("geometry.md", 3, ["lens"]),
         ("bounds.md", 2, []),
-        ("evaluation.md", 14, []),
+        ("evaluation.md", 15, []),
     ],
 )  # fmt: skip
 def test_page(page, blocks, pictures, tmp_path, monkeypatch, capsys):

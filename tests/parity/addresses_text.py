@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from dipole.encoders.bottleneck import Bottleneck
-from dipole.objectives import InfoNCE, NTXent
+from dipole.objectives import Classify, CosineRegression, InfoNCE, NTXent
 from dipole.systems.text.claif import Smoothed
 from dipole.systems.text.compcse import Composed
 from dipole.systems.text.declutr import MeanPositive
@@ -21,6 +21,7 @@ from dipole.systems.text.micse import AttentionMI
 from dipole.systems.text.quick_thoughts import QuickThoughts
 from dipole.systems.text.representation_rank import VonNeumann
 from dipole.systems.text.sg_opt import SGOpt
+from dipole.systems.text.triple_encoders import Mixed, targets
 from dipole.training.build import build_objective
 from dipole.training.config import make_config
 from dipole.training.recipe import read_recipe
@@ -186,6 +187,42 @@ def multicsr(triplets: Tensor, teacher_triplets: Tensor) -> Tensor:
     return value
 
 
+def lm_supcon(views: Tensor, labels: Tensor) -> Tensor:
+    """The contrastive term of LM-SupCon's recipe, of both prompts of every text, (n, 2, d)."""
+    contrast = next(iter(recipe_of("lm-supcon").inner()))
+    value: Tensor = contrast(projected=views.transpose(0, 1), labels=labels)
+    return value
+
+
+def pearl(
+    anchor: Tensor, positive: Tensor, type_weight: Tensor, type_bias: Tensor, types: Tensor
+) -> Tensor:
+    """PEARL's recipe of phrases and their edits, with the weights of its classifier given."""
+    objective = recipe_of("pearl").double()
+    (place,) = (name for name, one in objective.named_modules() if isinstance(one, Classify))
+    one = objective.get_submodule(place)
+    one.linear = nn.Linear(type_weight.shape[1], len(type_weight)).double()
+    one.dim, one.classes = type_weight.shape[1], len(type_weight)
+    state = {f"{place}.linear.weight": type_weight, f"{place}.linear.bias": type_bias}
+    batch = {"anchor": anchor, "positive": positive, "views": torch.stack([anchor, positive])}
+    value: Tensor = functional_call(objective, state, kwargs=batch | {"labels": types})
+    return value
+
+
+def triple(first: Tensor, second: Tensor, candidate: Tensor, scores: Tensor) -> Tensor:
+    """The loss of Triple-Encoders of raw vectors of both turns and of the one after."""
+    lists = {"candidates": torch.stack([first, second], 1), "relevance": scores[:, None]}
+    batch = Mixed().before(lists)
+    value: Tensor = CosineRegression()(candidate, batch["positive"], batch["scores"])
+    return value
+
+
+def triple_targets(pairs: Tensor) -> Tensor:
+    """The sum of the cosines of these pairs of turns in a window of five."""
+    wanted = targets(5)
+    return torch.tensor(sum(wanted[min(k, m), max(k, m)] for k, m in pairs.long().tolist()))
+
+
 TEXT: dict[str, Callable[..., Any]] = {
     "claif-smooth-all": smoothed("all"),
     "claif-smooth-positive": smoothed("positive"),
@@ -198,6 +235,8 @@ TEXT: dict[str, Callable[..., Any]] = {
     "micse": micse,
     "multicsr-code": multicsr,
     "prompteol": prompteol,
+    "lm-supcon": lm_supcon,
+    "pearl": pearl,
     "quick-thoughts": quick_thoughts,
     "representation-rank-von-neumann": VonNeumann(),
     "sg-opt": sg_opt,
@@ -205,4 +244,6 @@ TEXT: dict[str, Callable[..., Any]] = {
     "sub-sentence-encoder": sub_sentence,
     "supcl-seq": supcl_seq,
     "syncse": syncse,
+    "triple-encoders": triple,
+    "triple-encoders-targets": triple_targets,
 }

@@ -193,10 +193,12 @@ def small(name: str, kind: str) -> Settings:
         options |= {"model": language_model().removeprefix("lm:")}
     elif "adapter" in found or "matryoshka" in found:
         found |= {"encoder": transformer()}
-    elif encoder == "spans":
+    elif encoder == "spans" or encoder.endswith(":Marked"):
         options |= {"model": transformer()}
-    elif encoder == "masked":
+    elif encoder in ("masked", "prompted"):
         options |= {"model": transformer(masked=True)} | ({"head": 32} if "head" in options else {})
+    elif encoder == "dan":
+        options |= {"dim": 8, "width": 8, "buckets": 64}
     elif encoder.endswith(":TwoReaders"):
         options |= {"width": 8, "embedding": 8}
     elif encoder == "conv":

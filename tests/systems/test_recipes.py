@@ -35,6 +35,7 @@ FEWER = {
     "micse": ["--objective-option", "first=0", "--objective-option", "last=1"],
     "multicsr": ["--mine", "least=-5", "--mine", "most=5"],
     "sg-opt": ["--part", "dipole.systems.text.sg_opt:SelfGuide:width=8"],
+    "universal-sentence-encoder": [*SMALL, "--encoder-option", "width=8"],
     "proto-triplet-icnn": [
         "--sampler-option", "per_class=4",
         "--part", "dipole.systems.vision.proto_triplet_icnn:Episode:shots=1",
@@ -102,7 +103,7 @@ def _transformer(settings, folder):
     kind = settings.get("encoder")
     if kind == "template":
         return ["--encoder-option", f"model={save_tiny_llama(folder / 'llama')}"]
-    is_option = kind in ("layers", "spans", "masked")
+    is_option = kind in ("layers", "spans", "masked", "prompted") or str(kind).endswith(":Marked")
     if not is_option and "adapter" not in settings:
         return []
     texts = [text for row in kinds.ROWS for text in row]
@@ -110,7 +111,9 @@ def _transformer(settings, folder):
         part if isinstance(part, str) else next(iter(part)) for part in settings.get("parts", [])
     ]
     edits = parts if any(name.endswith(":Discriminated") for name in parts) else []
-    place = save_tiny_bert(folder / "bert", texts, masked=kind == "masked" or bool(edits))
+    place = save_tiny_bert(
+        folder / "bert", texts, masked=kind in ("masked", "prompted") or bool(edits)
+    )
     ends = {name: f":generator={place}" * name.endswith(":Discriminated") for name in edits}
     more = [word for name, end in ends.items() for word in ("--part", name + end)]
     return ["--encoder-option", f"model={place}", *more] if is_option else ["--encoder", place]

@@ -147,6 +147,14 @@ OTHERWISE = {
         "objective_options/gml.counts": GONE,
     },
     "isogclr": {"objective_options/gamma": 0.5},
+    "lm-supcon": {
+        # Without demonstrations the first prompt is the encoder's own.
+        "encoder_options/template": {
+            "encoder_options/template": "[X] means [MASK].", "view/0": "same*1",
+        },
+        "view/0": "word-shuffle*1",
+        "objective/0": {"objective/0": GONE, "parts/1": GONE},
+    },
     "online-offline-gap": {
         "parts/0/reference/model": GONE,
         **{f"stages/{stage}/mine/reward": LENGTHS for stage in (0, 1)},
@@ -181,6 +189,8 @@ OTHERWISE = {
         "encoder_options/max_length": 4,
         "adapter": GONE,
     },
+    "pearl": {"objective/1": {"objective/1": GONE, "parts/0": GONE}},
+    "pet-augmentation": {"view/1": {"view/1": "same*1", "view_options": GONE}},
     "promcse": {"objective_options/energy-hinge.margin": 1e-6},
     "quick-thoughts": {"mine/source": "dipole.systems.text.quick_thoughts:apart"},
     "ranking-sentence-gen": {
@@ -211,6 +221,7 @@ OTHERWISE = {
         "parts/0/MaskedColumns/columns": "anchor",
         "objective/1": {"objective/1": GONE, "parts/0": GONE},
     },
+    "triple-encoders": {"by_kind/graded/objective_options/distance": "euclidean"},
     "topic-moo": {"encoder_options/vocabulary": 3},
     "whitenedcse": {"objective_options/groups": 4},
 }  # fmt: skip
@@ -321,6 +332,8 @@ NOTHING = {
 NEEDED = {
     ("cadet", "mine"),
     ("declutr", "mine"),
+    ("lm-supcon", "encoder_options/normalize"),
+    ("triple-encoders", "mine"),
     ("selfie-spa", "stages/1/mine/judge"),
     ("clusterns", "objective/0"),
     ("curl-theory", "sampler"),

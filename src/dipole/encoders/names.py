@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 # Name -> module:class; `from_inputs(queries, documents, **options)` makes a new one.
 NEW = {
     "static": "static_text:StaticText",
+    "dan": "dan_text:DanText",
     "conv": "conv:ConvImage",
     "resnet": "resnet:ResNetImage",
     "vit": "vit:ViTImage",
@@ -22,18 +23,21 @@ NEW = {
     "spans": "span_text:SpanText",
     "masked": "masked_text:MaskedText",
     "template": "template_text:TemplateText",
+    "prompted": "prompted_text:PromptedText",
     "cross": "cross_text:CrossText",
     "sparse": "sparse_text:SparseText",
 }
 # The class that a saved folder's config.json names -> module:class; it has `load(folder)`.
 SAVED = {
     "StaticText": "static_text:StaticText",
+    "DanText": "dan_text:DanText",
     "TransformerText": "transformer_text:TransformerText",
     "AdaptedText": "adapters:AdaptedText",
     "LayersText": "layers_text:LayersText",
     "SpanText": "span_text:SpanText",
     "MaskedText": "masked_text:MaskedText",
     "TemplateText": "template_text:TemplateText",
+    "PromptedText": "prompted_text:PromptedText",
     "CrossText": "cross_text:CrossText",
     "SparseText": "sparse_text:SparseText",
     "MultiVectorText": "multi_vector_text:MultiVectorText",

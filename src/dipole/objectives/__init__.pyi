@@ -8,6 +8,7 @@ from dipole.objectives.dimensions.sparsity import L1Norm as L1Norm
 from dipole.objectives.dimensions.vicreg import VICReg as VICReg
 from dipole.objectives.dimensions.w_mse import WMSE as WMSE
 from dipole.objectives.graded.angle import Angle as Angle
+from dipole.objectives.graded.classify_pair import ClassifyPair as ClassifyPair
 from dipole.objectives.graded.codiemb import CoDiEmb as CoDiEmb
 from dipole.objectives.graded.codiemb import Pearson as Pearson
 from dipole.objectives.graded.codiemb import PreferenceRanking as PreferenceRanking
@@ -25,6 +26,7 @@ from dipole.objectives.labels.average_precision import SmoothAP as SmoothAP
 from dipole.objectives.labels.bidirectional_margin import BidirectionalMargin as BidirectionalMargin
 from dipole.objectives.labels.binomial_deviance import BinomialDeviance as BinomialDeviance
 from dipole.objectives.labels.circle import Circle as Circle
+from dipole.objectives.labels.classify import Classify as Classify
 from dipole.objectives.labels.hydra import Hydra as Hydra
 from dipole.objectives.labels.icnn import ICNN as ICNN
 from dipole.objectives.labels.lifted import Lifted as Lifted
