@@ -273,7 +273,7 @@ ADDRESSES: dict[str, Loss | Callable[..., Any]] = (
         "arcface-pml": given("weights", objective=ArcFace(4, 5, margin=math.radians(28.6))),
         "cosface-pml": given("weights", objective=CosFace(4, 5)),
         "fast-ap-pml": loss("fast-ap", bins=5),
-        "margin-pml": loss("margin"),
+        "margin-pml": loss("margin-loss"),
         "smooth-ap-pml": loss("smooth-ap", temperature=0.1),
         "proxy-anchor-pml": given("weights", objective=ProxyAnchor(4, 5)),
         "cosine-similarity-st": loss("cosine-regression"),

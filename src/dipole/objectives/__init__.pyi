@@ -30,7 +30,7 @@ from dipole.objectives.labels.classify import Classify as Classify
 from dipole.objectives.labels.hydra import Hydra as Hydra
 from dipole.objectives.labels.icnn import ICNN as ICNN
 from dipole.objectives.labels.lifted import Lifted as Lifted
-from dipole.objectives.labels.margin import Margin as Margin
+from dipole.objectives.labels.margin_loss import Margin as Margin
 from dipole.objectives.labels.margin_softmax import ArcFace as ArcFace
 from dipole.objectives.labels.margin_softmax import CosFace as CosFace
 from dipole.objectives.labels.multi_similarity import MultiSimilarity as MultiSimilarity

@@ -16,7 +16,7 @@ from dipole.objectives.maths import everywhere
 
 
 @register(
-    "margin",
+    "margin-loss",
     paper="Wu et al. 2017, Sampling Matters in Deep Embedding Learning, arXiv 1706.07567",
     system="multi-similarity",
     form="margin to a boundary",

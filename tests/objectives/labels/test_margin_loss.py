@@ -28,7 +28,7 @@ def oracle(views, labels=None, ids=None, *, margin, beta, learn=False):
 
 
 class TestMargin(Battery):
-    spec = Spec("margin", oracle, settings=({}, {"beta": 0.8, "learn": True}), smooth=False)
+    spec = Spec("margin-loss", oracle, settings=({}, {"beta": 0.8, "learn": True}), smooth=False)
 
 
 def test_the_boundary_learns_where_it_is_asked_to():
