@@ -49,7 +49,7 @@ SYSTEM = System(
         ),
         experiment=experiment,
         primary=AtLeast("deletion of 0.1", "deletion of 0.5"),
-        reported="a transformation must keep the meaning (section 3); no number",
+        reported="a transformation must keep the meaning (the review's requirement; no number)",
         secondary=[
             AtLeast("deletion of 0.5", ANOTHER),
             AtLeast("repetition", "span deletion"),
