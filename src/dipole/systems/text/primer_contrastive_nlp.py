@@ -12,7 +12,7 @@ docs/objective-map.md shows it for all of them.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,7 +29,13 @@ HERE = "dipole.systems.text.primer_contrastive_nlp"
 
 # Sizes of the batch by which objectives are looked at.
 SIZES = {"n": 6, "m": 6, "d": 8, "e": 8, "k": 4, "c": 6, "v": 2, "t": 3, "u": 3, "w": 3}
-SETTINGS = {"dim": SIZES["d"], "classes": 3, "counts": [3, 2, 1], "heads": 1, "groups": 2}
+SETTINGS: dict[str, Any] = {
+    "dim": SIZES["d"],
+    "classes": 3,
+    "counts": [3, 2, 1],
+    "heads": 1,
+    "groups": 2,
+}
 # A change of a gradient below this share is rounding.
 EXACT = 1e-9
 
@@ -195,8 +201,10 @@ SYSTEM = System(
             },
         },
         primary=AtLeast("names of classes", "linear classifier", on="MAP@R"),
-        reported="contrastive pretraining helps on rare and unseen labels (the survey's lesson; no number"
-            " is confirmed here)",
+        reported=(
+            "contrastive pretraining helps on rare and unseen labels (the survey's lesson; no"
+            " number is confirmed here)"
+        ),
         notes=(
             "Not run yet. The 75 intents that are trained on are named by two or three words each;"
             " no batch has two questions of one intent, so a batch of names is smaller than one of"
