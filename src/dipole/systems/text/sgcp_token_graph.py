@@ -98,8 +98,7 @@ class SharedClasses(Part):
         encoder, examples = setup.encoder, setup.examples
         if not isinstance(encoder, TokenGraphText):
             raise InputError(
-                f"shared classes: found {type(encoder).__name__}; expected the encoder "
-                "dipole.encoders.token_graph_text:TokenGraphText"
+                f"shared classes: found {type(encoder).__name__}; expected the encoder token-graph"
             )
         if not isinstance(examples, Labeled):
             raise InputError(
@@ -147,7 +146,7 @@ SYSTEM = System(
     ),
     recipe=Recipe(
         wants=["labelled"],
-        encoder="dipole.encoders.token_graph_text:TokenGraphText",
+        encoder="token-graph",
         objective=f"{HERE}:SoftSupCon",
         parts=[f"{HERE}:SharedClasses"],
     ),
@@ -158,7 +157,7 @@ SYSTEM = System(
         ),
         bench="classes",
         settings={
-            "encoder": "dipole.encoders.token_graph_text:TokenGraphText",
+            "encoder": "token-graph",
             "encoder_options": {"dim": 64, "vocabulary": 4096},
         },
         regime="tokens need vectors of a graph of tokens, which no bag of words has.",
