@@ -54,7 +54,7 @@ def trained() -> dict[str, Any]:
 
 def _is_plain(settings: Any) -> bool:
     encoder = settings.get("encoder", "")
-    is_pretrained = encoder in ("layers", "spans", "masked", "prompted")
+    is_pretrained = encoder in ("layers", "spans", "masked", "prompted", "token-graph")
     is_pretrained |= encoder.endswith((":DomainExperts", ":Marked"))
     is_pretrained |= settings["wants"] == ["preferences"]
     is_made = not is_pretrained and "adapter" not in settings
