@@ -14,6 +14,7 @@ FILES = [path for room in ROOMS for path in sorted((PACKAGE / room).rglob("*.py"
 # Those that look at gradients and move no weight by them: identities, and a step whose losses are
 # scaled by theirs.
 LOOK_AT_GRADIENTS = {
+    "systems/text/primer_contrastive_nlp.py",
     "systems/retrieval/grad_cache.py",
     "systems/retrieval/topic_moo.py",
     "systems/vision_language/zerovl.py",

@@ -241,6 +241,12 @@ def triple_targets(pairs: Tensor) -> Tensor:
     return torch.tensor(sum(wanted[min(k, m), max(k, m)] for k, m in pairs.long().tolist()))
 
 
+def pixel_linguist(anchor: Tensor, positive: Tensor) -> Tensor:
+    """The loss of the recipe."""
+    value: Tensor = recipe_of("pixel-linguist")(anchor, positive)
+    return value
+
+
 TEXT: dict[str, Callable[..., Any]] = {
     "claif-smooth-all": smoothed("all"),
     "claif-smooth-positive": smoothed("positive"),
@@ -254,6 +260,7 @@ TEXT: dict[str, Callable[..., Any]] = {
     "embedding-adapters-domain": bottleneck,
     "micse": micse,
     "multicsr-code": multicsr,
+    "pixel-linguist": pixel_linguist,
     "prompteol": prompteol,
     "lm-supcon": lm_supcon,
     "pearl": pearl,

@@ -54,8 +54,9 @@ def trained() -> dict[str, Any]:
 
 def _is_plain(settings: Any) -> bool:
     encoder = settings.get("encoder", "")
-    is_pretrained = encoder in ("layers", "spans", "masked", "prompted", "inner")
-    is_pretrained |= encoder.endswith((":DomainExperts", ":Marked")) or "NextWords" in str(settings)
+    others = ("layers", "spans", "masked", "prompted", "inner", "token-graph")
+    is_pretrained = encoder in others or encoder.endswith((":DomainExperts", ":Marked"))
+    is_pretrained |= "NextWords" in str(settings)
     is_pretrained |= settings["wants"] == ["preferences"]
     is_pretrained |= "next-token" in settings.get("objective", "")
     is_made = not is_pretrained and "adapter" not in settings

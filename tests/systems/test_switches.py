@@ -371,6 +371,7 @@ NOTHING = {
 NEEDED = {
     ("cadet", "mine"),
     ("declutr", "mine"),
+    ("pixel-linguist", "view/0"),
     ("lm-supcon", "encoder_options/normalize"),
     ("triple-encoders", "mine"),
     ("selfie-spa", "stages/1/mine/judge"),

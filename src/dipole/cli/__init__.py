@@ -31,6 +31,7 @@ from dipole.cli.search import search
 from dipole.cli.systems import app as systems
 from dipole.cli.train import train
 from dipole.cli.tune import tune
+from dipole.cli.views import views
 from dipole.cli.wording import Command
 from dipole.errors import DipoleError
 from dipole.showing import replace_what_cannot_be_shown, say
@@ -44,7 +45,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    demo, advise, data, mine, merge, distill, train, tune, evaluate, encode, index, search,
+    demo, advise, data, views, mine, merge, distill, train, tune, evaluate, encode, index, search,
     hybrid, paraphrases, align, export, push, generate, compare, prove,
 ):  # fmt: skip
     app.command(cls=Command)(command)

@@ -12,14 +12,13 @@ import typer
 
 from dipole.cli.options import Device, TrustCode
 from dipole.cli.outputs import check_new_file, write_all
-from dipole.cli.trained import check_bad_rows, say_skipped
+from dipole.cli.trained import check_bad_rows, load_or_pretrained, say_skipped
 from dipole.errors import InputError
 from dipole.showing import counted, say
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from dipole.encoders import Encoder
     from dipole.retrieval.documents import Document
     from dipole.retrieval.similar_pairs import Paraphrases
 
@@ -81,7 +80,7 @@ def paraphrases(
             check_new_file(name, path)
     if communities is not None and communities.resolve() == out.resolve():
         raise InputError(f"{out}: given twice, to --communities too; expected two files")
-    encoder = _model(model)
+    encoder = load_or_pretrained(model, "--model")
     documents = read_corpus(data, text, id, check_bad_rows(on_bad_row))
     say(f"reading {documents.origin}", error=True)
     say_skipped(documents.skipped)
@@ -106,19 +105,6 @@ def paraphrases(
     if communities is not None:
         inside = sum(map(len, groups))
         say(f"{counted(len(groups), 'group')} of {counted(inside, 'text')} in {communities}")
-
-
-def _model(name: str | None) -> Encoder:
-    from dipole.encoders import load_encoder
-    from dipole.training.advice.pretrained import pretrained
-
-    if name is not None:
-        return load_encoder(name)
-    if (found := pretrained(english=True)) is None:
-        raise InputError("no pretrained model is installed here; expected --model RUN, a folder or "
-                         "hub id")  # fmt: skip
-    say(f"model: {found.folder}", error=True)
-    return load_encoder(found.folder)
 
 
 def _write_pairs(path: Path, suffix: str, texts: Sequence[Document], found: Paraphrases) -> None:

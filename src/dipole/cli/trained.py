@@ -14,6 +14,7 @@ from dipole.showing import counted, say
 if TYPE_CHECKING:
     from dipole.data import Examples, Skipped
     from dipole.data.converting import OnBadRow
+    from dipole.encoders import Encoder
 
 # A field of some kind of data -> the setting of a training that names its column.
 SETTINGS = {
@@ -149,6 +150,21 @@ def load_named(model: str, names: Sequence[str]) -> Any:
         raise InputError(
             f"{model}: no such run, folder or hub id; {nearest(model, names)}"
         ) from None
+
+
+def load_or_pretrained(name: str | None, option: str) -> Encoder:
+    """The encoder that an option names, or the pretrained model that is installed here."""
+    from dipole.encoders import load_encoder
+    from dipole.training.advice.pretrained import pretrained
+
+    if name is not None:
+        return load_encoder(name)
+    if (found := pretrained(english=True)) is None:
+        raise InputError(
+            f"no pretrained model is installed here; expected {option} RUN, a folder or hub id"
+        )
+    say(f"model: {found.folder}", error=True)
+    return load_encoder(found.folder)
 
 
 def check_bad_rows(on_bad_row: str) -> OnBadRow:

@@ -27,6 +27,8 @@ NEW = {
     "prompted": "prompted_text:PromptedText",
     "cross": "cross_text:CrossText",
     "sparse": "sparse_text:SparseText",
+    "pixel-text": "pixel_text:PixelText",
+    "token-graph": "token_graph_text:TokenGraphText",
 }
 # The class that a saved folder's config.json names -> module:class; it has `load(folder)`.
 SAVED = {
@@ -42,6 +44,7 @@ SAVED = {
     "PromptedText": "prompted_text:PromptedText",
     "CrossText": "cross_text:CrossText",
     "SparseText": "sparse_text:SparseText",
+    "PixelText": "pixel_text:PixelText",
     "MultiVectorText": "multi_vector_text:MultiVectorText",
     "ConvImage": "conv:ConvImage",
     "ResNetImage": "resnet:ResNetImage",
