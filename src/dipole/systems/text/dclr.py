@@ -186,6 +186,9 @@ SYSTEM = System(
             " sentence, four steps of ascent: the paper's. What decides is the loss of the authors'"
             " code, of which their numbers are; *by its equation* is the recipe."
         ),
-        lesson=("A bag of words loses a sixth of a point to noise and masked negatives."),
+        lesson=(
+            "On a bag of words DCLR is SimCSE: with the loss of its code within a quarter of a"
+            " point, by its equation a sixth of a point behind."
+        ),
     ),
 )

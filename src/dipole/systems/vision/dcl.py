@@ -75,7 +75,7 @@ SYSTEM = System(
         ),
         lesson=(
             "Where each loss has the best of its rates, leaving the positive out of the"
-            " denominator may be worth a third of a point at batches of 8, which twenty seeds do"
+            " denominator may be worth a third of a point at batches of 32, which twenty seeds do"
             " not tell from none."
         ),
     ),
