@@ -17,6 +17,7 @@ import numpy as np
 
 from dipole.errors import RunError
 from dipole.files import write_text
+from dipole.proof.frontier import half
 from dipole.proof.prove import arms_of
 from dipole.studies.bench import bench
 from dipole.studies.benches.minilm import SMALL
@@ -128,7 +129,7 @@ def page(
         values, gap = found[name], found[name] - found[BASELINE]
         over = "" if name == BASELINE else f"{gap.mean():+.2f} ± {half(gap):.2f}"
         lines.append(
-            f"| [{name}](../systems/{name}.md) | {values.mean():.2f} ± {half(values):.2f} | {over} "
+            f"| `{name}` | {values.mean():.2f} ± {half(values):.2f} | {over} "
             f"| {values.std(ddof=1):.2f} | {seconds[name]:.0f} |"
         )
     lines += [f"| *{name}* | {value:.2f} | | | |" for name, value in beside.items()]
@@ -139,7 +140,7 @@ def page(
         " seeds, which have the same batches. CPU s: of a training and its measurement.",
         "",
         "To be read with care: a rate that suits one method spoils another, and none was tuned"
-        " here; the claims of the pages behind the names have each method's own regime. The"
+        " here; each method's claim has its own regime. The"
         " batches are few, so a method that learns slowly is behind, and one that starts from a"
         " head of its own (DiffCSE, DenoSent, SynCSE's head of words) has had no time to fit it."
         " SynCSE writes with rules, miCSE compares both layers, SG-OPT takes its first token's"
@@ -150,14 +151,6 @@ def page(
         "",
     ]
     return "\n".join(lines)
-
-
-def half(values: np.ndarray) -> float:
-    """Half the width of the 95 % interval of a mean, Student's t."""
-    from dipole.evaluation.statistics.over_seeds import nested_interval
-
-    found = nested_interval(values)
-    return (found.high - found.low) / 2
 
 
 def draw(found: Found, beside: Mapping[str, float], path: Path) -> None:

