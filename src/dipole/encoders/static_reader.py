@@ -13,6 +13,7 @@ import numpy as np
 from dipole.encoders.folder import read_json
 from dipole.encoders.text_bags import bag_of
 from dipole.encoders.text_hashing import HashedWords
+from dipole.errors import InputError
 
 
 class StaticReader:
@@ -29,6 +30,8 @@ class StaticReader:
     @classmethod
     def of(cls, folder: Path) -> StaticReader | None:
         """What reads a folder, None where it holds anything else or is not whole."""
+        from safetensors import SafetensorError
+
         try:
             settings = read_json(folder / "config.json")
             is_known = settings["encoder"] == "StaticText" and settings["pooling"] == "sublinear"
@@ -38,7 +41,8 @@ class StaticReader:
 
             del settings["dropout"]
             return cls(settings, load_file(folder / "model.safetensors"))
-        except Exception:  # whatever is wrong with it, `load_encoder` says it in one line
+        # What is wrong with a folder `load_encoder` says in one line.
+        except (InputError, KeyError, TypeError, ValueError, OSError, SafetensorError):
             return None
 
     def encode(self, inputs: Sequence[str], role: str) -> np.ndarray:

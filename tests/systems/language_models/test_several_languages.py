@@ -10,7 +10,6 @@ from dipole.encoders.inner_text import InnerText
 from dipole.errors import InputError
 from dipole.studies.benches.tiny_lm import TinyLM
 from dipole.studies.benches.translations import greek_letters
-from dipole.systems.language_models.afp import Answered
 from dipole.systems.language_models.awesome_align import Consistency, SelfTraining
 from dipole.systems.language_models.infoxlm import Words, XLCo
 from dipole.systems.language_models.shifcon import ShiftedContrast
@@ -64,11 +63,6 @@ def test_a_script_is_told_from_all_other_texts(cosine):
         losses.append(math.log(sum(map(math.exp, others))) - float(z[i] @ z[(i + 3) % 6]))
     found = TransliterationContrast(cosine=cosine)(a, p)
     assert found.item() == pytest.approx(sum(losses) / 6, rel=1e-9)
-
-
-def test_the_mean_is_over_tokens_of_all_answers():
-    logps, lengths = -rows(4, 1).abs(), torch.tensor([[1], [5], [2], [4]])
-    assert Answered()(logps, lengths).item() == pytest.approx(float(-logps.sum() / 12), rel=1e-9)
 
 
 def test_links_by_loops():

@@ -7,9 +7,9 @@ contrast is of the last token's states after the first layer, so its gradient re
 the embeddings alone. What comes out is a language model; its vectors are read elsewhere.
 
 The authors' second loss is over instructions that are answered in another language. These are data
-of your own, with the columns `prompt` and `answers`, as a second source:
+of your own, with the columns `prompt`, `response` and `label` (1 in each row), as a second source:
 
-    --source "instructions.jsonl:objective=dipole.systems.language_models.afp:Answered,share=0.6"
+    --source "instructions.jsonl:objective=sft,share=0.6"
 
 Of the pairs themselves the recipe's second loss is that of the next word of both texts (our
 reading: theirs are translations to be written, and instructions). Their example has two pairs on
@@ -18,41 +18,13 @@ each device, so few negatives; here a batch is as large as you say.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-from torch import Tensor
-
-from dipole.objectives.contract.base import Objective
-from dipole.objectives.maths import reduce
 from dipole.studies.benches.tiny_lm import NEEDS, REGIME, SETTINGS
 from dipole.studies.claim import AtLeast, Claim
 from dipole.systems.base import System
 from dipole.training.recipe import Recipe
 
-HERE = "dipole.systems.language_models.afp"
 PARTS = "dipole.training.parts"
 WORDS = "dipole.systems.text.clear:Masked(masked_losses=next_losses)"
-
-
-class Answered(Objective):
-    """The mean over all tokens of a batch's answers of - log p(token | prompt, tokens before).
-
-    Shapes: logps (n, k), sums over an answer's tokens; lengths (n, k) in tokens.
-    Source: Li et al. 2023, AFP, arXiv 2311.08089: one mean over the batch.
-
-    Example:
-        >>> Answered()(torch.tensor([[-2.0], [-4.0]]), torch.tensor([[1], [3]])).item()
-        1.5
-    """
-
-    rows: ClassVar[bool] = False
-    executors: ClassVar[tuple[Any, ...]] = ()
-
-    def forward(self, logps: Tensor, lengths: Tensor) -> Tensor:
-        counts = lengths.to(logps.dtype)
-        means = -logps / counts.clamp(min=1)
-        weighted = means * counts / counts.mean()  # the mean of these is over tokens
-        return reduce(weighted.flatten(), self.reduction)
 
 
 SYSTEM = System(
